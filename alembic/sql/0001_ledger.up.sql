@@ -1,0 +1,229 @@
+create schema if not exists runfold;
+
+-- The ledger: one narrow row an event, kept for ever. Every key names its log (docs/architecture.md, "Beyond one machine").
+create table runfold.events (
+    log             int         not null,
+    position        bigint      not null,   -- gapless within the log, from 1, in commit order
+    subject         text        not null,   -- run, job, namespace, dataset or key
+    stream          uuid        not null,   -- which one; of a name: its UUIDv5
+    kind            text        not null,   -- transition, facts, defined, deleted, created, revoked
+    state           text,                   -- of a transition: NEW, RUNNING, COMPLETED, FAILED, ABORTED
+    transitioned_at timestamptz not null,   -- when it happened, as the caller says (valid time)
+    recorded_at     timestamptz not null,   -- when it was appended, never going back (system time)
+    namespace       text,
+    job             text,
+    parent_run      uuid,
+    source          text        not null,   -- api, openlineage, import or monitor
+    actor           text,                   -- the API key's name
+    fact            bytea       not null,   -- 16 bytes: what makes it this fact and no other
+    request_digest  bytea,                  -- what an Idempotency-Key was sent with
+    payload_digest  bytea,                  -- SHA-256 of the payload's bytes
+    hash            bytea       not null,   -- SHA-256 over the hash before it and this row (docs/ledger-format.md)
+    constraint events_pkey primary key (log, subject, stream, position),
+    -- position first: beside the primary key an index that begins with log looks to the planner, while the table is
+    -- small, like another way to a single stream, and that plan stays cached while the table grows.
+    constraint events_position_key unique (position, log),
+    constraint events_fact_key unique (log, subject, stream, fact)
+);
+
+-- What came with an event, verbatim. json and not jsonb: evidence to the byte.
+create table runfold.payloads (
+    log      int    not null,
+    position bigint not null,
+    body     json   not null,
+    constraint payloads_pkey primary key (log, position)
+) partition by range (position);
+
+-- One row a log; whoever appends holds it FOR UPDATE, which makes positions gapless and in commit order.
+create table runfold.ledger_head (
+    log         int primary key,
+    position    bigint      not null,
+    hash        bytea       not null,
+    recorded_at timestamptz not null
+);
+insert into runfold.ledger_head (log, position, hash, recorded_at)
+values (0, 0, decode(repeat('00', 32), 'hex'), '-infinity');
+
+create function runfold.refuse_change() returns trigger
+language plpgsql as $$
+begin
+    raise exception 'the ledger is append-only: % on %.% is refused', tg_op, tg_table_schema, tg_table_name
+        using errcode = 'object_not_in_prerequisite_state';
+end
+$$;
+
+create trigger events_append_only before update or delete or truncate on runfold.events
+    for each statement execute function runfold.refuse_change();
+create trigger payloads_append_only before update or delete on runfold.payloads
+    for each row execute function runfold.refuse_change();
+create trigger payloads_no_truncate before truncate on runfold.payloads
+    for each statement execute function runfold.refuse_change();
+create trigger ledger_head_stays before delete or truncate on runfold.ledger_head
+    for each statement execute function runfold.refuse_change();
+
+-- How many positions a partition of payloads spans.
+create function runfold.payload_partition_size() returns bigint
+language sql immutable as 'select 1000000::bigint';
+
+-- Makes the partition number n (positions n*size+1 .. (n+1)*size) unless it is there.
+create function runfold.ensure_payload_partition(n bigint) returns void
+language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
+declare
+    size bigint := runfold.payload_partition_size();
+    name text := 'payloads_' || n;
+begin
+    if to_regclass('runfold.' || name) is not null then
+        return;
+    end if;
+    -- Made apart and attached afterwards: attaching does not lock readers of the other partitions out.
+    execute format('create table runfold.%I (like runfold.payloads including all)', name);
+    begin
+        execute format('alter table runfold.%I alter body set compression lz4', name);
+    exception when feature_not_supported or invalid_parameter_value then
+        null;  -- a server built without lz4 keeps its default
+    end;
+    execute format('alter table runfold.payloads attach partition runfold.%I for values from (%s) to (%s)',
+                   name, n * size + 1, (n + 1) * size + 1);
+    execute format('create trigger %I before truncate on runfold.%I for each statement '
+                   'execute function runfold.refuse_change()', name || '_no_truncate', name);
+end
+$$;
+select runfold.ensure_payload_partition(0), runfold.ensure_payload_partition(1);
+
+-- Appends a batch in one round trip. Item i is the i-th element of every array.
+--   p_expected null: a fact, recorded unless its stream knows it already.
+--   p_expected n:    a command, recorded only while its stream still ends at position n (0: has no event).
+-- outcomes: 0 recorded, 1 known already (its position is the earlier one's), 2 lost the race (position 0).
+create function runfold.append_events(
+    p_log int, p_subject text[], p_stream uuid[], p_kind text[], p_state text[], p_at timestamptz[],
+    p_namespace text[], p_job text[], p_parent_run uuid[], p_source text[], p_actor text[],
+    p_fact bytea[], p_request_digest bytea[], p_payload_digest bytea[], p_body text[], p_expected bigint[]
+) returns table (recorded_at timestamptz, positions bigint[], outcomes smallint[])
+language plpgsql
+set enable_seqscan = off  -- or a plan cached on a small table scans a large one
+as $$
+#variable_conflict use_column
+declare
+    head      runfold.ledger_head;
+    started   bigint;
+    hashes    bytea[];
+    size      bigint := runfold.payload_partition_size();
+    item      record;
+begin
+    select * into strict head from runfold.ledger_head h where h.log = p_log for update;
+    -- Under the lock, or a later position could carry an earlier time.
+    recorded_at := greatest(head.recorded_at, clock_timestamp());
+    started := head.position;
+    for item in
+        select i.n,
+               (select e.position from runfold.events e
+                 where e.log = p_log and e.subject = i.subject and e.stream = i.stream and e.fact = i.fact) as known,
+               i.expected is null or i.expected = coalesce(
+                   (select e.position from runfold.events e
+                     where e.log = p_log and e.subject = i.subject and e.stream = i.stream
+                     order by e.position desc limit 1), 0) as holds,
+               min(i.n) over (partition by i.subject, i.stream, i.fact) as first
+          from unnest(p_subject, p_stream, p_fact, p_expected) with ordinality as i(subject, stream, fact, expected, n)
+         order by i.n
+    loop
+        if item.known is not null then
+            positions[item.n] := item.known;
+            outcomes[item.n] := 1;
+        elsif item.first < item.n then
+            positions[item.n] := positions[item.first];
+            outcomes[item.n] := case outcomes[item.first] when 2 then 2 else 1 end;
+        elsif not item.holds then
+            positions[item.n] := 0;
+            outcomes[item.n] := 2;
+        else
+            head.position := head.position + 1;
+            head.hash := sha256('\x01'::bytea || head.hash || record_send(row(
+                p_log, head.position, convert_to(p_subject[item.n], 'UTF8'), p_stream[item.n],
+                convert_to(p_kind[item.n], 'UTF8'), convert_to(p_state[item.n], 'UTF8'),
+                p_at[item.n], recorded_at,
+                convert_to(p_namespace[item.n], 'UTF8'), convert_to(p_job[item.n], 'UTF8'), p_parent_run[item.n],
+                convert_to(p_source[item.n], 'UTF8'), convert_to(p_actor[item.n], 'UTF8'),
+                p_fact[item.n], p_request_digest[item.n], p_payload_digest[item.n])));
+            positions[item.n] := head.position;
+            outcomes[item.n] := 0;
+            hashes[item.n] := head.hash;
+        end if;
+    end loop;
+    if head.position > started then
+        if head.position / size > started / size then
+            perform runfold.ensure_payload_partition(head.position / size + 1);
+        end if;
+        insert into runfold.events
+        select p_log, i.position, i.subject, i.stream, i.kind, i.state, i.at, recorded_at, i.namespace, i.job,
+               i.parent_run, i.source, i.actor, i.fact, i.request_digest, i.payload_digest, i.hash
+          from unnest(p_subject, p_stream, p_kind, p_state, p_at, p_namespace, p_job, p_parent_run, p_source, p_actor,
+                      p_fact, p_request_digest, p_payload_digest, positions, outcomes, hashes)
+            as i(subject, stream, kind, state, at, namespace, job, parent_run, source, actor,
+                 fact, request_digest, payload_digest, position, outcome, hash)
+         where i.outcome = 0;
+        insert into runfold.payloads (log, position, body)
+        select p_log, i.position, i.body::json
+          from unnest(p_body, positions, outcomes) as i(body, position, outcome)
+         where i.outcome = 0 and i.body is not null;
+        update runfold.ledger_head h
+           set position = head.position, hash = head.hash, recorded_at = append_events.recorded_at
+         where h.log = p_log;
+    end if;
+    return next;
+end
+$$;
+
+-- The catalog: what is not a single run. Derived, dropped and folded anew by `runfold rebuild`.
+-- registers: the merge of the events up to `position`, as service/registers.py packs it.
+create table runfold.catalog_cursor (
+    log      int primary key,
+    position bigint not null
+);
+insert into runfold.catalog_cursor (log, position) values (0, 0);
+
+create table runfold.namespaces (
+    id        uuid    primary key,
+    position  bigint  not null,
+    name      text    not null,
+    hidden    boolean not null,
+    registers bytea   not null
+);
+create index namespaces_name on runfold.namespaces (left(name, 256)) where not hidden;
+
+create table runfold.jobs (
+    id           uuid        primary key,
+    position     bigint      not null,
+    namespace_id uuid        not null,
+    namespace    text        not null,
+    name         text        not null,
+    hidden       boolean     not null,
+    updated_at   timestamptz not null,
+    registers    bytea       not null
+);
+create index jobs_listed on runfold.jobs (updated_at desc, id) where not hidden;
+create index jobs_of_namespace on runfold.jobs (namespace_id, updated_at desc, id) where not hidden;
+
+create table runfold.runs (
+    id         uuid        primary key,
+    position   bigint      not null,
+    job_id     uuid        not null,
+    namespace  text        not null,
+    job        text        not null,
+    state      text        not null,
+    created_at timestamptz not null,
+    started_at timestamptz,
+    ended_at   timestamptz,
+    parent_run uuid,
+    registers  bytea       not null
+) with (fillfactor = 80);
+create index runs_of_job on runfold.runs (job_id, created_at desc, id desc);
+create index runs_by_state on runfold.runs (state, created_at desc, id desc);
+create index runs_of_parent on runfold.runs (parent_run, created_at desc, id desc) where parent_run is not null;
+
+-- How many runs a job has in each state: a list's totalCount without a scan.
+create table runfold.run_counts (
+    job_id uuid   not null,
+    state  text   not null,
+    total  bigint not null,
+    primary key (job_id, state)
+);

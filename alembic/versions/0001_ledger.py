@@ -1,0 +1,15 @@
+"""The ledger, its append function, and the catalog folded from it."""
+
+from alembic import op
+from service.migrations import run_file
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    run_file(op, "0001_ledger.up.sql")
+
+
+def downgrade() -> None:
+    run_file(op, "0001_ledger.down.sql")

@@ -1,0 +1,1 @@
+"""Runfold: a service that remembers every transition of every job run."""

@@ -1,0 +1,351 @@
+"""Group commit: requests hand in what they have, a few writers append it in batches, each caller awaits its answer.
+
+A batch is read, decided and appended in two round trips. While one writer waits for PostgreSQL another decides the next
+batch; what concerns a stream that is in flight waits for its turn, so commands on one run never race within a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service import ledger
+from service.decide import Known, Verdict
+from service.domain import Subject
+from service.errors import Invalid, Overloaded, Unavailable
+from service.ledger import Draft, Outcome, Stream
+from service.link import Link, Refused, Unreachable
+from service.subjects import SHAPES
+
+_log = logging.getLogger(__name__)
+
+_ROUNDS = 3
+"""How often a command that lost a race, or whose connection broke, goes round before its caller is told 503."""
+
+_BATCH_BYTES = 8 * 1024 * 1024
+_PAUSE_AFTER_LOSS = 0.2
+
+Judge = Callable[[Any, Known | None], Verdict]
+StreamKey = tuple[Subject, UUID]
+
+
+class Answer(NamedTuple):
+    """What became of an item: the verdict (None for a fact), the stream's registers as of its own event, and where.
+
+    position and recorded_at are None where nothing was recorded by this item.
+    """
+
+    verdict: Verdict | None
+    registers: Any
+    position: int | None
+    recorded_at: datetime | None
+
+
+class _Item:
+    """A command (with a judge) or a fact (without), waiting for its answer."""
+
+    __slots__ = ("answer", "attempts", "draft", "home", "judge", "key", "unsure")
+
+    def __init__(
+        self, draft: Draft, judge: Judge | None, home: StreamKey | None, answer: asyncio.Future[Answer]
+    ) -> None:
+        self.draft = draft
+        self.judge = judge
+        self.home = home
+        self.answer = answer
+        self.attempts = 0
+        self.unsure = False
+        self.key: StreamKey = (draft.subject, draft.stream)
+
+    def resolve(self, answer: Answer) -> None:
+        if not self.answer.done():
+            self.answer.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+
+
+class Appender:
+    """Appends what it is given, durably, before anyone is answered."""
+
+    def __init__(
+        self,
+        links: Sequence[Link],
+        *,
+        capacity: int = 10_000,
+        max_batch: int = 500,
+        on_append: Callable[[int], None] = lambda _position: None,
+    ) -> None:
+        """Take one connection a writer, how many items may wait, and how many go into one batch."""
+        self._links = links
+        self._capacity = capacity
+        self._max_batch = max_batch
+        self._on_append = on_append
+        self._waiting: deque[_Item] = deque()
+        self._busy: set[StreamKey] = set()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._writers: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    @property
+    def depth(self) -> int:
+        """How many items wait."""
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next item would be turned away."""
+        return len(self._waiting) >= self._capacity
+
+    def start(self) -> None:
+        """Start the writers."""
+        self._writers = [asyncio.create_task(self._write(link), name="appender") for link in self._links]
+
+    async def drain(self) -> None:
+        """Take nothing more, finish what waits, stop the writers."""
+        self._closing = True
+        self._wake(len(self._writers))
+        await asyncio.gather(*self._writers)
+
+    def command(self, draft: Draft, judge: Judge, home: StreamKey | None = None) -> asyncio.Future[Answer]:
+        """Append the draft if `judge`, given the stream as it stands, says so.
+
+        Where `home` is given (the job of a run, the namespace of a job) and the catalog does not have it, the verdict
+        is HOMELESS; whoever asked lets the catalog catch up and asks again.
+        """
+        return self._submit(draft, judge, home)
+
+    def fact(self, draft: Draft) -> asyncio.Future[Answer]:
+        """Append the draft unless its stream knows it already."""
+        return self._submit(draft, None, None)
+
+    def _submit(self, draft: Draft, judge: Judge | None, home: StreamKey | None) -> asyncio.Future[Answer]:
+        if self._closing:
+            raise Unavailable("the service is shutting down; nothing was recorded")
+        if self.full:
+            raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
+        item = _Item(draft, judge, home, asyncio.get_running_loop().create_future())
+        self._waiting.append(item)
+        self._wake(1)
+        return item.answer
+
+    def _wake(self, count: int) -> None:
+        while self._idle and count:
+            sleeper = self._idle.popleft()
+            if not sleeper.done():
+                sleeper.set_result(None)
+                count -= 1
+
+    async def _write(self, link: Link) -> None:
+        while True:
+            batch = self._take()
+            if batch:
+                await self._carry_out(link, batch)
+            elif self._closing and not self._waiting:
+                return
+            else:
+                sleeper = asyncio.get_running_loop().create_future()
+                self._idle.append(sleeper)
+                await sleeper
+
+    def _take(self) -> list[_Item]:
+        """Take what waits, oldest first, but nothing of a stream that another writer has in hand."""
+        batch: list[_Item] = []
+        held: list[_Item] = []
+        size = 0
+        while self._waiting and len(batch) < self._max_batch and size < _BATCH_BYTES:
+            item = self._waiting.popleft()
+            if item.judge is not None and item.key in self._busy:
+                held.append(item)
+                continue
+            batch.append(item)
+            size += len(item.draft.payload or "")
+        self._waiting.extendleft(reversed(held))
+        self._busy.update(item.key for item in batch if item.judge is not None)
+        return batch
+
+    async def _carry_out(self, link: Link, batch: list[_Item]) -> None:
+        keys = {item.key for item in batch if item.judge is not None}
+        try:
+            again = await self._bisect(link, batch)
+        except Exception as error:  # noqa: BLE001  the writer must outlive whatever happens to one batch
+            _log.exception("a batch of %d failed", len(batch))
+            again = _give_up(batch, error)
+        self._busy -= keys
+        self._waiting.extendleft(reversed(again))
+        if self._waiting:
+            self._wake(len(self._writers))
+
+    async def _bisect(self, link: Link, batch: list[_Item]) -> list[_Item]:
+        """Carry a batch out; where PostgreSQL refuses a value, find whose it is. Returns what must go round again."""
+        try:
+            return await _Batch(batch).carry_out(link, self._on_append)
+        except Refused as error:
+            if len(batch) == 1:
+                batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
+                return []
+            middle = len(batch) // 2
+            return await self._bisect(link, batch[:middle]) + await self._bisect(link, batch[middle:])
+        except Unreachable:
+            await asyncio.sleep(_PAUSE_AFTER_LOSS)
+            return _again(batch)
+
+
+def _named(draft: Draft, standing: Any) -> Draft:  # noqa: ANN401
+    """A transition is filed under the job its run belongs to, which only its history tells."""
+    if draft.namespace is not None or draft.subject is not Subject.RUN or standing is None:
+        return draft
+    return Draft(*draft[:5], standing.created.namespace, standing.created.job, *draft[7:])
+
+
+def _again(items: Iterable[_Item]) -> list[_Item]:
+    """Return those that may go round once more; the others' callers are told."""
+    again = []
+    for item in items:
+        item.attempts += 1
+        if item.attempts < _ROUNDS:
+            again.append(item)
+        else:
+            item.fail(Unavailable("this may have been recorded or not; it is safe to repeat"))
+    return again
+
+
+def _give_up(batch: list[_Item], error: Exception) -> list[_Item]:
+    for item in batch:
+        item.fail(Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})"))
+    return []
+
+
+class _Batch:
+    """One batch on its way: read, decided, appended, answered."""
+
+    def __init__(self, items: list[_Item]) -> None:
+        self._items = items
+        self._streams: dict[StreamKey, Stream] = {}
+        self._homes: dict[StreamKey, Any] = {}
+        self._known: dict[int, Known] = {}
+        self._verdicts: dict[int, Verdict] = {}
+        self._appending: list[int] = []
+
+    async def carry_out(self, link: Link, on_append: Callable[[int], None]) -> list[_Item]:
+        await self._read(link)
+        self._decide()
+        appended = await self._append(link)
+        if appended and Outcome.RECORDED in appended.outcomes:
+            on_append(max(appended.positions))
+        return self._answer(appended)
+
+    async def _read(self, link: Link) -> None:
+        by_subject: dict[Subject, list[int]] = {}
+        for index, item in enumerate(self._items):
+            if item.judge is not None:
+                by_subject.setdefault(item.draft.subject, []).append(index)
+        for subject, indexes in by_subject.items():
+            drafts = [self._items[index].draft for index in indexes]
+            read = await ledger.read_streams(link, subject, [d.stream for d in drafts], [d.fact for d in drafts])
+            for index, stream in zip(indexes, read, strict=True):
+                self._streams[self._items[index].key] = stream
+                if stream.known:
+                    self._known[index] = stream.known
+        await self._read_homes(link)
+
+    async def _read_homes(self, link: Link) -> None:
+        homes = {item.home for item in self._items if item.home is not None}
+        for subject in {home[0] for home in homes}:
+            streams = [stream for of, stream in homes if of is subject]
+            read = await ledger.read_streams(link, subject, streams, [None] * len(streams))
+            self._homes.update({(subject, s): r.registers for s, r in zip(streams, read, strict=True)})
+
+    def _decide(self) -> None:
+        """Judge each command in the order of arrival; later ones of a stream see what earlier ones will have added."""
+        crowded = len(self._items) > len(self._streams)
+        pending: dict[StreamKey, Any] = {}
+        facts: dict[tuple[StreamKey, bytes], Known] = {}
+        for index, item in enumerate(self._items):
+            key, draft = item.key, item.draft
+            if item.judge is not None:
+                known = self._known.get(index) or facts.get((key, draft.fact))
+                standing = pending.get(key) or self._streams[key].registers
+                verdict = Verdict.HOMELESS if self._homeless(item.home) else item.judge(standing, known)
+                self._verdicts[index] = verdict
+                if verdict is not Verdict.APPEND:
+                    continue
+                item.draft = draft = _named(draft, standing)
+            self._appending.append(index)
+            if crowded:
+                facts.setdefault((key, draft.fact), Known(0, draft.request_digest))
+                if key in self._streams:
+                    pending[key] = self._with(pending.get(key) or self._streams[key].registers, draft, 0, None)
+
+    def _homeless(self, home: StreamKey | None) -> bool:
+        """A deleted job takes no runs; a deleted namespace takes jobs, as in Marquez, and is there again by that."""
+        if home is None:
+            return False
+        found = self._homes[home]
+        return found is None or (home[0] is Subject.JOB and found.hidden)
+
+    @staticmethod
+    def _with(standing: Any, draft: Draft, position: int, recorded_at: datetime | None) -> Any:  # noqa: ANN401
+        shape = SHAPES[draft.subject]
+        event = draft.at(position, recorded_at or draft.transitioned_at)
+        part = shape.of(event, draft.said)
+        return part if standing is None else shape.merge(standing, part)
+
+    async def _append(self, link: Link) -> ledger.Appended | None:
+        if not self._appending:
+            return None
+        items = [self._items[index] for index in self._appending]
+        expected = [self._expectation(item) for item in items]
+        try:
+            return await ledger.append(link, [item.draft for item in items], expected)
+        except Unreachable:
+            for item in items:
+                item.unsure = True  # going round again, its own event may be found in the ledger
+            raise
+
+    def _expectation(self, item: _Item) -> int | None:
+        """Where the stream ended when the command was judged. Facts expect nothing."""
+        if item.judge is None:
+            return None
+        standing = self._streams[item.key].registers
+        if standing is None:
+            return 0
+        return standing.position if item.draft.subject is Subject.RUN else standing.own_position
+
+    def _answer(self, appended: ledger.Appended | None) -> list[_Item]:
+        """Answer in order, each with the view as of its own event; return those that lost a race."""
+        became = dict(zip(self._appending, range(len(self._appending)), strict=True))
+        views = {key: stream.registers for key, stream in self._streams.items()}
+        lost: set[StreamKey] = set()
+        again: list[_Item] = []
+        for index, item in enumerate(self._items):
+            position = recorded_at = None
+            if appended is not None and index in became:
+                outcome, position = appended.outcomes[became[index]], appended.positions[became[index]]
+                if outcome != Outcome.RECORDED and item.judge is not None:
+                    lost.add(item.key)  # also where another process appended the same: read again, and see it
+                elif outcome == Outcome.RECORDED:
+                    recorded_at = appended.recorded_at
+                    if item.key in views:
+                        views[item.key] = self._with(views[item.key], item.draft, position, recorded_at)
+            if item.judge is not None and item.key in lost:
+                again.append(item)
+                continue
+            item.resolve(self._answer_of(index, item, views.get(item.key), position, recorded_at))
+        return _again(again)
+
+    def _answer_of(
+        self, index: int, item: _Item, view: Any, position: int | None, recorded_at: datetime | None  # noqa: ANN401
+    ) -> Answer:
+        verdict = self._verdicts.get(index)
+        known = self._known.get(index)
+        if verdict is Verdict.UNCHANGED and item.unsure and known:
+            # The connection broke while this very item was being appended, and there it is.
+            return Answer(Verdict.APPEND, view, known.position, view.updated_at)
+        return Answer(verdict, view, position if recorded_at or item.judge is None else None, recorded_at)

@@ -1,0 +1,302 @@
+"""What a run is: registers, their merge, and what a command may add to them. Standard library only, no I/O.
+
+Every register's merge is associative, commutative and idempotent, so neither the order in which events arrive nor how
+often they do can change an answer, and a prefix folded earlier can be merged with what came since
+(docs/architecture.md, "The fold"). Values are named tuples: frozen, and cheap enough to be made for every request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple, TypeVar
+from uuid import UUID, uuid5
+
+T = TypeVar("T", datetime, "Terminal", "Inferred")
+S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MONITOR = "monitor"
+"""The source of ends that nobody reported: they yield to whatever is reported."""
+
+
+class RunState(StrEnum):
+    """Marquez's run states."""
+
+    NEW = "NEW"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    ABORTED = "ABORTED"
+
+
+TERMINAL_RANK = {RunState.COMPLETED: 1, RunState.FAILED: 2, RunState.ABORTED: 3}
+"""States that end a run, and which of them stands where two are reported for the same microsecond."""
+
+
+class Subject(StrEnum):
+    """What an event is about."""
+
+    RUN = "run"
+    JOB = "job"
+    NAMESPACE = "namespace"
+    DATASET = "dataset"
+    KEY = "key"
+
+
+class Kind(StrEnum):
+    """What an event does to its subject."""
+
+    TRANSITION = "transition"
+    FACTS = "facts"
+    DEFINED = "defined"
+    DELETED = "deleted"
+    CREATED = "created"
+    REVOKED = "revoked"
+
+
+class DatasetName(NamedTuple):
+    """A dataset as OpenLineage names it."""
+
+    namespace: str
+    name: str
+
+
+class Content(NamedTuple):
+    """What an event's payload says, apart from its transition. JSON values stay the bytes they came as.
+
+    A facet whose value is None was deleted (`_deleted: true`).
+    """
+
+    args: bytes = b""
+    nominal_start: datetime | None = None
+    nominal_end: datetime | None = None
+    run_facets: Mapping[str, bytes | None] = {}
+    job_facets: Mapping[str, bytes | None] = {}
+    inputs: tuple[DatasetName, ...] | None = None
+    outputs: tuple[DatasetName, ...] | None = None
+    facet_nominal: tuple[datetime | None, datetime | None] | None = None
+
+
+NO_CONTENT = Content()
+
+
+class Event(NamedTuple):
+    """A row of the ledger, without its payload's bytes."""
+
+    position: int
+    subject: str
+    stream: UUID
+    kind: str
+    state: str | None
+    transitioned_at: datetime
+    recorded_at: datetime
+    namespace: str | None
+    job: str | None
+    parent_run: UUID | None
+    source: str
+    actor: str | None
+    fact: bytes
+    request_digest: bytes | None
+    payload_digest: bytes | None
+
+
+class Created(NamedTuple):
+    """How a run came to be known; the smallest one stands. `implied` sorts a NEW event before any other."""
+
+    implied: bool
+    at: datetime
+    fact: bytes
+    namespace: str
+    job: str
+    args: bytes
+    nominal_start: datetime | None
+    nominal_end: datetime | None
+
+    def order(self) -> tuple[bool, datetime, bytes]:
+        """Return what decides between two of them."""
+        return (self.implied, self.at, self.fact)
+
+
+class Terminal(NamedTuple):
+    """A reported end; the greatest stands."""
+
+    at: datetime
+    rank: int
+    state: RunState
+
+
+class Inferred(NamedTuple):
+    """An end that a monitor inferred at a position; it counts while nothing was recorded after it."""
+
+    position: int
+    at: datetime
+    state: RunState
+
+
+class Stamped(NamedTuple):
+    """A facet's JSON (None where deleted) and what decides between two: the time it was said, then the digest."""
+
+    at: datetime
+    digest: bytes
+    value: bytes | None
+
+
+class StampedDatasets(NamedTuple):
+    """A job's inputs or outputs, of the latest event that named any."""
+
+    at: datetime
+    digest: bytes
+    datasets: tuple[DatasetName, ...]
+
+
+class StampedNominal(NamedTuple):
+    """The times of a `nominalTime` facet."""
+
+    at: datetime
+    digest: bytes
+    start: datetime | None
+    end: datetime | None
+
+
+class RunRegisters(NamedTuple):
+    """Everything Runfold knows of a run, as merged so far. Empty registers are the merge's neutral element."""
+
+    position: int = 0
+    updated_at: datetime = EPOCH
+    created: Created | None = None
+    started_at: datetime | None = None
+    terminal: Terminal | None = None
+    inferred: Inferred | None = None
+    parent_run: tuple[datetime, bytes, UUID] | None = None
+    nominal: StampedNominal | None = None
+    run_facets: Mapping[str, Stamped] = {}
+    job_facets: Mapping[str, Stamped] = {}
+
+    @property
+    def ended(self) -> Terminal | Inferred | None:
+        """The end that counts: the reported one, else the inferred one while it is the last thing recorded."""
+        if self.terminal is not None or self.inferred is None:
+            return self.terminal
+        return self.inferred if self.inferred.position == self.position else None
+
+    @property
+    def state(self) -> RunState:
+        """The terminal's state, else RUNNING where anything was, else NEW."""
+        ended = self.ended
+        if ended is not None:
+            return ended.state
+        return RunState.NEW if self.started_at is None else RunState.RUNNING
+
+    @property
+    def nominal_times(self) -> tuple[datetime | None, datetime | None]:
+        """A `nominalTime` facet goes before what the creator said."""
+        if self.nominal is not None:
+            return self.nominal.start, self.nominal.end
+        return (self.created.nominal_start, self.created.nominal_end) if self.created else (None, None)
+
+    @property
+    def duration_ms(self) -> int | None:
+        """Whole milliseconds from start to end, each cut to the millisecond as Marquez does; never below 0."""
+        ended = self.ended
+        if ended is None or self.started_at is None:
+            return None
+        return max(0, milliseconds(ended.at) - milliseconds(self.started_at))
+
+
+def milliseconds(at: datetime) -> int:
+    """Milliseconds since 1970, cut."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
+    """Return what one event alone says of its run."""
+    at = event.transitioned_at
+    digest = event.payload_digest or event.fact
+    state = event.state
+    monitored = event.source == MONITOR
+    rank = TERMINAL_RANK.get(state) if state is not None else None  # type: ignore[call-overload]  # a str enum's value
+    nominal = content.facet_nominal
+    return RunRegisters(
+        position=event.position,
+        updated_at=event.recorded_at,
+        created=Created(
+            implied=state != RunState.NEW,
+            at=at,
+            fact=event.fact,
+            namespace=event.namespace or "",
+            job=event.job or "",
+            args=content.args,
+            nominal_start=content.nominal_start,
+            nominal_end=content.nominal_end,
+        ),
+        started_at=at if state == RunState.RUNNING else None,
+        terminal=Terminal(at, rank, RunState(state)) if rank and state and not monitored else None,
+        inferred=Inferred(event.position, at, RunState(state)) if rank and state and monitored else None,
+        parent_run=(at, digest, event.parent_run) if event.parent_run else None,
+        nominal=StampedNominal(at, digest, *nominal) if nominal else None,
+        run_facets={k: Stamped(at, digest, v) for k, v in content.run_facets.items()} if content.run_facets else {},
+        job_facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
+    )
+
+
+def merge(a: RunRegisters, b: RunRegisters) -> RunRegisters:
+    """Merge two parts of a run's history; the order and overlap of the parts do not matter."""
+    return RunRegisters(
+        a.position if a.position > b.position else b.position,
+        a.updated_at if a.updated_at > b.updated_at else b.updated_at,
+        _earlier_created(a.created, b.created),
+        _least(a.started_at, b.started_at),
+        _greatest(a.terminal, b.terminal),
+        _greatest(a.inferred, b.inferred),
+        latest(a.parent_run, b.parent_run),
+        latest(a.nominal, b.nominal),
+        merge_facets(a.run_facets, b.run_facets),
+        merge_facets(a.job_facets, b.job_facets),
+    )
+
+
+def merge_facets(a: Mapping[str, Stamped], b: Mapping[str, Stamped]) -> Mapping[str, Stamped]:
+    """Return each facet's latest value; between equal times and digests it is the same event."""
+    if not a or not b:
+        return a or b
+    merged = dict(a)
+    for name, facet in b.items():
+        standing = merged.get(name)
+        if standing is None or facet[:2] > standing[:2]:
+            merged[name] = facet
+    return merged
+
+
+def _earlier_created(a: Created | None, b: Created | None) -> Created | None:
+    if a is None or b is None:
+        return a or b
+    return a if a.order() <= b.order() else b
+
+
+def _least(a: datetime | None, b: datetime | None) -> datetime | None:
+    if a is None or b is None:
+        return a or b
+    return a if a <= b else b
+
+
+def _greatest(a: T | None, b: T | None) -> T | None:
+    if a is None or b is None:
+        return a or b
+    return a if a >= b else b
+
+
+def latest(a: S | None, b: S | None) -> S | None:
+    """Return the later of two values stamped (time, digest, …)."""
+    if a is None or b is None:
+        return a or b
+    return a if a[:2] >= b[:2] else b
+
+
+def stream_of(*names: str) -> UUID:
+    """Return the stream of a named thing: the UUIDv5 of its names, each behind its length in characters."""
+    return uuid5(_NAMES, "".join(f"{len(name)}:{name}" for name in names))
+
+
+_NAMES = UUID("c2a0a6c4-7c0e-5e8e-9c1e-0d6c3c5a7f10")

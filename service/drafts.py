@@ -1,0 +1,142 @@
+"""Makes events to be appended out of what callers say: the columns, and the fact that makes each this one and no other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+from uuid import UUID
+
+import orjson
+
+from service.domain import NO_CONTENT, Content, Kind, RunState, Subject
+from service.fold import job_id, namespace_id
+from service.ledger import Draft
+from service.subjects import Said
+
+_FACT_BYTES = 16
+
+
+def digest(*parts: str | bytes) -> bytes:
+    """Return 16 bytes of SHA-256 over parts, each behind its length."""
+    hashed = sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        hashed.update(len(raw).to_bytes(4, "big") + raw)
+    return hashed.digest()[:_FACT_BYTES]
+
+
+class Caller:
+    """Who asks: the API key's name, and the Idempotency-Key, where there are any."""
+
+    __slots__ = ("actor", "key")
+
+    def __init__(self, actor: str | None = None, key: str | None = None) -> None:
+        """Take both as they came."""
+        self.actor = actor
+        self.key = key
+
+    def fact(self, *content: str | bytes) -> bytes:
+        """Return the key's digest where there is a key, else the content's."""
+        if self.key is not None:
+            return digest("key", self.actor or "", self.key)
+        return digest(*content)
+
+    def request_digest(self, *content: str | bytes) -> bytes | None:
+        """Return what a repeated key must come with."""
+        return digest(*content) if self.key is not None else None
+
+
+def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, caller: Caller) -> Draft:
+    """Return a reported transition; `explicit` says that the caller named the time."""
+    time = at.isoformat()
+    return Draft(
+        Subject.RUN,
+        run_id,
+        Kind.TRANSITION,
+        state,
+        at,
+        None,
+        None,
+        None,
+        "api",
+        caller.actor,
+        caller.fact("transition", state, time),
+        caller.request_digest("transition", state, time if explicit else ""),
+        None,
+        None,
+        Said(NO_CONTENT),
+    )
+
+
+def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, content: Content, caller: Caller) -> Draft:
+    """Return the creation of a run; its body is kept when it says anything."""
+    parts = ("new", *names, content.args, *(t.isoformat() if t else "" for t in (content.nominal_start, content.nominal_end)))
+    says = content != NO_CONTENT
+    return Draft(
+        Subject.RUN,
+        run_id,
+        Kind.TRANSITION,
+        RunState.NEW,
+        at,
+        *names,
+        None,
+        "api",
+        caller.actor,
+        caller.fact(*parts),
+        caller.request_digest(*parts),
+        sha256(body).digest() if says else None,
+        body.decode() if says else None,
+        Said(content),
+    )
+
+
+def definition(
+    subject: Subject, names: tuple[str, str | None], at: datetime, body: bytes, said: Said, caller: Caller
+) -> Draft:
+    """Return the definition of a job or namespace."""
+    return Draft(
+        subject,
+        _named(names),
+        Kind.DEFINED,
+        None,
+        at,
+        *names,
+        None,
+        "api",
+        caller.actor,
+        said.definition.digest if said.definition else digest(body),
+        None,
+        sha256(body).digest(),
+        body.decode(),
+        said,
+    )
+
+
+def deletion(subject: Subject, names: tuple[str, str | None], at: datetime, caller: Caller) -> Draft:
+    """Return the deletion of a job or namespace: a mark, nothing is removed."""
+    return Draft(
+        subject,
+        _named(names),
+        Kind.DELETED,
+        None,
+        at,
+        *names,
+        None,
+        "api",
+        caller.actor,
+        digest("deleted", at.isoformat()),
+        None,
+        None,
+        None,
+        Said(NO_CONTENT),
+    )
+
+
+def _named(names: tuple[str, str | None]) -> UUID:
+    namespace, job = names
+    return namespace_id(namespace) if job is None else job_id(namespace, job)
+
+
+def canonical(value: object) -> bytes:
+    """Return JSON with sorted names, to compare contents by."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

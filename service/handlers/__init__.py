@@ -1,0 +1,1 @@
+"""One module a resource: what it answers, and to what."""

@@ -1,0 +1,150 @@
+"""Runs: created, started, ended, read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from aiohttp import web
+
+from service import drafts, timestamps, wire
+from service.appender import Answer
+from service.content import parse_uuid
+from service.decide import Create, Transition, Verdict, decide, decide_create
+from service.domain import RunRegisters, RunState, Subject, registers_of
+from service.drafts import Caller
+from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunNotFound
+from service.fold import job_id
+from service.handlers.requests import answer, caller, json_body, name, reported_time, run_id, slice_of, states
+from service.identifiers import uuid7, uuid_of_key
+from service.ledger import Draft
+from service.resources import RESOURCES, Resources
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def transition_to(state: RunState) -> Handler:
+    """Return the handler that records a transition and answers with the run as its history makes it."""
+
+    async def handle(request: web.Request) -> web.Response:
+        resources = request.config_dict[RESOURCES]
+        text, identity = run_id(request)
+        at, explicit = reported_time(request)
+        draft = drafts.transition(identity, state, at, explicit=explicit, caller=caller(request))
+        command = Transition(state, at, draft.request_digest)
+        result = await resources.appender.command(draft, lambda run, known: decide(run, command, known))
+        return answer(_transitioned(text, command, result))
+
+    return handle
+
+
+def _transitioned(run: str, command: Transition, result: Answer) -> bytes:
+    if result.verdict is Verdict.UNKNOWN:
+        raise RunNotFound(run)
+    if result.verdict is Verdict.KEY_REUSED:
+        raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
+    view = wire.dump(wire.run_view(run, result.registers))
+    if result.verdict is Verdict.CONFLICT:
+        raise Conflict(_refusal(run, result.registers, command), view)
+    return view
+
+
+def _refusal(run: str, registers: RunRegisters, command: Transition) -> str:
+    ended = registers.terminal
+    end = f"Run '{run}' {ended.state} at {ended.at.isoformat()}" if ended else f"Run '{run}' has ended"
+    return f"{end}; it cannot be {command.state} at {command.at.isoformat()}."
+
+
+async def create(request: web.Request) -> web.Response:
+    """POST /namespaces/{ns}/jobs/{job}/runs."""
+    resources = request.config_dict[RESOURCES]
+    names = name(request, "namespace"), name(request, "job")
+    body = await json_body(request)
+    asked, content = wire.read_create_run(body)
+    who = caller(request)
+    identity = _identity(asked.id, names, who)
+    draft = drafts.new_run(identity, names, timestamps.now(), body, content, who)
+    result = await _create(resources, draft, names)
+    run = str(identity)
+    location = f"{request.scheme}://{request.host}/api/v1/jobs/runs/{run}"
+    return _created(run, result, location)
+
+
+def _identity(given: str | None, names: tuple[str, str], who: Caller) -> UUID:
+    if given is None:
+        return uuid7() if who.key is None else uuid_of_key(who.actor or "", *names, who.key)
+    found = parse_uuid(given)
+    if found is None:
+        raise Malformed(f"id {given[:64]!r} is not a UUID")
+    return found
+
+
+async def _create(resources: Resources, draft: Draft, names: tuple[str, str]) -> Answer:
+    created = registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
+    assert created is not None  # noqa: S101  registers of a NEW event name its creator
+    command = Create(created, draft.request_digest)
+    home = (Subject.JOB, job_id(*names))
+    for attempt in (1, 2):
+        result = await resources.appender.command(draft, lambda run, known: decide_create(run, command, known), home)
+        if result.verdict is not Verdict.HOMELESS:
+            return result
+        if attempt == 1:
+            await resources.catalog.catch_up()
+    if await resources.lists.namespace(names[0]) is None:
+        raise NamespaceNotFound(names[0])
+    raise JobNotFound(names[1])
+
+
+def _created(run: str, result: Answer, location: str) -> web.Response:
+    if result.verdict is Verdict.KEY_REUSED:
+        raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
+    view = wire.dump(wire.run_view(run, result.registers))
+    if result.verdict is Verdict.CONFLICT:
+        raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
+    response = answer(view, 201 if result.verdict is Verdict.APPEND else 200)
+    response.headers["Location"] = location
+    return response
+
+
+async def read(request: web.Request) -> web.Response:
+    """GET /jobs/runs/{id}."""
+    text, identity = run_id(request)
+    run = await request.config_dict[RESOURCES].reader.read(identity)
+    if run is None:
+        raise RunNotFound(text)
+    return answer(wire.dump(wire.run_view(text, run)))
+
+
+async def facets(request: web.Request) -> web.Response:
+    """GET /jobs/runs/{id}/facets?type=run|job."""
+    text, identity = run_id(request)
+    kind = request.query.get("type", "").lower()
+    if kind not in ("run", "job"):
+        raise Malformed("parameter type must be one of run, job")
+    run = await request.config_dict[RESOURCES].reader.read(identity)
+    if run is None:
+        raise RunNotFound(text)
+    found = run.run_facets if kind == "run" else run.job_facets
+    return answer(wire.dump({"runId": text, "facets": wire.facets_view(found)}))
+
+
+async def list_of_job(request: web.Request) -> web.Response:
+    """GET /namespaces/{ns}/jobs/{job}/runs."""
+    resources = request.config_dict[RESOURCES]
+    names = name(request, "namespace"), name(request, "job")
+    wanted, part = states(request, "state"), slice_of(request)
+    await resources.catalog.catch_up()
+    if await resources.lists.job(*names) is None:
+        raise JobNotFound(names[1])
+    runs, total = await resources.lists.runs_of_job(*names, wanted, part)
+    return answer(wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total}))
+
+
+async def look_up(request: web.Request) -> web.Response:
+    """POST /runs/lookup: many runs at once."""
+    reader = request.config_dict[RESOURCES].reader
+    wanted = wire.read_look_up(await json_body(request)).ids
+    waiting = {text: reader.read(identity) if (identity := parse_uuid(text)) else None for text in wanted}
+    found = {text: await waiter if waiter is not None else None for text, waiter in waiting.items()}
+    views = {text: wire.run_view(text, run) if run is not None else None for text, run in found.items()}
+    return answer(wire.dump({"runs": views}))

@@ -1,0 +1,143 @@
+"""The ledger in PostgreSQL: the only module that reads and appends events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.content import say
+from service.decide import Known
+from service.domain import Event, Subject
+from service.link import Link, load
+from service.subjects import SHAPES, Said
+
+LOG = 0
+"""The only log there is today; docs/architecture.md, "Beyond one machine"."""
+
+_APPEND = load("append")
+_HEAD = load("head")
+_PAYLOADS = load("payloads")
+_EVENTS_AFTER = load("events_after")
+_READ = {subject: load("read_streams", subject=subject, catalog=shape.catalog) for subject, shape in SHAPES.items()}
+
+
+class Outcome(IntEnum):
+    """What append_events says of an item."""
+
+    RECORDED = 0
+    KNOWN = 1
+    LOST = 2
+
+
+class Draft(NamedTuple):
+    """An event to be appended: all of a row that its sender knows. `payload` is JSON text."""
+
+    subject: Subject
+    stream: UUID
+    kind: str
+    state: str | None
+    transitioned_at: datetime
+    namespace: str | None
+    job: str | None
+    parent_run: UUID | None
+    source: str
+    actor: str | None
+    fact: bytes
+    request_digest: bytes | None
+    payload_digest: bytes | None
+    payload: str | None
+    said: Said
+
+    def at(self, position: int, recorded_at: datetime) -> Event:
+        """Return the event this became."""
+        return Event(
+            position,
+            self.subject,
+            self.stream,
+            self.kind,
+            self.state,
+            self.transitioned_at,
+            recorded_at,
+            *self[5:13],
+        )
+
+
+class Appended(NamedTuple):
+    """What became of a batch: item i's position and outcome; one time for all that was recorded."""
+
+    recorded_at: datetime
+    positions: list[int]
+    outcomes: list[int]
+
+
+class Stream(NamedTuple):
+    """A stream as read: its registers (None: unknown), and the event that has the asked fact."""
+
+    registers: Any
+    known: Known | None
+
+
+class Head(NamedTuple):
+    """Where a log ends."""
+
+    position: int
+    hash: bytes
+    recorded_at: datetime
+
+
+async def append(link: Link, drafts: Sequence[Draft], expected: Sequence[int | None]) -> Appended:
+    """Append a batch in one round trip; expected[i] is where item i's stream must still end, None for a fact.
+
+    Raises Refused when PostgreSQL will not take a value, Unreachable when it is unknown what happened.
+    """
+    columns = list(zip(*drafts, strict=True))[:-1]
+    async with link.connection() as connection:
+        row = await connection.fetchrow(_APPEND, LOG, *columns, expected)
+    return Appended(*row)
+
+
+async def read_streams(
+    link: Link, subject: Subject, streams: Sequence[UUID], facts: Sequence[bytes | None]
+) -> list[Stream]:
+    """Read streams as of now: the catalog's row merged with what came after it."""
+    async with link.connection() as connection:
+        rows = await connection.fetch(_READ[subject], LOG, streams, facts)
+    return await _fold(link, subject, len(streams), rows)
+
+
+async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -> list[Stream]:
+    shape = SHAPES[subject]
+    merged: list[Any] = [None] * count
+    known: list[Known | None] = [None] * count
+    events: list[tuple[int, Event]] = []
+    for row in rows:
+        index, part = row[0] - 1, row[1]
+        if part == "catalog":
+            merged[index] = shape.unpack(row[2])
+        elif part == "known":
+            known[index] = Known(row["position"], row["request_digest"])
+        else:
+            events.append((index, Event._make(row[3:])))
+    bodies = await payloads(link, [event.position for _, event in events if event.payload_digest])
+    for index, event in events:
+        part = shape.of(event, say(event, bodies.get(event.position)))
+        standing = merged[index]
+        merged[index] = part if standing is None else shape.merge(standing, part)
+    return [Stream(*pair) for pair in zip(merged, known, strict=True)]
+
+
+async def payloads(link: Link, positions: Sequence[int]) -> dict[int, str]:
+    """Return the payloads at some positions, by position."""
+    if not positions:
+        return {}
+    async with link.connection() as connection:
+        return {row[0]: row[1] for row in await connection.fetch(_PAYLOADS, LOG, positions)}
+
+
+async def head(link: Link) -> Head:
+    """Return where the log ends."""
+    async with link.connection() as connection:
+        return Head(*await connection.fetchrow(_HEAD, LOG))

@@ -1,0 +1,116 @@
+"""A connection to PostgreSQL that comes back by itself. The one place where the driver's exceptions are translated."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import asyncpg
+
+_log = logging.getLogger(__name__)
+
+COMMAND_TIMEOUT = 30.0
+"""Seconds a statement may take before its outcome counts as unknown."""
+
+_CONNECT_TIMEOUT = 5.0
+
+
+class Refused(Exception):
+    """PostgreSQL will not take a value: what was sent is at fault, and sending it again will not help."""
+
+
+class Unreachable(Exception):
+    """The database did not answer, or not in time: a statement under way may have been carried out or not."""
+
+
+def load(name: str, **names: str) -> str:
+    """Return a statement of service/sql, its {placeholders} filled in with names of our own."""
+    text = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
+    for placeholder, value in names.items():
+        text = text.replace("{" + placeholder + "}", value)
+    return text
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's exceptions into Refused and Unreachable."""
+    try:
+        yield
+    except (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError) as error:
+        raise Refused(str(error)) from error
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        _log.warning("database: %s: %s", type(error).__name__, error)
+        raise Unreachable(str(error) or type(error).__name__) from error
+
+
+class Pool:
+    """Connections for lists, which are many and may be slow."""
+
+    def __init__(self, dsn: str, *, size: int = 4, statement_cache_size: int = 100) -> None:
+        """Take a PostgreSQL URL and how many connections there may be."""
+        self._arguments = {"dsn": dsn, "max_size": size, "statement_cache_size": statement_cache_size}
+        self._pool: asyncpg.Pool | None = None
+        self._opening = asyncio.Lock()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give a free connection; errors as Link gives them."""
+        with translated():
+            async with self._opening:
+                if self._pool is None:
+                    self._pool = await asyncpg.create_pool(
+                        **self._arguments, min_size=0, timeout=_CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT
+                    )
+            async with self._pool.acquire(timeout=_CONNECT_TIMEOUT) as connection:
+                yield connection
+
+    async def close(self) -> None:
+        """Close all; a server that does not answer is left behind."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        try:
+            await asyncio.wait_for(pool.close(), _CONNECT_TIMEOUT)
+        except (asyncpg.PostgresError, OSError, TimeoutError):
+            pool.terminate()
+
+
+class Link:
+    """One connection, opened when first used and again after it broke. Not for use by two tasks at once."""
+
+    def __init__(self, dsn: str, *, statement_cache_size: int = 100) -> None:
+        """Take a PostgreSQL URL; behind a transaction pooler statement_cache_size must be 0."""
+        self._dsn = dsn
+        self._cache = statement_cache_size
+        self._connection: asyncpg.Connection | None = None
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+        """Give the connection; whatever the driver raises inside comes out as Refused or Unreachable."""
+        with translated():
+            yield await self._open()
+
+    async def _open(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._dsn,
+                timeout=_CONNECT_TIMEOUT,
+                command_timeout=COMMAND_TIMEOUT,
+                statement_cache_size=self._cache,
+            )
+            # A plan made on a small table stays cached while the table grows; see docs/decisions.
+            await self._connection.execute("set enable_seqscan = off; set jit = off")
+        return self._connection
+
+    async def close(self) -> None:
+        """Close; a server that does not answer is left behind."""
+        connection, self._connection = self._connection, None
+        if connection is None or connection.is_closed():
+            return
+        try:
+            await asyncio.wait_for(connection.close(), _CONNECT_TIMEOUT)
+        except (asyncpg.PostgresError, OSError, TimeoutError):
+            connection.terminate()

@@ -1,0 +1,108 @@
+"""Finds namespaces, jobs and runs in the catalog, as far as it is folded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.definitions import JobRegisters, NamespaceRegisters
+from service.domain import RunRegisters
+from service.errors import Unavailable
+from service.fold import job_id, namespace_id
+from service.link import Pool, Unreachable, load
+from service.registers import unpack_job, unpack_namespace, unpack_run
+
+LATEST = 10
+"""How many of its runs a job shows."""
+
+_NAMESPACES = load("list_namespaces")
+_NAMESPACE = load("catalog_rows", catalog="namespaces")
+_JOBS, _COUNT_JOBS = load("list_jobs"), load("count_jobs")
+_JOB = load("catalog_rows", catalog="jobs")
+_RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
+_LATEST = load("latest_runs")
+_REVISION = load("revision")
+
+
+class Slice(NamedTuple):
+    """Which part of a list is asked for."""
+
+    limit: int
+    offset: int
+
+
+class RunItem(NamedTuple):
+    """A run in a list."""
+
+    id: UUID
+    registers: RunRegisters
+
+
+class JobItem(NamedTuple):
+    """A job with its newest runs."""
+
+    registers: JobRegisters
+    latest: list[RunItem]
+
+
+class Lists:
+    """Reads the catalog. Every method raises Unavailable when the database does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Take the connections to read with."""
+        self._pool = pool
+
+    async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
+        try:
+            async with self._pool.connection() as connection:
+                rows: list[Any] = await connection.fetch(statement, *arguments)
+                return rows
+        except Unreachable as error:
+            raise Unavailable(f"the database does not answer: {error}") from error
+
+    async def revision(self) -> str:
+        """Return the revision the schema is at."""
+        rows = await self._fetch(_REVISION)
+        return str(rows[0][0]) if rows else ""
+
+    async def namespaces(self, part: Slice) -> list[NamespaceRegisters]:
+        """Return namespaces by name, without the hidden ones."""
+        return [unpack_namespace(row[0]) for row in await self._fetch(_NAMESPACES, *part)]
+
+    async def namespace(self, name: str) -> NamespaceRegisters | None:
+        """Return a namespace, hidden or not."""
+        rows = await self._fetch(_NAMESPACE, [namespace_id(name)])
+        return unpack_namespace(rows[0][1]) if rows else None
+
+    async def job(self, namespace: str, name: str) -> JobItem | None:
+        """Return a job with its newest runs; None where it is unknown or deleted."""
+        rows = await self._fetch(_JOB, [job_id(namespace, name)])
+        jobs = await self._with_latest(rows)
+        return jobs[0] if jobs and not jobs[0].registers.hidden else None
+
+    async def jobs(
+        self, namespace: str | None, last_run_states: Sequence[str] | None, part: Slice
+    ) -> tuple[list[JobItem], int]:
+        """Return jobs, last heard of first, and how many there are."""
+        where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
+        rows = await self._fetch(_JOBS, *where, *part)
+        total = (await self._fetch(_COUNT_JOBS, *where))[0][0]
+        return await self._with_latest(rows), total
+
+    async def _with_latest(self, rows: Sequence[Any]) -> list[JobItem]:
+        if not rows:
+            return []
+        latest: dict[UUID, list[RunItem]] = {row[0]: [] for row in rows}
+        for of, run_id, registers in await self._fetch(_LATEST, list(latest), LATEST):
+            latest[of].append(RunItem(run_id, unpack_run(registers)))
+        return [JobItem(unpack_job(row[1]), latest[row[0]]) for row in rows]
+
+    async def runs_of_job(
+        self, namespace: str, job: str, states: Sequence[str] | None, part: Slice
+    ) -> tuple[list[RunItem], int]:
+        """Return a job's runs, newest first, and how many there are."""
+        of = job_id(namespace, job)
+        rows = await self._fetch(_RUNS, of, states, *part)
+        total = (await self._fetch(_COUNT_RUNS, of, states))[0][0]
+        return [RunItem(row[0], unpack_run(row[1])) for row in rows], total

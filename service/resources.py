@@ -1,0 +1,26 @@
+"""What handlers work with, opened and closed with the application."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from aiohttp import web
+
+from service.appender import Appender
+from service.catalog import Catalog
+from service.lists import Lists
+from service.reader import Reader
+from service.settings import Settings
+
+
+class Resources(NamedTuple):
+    """One of each a process."""
+
+    settings: Settings
+    appender: Appender
+    reader: Reader
+    catalog: Catalog
+    lists: Lists
+
+
+RESOURCES = web.AppKey("resources", Resources)

@@ -1,0 +1,98 @@
+"""The bodies that are read, as types: they validate, and /openapi.json is generated from them.
+
+Fields named like OpenLineage's and Marquez's. Unknown fields are passed over, as Marquez does.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+MAX_NAME = 1024
+"""Characters in the name of a namespace or job, as in Marquez."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+
+
+class CreateRun(Struct):
+    """POST /namespaces/{ns}/jobs/{job}/runs. `args` values are strings, numbers or booleans, kept as strings."""
+
+    id: str | None = None
+    args: dict[str, str | bool | int | float] | None = None
+    nominalStartTime: str | None = None  # noqa: N815  the wire's name
+    nominalEndTime: str | None = None  # noqa: N815
+
+
+class PutNamespace(Struct):
+    """PUT /namespaces/{ns}."""
+
+    ownerName: Name  # noqa: N815
+    description: str | None = None
+
+
+class DatasetId(Struct):
+    """A dataset's name."""
+
+    namespace: Name
+    name: Name
+
+
+class PutJob(Struct):
+    """PUT /namespaces/{ns}/jobs/{job}."""
+
+    type: Literal["BATCH", "STREAM", "SERVICE"]
+    inputs: list[DatasetId]
+    outputs: list[DatasetId]
+    location: str | None = None
+    description: str | None = None
+
+
+class LookUpRuns(Struct):
+    """POST /runs/lookup."""
+
+    ids: Annotated[list[str], Meta(max_length=10_000)]
+
+
+class OpenLineageRun(Struct):
+    """`run` of an OpenLineage RunEvent; facets stay the bytes they came as."""
+
+    runId: Annotated[str, Meta(min_length=1)]  # noqa: N815
+    facets: dict[str, Raw] | None = None
+
+
+class OpenLineageJob(Struct):
+    """`job` of an OpenLineage RunEvent or JobEvent."""
+
+    namespace: Name
+    name: Name
+    facets: dict[str, Raw] | None = None
+
+
+class OpenLineageDataset(Struct):
+    """An input, an output, or the `dataset` of a DatasetEvent."""
+
+    namespace: Annotated[str, Meta(min_length=1)]
+    name: Annotated[str, Meta(min_length=1)]
+
+
+class OpenLineageEvent(Struct):
+    """POST /lineage: a RunEvent, JobEvent or DatasetEvent of OpenLineage 2-0-2."""
+
+    eventTime: str  # noqa: N815
+    producer: str
+    eventType: Literal["START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER"] | None = None  # noqa: N815
+    run: OpenLineageRun | None = None
+    job: OpenLineageJob | None = None
+    dataset: OpenLineageDataset | None = None
+    inputs: list[OpenLineageDataset] | None = None
+    outputs: list[OpenLineageDataset] | None = None
+    schemaURL: str | None = None  # noqa: N815
+
+
+decode_create_run = msgspec.json.Decoder(CreateRun).decode
+decode_put_namespace = msgspec.json.Decoder(PutNamespace).decode
+decode_put_job = msgspec.json.Decoder(PutJob).decode
+decode_look_up_runs = msgspec.json.Decoder(LookUpRuns).decode
+decode_event = msgspec.json.Decoder(OpenLineageEvent).decode

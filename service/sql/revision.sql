@@ -1,0 +1,2 @@
+-- The revision the schema is at.
+select v.version_num from runfold_version v
