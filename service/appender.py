@@ -20,6 +20,7 @@ from service.domain import Subject
 from service.errors import Invalid, Overloaded, Unavailable
 from service.ledger import Draft, Outcome, Stream
 from service.link import Link, Refused, Unreachable
+from service.recent import Recent
 from service.subjects import SHAPES
 
 _log = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ _BATCH_BYTES = 8 * 1024 * 1024
 _PAUSE_AFTER_LOSS = 0.2
 
 Judge = Callable[[Any, Known | None], Verdict]
-StreamKey = tuple[Subject, UUID]
+StreamKey = tuple[Subject, int]
 
 
 class Answer(NamedTuple):
@@ -60,7 +61,7 @@ class _Item:
         self.answer = answer
         self.attempts = 0
         self.unsure = False
-        self.key: StreamKey = (draft.subject, draft.stream)
+        self.key: StreamKey = (draft.subject, draft.stream.int)  # a UUID hashes slowly
 
     def resolve(self, answer: Answer) -> None:
         if not self.answer.done():
@@ -87,6 +88,7 @@ class Appender:
         self._capacity = capacity
         self._max_batch = max_batch
         self._on_append = on_append
+        self._recent = Recent()
         self._waiting: deque[_Item] = deque()
         self._busy: set[StreamKey] = set()
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -113,13 +115,13 @@ class Appender:
         self._wake(len(self._writers))
         await asyncio.gather(*self._writers)
 
-    def command(self, draft: Draft, judge: Judge, home: StreamKey | None = None) -> asyncio.Future[Answer]:
+    def command(self, draft: Draft, judge: Judge, home: tuple[Subject, UUID] | None = None) -> asyncio.Future[Answer]:
         """Append the draft if `judge`, given the stream as it stands, says so.
 
         Where `home` is given (the job of a run, the namespace of a job) and the catalog does not have it, the verdict
         is HOMELESS; whoever asked lets the catalog catch up and asks again.
         """
-        return self._submit(draft, judge, home)
+        return self._submit(draft, judge, (home[0], home[1].int) if home else None)
 
     def fact(self, draft: Draft) -> asyncio.Future[Answer]:
         """Append the draft unless its stream knows it already."""
@@ -185,7 +187,7 @@ class Appender:
     async def _bisect(self, link: Link, batch: list[_Item]) -> list[_Item]:
         """Carry a batch out; where PostgreSQL refuses a value, find whose it is. Returns what must go round again."""
         try:
-            return await _Batch(batch).carry_out(link, self._on_append)
+            return await _Batch(batch, self._recent).carry_out(link, self._on_append)
         except Refused as error:
             if len(batch) == 1:
                 batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
@@ -225,8 +227,9 @@ def _give_up(batch: list[_Item], error: Exception) -> list[_Item]:
 class _Batch:
     """One batch on its way: read, decided, appended, answered."""
 
-    def __init__(self, items: list[_Item]) -> None:
+    def __init__(self, items: list[_Item], recent: Recent) -> None:
         self._items = items
+        self._recent = recent
         self._streams: dict[StreamKey, Stream] = {}
         self._homes: dict[StreamKey, Any] = {}
         self._known: dict[int, Known] = {}
@@ -244,7 +247,7 @@ class _Batch:
     async def _read(self, link: Link) -> None:
         by_subject: dict[Subject, list[int]] = {}
         for index, item in enumerate(self._items):
-            if item.judge is not None:
+            if item.judge is not None and not self._guess(item):
                 by_subject.setdefault(item.draft.subject, []).append(index)
         for subject, indexes in by_subject.items():
             drafts = [self._items[index].draft for index in indexes]
@@ -255,12 +258,23 @@ class _Batch:
                     self._known[index] = stream.known
         await self._read_homes(link)
 
+    def _guess(self, item: _Item) -> bool:
+        """Tell whether what is remembered of the run is enough to append by; whatever else must be read."""
+        if item.draft.subject is not Subject.RUN or item.attempts or item.key in self._streams:
+            return False
+        guess = self._recent.get(item.draft.stream)
+        if guess is None or item.judge is None or item.judge(guess, None) is not Verdict.APPEND:
+            return False
+        self._streams[item.key] = Stream(guess, None)
+        return True
+
     async def _read_homes(self, link: Link) -> None:
         homes = {item.home for item in self._items if item.home is not None}
         for subject in {home[0] for home in homes}:
-            streams = [stream for of, stream in homes if of is subject]
+            numbers = [number for of, number in homes if of is subject]
+            streams = [UUID(int=number) for number in numbers]
             read = await ledger.read_streams(link, subject, streams, [None] * len(streams))
-            self._homes.update({(subject, s): r.registers for s, r in zip(streams, read, strict=True)})
+            self._homes.update({(subject, s): r.registers for s, r in zip(numbers, read, strict=True)})
 
     def _decide(self) -> None:
         """Judge each command in the order of arrival; later ones of a stream see what earlier ones will have added."""
@@ -338,7 +352,17 @@ class _Batch:
                 again.append(item)
                 continue
             item.resolve(self._answer_of(index, item, views.get(item.key), position, recorded_at))
+        self._remember(views, lost)
         return _again(again)
+
+    def _remember(self, views: dict[StreamKey, Any], lost: set[StreamKey]) -> None:
+        for index in self._appending:
+            item = self._items[index]
+            if item.draft.subject is Subject.RUN:
+                if item.key in lost or item.key not in views:
+                    self._recent.forget(item.draft.stream)
+                else:
+                    self._recent.keep(item.draft.stream, views[item.key])
 
     def _answer_of(
         self, index: int, item: _Item, view: Any, position: int | None, recorded_at: datetime | None  # noqa: ANN401

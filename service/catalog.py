@@ -30,8 +30,13 @@ _PUT = {Subject.RUN: load("put_runs"), Subject.JOB: load("put_jobs"), Subject.NA
 _ROWS = {subject: load("catalog_rows", catalog=shape.catalog) for subject, shape in SHAPES.items()}
 _COUNTS = load("add_run_counts")
 
-PAGE = 4000
+_ASYNCHRONOUS = "set local synchronous_commit = off"
+"""The catalog is derived and its cursor commits with it: a crash takes back both, or neither."""
+
+PAGE = 1000
 """Events folded in one transaction."""
+
+_PIECE = 100
 
 WAIT = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
@@ -147,15 +152,25 @@ class Catalog:
 async def fold_once(link: Link, page_size: int = PAGE) -> tuple[int, bool]:
     """Fold the next page in one transaction. Returns where the cursor is, and whether the page was full."""
     async with link.connection() as connection, connection.transaction():
+        await connection.execute(_ASYNCHRONOUS)
         cursor = await connection.fetchval(_LOCK, LOG)
         rows = await connection.fetch(_EVENTS, LOG, cursor, page_size)
         if not rows:
             return cursor, False
-        page = fold.fold_page((Event._make(row[:15]), row[15]) for row in rows)
-        await _write(connection, page)
+        await _write(connection, await _fold_page(rows))
         last: int = rows[-1][0]
         await connection.execute(_MOVE, LOG, last)
         return last, len(rows) == page_size
+
+
+async def _fold_page(rows: list[Any]) -> Page:
+    """Fold in small pieces: requests come in between."""
+    folding = fold.Folding()
+    for index, row in enumerate(rows, 1):
+        folding.add(Event._make(row[:15]), row[15])
+        if index % _PIECE == 0:
+            await asyncio.sleep(0)
+    return folding.page()
 
 
 async def _write(connection: Any, page: Page) -> None:  # noqa: ANN401  asyncpg has no types
@@ -163,7 +178,8 @@ async def _write(connection: Any, page: Page) -> None:  # noqa: ANN401  asyncpg 
     runs = _merged(runs_before, page.runs, merge)
     jobs = _merged(await _rows(connection, Subject.JOB, page.jobs), page.jobs, merge_jobs)
     namespaces = _merged(await _rows(connection, Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces)
-    await _put(connection, _PUT[Subject.RUN], [fold.run_row(*item) for item in runs.items()])
+    rows = {run_id: fold.run_row(run_id, run) for run_id, run in runs.items()}
+    await _put(connection, _PUT[Subject.RUN], list(rows.values()))
     await _put(
         connection,
         _PUT[Subject.JOB],
@@ -177,7 +193,7 @@ async def _write(connection: Any, page: Page) -> None:  # noqa: ANN401  asyncpg 
         _PUT[Subject.NAMESPACE],
         [(i, n.position, n.name, n.hidden, registers.pack(n)) for i, n in namespaces.items()],
     )
-    counts = fold.count_changes(runs_before, runs)
+    counts = fold.count_changes(runs_before, rows)
     await _put(connection, _COUNTS, [(*key, change) for key, change in sorted(counts.items())])
 
 

@@ -62,6 +62,8 @@ TABLE = (
     Line(7, _END, lambda _run, _t: True, Verdict.APPEND),
 )
 
+_BY_STATE = {state: [line for line in TABLE if state in line.states] for state in RunState}
+
 
 def decide(run: RunRegisters | None, command: Transition, known: Known | None = None) -> Verdict:
     """Judge start, complete, fail or abort against the run as it stands."""
@@ -69,9 +71,10 @@ def decide(run: RunRegisters | None, command: Transition, known: Known | None = 
         return _repeated(known, command.request_digest)
     if run is None:  # line 1
         return Verdict.UNKNOWN
-    return next(
-        line.then for line in TABLE if command.state in line.states and line.when(run, command)
-    )
+    for line in _BY_STATE[command.state]:
+        if line.when(run, command):
+            return line.then
+    raise AssertionError(f"no line of the table is for {command.state}")
 
 
 class Create(NamedTuple):

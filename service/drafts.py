@@ -18,11 +18,8 @@ _FACT_BYTES = 16
 
 def digest(*parts: str | bytes) -> bytes:
     """Return 16 bytes of SHA-256 over parts, each behind its length."""
-    hashed = sha256()
-    for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
-        hashed.update(len(raw).to_bytes(4, "big") + raw)
-    return hashed.digest()[:_FACT_BYTES]
+    raw = [part.encode() if isinstance(part, str) else part for part in parts]
+    return sha256(b"".join([b"%d:%b" % (len(part), part) for part in raw])).digest()[:_FACT_BYTES]
 
 
 class Caller:

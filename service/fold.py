@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
 from service import registers
-from service.content import say
+from service.content import NOTHING_SAID, say
 from service.definitions import (
     JobRegisters,
     NamespaceRegisters,
+    job_registers_of,
     merge_jobs,
     merge_namespaces,
+    namespace_registers_of,
 )
-from service.domain import Event, RunRegisters, Subject, merge, stream_of
+from service.domain import Event, RunRegisters, Subject, merge, registers_of, stream_of
 from service.subjects import SHAPES
+
+
+T = TypeVar("T")
 
 
 class Page(NamedTuple):
@@ -57,30 +61,70 @@ def namespace_id(namespace: str) -> UUID:
     return stream_of(namespace)
 
 
-def fold_page(events: Iterable[tuple[Event, str | None]]) -> Page:
-    """Fold events, each with its payload. Runs define the jobs and namespaces they name, jobs their namespaces."""
-    page = Page({}, {}, {})
-    for event, payload in events:
-        if event.namespace is None or event.subject not in SHAPES:
-            continue
-        said = say(event, payload)
+class _Mentions:
+    """A job's plain events of a page, which say no more of it than that it was heard of: enough to make one of them."""
+
+    __slots__ = ("earliest", "last")
+
+    def __init__(self, event: Event) -> None:
+        self.earliest = event.transitioned_at
+        self.last = event
+
+    def add(self, event: Event) -> None:
+        self.last = event
+        if event.transitioned_at < self.earliest:
+            self.earliest = event.transitioned_at
+
+    def as_event(self) -> Event:
+        """Return the one event that says of a job or namespace what all of them say."""
+        return Event(*self.last[:5], self.earliest, *self.last[6:])
+
+
+class Folding:
+    """A page in the making; events come in the order of their positions."""
+
+    def __init__(self) -> None:
+        """Begin with an empty page."""
+        self._page = Page({}, {}, {})
+        self._mentions: dict[tuple[str, str], _Mentions] = {}
+
+    def add(self, event: Event, payload: str | None) -> None:
+        """Fold one event. Runs define the jobs and namespaces they name, jobs their namespaces."""
+        namespace, job = event.namespace, event.job
+        if namespace is None or event.subject not in SHAPES:
+            return
+        said = NOTHING_SAID if payload is None else say(event, payload)
         if event.subject == Subject.RUN:
-            part = SHAPES[Subject.RUN].of(event, said)
-            standing = page.runs.get(event.stream)
-            page.runs[event.stream] = part if standing is None else merge(standing, part)
+            _merge_into(self._page.runs, event.stream, registers_of(event, said.content), merge)
+            if payload is None or event.source == "api":
+                self._mention(namespace, job or "", event)
+                return
         if event.subject != Subject.NAMESPACE:
-            _add_job(page, event, SHAPES[Subject.JOB].of(event, said))
-        name_id = namespace_id(event.namespace)
+            _merge_into(self._page.jobs, job_id(namespace, job or ""), SHAPES[Subject.JOB].of(event, said), merge_jobs)
         named = SHAPES[Subject.NAMESPACE].of(event, said)
-        before = page.namespaces.get(name_id)
-        page.namespaces[name_id] = named if before is None else merge_namespaces(before, named)
-    return page
+        _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
+
+    def _mention(self, namespace: str, job: str, event: Event) -> None:
+        mentions = self._mentions.get((namespace, job))
+        if mentions is None:
+            self._mentions[namespace, job] = _Mentions(event)
+        else:
+            mentions.add(event)
+
+    def page(self) -> Page:
+        """Return what was folded."""
+        for (namespace, job), mentions in self._mentions.items():
+            event = mentions.as_event()
+            _merge_into(self._page.jobs, job_id(namespace, job), job_registers_of(event), merge_jobs)
+            named = namespace_registers_of(event)
+            _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
+        self._mentions.clear()
+        return self._page
 
 
-def _add_job(page: Page, event: Event, part: JobRegisters) -> None:
-    identity = job_id(event.namespace or "", event.job or "")
-    standing = page.jobs.get(identity)
-    page.jobs[identity] = part if standing is None else merge_jobs(standing, part)
+def _merge_into(found: dict[UUID, T], key: UUID, part: T, merge_two: Callable[[T, T], T]) -> None:
+    standing = found.get(key)
+    found[key] = part if standing is None else merge_two(standing, part)
 
 
 def run_row(run_id: UUID, run: RunRegisters) -> RunRow:
@@ -103,13 +147,15 @@ def run_row(run_id: UUID, run: RunRegisters) -> RunRow:
     )
 
 
-def count_changes(before: Mapping[UUID, RunRegisters], after: Mapping[UUID, RunRegisters]) -> Counter[tuple[UUID, str]]:
+def count_changes(before: Mapping[UUID, RunRegisters], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
     """Return by how many each (job, state) changes."""
-    counts: Counter[tuple[UUID, str]] = Counter()
-    for run_id, run in after.items():
+    counts: dict[tuple[UUID, str], int] = {}
+    for run_id, row in after.items():
         old = before.get(run_id)
-        if run.created:
-            counts[job_id(run.created.namespace, run.created.job), run.state] += 1
-        if old and old.created:
-            counts[job_id(old.created.namespace, old.created.job), old.state] -= 1
-    return Counter({key: change for key, change in counts.items() if change})
+        if old is not None and old.created is not None:
+            was = (job_id(old.created.namespace, old.created.job), old.state)
+            if was == (row.job_id, row.state):
+                continue
+            counts[was] = counts.get(was, 0) - 1
+        counts[row.job_id, row.state] = counts.get((row.job_id, row.state), 0) + 1
+    return {key: change for key, change in counts.items() if change}

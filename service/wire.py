@@ -111,7 +111,7 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "updatedAt": run.updated_at,
         "nominalStartTime": nominal_start,
         "nominalEndTime": nominal_end,
-        "state": run.state,
+        "state": ended.state if ended else run.state,
         "startedAt": run.started_at,
         "endedAt": ended.at if ended else None,
         "durationMs": run.duration_ms if ended else None,

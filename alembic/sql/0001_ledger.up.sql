@@ -115,15 +115,18 @@ begin
     recorded_at := greatest(head.recorded_at, clock_timestamp());
     started := head.position;
     for item in
-        select i.n,
+        select i.*,
                (select e.position from runfold.events e
                  where e.log = p_log and e.subject = i.subject and e.stream = i.stream and e.fact = i.fact) as known,
                i.expected is null or i.expected = coalesce(
                    (select e.position from runfold.events e
                      where e.log = p_log and e.subject = i.subject and e.stream = i.stream
                      order by e.position desc limit 1), 0) as holds,
-               min(i.n) over (partition by i.subject, i.stream, i.fact) as first
-          from unnest(p_subject, p_stream, p_fact, p_expected) with ordinality as i(subject, stream, fact, expected, n)
+               min(i.n) over (partition by i.stream, i.subject, i.fact) as first
+          from unnest(p_subject, p_stream, p_kind, p_state, p_at, p_namespace, p_job, p_parent_run, p_source, p_actor,
+                      p_fact, p_request_digest, p_payload_digest, p_expected)
+               with ordinality as i (subject, stream, kind, state, at, namespace, job, parent_run, source, actor,
+                                     fact, request_digest, payload_digest, expected, n)
          order by i.n
     loop
         if item.known is not null then
@@ -138,12 +141,11 @@ begin
         else
             head.position := head.position + 1;
             head.hash := sha256('\x01'::bytea || head.hash || record_send(row(
-                p_log, head.position, convert_to(p_subject[item.n], 'UTF8'), p_stream[item.n],
-                convert_to(p_kind[item.n], 'UTF8'), convert_to(p_state[item.n], 'UTF8'),
-                p_at[item.n], recorded_at,
-                convert_to(p_namespace[item.n], 'UTF8'), convert_to(p_job[item.n], 'UTF8'), p_parent_run[item.n],
-                convert_to(p_source[item.n], 'UTF8'), convert_to(p_actor[item.n], 'UTF8'),
-                p_fact[item.n], p_request_digest[item.n], p_payload_digest[item.n])));
+                p_log, head.position, convert_to(item.subject, 'UTF8'), item.stream,
+                convert_to(item.kind, 'UTF8'), convert_to(item.state, 'UTF8'), item.at, recorded_at,
+                convert_to(item.namespace, 'UTF8'), convert_to(item.job, 'UTF8'), item.parent_run,
+                convert_to(item.source, 'UTF8'), convert_to(item.actor, 'UTF8'),
+                item.fact, item.request_digest, item.payload_digest)));
             positions[item.n] := head.position;
             outcomes[item.n] := 0;
             hashes[item.n] := head.hash;

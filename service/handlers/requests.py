@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from aiohttp import web
+from multidict import CIMultiDict
 
 from service import timestamps, wire
 from service.content import parse_uuid
@@ -15,6 +16,8 @@ from service.errors import Malformed, RunNotFound, TooLarge, UnsupportedType
 from service.lists import Slice
 from service.schemas import MAX_NAME
 
+_JSON = CIMultiDict({"Content-Type": "application/json"})
+
 ACTOR = "actor"
 MAX_LIMIT = 10_000
 _MAX_KEY = 255
@@ -22,7 +25,7 @@ _MAX_KEY = 255
 
 def answer(body: bytes, status: int = 200) -> web.Response:
     """Answer JSON."""
-    return web.Response(body=body, status=status, content_type="application/json")
+    return web.Response(body=body, status=status, headers=_JSON)
 
 
 def run_id(request: web.Request) -> tuple[str, UUID]:

@@ -27,7 +27,7 @@ def transition_to(state: RunState) -> Handler:
     """Return the handler that records a transition and answers with the run as its history makes it."""
 
     async def handle(request: web.Request) -> web.Response:
-        resources = request.config_dict[RESOURCES]
+        resources = request.app[RESOURCES]
         text, identity = run_id(request)
         at, explicit = reported_time(request)
         draft = drafts.transition(identity, state, at, explicit=explicit, caller=caller(request))
@@ -57,7 +57,7 @@ def _refusal(run: str, registers: RunRegisters, command: Transition) -> str:
 
 async def create(request: web.Request) -> web.Response:
     """POST /namespaces/{ns}/jobs/{job}/runs."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
     asked, content = wire.read_create_run(body)
@@ -109,7 +109,7 @@ def _created(run: str, result: Answer, location: str) -> web.Response:
 async def read(request: web.Request) -> web.Response:
     """GET /jobs/runs/{id}."""
     text, identity = run_id(request)
-    run = await request.config_dict[RESOURCES].reader.read(identity)
+    run = await request.app[RESOURCES].reader.read(identity)
     if run is None:
         raise RunNotFound(text)
     return answer(wire.dump(wire.run_view(text, run)))
@@ -121,7 +121,7 @@ async def facets(request: web.Request) -> web.Response:
     kind = request.query.get("type", "").lower()
     if kind not in ("run", "job"):
         raise Malformed("parameter type must be one of run, job")
-    run = await request.config_dict[RESOURCES].reader.read(identity)
+    run = await request.app[RESOURCES].reader.read(identity)
     if run is None:
         raise RunNotFound(text)
     found = run.run_facets if kind == "run" else run.job_facets
@@ -130,7 +130,7 @@ async def facets(request: web.Request) -> web.Response:
 
 async def list_of_job(request: web.Request) -> web.Response:
     """GET /namespaces/{ns}/jobs/{job}/runs."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     wanted, part = states(request, "state"), slice_of(request)
     await resources.catalog.catch_up()
@@ -142,7 +142,7 @@ async def list_of_job(request: web.Request) -> web.Response:
 
 async def look_up(request: web.Request) -> web.Response:
     """POST /runs/lookup: many runs at once."""
-    reader = request.config_dict[RESOURCES].reader
+    reader = request.app[RESOURCES].reader
     wanted = wire.read_look_up(await json_body(request)).ids
     waiting = {text: reader.read(identity) if (identity := parse_uuid(text)) else None for text in wanted}
     found = {text: await waiter if waiter is not None else None for text, waiter in waiting.items()}

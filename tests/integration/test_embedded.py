@@ -177,6 +177,8 @@ def begin(packages: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
         for pipe in (service.process.stdin, service.process.stdout):
             pipe.close()
         if service.said.startswith("postgresql:"):
+            with suppress(ProcessLookupError):
+                os.kill(service.postmaster, signal.SIGCONT)
             wait_until_ended(service.postmaster)
 
 
@@ -227,6 +229,17 @@ def test_a_start_right_after_kill_9_of_the_service_waits_for_its_server_to_end(i
     following.wait_for_answer()
     assert query(following.dsn, "SELECT answer FROM kept") == 42
     assert "not properly shut down" not in log_of(home)
+
+
+def test_a_server_that_outlived_its_owner_is_stopped_by_the_next_start(tmp_path, monkeypatch):
+    orphan = EmbeddedPostgres(tmp_path / "data", settings=QUICK)
+    orphan.start()
+    orphan._held.close()  # its owner's locks go, but no signal comes, as on a system without PR_SET_PDEATHSIG
+    monkeypatch.setattr(embedded, "PREDECESSOR_S", 10.0)
+    with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
+        assert orphan.poll() == 0
+        assert query(postgres.dsn, "SELECT 1") == 1
+    orphan.stop()
 
 
 def test_kill_9_of_the_postmaster_is_noticed_and_the_next_start_recovers_what_was_committed(tmp_path):

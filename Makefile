@@ -1,0 +1,51 @@
+# All it takes is make and Python 3.11 or newer: .venv and the pinned versions in it come by themselves.
+#   make run    serves on http://127.0.0.1:5000          make run ARGS='--port 8080'
+#   make test   every check, every test                  make test ARGS='-k ledger'
+#   make check  formatter, linter, type checker
+#   make bench  measures, and prints a table
+#   make clean  removes what was made
+# Another interpreter: make PYTHON=python3.12 run
+
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: run test check bench clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.run-stamp
+	@exec $(BIN)/runfold serve $(ARGS)
+
+test: check
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/.dev-stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(VENV)/.dev-stamp
+	$(BIN)/python -m bench.run $(ARGS)
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@command -v $(PYTHON) >/dev/null \
+	  || { echo "There is no $(PYTHON) here: install Python 3.11 or newer, or name one with PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Runfold needs Python 3.11 or newer, and $(PYTHON) is older: name another with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The build backend is installed beside the rest, so that its version is pinned, too.
+$(VENV)/.run-stamp: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
+	$(INSTALL) -r requirements.txt -r requirements-build.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev-stamp: requirements-dev.txt $(VENV)/.run-stamp
+	$(INSTALL) -r requirements-dev.txt
+	@touch $@

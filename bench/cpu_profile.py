@@ -1,0 +1,93 @@
+"""Where the service's CPU time goes at 64 connections: `bench/cpu_profile.py [start|get|create] [seconds]`.
+
+Samples (see sampler.py) are turned into microseconds a request: by function alone, and with what it called.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import collections
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from bench import report, wrk
+from bench.options import read_options
+from bench.stage import RUN, RUN_BODY, RUNS, Stage, open_stage
+from bench.wrk import Load
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.programs import Usage
+    from bench.wrk import Result
+
+HERE = Path(__file__).parent
+CONNECTIONS = 64
+IDS_A_SECOND = 14_000
+LINES = 40
+
+
+async def profile(operation: str, seconds: int, output: Path) -> tuple[Result, Usage, Usage]:
+    """Load a service that is sampled; its samples are written when it has ended."""
+    program: list[str | Path] = [sys.executable, HERE / "sampler.py", output, "service"]
+    async with open_stage(read_options("", ["--quick"]), program) as stage:
+        return await _load(stage, operation, seconds)
+
+
+async def _load(stage: Stage, operation: str, seconds: int) -> tuple[Result, Usage, Usage]:
+    load, port = Load(CONNECTIONS, seconds), stage.service.port
+    if operation == "create":
+        measuring = stage.wrk.constant(port, load, "POST", RUNS, RUN_BODY)
+    else:
+        ids = await stage.database.clone(await stage.create(), IDS_A_SECOND * seconds)
+        await stage.folded()
+        method, path = ("GET", RUN) if operation == "get" else ("POST", f"{RUN}/{operation}")
+        measuring = stage.wrk.by_id(port, load, method, path, ids)
+    os.kill(stage.service.pid, signal.SIGUSR1)
+    try:
+        return await stage.watch(stage.service, measuring)
+    finally:
+        os.kill(stage.service.pid, signal.SIGUSR2)
+        await asyncio.sleep(0.5)
+
+
+def shares(lines: Iterable[str]) -> tuple[collections.Counter[str], collections.Counter[str]]:
+    """Return samples by function: of its own, and with what it called (once a stack)."""
+    own: collections.Counter[str] = collections.Counter()
+    whole: collections.Counter[str] = collections.Counter()
+    for line in lines:
+        stack, _, count = line.rpartition(" ")
+        functions = stack.split(";")
+        own[functions[-1]] += int(count)
+        for function in set(functions):
+            whole[function] += int(count)
+    return own, whole
+
+
+def main() -> None:
+    """Profile and print."""
+    operation = sys.argv[1] if len(sys.argv) > 1 else "start"
+    seconds = int(sys.argv[2]) if len(sys.argv) > 2 else 5
+    output = Path(f"/tmp/runfold-{operation}.stacks")  # noqa: S108  to be looked at afterwards
+    wrk.ensure_installed()
+    result, before, after = asyncio.run(profile(operation, seconds, output))
+    cpu_us = (after.cpu_s - before.cpu_s) / result.requests * 1e6
+    postgres_us = (after.cpu_postgres_s - before.cpu_postgres_s) / result.requests * 1e6
+    print(
+        f"{operation}: {result.rate:,.0f}/s, {cpu_us:.0f} µs of the service's CPU and {postgres_us:.0f} µs of"
+    )
+    print(f"PostgreSQL's a request. Stacks in {output}.")
+    own, whole = shares(output.read_text().splitlines())
+    total = sum(own.values())
+    for title, counter in (("by itself", own), ("with what it calls", whole)):
+        found = {name: f"{cpu_us * count / total:.1f} µs" for name, count in counter.most_common(LINES)}
+        report.show(f"\n{title}, of {total} samples", report.facts_table(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""What the benchmark asks of, and puts into, the service's PostgreSQL beside the service."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import asyncpg
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+CHUNK = 1_000
+
+APPEND = """
+select coalesce(array_length(array_positions(outcomes, 0::smallint), 1), 0)
+  from runfold.append_events(0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+"""
+# The columns append_events takes, in its order.
+SAMPLE = """
+select e.subject, e.stream, e.kind, e.state, e.transitioned_at, e.namespace, e.job, e.parent_run, e.source,
+       e.actor, e.fact, e.request_digest, e.payload_digest, p.body::text, null::bigint as expected
+  from runfold.events e
+  left join runfold.payloads p on p.log = e.log and p.position = e.position
+ where e.log = 0 and e.subject = 'run' and e.stream = $1
+ order by e.position
+"""
+SEED_TRANSACTION = """
+insert into bench_transaction.runs (id, namespace, job, state, created_at, updated_at, args)
+select id, 'bench', 'load', 'NEW', now(), now(), '{"email":"me@example.com"}' from unnest($1::uuid[]) as id
+"""
+LAG = """
+select h.position - c.position
+  from runfold.ledger_head h, runfold.catalog_cursor c
+ where h.log = 0 and c.log = 0
+"""
+CONDITIONS = """
+select current_setting('server_version') as postgresql, current_setting('fsync') as fsync,
+       current_setting('synchronous_commit') as synchronous_commit,
+       current_setting('shared_buffers') as shared_buffers
+"""
+
+
+class NotCaughtUpError(Exception):
+    """The catalog did not reach the head in time."""
+
+
+def new_id() -> UUID:
+    """Return a UUIDv7, as the service makes them: they come to lie side by side in an index."""
+    random = secrets.randbits(74)
+    return UUID(
+        int=(time.time_ns() // 1_000_000) << 80
+        | 7 << 76
+        | (random >> 62) << 64
+        | 2 << 62
+        | random & (1 << 62) - 1
+    )
+
+
+class Database:
+    """One connection to the service's PostgreSQL."""
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401  asyncpg is not typed
+        self.connection = connection
+
+    @classmethod
+    async def connect(cls, dsn: str) -> Database:
+        """Connect."""
+        return cls(await asyncpg.connect(dsn))
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await self.connection.close()
+
+    async def conditions(self) -> dict[str, str]:
+        """Return the server's version, and what its durability rests on."""
+        return dict(await self.connection.fetchrow(CONDITIONS))
+
+    async def head(self) -> int:
+        """Return the ledger's last position."""
+        return int(await self.connection.fetchval("select position from runfold.ledger_head where log = 0"))
+
+    async def lag(self) -> int:
+        """Return how many events the catalog has not folded yet."""
+        return int(await self.connection.fetchval(LAG))
+
+    async def caught_up(self, seconds: float = 120) -> float:
+        """Wait until the catalog has folded everything; return how long that took in seconds."""
+        began = time.monotonic()
+        while await self.lag() > 0:
+            if time.monotonic() - began > seconds:
+                raise NotCaughtUpError(f"the catalog is {await self.lag()} events behind after {seconds} s")
+            await asyncio.sleep(0.02)
+        return time.monotonic() - began
+
+    async def count(self, state: str, after: int = 0) -> int:
+        """Return how many transitions to `state` were recorded after a position, once no more come in."""
+        statement = "select count(*) from runfold.events where log = 0 and position > $1 and state = $2"
+        before = -1
+        while before != (found := int(await self.connection.fetchval(statement, after, state))):
+            before = found
+            await asyncio.sleep(0.1)
+        return before
+
+    async def runs(self) -> int:
+        """Return how many runs there are."""
+        return int(await self.connection.fetchval("select count(*) from runfold.runs"))
+
+    async def clone(self, run: UUID, count: int) -> list[UUID]:
+        """Append `count` runs with the first event of `run`, by the ledger's own function; return ids."""
+        (row, *_) = await self.connection.fetch(SAMPLE, run)
+        ids = [new_id() for _ in range(count)]
+        for chunk in _chunks(ids):
+            await self._append([(row["subject"], stream, *row[2:]) for stream in chunk])
+        return ids
+
+    async def heartbeats(self, run: UUID, count: int) -> None:
+        """Append `count` later reports that `run` is RUNNING, as facts without payload."""
+        rows = await self.connection.fetch(SAMPLE, run)
+        row = rows[-1]
+        for chunk in _chunks(range(count)):
+            drafts = []
+            for number in chunk:
+                at = row["transitioned_at"] + timedelta(milliseconds=number)
+                draft = dict(row) | {
+                    "transitioned_at": at,
+                    "fact": secrets.token_bytes(16),
+                    "request_digest": None,
+                }
+                drafts.append(tuple(draft.values()))
+            await self._append(drafts)
+
+    async def _append(self, drafts: Sequence[tuple[Any, ...]]) -> None:
+        columns = [list(column) for column in zip(*drafts, strict=True)]
+        recorded = await self.connection.fetchval(APPEND, *columns)
+        if recorded != len(drafts):
+            raise RuntimeError(f"{len(drafts)} events appended, {recorded} recorded")
+
+    async def seed_transaction(self, ids: Sequence[UUID]) -> None:
+        """Put runs into the tables of the transaction-per-request variant."""
+        await self.connection.execute(SEED_TRANSACTION, ids)
+
+
+def _chunks(items: Iterable[Any]) -> Iterable[list[Any]]:
+    listed = list(items)
+    for start in range(0, len(listed), CHUNK):
+        yield listed[start : start + CHUNK]

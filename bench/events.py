@@ -1,0 +1,66 @@
+"""OpenLineage events made from templates in data/: like Airflow's (5 KB), and small (300 bytes).
+
+In a template stand @id@, @type@, @time@ and @job@.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.database import new_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+DATA = Path(__file__).parent / "data"
+PLACEHOLDER = re.compile("@(id|type|time|job)@")
+JOBS = 50
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Template:
+    """An event with gaps."""
+
+    name: str
+    text: str
+
+    @property
+    def parts(self) -> list[str]:
+        """The texts between the gaps, and in the gaps the names of what goes there."""
+        return PLACEHOLDER.split(self.text)
+
+    def heartbeat_of(self, run: object) -> Template:
+        """Return the template of a RUNNING event of one run; what is counted stands in the producer."""
+        text = self.text.replace("@id@", str(run)).replace("@type@", "RUNNING")
+        return Template(f"{self.name}, one run", text.replace("example.com/bench", "example.com/@id@"))
+
+    def fill(self, run: object, kind: str, at: datetime, job: int) -> str:
+        """Return an event."""
+        values = {"id": str(run), "type": kind, "time": at.isoformat(), "job": f"task_{job % JOBS}"}
+        return PLACEHOLDER.sub(lambda found: values[found[1]], self.text)
+
+    def write_shuffled(self, file: Path, runs: int) -> int:
+        """Write START and COMPLETE of so many runs in random order, one a line; return the bytes."""
+        lines = list(self._lives(runs))
+        random.Random(runs).shuffle(lines)
+        text = "\n".join(lines) + "\n"
+        file.write_text(text)
+        return len(text)
+
+    def _lives(self, runs: int) -> Iterator[str]:
+        for number in range(runs):
+            run, at = new_id(), BEGAN + timedelta(seconds=number)
+            yield self.fill(run, "START", at, number)
+            yield self.fill(run, "COMPLETE", at + timedelta(seconds=60, microseconds=1), number)
+
+
+def templates() -> list[Template]:
+    """Return both."""
+    files = {"300 B": "small_event.json", "5 KB": "airflow_event.json"}
+    return [Template(name, (DATA / file).read_text().strip()) for name, file in files.items()]

@@ -1,0 +1,181 @@
+"""Starts, completes, creates and gets, competitor after competitor, round by round."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bench.stage import RUN, RUN_BODY, RUNS, Sample, Stage, sample_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+    from uuid import UUID
+
+    from bench.programs import Program
+    from bench.wrk import Result
+
+WARM_UP_S = 1
+MARGIN = 1.6
+EXACT = 2_000
+FIRST_GUESS = {True: 4_000, False: 15_000}
+"""Starts a second to prepare ids for before anything was measured: up to 8 connections, and more."""
+
+
+class WrongAnswersError(Exception):
+    """Not every answer was what it had to be."""
+
+
+@dataclass
+class Acknowledged:
+    """Starts that were answered 200 and RUNNING events in the ledger, over all rounds.
+
+    Wrk stops with requests under way: recorded, not counted by it, as many as there are connections at most.
+    """
+
+    acknowledged: int = 0
+    recorded: int = 0
+    under_way: int = 0
+
+    def add(self, acknowledged: int, recorded: int, under_way: int) -> None:
+        """Add one measurement. WrongAnswersError when an acknowledged start is missing or is there twice."""
+        if not acknowledged <= recorded <= acknowledged + under_way:
+            raise WrongAnswersError(
+                f"{acknowledged} starts acknowledged, {recorded} recorded, {under_way} under way at most"
+            )
+        self.acknowledged += acknowledged
+        self.recorded += recorded
+        self.under_way += under_way
+
+
+@dataclass
+class Operations:
+    """Runs the rounds; `starts` tells afterwards whether the ledger has what was acknowledged."""
+
+    stage: Stage
+    transaction: Program
+    starts: Acknowledged = field(default_factory=Acknowledged)
+    _rates: dict[int, float] = field(default_factory=dict)
+    _pattern: UUID | None = None
+
+    async def run(self, connections: int) -> AsyncIterator[Sample]:
+        """Measure everything at so many connections, after a warm-up that is thrown away."""
+        await self._warm_up(connections)
+        for number in range(self.stage.options.rounds):
+            ids = await self._prepare(connections, self.stage.options.seconds)
+            for step in self._steps(number, connections, ids):
+                await self.stage.folded()
+                sample = await step()
+                check(sample)
+                yield sample
+
+    def _steps(
+        self, number: int, connections: int, ids: Sequence[UUID]
+    ) -> list[Callable[[], Awaitable[Sample]]]:
+        """Every second round the competitors take turns the other way round."""
+        at = (number, connections)
+        starts = [partial(self._start, name, *at, ids) for name in ("bare", "transaction", "service")]
+        creates = [partial(self._create, name, *at) for name in ("bare", "service")]
+        gets = [partial(self._get, name, *at, ids) for name in ("bare", "service")]
+        if number % 2:
+            for turns in (starts, creates, gets):
+                turns.reverse()
+        return [*starts, partial(self._complete, *at, ids), *creates, *gets]
+
+    async def _warm_up(self, connections: int) -> None:
+        ids = await self._prepare(connections, WARM_UP_S)
+        for name in ("bare", "transaction", "service"):
+            sample = await self._start(name, -1, connections, ids, WARM_UP_S)
+            if name == "service":
+                self._rates[connections] = sample.result.rate
+
+    async def _prepare(self, connections: int, seconds: float) -> list[UUID]:
+        """Make new runs, enough of them for one measurement of starts."""
+        rate = self._rates.get(connections) or FIRST_GUESS[connections <= 8]
+        if self._pattern is None:
+            self._pattern = await self.stage.create()
+        ids = await self.stage.database.clone(self._pattern, int(rate * MARGIN * seconds) + 1_000)
+        await self.stage.database.seed_transaction(ids)
+        await self.stage.folded()
+        return ids
+
+    async def _start(
+        self,
+        competitor: str,
+        number: int,
+        connections: int,
+        ids: Sequence[UUID],
+        seconds: float | None = None,
+    ) -> Sample:
+        program = self._program(competitor)
+        load = self.stage.load(connections, seconds)
+        before = await self.stage.database.head()
+        measuring = self.stage.wrk.by_id(program.port, load, "POST", f"{RUN}/start", ids)
+        sample = await self._sample(number, "start", competitor, connections, measuring)
+        if competitor == "service":
+            self._rates[connections] = max(sample.result.rate, self._rates.get(connections, 0))
+            recorded = await self.stage.database.count("RUNNING", before)
+            self.starts.add(sample.result.requests, recorded, connections)
+        return sample
+
+    def _complete(self, number: int, connections: int, ids: Sequence[UUID]) -> Awaitable[Sample]:
+        load = self.stage.load(connections)
+        measuring = self.stage.wrk.by_id(self.stage.service.port, load, "POST", f"{RUN}/complete", ids)
+        return self._sample(number, "complete", "service", connections, measuring)
+
+    def _create(self, competitor: str, number: int, connections: int) -> Awaitable[Sample]:
+        load = self.stage.load(connections)
+        measuring = self.stage.wrk.constant(self._program(competitor).port, load, "POST", RUNS, RUN_BODY)
+        return self._sample(number, "create", competitor, connections, measuring)
+
+    def _get(self, competitor: str, number: int, connections: int, ids: Sequence[UUID]) -> Awaitable[Sample]:
+        load = self.stage.load(connections)
+        measuring = self.stage.wrk.by_id(self._program(competitor).port, load, "GET", RUN, ids)
+        return self._sample(number, "get", competitor, connections, measuring)
+
+    async def _sample(
+        self, number: int, operation: str, competitor: str, connections: int, measuring: Awaitable[Result]
+    ) -> Sample:
+        measured = await self.stage.watch(self._program(competitor), measuring)
+        return sample_of((number, operation, competitor, connections), measured)
+
+    def _program(self, competitor: str) -> Program:
+        return {"bare": self.stage.bare, "service": self.stage.service, "transaction": self.transaction}[
+            competitor
+        ]
+
+    async def exactly(self, count: int = EXACT, clients: int = 32) -> tuple[int, int]:
+        """Start runs with a client that leaves none under way; return (acknowledged as RUNNING, recorded)."""
+        ids = await self._prepare(1, 0)
+        ids += await self.stage.database.clone(ids[0], max(0, count - len(ids)))
+        before = await self.stage.database.head()
+        waiting = iter(ids[:count])
+        acknowledged = sum(await asyncio.gather(*(self._client(waiting) for _ in range(clients))))
+        recorded = await self.stage.database.count("RUNNING", before)
+        if acknowledged != recorded or acknowledged != count:
+            raise WrongAnswersError(f"{count} starts, {acknowledged} acknowledged, {recorded} recorded")
+        return acknowledged, recorded
+
+    async def _client(self, ids: Iterator[UUID]) -> int:
+        acknowledged = 0
+        for run in ids:
+            async with self.stage.http.post(f"{RUN.format(run)}/start") as answer:
+                view = await answer.json()
+                acknowledged += answer.status == 200 and view["state"] == "RUNNING" and view["id"] == str(run)
+        return acknowledged
+
+
+def check(sample: Sample) -> None:
+    """WrongAnswersError unless every answer was 2xx and every request had an id of its own where needed."""
+    where = (
+        f"{sample.operation} by {sample.competitor} at {sample.connections} connections, round {sample.round}"
+    )
+    if not sample.result.clean:
+        raise WrongAnswersError(f"{where}: {sample.result}")
+    if (
+        sample.result.exhausted
+        and sample.operation in ("start", "complete")
+        and sample.competitor == "service"
+    ):
+        raise WrongAnswersError(f"{where}: the ids were used up, so part of it was repetition")

@@ -1,0 +1,196 @@
+"""Everything a benchmark needs running: the service with its PostgreSQL, and what it is compared with."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import platform
+import sys
+import tempfile
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import aiohttp
+
+from bench.database import Database
+from bench.programs import DidNotStartError, Program, Usage, runfold, serve
+from bench.wrk import Load, Result, Wrk
+from service import embedded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Sequence
+
+    from bench.options import Options
+
+HERE = Path(__file__).parent
+NAMESPACE = "/api/v1/namespaces/bench"
+JOB = f"{NAMESPACE}/jobs/load"
+RUNS = f"{JOB}/runs"
+RUN = "/api/v1/jobs/runs/{}"
+RUN_BODY = '{"args":{"email":"me@example.com","retries":"1"}}'
+NAMESPACE_BODY = {"ownerName": "bench"}
+JOB_BODY = {"type": "BATCH", "inputs": [], "outputs": []}
+READY_S = 60.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement of one competitor."""
+
+    round: int
+    operation: str
+    competitor: str
+    connections: int
+    result: Result
+    cpu_us: float
+    """CPU microseconds a request: of the program itself …"""
+    cpu_postgres_us: float
+    """… and of PostgreSQL."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What runs."""
+
+    options: Options
+    directory: Path
+    wrk: Wrk
+    service: Program
+    bare: Program
+    database: Database
+    dsn: str
+    http: aiohttp.ClientSession
+
+    @asynccontextmanager
+    async def transaction_app(self) -> AsyncIterator[Program]:
+        """Run the transaction-per-request variant on the service's PostgreSQL."""
+        command: list[str | Path] = [
+            sys.executable,
+            HERE / "transaction_per_request.py",
+            "--database-url",
+            self.dsn,
+        ]
+        program = await Program.start("transaction", command, self.directory)
+        try:
+            yield program
+        finally:
+            await program.stop()
+
+    def load(self, connections: int, seconds: float | None = None) -> Load:
+        """Return a load of the length that was asked for."""
+        return Load(connections, seconds or self.options.seconds)
+
+    async def create(self) -> UUID:
+        """Create a run through the API."""
+        async with self.http.post(
+            RUNS, data=RUN_BODY, headers={"Content-Type": "application/json"}
+        ) as answer:
+            answer.raise_for_status()
+            return UUID((await answer.json())["id"])
+
+    async def post(self, path: str) -> float:
+        """POST without a body; return how many milliseconds the answer took."""
+        began = time.perf_counter()
+        async with self.http.post(path) as answer:
+            await answer.read()
+            answer.raise_for_status()
+        return (time.perf_counter() - began) * 1000
+
+    async def folded(self) -> None:
+        """Wait until the catalog is up to date, so that one measurement does not pay for the one before."""
+        async with self.http.get(RUNS, params={"limit": "1"}) as answer:
+            await answer.read()
+        await self.database.caught_up()
+
+    async def watch(self, program: Program, measuring: Awaitable[Result]) -> tuple[Result, Usage, Usage]:
+        """Measure; return the result with what the program and PostgreSQL had used before and after."""
+        before = self._usage(program)
+        result = await measuring
+        return result, before, self._usage(program)
+
+    def _usage(self, program: Program) -> Usage:
+        postgres = self.service.usage()
+        return replace(
+            program.usage(), cpu_postgres_s=postgres.cpu_postgres_s, rss_postgres=postgres.rss_postgres
+        )
+
+
+def sample_of(label: tuple[int, str, str, int], measured: tuple[Result, Usage, Usage]) -> Sample:
+    """Return the sample for (round, operation, competitor, connections) and what `watch` returned."""
+    result, before, after = measured
+    requests = max(result.requests, 1)
+    return Sample(
+        *label,
+        result,
+        (after.cpu_s - before.cpu_s) / requests * 1e6,
+        (after.cpu_postgres_s - before.cpu_postgres_s) / requests * 1e6,
+    )
+
+
+@asynccontextmanager
+async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> AsyncIterator[Stage]:
+    """Start all of it in a temporary directory, and end all of it. `program`: other than `runfold`."""
+    async with AsyncExitStack() as held:
+        # Short: a Unix socket's path has about 100 characters.
+        directory = Path(
+            held.enter_context(tempfile.TemporaryDirectory(prefix="rfb-", ignore_cleanup_errors=True))
+        )
+        data_dir = directory / "data"
+        service = await Program.start("service", [*(program or runfold()), *serve(data_dir)], directory)
+        held.push_async_callback(service.stop)
+        http = await held.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{service.port}"))
+        await _ready(http, service)
+        dsn = await asyncio.to_thread(embedded.attach, data_dir)
+        if dsn is None:
+            raise DidNotStartError("the embedded PostgreSQL is not to be found")
+        database = await Database.connect(dsn)
+        held.push_async_callback(database.close)
+        bare = await Program.start("bare", [sys.executable, HERE / "bare.py"], directory)
+        held.push_async_callback(bare.stop)
+        await _define(http)
+        yield Stage(options, directory, Wrk(directory), service, bare, database, dsn, http)
+
+
+async def _ready(http: aiohttp.ClientSession, service: Program) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        try:
+            async with http.get("/readyz") as answer:
+                if answer.status == 200:
+                    return
+        except aiohttp.ClientError:
+            pass
+        await asyncio.sleep(0.05)
+    raise DidNotStartError(
+        f"the service is not ready after {READY_S:.0f} s:\n{service.log.read_text()[-3000:]}"
+    )
+
+
+async def _define(http: aiohttp.ClientSession) -> None:
+    for path, body in ((NAMESPACE, NAMESPACE_BODY), (JOB, JOB_BODY)):
+        async with http.put(path, json=body) as answer:
+            answer.raise_for_status()
+
+
+async def conditions(stage: Stage) -> dict[str, Any]:
+    """Return what the figures depend on."""
+    return {
+        "cores": len(os.sched_getaffinity(0)),
+        "cpu": _cpu_model(),
+        "load_before": os.getloadavg()[0],
+        "python": platform.python_version(),
+        **await stage.database.conditions(),
+        "rounds": stage.options.rounds,
+        "seconds": stage.options.seconds,
+    }
+
+
+def _cpu_model() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(": ")[2]
+    return platform.machine()

@@ -1,0 +1,5 @@
+"""`python -m service` is `runfold`."""
+
+from service.cli import main
+
+main()

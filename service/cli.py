@@ -1,0 +1,37 @@
+"""The program `runfold`. Exit status 0: done, 1: the answer is no, 2: used wrongly."""
+
+import click
+
+from service.commands import migrate, serve
+from service.embedded import EmbeddedError
+from service.link import Unreachable
+from service.logs import without_password
+from service.serving import Lost
+from service.sockets import CannotListen
+
+
+class _Program(click.Group):
+    """Says what an operator can do something about in a sentence, without a traceback."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except Unreachable as error:
+            raise click.ClickException(without_password(f"The database cannot be used: {error}")) from error
+        except (EmbeddedError, CannotListen, Lost) as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="runfold", prog_name="runfold")
+def cli() -> None:
+    """Runfold remembers every transition of every job run."""
+
+
+for part in (serve, migrate):
+    cli.add_command(part.command)
+
+
+def main() -> None:
+    """Run the program; `runfold` and `python -m service` come here."""
+    cli(prog_name="runfold")

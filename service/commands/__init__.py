@@ -1,0 +1,1 @@
+"""What `runfold` does, one module a command."""

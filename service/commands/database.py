@@ -1,0 +1,82 @@
+"""The database of a command: the one at the URL, or the embedded one, attached to or started."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import asyncpg
+import click
+from alembic.util import CommandError
+from sqlalchemy.exc import SQLAlchemyError
+
+from service import migrations
+from service.embedded import EmbeddedPostgres, attach
+from service.embedded_files import cluster_in
+from service.link import Link
+from service.logs import without_password
+
+
+class Database(NamedTuple):
+    """Where the database is, its name for people, and a look at whether ours still lives."""
+
+    dsn: str
+    name: str
+    look: Callable[[], str | None]
+
+
+def _all_is_well() -> str | None:
+    return None
+
+
+@contextmanager
+def owned(url: str, data_dir: Path) -> Iterator[Database]:
+    """Give the database at the URL, or the embedded one, started and stopped. Raises EmbeddedError."""
+    if url:
+        yield Database(url, without_password(url), _all_is_well)
+        return
+    with EmbeddedPostgres(data_dir) as postgres:
+
+        def look() -> str | None:
+            status = postgres.poll()
+            return (
+                status
+                if status is None
+                else f"The embedded PostgreSQL has ended by itself (status {status})."
+            )
+
+        yield Database(postgres.dsn, f"the embedded PostgreSQL in {data_dir}", look)
+
+
+@contextmanager
+def attached(url: str, data_dir: Path, *, must_exist: bool = True) -> Iterator[str]:
+    """Give a DSN as `owned` does, but of the embedded PostgreSQL that a service runs already, if one does."""
+    running = None if url else attach(data_dir)
+    if running is not None:
+        yield running
+        return
+    if must_exist and not url and not cluster_in(data_dir).exists():
+        raise click.ClickException(
+            f"There is no database in {data_dir}; say which with --data-dir or --database-url."
+        )
+    with owned(url, data_dir) as database:
+        yield database.dsn
+
+
+def migrate(dsn: str) -> None:
+    """Bring the schema to head. Raises Unreachable, or ClickException with what stands in the way."""
+    asyncio.run(_reach(dsn))
+    try:
+        migrations.upgrade(dsn)
+    except (CommandError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        raise click.ClickException(f"The database cannot be migrated: {error}") from error
+
+
+async def _reach(dsn: str) -> None:
+    link = Link(dsn)
+    try:
+        async with link.connection():
+            pass
+    finally:
+        await link.close()

@@ -1,0 +1,41 @@
+"""Options that are settings: each is a flag and an environment variable, the flag wins."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from platformdirs import user_data_path
+
+from service.settings import Settings
+
+DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False))
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401  what click takes
+    """Return the option for a field of Settings; its default is the field's."""
+    field = name.lstrip("-").partition("/")[0].replace("-", "_")
+    attributes.setdefault("envvar", f"RUNFOLD_{field.upper()}")
+    attributes.setdefault("default", getattr(DEFAULTS, field))
+    return click.option(name, help=help_text, show_default=True, show_envvar=True, **attributes)
+
+
+def database_options(command: F) -> F:
+    """Add --database-url and --data-dir."""
+    for option in (
+        setting(
+            "--data-dir",
+            "Where the embedded PostgreSQL keeps its data, if there is no database URL.",
+            type=click.Path(file_okay=False, path_type=Path),
+        ),
+        setting(
+            "--database-url",
+            "postgresql://user:password@host/database of a PostgreSQL; without it, an embedded one is used.",
+            envvar=["RUNFOLD_DATABASE_URL", "DATABASE_URL"],
+            metavar="URL",
+        ),
+    ):
+        command = option(command)
+    return command

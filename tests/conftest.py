@@ -1,0 +1,155 @@
+"""A real PostgreSQL for the whole session, a database of its own for every test, and the real program."""
+
+import asyncio
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, settings
+
+from service import migrations
+from service.app import build_app
+from service.embedded import EmbeddedPostgres
+from service.ledger import Draft
+from service.link import Link
+from service.settings import Settings
+
+REPOSITORY = Path(__file__).parents[1]
+DEADLINE_S = 30.0
+QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
+TEMPLATE = "runfold_template"
+
+settings.register_profile(
+    "runfold",
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("runfold")
+
+
+async def wait_until(condition: Callable[[], Awaitable[object]], what: str, deadline: float = DEADLINE_S) -> None:
+    """Ask again and again until the condition holds; a test that waits for a database has no other signal."""
+    async with asyncio.timeout(deadline) as _:
+        while not await condition():
+            await asyncio.sleep(0.005)
+    assert what
+
+
+def database(dsn: str, name: str) -> str:
+    """Return the address of another database of the same server."""
+    return urlsplit(dsn)._replace(path=f"/{name}").geturl().replace("postgresql:///", "postgresql://runfold@/")
+
+
+async def execute(dsn: str, sql: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A server of our own, with the schema in a template database."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=QUICK) as server:
+        template = database(server.dsn, TEMPLATE)
+        asyncio.run(execute(server.dsn, f"create database {TEMPLATE}"))
+        migrations.upgrade(template)
+        yield server.dsn
+
+
+@pytest.fixture
+async def empty_dsn(postgres: str) -> AsyncIterator[str]:
+    """A database without a schema."""
+    name = f"test_{uuid4().hex}"
+    await execute(postgres, f"create database {name}")
+    yield database(postgres, name)
+    await execute(postgres, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def dsn(postgres: str) -> AsyncIterator[str]:
+    """A fresh database with the schema in it."""
+    name = f"test_{uuid4().hex}"
+    await execute(postgres, f"create database {name} template {TEMPLATE} strategy file_copy")
+    yield database(postgres, name)
+    await execute(postgres, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+async def db(dsn: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to look into the test's database with."""
+    connection = await asyncpg.connect(dsn)
+    yield connection
+    await connection.close(timeout=5)
+
+
+@pytest.fixture
+async def link(dsn: str) -> AsyncIterator[Link]:
+    opened = Link(dsn)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def links(dsn: str) -> AsyncIterator[list[Link]]:
+    opened = [Link(dsn) for _ in range(6)]
+    yield opened
+    for one in opened:
+        await one.close()
+
+
+@pytest.fixture
+async def client(dsn: str, aiohttp_client):
+    """The service in this process, asked over HTTP."""
+    return await aiohttp_client(build_app(Settings(database_url=dsn)))
+
+
+class Service(NamedTuple):
+    """The real program in a process of its own."""
+
+    url: str
+    dsn: str
+    process: subprocess.Popen
+
+
+def serve(dsn: str, log: Path) -> Service:
+    """Start `runfold serve` on a free port, and wait until it says where it listens."""
+    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--database-url", dsn]
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output)
+    descriptor = open_pidfd(process)
+    end = time.monotonic() + DEADLINE_S
+    while not (found := re.search(rb"http://[\w.]+:\d+", log.read_bytes())):
+        assert not select.select([descriptor], [], [], 0.02)[0], log.read_text()
+        assert time.monotonic() < end, log.read_text()
+    return Service(found[0].decode(), dsn, process)
+
+
+def open_pidfd(process: subprocess.Popen) -> int:
+    import os
+
+    return os.pidfd_open(process.pid)
+
+
+@pytest.fixture(scope="module")
+def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """The real program on a database of its own, for all tests of a module."""
+    name = f"server_{uuid4().hex}"
+    asyncio.run(execute(postgres, f"create database {name} template {TEMPLATE} strategy file_copy"))
+    service = serve(database(postgres, name), tmp_path_factory.mktemp("server") / "log")
+    yield service
+    service.process.send_signal(signal.SIGTERM)
+    assert service.process.wait(DEADLINE_S) == 0
+    asyncio.run(execute(postgres, f"drop database {name} with (force)"))

@@ -1,0 +1,160 @@
+"""The decision table, cell by cell. A run here starts at minute 10 and ends at minute 20, where it does."""
+
+import pytest
+
+from histories import Told, at, folded, recorded
+from service.decide import TABLE, Create, Known, Transition, Verdict, decide, decide_create
+from service.domain import NO_CONTENT, Content, RunState
+
+APPEND, UNCHANGED, CONFLICT = Verdict.APPEND, Verdict.UNCHANGED, Verdict.CONFLICT
+START, COMPLETE, FAIL, ABORT = RunState.RUNNING, RunState.COMPLETED, RunState.FAILED, RunState.ABORTED
+
+
+def run(*history, source="api"):
+    told = [Told(RunState(state), at(minute), "load", source, None, NO_CONTENT) for state, minute in history]
+    return folded(recorded(told))
+
+
+NEW = run(("NEW", 0))
+RUNNING = run(("NEW", 0), ("RUNNING", 10))
+ENDED = {end: run(("NEW", 0), ("RUNNING", 10), (end, 20)) for end in (COMPLETE, FAIL, ABORT)}
+NEVER_STARTED = {end: run(("NEW", 0), (end, 20)) for end in (COMPLETE, FAIL, ABORT)}
+ENDED_BEFORE_START = run(("NEW", 0), ("RUNNING", 10), ("COMPLETED", 5))
+INFERRED = folded(
+    recorded(
+        [
+            Told(START, at(10), "load", "api", None, NO_CONTENT),
+            Told(FAIL, at(20), "load", "monitor", None, NO_CONTENT),
+        ]
+    )
+)
+
+CELLS = [
+    # line, the run, the command, its minute, the verdict
+    *[(2, f"a run that {end}", ENDED[end], START, 21, CONFLICT) for end in ENDED],
+    *[(2, f"a run that {end} unstarted", NEVER_STARTED[end], START, 21, CONFLICT) for end in ENDED],
+    (2, "a run that ended before it started", ENDED_BEFORE_START, START, 10, CONFLICT),
+    (2, "a run that ended before it started", ENDED_BEFORE_START, START, 6, CONFLICT),
+    (3, "a running run", RUNNING, START, 10, UNCHANGED),
+    (3, "a running run", RUNNING, START, 11, UNCHANGED),
+    *[(3, f"a run that {end}", ENDED[end], START, minute, UNCHANGED) for end in ENDED for minute in (10, 15, 20)],
+    (4, "a new run", NEW, START, 10, APPEND),
+    (4, "a new run, before it was created", NEW, START, -5, APPEND),
+    (4, "a running run, earlier than known", RUNNING, START, 9, APPEND),
+    *[(4, f"a run that {end}, earlier than known", ENDED[end], START, 9, APPEND) for end in ENDED],
+    *[(4, f"a run that {end} unstarted", NEVER_STARTED[end], START, m, APPEND) for end in ENDED for m in (10, 20)],
+    (4, "a run that ended before it started", ENDED_BEFORE_START, START, 5, APPEND),
+    (3, "a run whose end is only inferred", INFERRED, START, 30, UNCHANGED),
+    (4, "a run whose end is only inferred", INFERRED, START, 5, APPEND),
+    *[(5, f"a run that {end}", ENDED[end], end, minute, UNCHANGED) for end in ENDED for minute in (5, 20, 99)],
+    *[(5, f"a run that {end} unstarted", NEVER_STARTED[end], end, 30, UNCHANGED) for end in ENDED],
+    *[
+        (6, f"a run that {end}", ENDED[end], other, minute, CONFLICT)
+        for end in ENDED
+        for other in ENDED
+        for minute in (5, 20, 99)
+        if other != end
+    ],
+    *[(7, "a new run", NEW, end, minute, APPEND) for end in ENDED for minute in (-5, 0, 30)],
+    *[(7, "a running run", RUNNING, end, minute, APPEND) for end in ENDED for minute in (5, 10, 30)],
+    *[(7, "a run whose end is only inferred", INFERRED, end, minute, APPEND) for end in ENDED for minute in (5, 30)],
+]
+
+
+@pytest.mark.parametrize(
+    ("line", "standing", "command", "minute", "verdict"),
+    [(line, standing, command, minute, verdict) for line, _, standing, command, minute, verdict in CELLS],
+    ids=[f"line {cell[0]}: {cell[3]} at {cell[4]} on {cell[1]}" for cell in CELLS],
+)
+def test_the_first_line_that_matches_decides(line, standing, command, minute, verdict):
+    told = Transition(command, at(minute))
+    matching = [one for one in TABLE if command in one.states and one.when(standing, told)]
+    assert (matching[0].number, matching[0].then) == (line, verdict)
+    assert decide(standing, told) is verdict
+
+
+def test_every_line_of_the_table_has_cells():
+    assert {cell[0] for cell in CELLS} == {line.number for line in TABLE}
+
+
+def test_every_command_on_every_run_is_decided():
+    for command in (START, COMPLETE, FAIL, ABORT):
+        assert any(command in line.states and line.when(NEW, Transition(command, at(0))) for line in TABLE[-4:])
+
+
+@pytest.mark.parametrize("command", [START, COMPLETE, FAIL, ABORT])
+def test_line_1_an_unknown_run_is_unknown(command):
+    assert decide(None, Transition(command, at(0))) is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize("command", [START, COMPLETE, FAIL, ABORT])
+@pytest.mark.parametrize("standing", [NEW, RUNNING, *ENDED.values(), None])
+def test_line_0_an_event_that_is_recorded_already_changes_nothing(command, standing):
+    assert decide(standing, Transition(command, at(99)), Known(7, None)) is UNCHANGED
+
+
+def test_line_0_a_key_that_comes_with_the_same_content_changes_nothing():
+    assert decide(RUNNING, Transition(START, at(10), b"content"), Known(7, b"content")) is UNCHANGED
+
+
+def test_line_0_a_key_that_comes_with_other_content_is_refused():
+    assert decide(RUNNING, Transition(START, at(10), b"other"), Known(7, b"content")) is Verdict.KEY_REUSED
+
+
+def creation(job="load", digest=None, **content):
+    said = Content(**content)
+    told = Told(RunState.NEW, at(0), job, "api", None, said)
+    created = folded(recorded([told])).created
+    assert created is not None
+    return Create(created, digest)
+
+
+CREATED = {"args": b'{"a":"1"}', "nominal_start": at(1), "nominal_end": at(2)}
+CREATED_RUN = folded(recorded([Told(RunState.NEW, at(0), "load", "api", None, Content(**CREATED))]))
+
+
+def test_line_8_an_unknown_run_is_created():
+    assert decide_create(None, creation()) is APPEND
+
+
+def test_line_8_the_same_creation_again_changes_nothing():
+    assert decide_create(CREATED_RUN, creation(**CREATED)) is UNCHANGED
+
+
+def test_line_8_a_creation_is_the_same_whatever_became_of_the_run():
+    ended = folded(
+        [
+            *recorded([Told(RunState.NEW, at(0), "load", "api", None, Content(**CREATED))]),
+            *recorded([Told(COMPLETE, at(20), "load", "openlineage", None, Content(args=b"other"))]),
+        ]
+    )
+    assert decide_create(ended, creation(**CREATED)) is UNCHANGED
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"args": b'{"a":"2"}'},
+        {"args": b""},
+        {"nominal_start": at(9)},
+        {"nominal_start": None},
+        {"nominal_end": at(9)},
+        {"nominal_end": None},
+        {"job": "other"},
+    ],
+)
+def test_line_8_other_content_or_another_job_is_a_conflict(other):
+    assert decide_create(CREATED_RUN, creation(**{**CREATED, **other})) is CONFLICT
+
+
+def test_line_8_a_run_first_heard_of_by_openlineage_gets_its_creator():
+    assert decide_create(run(("RUNNING", 10), source="openlineage"), creation(**CREATED)) is APPEND
+
+
+def test_line_8_a_run_first_heard_of_under_another_job_is_a_conflict():
+    assert decide_create(run(("RUNNING", 10), source="openlineage"), creation(job="other")) is CONFLICT
+
+
+@pytest.mark.parametrize(("digest", "verdict"), [(b"same", UNCHANGED), (b"other", Verdict.KEY_REUSED)])
+def test_line_0_goes_before_line_8(digest, verdict):
+    assert decide_create(CREATED_RUN, creation(digest=digest), Known(1, b"same")) is verdict

@@ -1,0 +1,152 @@
+"""What holds for any history: of facts in any order, and of commands."""
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from histories import ENDS, Command, Model, commands, folded, histories, recorded, timeless, told
+from service.decide import Verdict
+from service.domain import RunRegisters, RunState, merge
+from service.registers import pack, unpack_run
+from service.wire import dump, run_view
+
+parts = histories("api", "openlineage", "monitor", least=3).map(recorded)
+
+
+@given(parts, st.data())
+def test_merge_is_associative(found, data):
+    one, two, three = (folded(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(3))
+    assert merge(merge(one, two), three) == merge(one, merge(two, three))
+
+
+@given(parts, st.data())
+def test_merge_is_commutative(found, data):
+    one, two = (folded(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(2))
+    assert merge(one, two) == merge(two, one)
+
+
+@given(parts)
+def test_merge_is_idempotent(found):
+    whole = folded(found)
+    assert merge(whole, whole) == whole
+    assert merge(whole, found[0]) == whole
+
+
+@given(parts)
+def test_nothing_known_is_neutral(found):
+    whole = folded(found)
+    assert merge(whole, RunRegisters()) == merge(RunRegisters(), whole) == whole
+
+
+@given(histories("api", "openlineage", least=1), st.randoms())
+def test_the_order_of_arrival_does_not_matter(history, random):
+    shuffled = list(history)
+    random.shuffle(shuffled)
+    assert timeless(folded(recorded(history))) == timeless(folded(recorded(shuffled)))
+
+
+@given(histories("api", "openlineage", least=1), st.data())
+def test_how_often_an_event_arrives_does_not_matter(history, data):
+    found = recorded(history)
+    again = data.draw(st.lists(st.sampled_from(found), max_size=10))
+    assert folded([*found, *again]) == folded(found)
+
+
+@given(histories("api", "openlineage", "monitor", least=1), st.data())
+def test_any_snapshot_and_what_came_since_give_the_same_view(history, data):
+    found = recorded(history)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(found)), max_size=3)))
+    view = RunRegisters()
+    for start, end in zip([0, *cuts], [*cuts, len(found)], strict=True):
+        view = unpack_run(pack(merge(view, folded(found[start:end]))))
+    assert view == folded(found)
+    assert dump(run_view("id", view)) == dump(run_view("id", folded(found)))
+
+
+@given(histories("api", "openlineage", least=1))
+def test_every_view_can_be_written(history):
+    assert dump(run_view("id", folded(recorded(history))))
+
+
+@given(histories("openlineage", least=1), told("openlineage"))
+def test_an_end_is_never_reopened_by_whatever_else_is_reported(history, late):
+    before = folded(recorded(history))
+    assume(before.terminal is not None)
+    after = folded(recorded([*history, late]))
+    assert after.state in ENDS
+
+
+@given(histories("openlineage"), told("monitor"))
+def test_an_inferred_end_never_stands_before_a_reported_one(history, guess):
+    run = folded(recorded([*history, guess]))
+    if run.terminal is not None:
+        assert (run.state, run.ended) == (run.terminal.state, run.terminal)
+    elif guess.state in ENDS:
+        assert run.state == guess.state
+
+
+@given(histories("openlineage"), told("monitor"), told("openlineage"))
+def test_an_inferred_end_yields_to_whatever_is_recorded_after_it(history, guess, news):
+    run = folded(recorded([*history, guess, news]))
+    assert run.ended == run.terminal
+
+
+@given(st.lists(commands, max_size=20))
+def test_commands_never_reopen_a_run_nor_change_its_end(history):
+    model = Model()
+    ended = None
+    for command in history:
+        model.tell(command)
+        if ended is not None:
+            assert model.view.terminal == ended
+        ended = model.view.terminal
+
+
+@given(st.lists(commands, max_size=20))
+def test_an_end_that_is_answered_200_comes_with_its_own_state(history):
+    model = Model()
+    for command in history:
+        verdict = model.tell(command)
+        if command.state in ENDS and verdict in (Verdict.APPEND, Verdict.UNCHANGED):
+            assert model.view.state == command.state
+
+
+@given(st.lists(commands, max_size=20))
+def test_a_start_that_is_recorded_leaves_a_running_or_an_ended_run(history):
+    model = Model()
+    for command in history:
+        ended = model.view.terminal
+        if command.state == RunState.RUNNING and model.tell(command) is Verdict.APPEND:
+            assert model.view.state == (ended.state if ended else RunState.RUNNING)
+
+
+@given(st.lists(commands | told("openlineage"), max_size=15), st.lists(commands | told("openlineage"), max_size=15))
+def test_a_command_that_was_recorded_is_unchanged_at_any_later_time(before, after):
+    """With its time or its key; also where an OpenLineage event has overturned the end meanwhile."""
+    model = Model()
+    accepted = tell_all(model, before)
+    tell_all(model, after)
+    for command in accepted:
+        view, position = model.view, model.position
+        assert model.tell(command) is Verdict.UNCHANGED
+        assert (model.view, model.position) == (view, position)
+
+
+@given(st.lists(commands | told("openlineage"), max_size=15), st.lists(commands, max_size=15))
+def test_a_recorded_command_is_unchanged_when_repeated_with_its_time_but_without_its_key(before, after):
+    model = Model()
+    accepted = tell_all(model, before)
+    tell_all(model, after)
+    for command in accepted:
+        if command.at is not None:
+            assert model.tell(command._replace(key=None)) is Verdict.UNCHANGED
+
+
+def tell_all(model: Model, history: list) -> list[Command]:
+    """Tell the model a history; return the recorded commands that can be repeated: by their time or their key."""
+    accepted = []
+    for one in history:
+        if not isinstance(one, Command):
+            model.hear(one)
+        elif model.tell(one) is Verdict.APPEND and (one.at is not None or one.key is not None):
+            accepted.append(one)
+    return accepted
