@@ -18,6 +18,7 @@ from service.resources import RESOURCES, Resources
 from service.settings import Settings
 
 _WRITERS = 2
+_BULK = 2
 _READERS = 2
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -35,8 +36,10 @@ def build_app(settings: Settings) -> web.Application:
 
 
 def _routes() -> list[web.RouteDef]:
-    run, job, namespace = f"{BASE}/jobs/runs/{{id}}", f"{BASE}/namespaces/{{namespace}}/jobs/{{job}}", (
-        f"{BASE}/namespaces/{{namespace}}"
+    run, job, namespace = (
+        f"{BASE}/jobs/runs/{{id}}",
+        f"{BASE}/namespaces/{{namespace}}/jobs/{{job}}",
+        (f"{BASE}/namespaces/{{namespace}}"),
     )
     return [
         web.post(f"{run}/start", runs.transition_to(RunState.RUNNING)),
@@ -69,16 +72,22 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     def link() -> Link:
         return Link(settings.database_url, statement_cache_size=settings.statement_cache_size)
 
-    links = [link() for _ in range(_WRITERS + _READERS + 2)]
+    def some(count: int) -> list[Link]:
+        opened = [link() for _ in range(count)]
+        links.extend(opened)
+        return opened
+
+    links: list[Link] = []
     pool = Pool(settings.database_url, statement_cache_size=settings.statement_cache_size)
-    catalog = Catalog(links[-1], links[-2])
+    catalog = Catalog(*some(2))
     appender = Appender(
-        links[:_WRITERS],
+        some(_WRITERS),
+        some(_BULK),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
         on_append=catalog.appended,
     )
-    reader = Reader(links[_WRITERS : _WRITERS + _READERS], capacity=settings.queue_capacity)
+    reader = Reader(some(_READERS), capacity=settings.queue_capacity)
     for part in (catalog, appender, reader):
         part.start()
     app[RESOURCES] = Resources(settings, appender, reader, catalog, Lists(pool))

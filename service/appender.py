@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from service import ledger
+from service.bulk import Bulk, Recorded
 from service.decide import Known, Verdict
 from service.domain import Subject
-from service.errors import Invalid, Overloaded, Unavailable
+from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
 from service.ledger import Draft, Outcome, Stream
 from service.link import Link, Refused, Unreachable
 from service.recent import Recent
@@ -78,16 +79,18 @@ class Appender:
     def __init__(
         self,
         links: Sequence[Link],
+        bulk_links: Sequence[Link] = (),
         *,
         capacity: int = 10_000,
         max_batch: int = 500,
         on_append: Callable[[int], None] = lambda _position: None,
     ) -> None:
-        """Take one connection a writer, how many items may wait, and how many go into one batch."""
+        """Take one connection a writer, those for facts in bulk, how many items may wait, and how many make a batch."""
         self._links = links
         self._capacity = capacity
         self._max_batch = max_batch
         self._on_append = on_append
+        self._bulk = Bulk(bulk_links, max_batch=max_batch, on_append=on_append)
         self._recent = Recent()
         self._waiting: deque[_Item] = deque()
         self._busy: set[StreamKey] = set()
@@ -126,6 +129,10 @@ class Appender:
     def fact(self, draft: Draft) -> asyncio.Future[Answer]:
         """Append the draft unless its stream knows it already."""
         return self._submit(draft, None, None)
+
+    async def bulk(self, drafts: Sequence[Draft]) -> list[Recorded | RunfoldError]:
+        """Append many facts; waits where others' are under way, and says of each what became of it."""
+        return await self._bulk.append(drafts)
 
     def _submit(self, draft: Draft, judge: Judge | None, home: StreamKey | None) -> asyncio.Future[Answer]:
         if self._closing:
@@ -203,7 +210,7 @@ def _named(draft: Draft, standing: Any) -> Draft:  # noqa: ANN401
     """A transition is filed under the job its run belongs to, which only its history tells."""
     if draft.namespace is not None or draft.subject is not Subject.RUN or standing is None:
         return draft
-    return Draft(*draft[:5], standing.created.namespace, standing.created.job, *draft[7:])
+    return draft._replace(namespace=standing.created.namespace, job=standing.created.job)
 
 
 def _again(items: Iterable[_Item]) -> list[_Item]:
@@ -330,7 +337,8 @@ class _Batch:
         standing = self._streams[item.key].registers
         if standing is None:
             return 0
-        return standing.position if item.draft.subject is Subject.RUN else standing.own_position
+        position: int = standing.position if item.draft.subject is Subject.RUN else standing.own_position
+        return position
 
     def _answer(self, appended: ledger.Appended | None) -> list[_Item]:
         """Answer in order, each with the view as of its own event; return those that lost a race."""
@@ -365,7 +373,12 @@ class _Batch:
                     self._recent.keep(item.draft.stream, views[item.key])
 
     def _answer_of(
-        self, index: int, item: _Item, view: Any, position: int | None, recorded_at: datetime | None  # noqa: ANN401
+        self,
+        index: int,
+        item: _Item,
+        view: Any,
+        position: int | None,
+        recorded_at: datetime | None,  # noqa: ANN401
     ) -> Answer:
         verdict = self._verdicts.get(index)
         known = self._known.get(index)

@@ -26,7 +26,11 @@ _log = logging.getLogger(__name__)
 _LOCK = load("catalog_lock")
 _MOVE = load("catalog_move")
 _EVENTS = load("events_after")
-_PUT = {Subject.RUN: load("put_runs"), Subject.JOB: load("put_jobs"), Subject.NAMESPACE: load("put_namespaces")}
+_PUT = {
+    Subject.RUN: load("put_runs"),
+    Subject.JOB: load("put_jobs"),
+    Subject.NAMESPACE: load("put_namespaces"),
+}
 _ROWS = {subject: load("catalog_rows", catalog=shape.catalog) for subject, shape in SHAPES.items()}
 _COUNTS = load("add_run_counts")
 
@@ -41,7 +45,13 @@ _PIECE = 100
 WAIT = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
 
-_LAZINESS = 0.5
+_PAGE_BYTES = 8 * 1024 * 1024
+"""Payload bytes in one page, as they lie in the table; one event is always taken."""
+
+_MUCH = 5_000
+"""Events that gather before they are folded though nobody waits: what a list may have to wait for, at the most."""
+
+_LAZINESS = 1.0
 """Seconds between an append and the fold nobody waits for: what comes meanwhile is folded with it."""
 
 
@@ -59,7 +69,7 @@ class Catalog:
         self._wake = asyncio.Event()
         self._moved: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
-        self._heads: asyncio.Future[int] | None = None
+        self._next_head: asyncio.Task[int] | None = None
 
     def start(self) -> None:
         """Start folding; what is not folded yet is folded first."""
@@ -97,50 +107,52 @@ class Catalog:
         await self.reach(await self._head())
 
     async def _head(self) -> int:
+        """Ask where the ledger ends; whoever comes while one asks shares the next question."""
+        if self._next_head is None:
+            self._next_head = asyncio.create_task(self._ask_head(), name="head")
+        return await asyncio.shield(self._next_head)
+
+    async def _ask_head(self) -> int:
         async with self._head_lock:
+            self._next_head = None
             try:
                 return (await ledger.head(self._head_link)).position
             except Unreachable as error:
                 raise Unavailable(f"the database does not answer: {error}") from error
 
     async def _run(self) -> None:
-        self._wanted = 1
+        await self._fold_to_the_end()
         while True:
             if self._wanted <= self._reached:
                 await self._wake.wait()
                 self._wake.clear()
-                if self._wanted <= self._reached:
-                    await self._be_lazy()
-            try:
-                await self._fold_to(max(self._wanted, self._appended))
-            except Unreachable:
-                await asyncio.sleep(_LAZINESS)
-            except Exception:
-                _log.exception("the catalog could not be folded")
-                await asyncio.sleep(_LAZINESS)
+                await self._be_lazy()
+            await self._fold_to_the_end()
 
     async def _be_lazy(self) -> None:
-        """Let appends gather, unless somebody comes to wait, or a page is full."""
+        """Let appends gather, unless somebody waits or much has gathered."""
         try:
             async with asyncio.timeout(_LAZINESS):
-                while self._wanted <= self._reached and self._appended - self._reached < PAGE:
+                while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
                     await self._wake.wait()
                     self._wake.clear()
         except TimeoutError:
             pass
 
-    async def _fold_to(self, position: int) -> None:
-        while True:
-            folded, full = await fold_once(self._link)
-            self._advance(folded)
-            if not full and (folded >= position or position <= 1):
-                self._wanted = min(self._wanted, folded)
-                return
-            if not full:
-                # A position that was promised but is not there yet cannot be: appends commit before they are told.
-                _log.warning("position %d is beyond the ledger's end at %d", position, folded)
-                self._wanted = self._appended = folded
-                return
+    async def _fold_to_the_end(self) -> None:
+        try:
+            while True:
+                position, folded = await fold_once(self._link)
+                self._advance(position)
+                if not folded:
+                    # Appends commit before they are told of: nobody waits for what is beyond the end.
+                    self._wanted = min(self._wanted, position)
+                    return
+        except Unreachable:
+            await asyncio.sleep(_LAZINESS)
+        except Exception:
+            _log.exception("the catalog could not be folded")
+            await asyncio.sleep(_LAZINESS)
 
     def _advance(self, position: int) -> None:
         self._reached = max(self._reached, position)
@@ -149,18 +161,18 @@ class Catalog:
             moved.set_result(None)
 
 
-async def fold_once(link: Link, page_size: int = PAGE) -> tuple[int, bool]:
-    """Fold the next page in one transaction. Returns where the cursor is, and whether the page was full."""
+async def fold_once(link: Link, page_size: int = PAGE) -> tuple[int, int]:
+    """Fold the next page in one transaction. Returns where the cursor is, and how many events were folded."""
     async with link.connection() as connection, connection.transaction():
         await connection.execute(_ASYNCHRONOUS)
         cursor = await connection.fetchval(_LOCK, LOG)
-        rows = await connection.fetch(_EVENTS, LOG, cursor, page_size)
+        rows = await connection.fetch(_EVENTS, LOG, cursor, page_size, _PAGE_BYTES)
         if not rows:
-            return cursor, False
+            return cursor, 0
         await _write(connection, await _fold_page(rows))
         last: int = rows[-1][0]
         await connection.execute(_MOVE, LOG, last)
-        return last, len(rows) == page_size
+        return last, len(rows)
 
 
 async def _fold_page(rows: list[Any]) -> Page:
@@ -184,7 +196,16 @@ async def _write(connection: Any, page: Page) -> None:  # noqa: ANN401  asyncpg 
         connection,
         _PUT[Subject.JOB],
         [
-            (i, j.position, fold.namespace_id(j.namespace), j.namespace, j.name, j.hidden, j.updated_at, registers.pack(j))
+            (
+                i,
+                j.position,
+                fold.namespace_id(j.namespace),
+                j.namespace,
+                j.name,
+                j.hidden,
+                j.updated_at,
+                registers.pack(j),
+            )
             for i, j in jobs.items()
         ],
     )
@@ -202,7 +223,9 @@ async def _rows(connection: Any, subject: Subject, ids: Mapping[UUID, Any]) -> d
     return {row[0]: unpack(row[1]) for row in await connection.fetch(_ROWS[subject], list(ids))} if ids else {}
 
 
-def _merged(before: Mapping[UUID, Any], page: Mapping[UUID, Any], merge_two: Callable[[Any, Any], Any]) -> dict[UUID, Any]:
+def _merged(
+    before: Mapping[UUID, Any], page: Mapping[UUID, Any], merge_two: Callable[[Any, Any], Any]
+) -> dict[UUID, Any]:
     return {key: merge_two(before[key], part) if key in before else part for key, part in page.items()}
 
 

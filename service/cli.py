@@ -2,7 +2,7 @@
 
 import click
 
-from service.commands import migrate, serve
+from service.commands import migrate, serve, verify
 from service.embedded import EmbeddedError
 from service.link import Unreachable
 from service.logs import without_password
@@ -28,7 +28,7 @@ def cli() -> None:
     """Runfold remembers every transition of every job run."""
 
 
-for part in (serve, migrate):
+for part in (serve, migrate, verify):
     cli.add_command(part.command)
 
 

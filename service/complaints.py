@@ -38,9 +38,15 @@ def complaints(text: str, needed: frozenset[str], now: datetime) -> list[FieldEr
     return found
 
 
+_NOT_TEXT = object()
+"""Stands for a value that is no string, whatever else it is."""
+
+
 def _value(members: Mapping[str, str], name: str) -> object:
     raw = members.get(name, "null")
-    return [] if raw[:1] in "[{" else slices.value(raw)
+    if raw == "null":
+        return None
+    return slices.value(raw) if raw[0] == '"' else _NOT_TEXT
 
 
 def _optional(check: Check, field: str, value: object) -> Iterator[FieldError]:
@@ -48,20 +54,19 @@ def _optional(check: Check, field: str, value: object) -> Iterator[FieldError]:
 
 
 def _text(field: str, value: object) -> Iterator[FieldError]:
-    if value is None:
-        yield FieldError(field, "is missing")
-    # slices leaves numbers as the text they came as; a string is told from them by what the caller checks next
-    elif not isinstance(value, str):
-        yield FieldError(field, "must be a string")
+    if not isinstance(value, str):
+        yield FieldError(field, "is missing" if value is None else "must be a string")
 
 
 def _event_type(field: str, value: object) -> Iterator[FieldError]:
-    if value not in EVENT_TYPES:
-        yield FieldError(field, f"{_shown(value)} must be one of {', '.join(EVENT_TYPES)}")
+    if not isinstance(value, str):
+        yield from _text(field, value)
+    elif value not in EVENT_TYPES:
+        yield FieldError(field, f"{_shown(value)} is none of {', '.join(EVENT_TYPES)}")
 
 
 def _time(field: str, value: object, now: datetime) -> Iterator[FieldError]:
-    if value is None or not isinstance(value, str):
+    if not isinstance(value, str):
         yield from _text(field, value)
         return
     try:
@@ -73,7 +78,9 @@ def _time(field: str, value: object, now: datetime) -> Iterator[FieldError]:
         yield FieldError(field, timestamps.too_far_ahead(at))
 
 
-def _object(field: str, raw: str, check: Callable[[str, Mapping[str, str]], Iterator[FieldError]]) -> list[FieldError]:
+def _object(
+    field: str, raw: str, check: Callable[[str, Mapping[str, str]], Iterator[FieldError]]
+) -> list[FieldError]:
     if raw == "null":
         return [FieldError(field, "is missing")]
     if raw[0] != "{":
@@ -82,8 +89,7 @@ def _object(field: str, raw: str, check: Callable[[str, Mapping[str, str]], Iter
 
 
 def _run(field: str, run: Mapping[str, str]) -> Iterator[FieldError]:
-    run_id = _value(run, "runId")
-    yield from _name(f"{field}.runId", run_id, most=None)
+    yield from _name(f"{field}.runId", _value(run, "runId"), most=None)
     yield from _facets(f"{field}.facets", run)
 
 
@@ -106,7 +112,7 @@ def _datasets(field: str, raw: str) -> list[FieldError]:
 
 
 def _name(field: str, value: object, *, most: int | None) -> Iterator[FieldError]:
-    if value is None or not isinstance(value, str):
+    if not isinstance(value, str):
         yield from _text(field, value)
     elif not value:
         yield FieldError(field, "must not be empty")

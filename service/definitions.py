@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from service.domain import EPOCH, Content, Event, Kind, NO_CONTENT, Stamped, StampedDatasets, latest, merge_facets
+from service.domain import (
+    EPOCH,
+    Content,
+    Event,
+    Kind,
+    NO_CONTENT,
+    Stamped,
+    StampedDatasets,
+    latest,
+    merge_facets,
+)
 
 
 class FirstSeen(NamedTuple):
@@ -99,7 +109,9 @@ def job_registers_of(
         definition=definition,
         inputs=StampedDatasets(at, digest, content.inputs) if content.inputs else None,
         outputs=StampedDatasets(at, digest, content.outputs) if content.outputs else None,
-        facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
+        facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()}
+        if content.job_facets
+        else {},
     )
 
 
@@ -132,7 +144,9 @@ def namespace_registers_of(event: Event, definition: NamespaceDefinition | None 
         seen=0 if deleted else event.position,
         deleted=event.position if deleted else 0,
         updated_at=event.recorded_at if own else EPOCH,
-        first_seen=None if deleted else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
+        first_seen=None
+        if deleted
+        else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
         definition=definition,
     )
 

@@ -6,8 +6,6 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-import orjson
-
 from service.domain import NO_CONTENT, Content, Kind, RunState, Subject
 from service.fold import job_id, namespace_id
 from service.ledger import Draft
@@ -67,7 +65,8 @@ def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, c
 
 def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, content: Content, caller: Caller) -> Draft:
     """Return the creation of a run; its body is kept when it says anything."""
-    parts = ("new", *names, content.args, *(t.isoformat() if t else "" for t in (content.nominal_start, content.nominal_end)))
+    nominal = tuple(time.isoformat() if time else "" for time in (content.nominal_start, content.nominal_end))
+    parts: tuple[str | bytes, ...] = ("new", *names, content.args, *nominal)
     says = content != NO_CONTENT
     return Draft(
         Subject.RUN,
@@ -132,8 +131,3 @@ def deletion(subject: Subject, names: tuple[str, str | None], at: datetime, call
 def _named(names: tuple[str, str | None]) -> UUID:
     namespace, job = names
     return namespace_id(namespace) if job is None else job_id(namespace, job)
-
-
-def canonical(value: object) -> bytes:
-    """Return JSON with sorted names, to compare contents by."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

@@ -77,7 +77,7 @@ class _Mentions:
 
     def as_event(self) -> Event:
         """Return the one event that says of a job or namespace what all of them say."""
-        return Event(*self.last[:5], self.earliest, *self.last[6:])
+        return self.last._replace(transitioned_at=self.earliest)
 
 
 class Folding:

@@ -1,7 +1,8 @@
 """API keys: streams of subject `key` in the ledger, created and revoked there like everything else.
 
-An event's payload is {"name", "scope", "digest"}; the digest is the SHA-256 of the secret, which is shown once and kept
-nowhere. A secret has 256 random bits, so a plain hash of it tells nobody anything; a slow one would cost every request.
+An event's payload is {"name", "scope", "digest"}; the digest is the SHA-256 of the secret, which is shown once
+and kept nowhere. A secret has 256 random bits: nobody finds it from a plain hash, and a slow one would cost every
+request.
 """
 
 import secrets
@@ -9,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from enum import IntEnum
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+from uuid import UUID
 
 import msgspec
 
@@ -18,7 +20,6 @@ from service.domain import NO_CONTENT, Kind, Subject, stream_of
 from service.drafts import digest
 from service.ledger import LOG, Draft, Outcome
 from service.link import Link, load
-from service.schemas import KeyPayload, decode_key_payload
 from service.subjects import Said
 
 _ANY = load("any_keys")
@@ -37,7 +38,9 @@ class Scope(IntEnum):
     ADMIN = 3
 
 
-SCOPES = {"read": Scope.READ, "write": Scope.WRITE, "admin": Scope.ADMIN}
+ScopeName = Literal["read", "write", "admin"]
+
+SCOPES: dict[ScopeName, Scope] = {"read": Scope.READ, "write": Scope.WRITE, "admin": Scope.ADMIN}
 
 
 class KeyExists(Exception):
@@ -48,11 +51,22 @@ class NoSuchKey(Exception):
     """No key of this name is in force."""
 
 
-class Key(NamedTuple):
-    """A key as its events make it; `digest` is empty where its payload was erased, and nothing matches it then."""
+class KeyPayload(msgspec.Struct):
+    """What the events of a key carry; the digest in hexadecimal."""
 
     name: str
-    scope: str
+    scope: ScopeName
+    digest: str
+
+
+_decode = msgspec.json.Decoder(KeyPayload).decode
+
+
+class Key(NamedTuple):
+    """A key as its events make it."""
+
+    name: str
+    scope: ScopeName
     digest: bytes
     position: int
     created_at: datetime
@@ -63,6 +77,7 @@ class KeyEvent(NamedTuple):
     """A row of the ledger that is about a key."""
 
     position: int
+    stream: UUID
     kind: str
     recorded_at: datetime
     payload: str | None
@@ -87,27 +102,26 @@ async def events_after(link: Link, position: int) -> list[KeyEvent]:
         return [KeyEvent(*row) for row in await connection.fetch(_EVENTS, LOG, position)]
 
 
-def fold(standing: Mapping[str, Key], events: Iterable[KeyEvent]) -> dict[str, Key]:
-    """Return the keys, revoked ones too, by name; a name may be created again after it was revoked."""
+def fold(standing: Mapping[UUID, Key], events: Iterable[KeyEvent]) -> dict[UUID, Key]:
+    """Return the keys by stream, revoked ones too; a name may be created again after it was revoked."""
     found = dict(standing)
     for event in events:
-        if event.payload is None:  # archived or erased: the key it was about cannot be told
-            continue
-        said = decode_key_payload(event.payload)
-        if event.kind == Kind.CREATED:
-            key = Key(said.name, said.scope, bytes.fromhex(said.digest), event.position, event.recorded_at)
-            found[said.name] = key
-        elif said.name in found:
-            found[said.name] = found[said.name]._replace(position=event.position, revoked_at=event.recorded_at)
+        if event.kind == Kind.REVOKED:
+            if key := found.get(event.stream):
+                found[event.stream] = key._replace(position=event.position, revoked_at=event.recorded_at)
+        elif event.payload is not None:  # archived or erased, it lets nobody in
+            said = _decode(event.payload)
+            digest_ = bytes.fromhex(said.digest)
+            found[event.stream] = Key(said.name, said.scope, digest_, event.position, event.recorded_at)
     return found
 
 
-async def all_keys(link: Link) -> dict[str, Key]:
-    """Return all keys by name. Raises Unreachable."""
+async def all_keys(link: Link) -> dict[UUID, Key]:
+    """Return all keys by stream. Raises Unreachable."""
     return fold({}, await events_after(link, 0))
 
 
-async def create(link: Link, name: str, scope: str) -> str:
+async def create(link: Link, name: str, scope: ScopeName) -> str:
     """Create a key and return its secret, which nobody can ever see again. Raises KeyExists."""
     secret = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     hashed = sha256(secret.encode()).hexdigest()
@@ -133,9 +147,9 @@ async def revoke(link: Link, name: str) -> None:
 
 
 async def _append(link: Link, name: str, kind: Kind, judge: Callable[[Key | None], KeyPayload]) -> None:
-    """Record what the judge says of the key as it stands, unless another process was quicker: then ask it again."""
+    """Record what the judge says of the key as it stands; where another process was quicker, ask it again."""
     for _ in range(_ROUNDS):
-        standing = (await all_keys(link)).get(name)
+        standing = (await all_keys(link)).get(stream_of("key", name))
         draft = _draft(name, kind, judge(standing))
         appended = await ledger.append(link, [draft], [standing.position if standing else 0])
         if appended.outcomes[0] == Outcome.RECORDED:

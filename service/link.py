@@ -12,7 +12,7 @@ import asyncpg
 
 _log = logging.getLogger(__name__)
 
-COMMAND_TIMEOUT = 30.0
+COMMAND_TIMEOUT = 10.0
 """Seconds a statement may take before its outcome counts as unknown."""
 
 _CONNECT_TIMEOUT = 5.0
@@ -62,7 +62,10 @@ class Pool:
             async with self._opening:
                 if self._pool is None:
                     self._pool = await asyncpg.create_pool(
-                        **self._arguments, min_size=0, timeout=_CONNECT_TIMEOUT, command_timeout=COMMAND_TIMEOUT
+                        **self._arguments,
+                        min_size=0,
+                        timeout=_CONNECT_TIMEOUT,
+                        command_timeout=COMMAND_TIMEOUT,
                     )
             async with self._pool.acquire(timeout=_CONNECT_TIMEOUT) as connection:
                 yield connection

@@ -30,7 +30,11 @@ _STATUS: dict[type[RunfoldError], int] = {
     errors.Unavailable: 503,
 }
 
-_HTTP_TITLES = {404: "No such route", 405: "The route does not take this method", 413: "The request is too large"}
+_HTTP_TITLES = {
+    404: "No such route",
+    405: "The route does not take this method",
+    413: "The request is too large",
+}
 _SERVER_ERROR = 500
 _MAX_ID = 128
 

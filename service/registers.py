@@ -1,6 +1,6 @@
 """Registers as the catalog's rows keep them: msgpack of the named tuples, each an array.
 
-A change of shape needs no migration: the catalog is derived, `FORMAT` is checked and the catalog folded anew.
+The catalog is derived: a migration that changes a shape empties it and sets the cursor to 0, and it is folded anew.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ class CreateRun(Struct):
     """POST /namespaces/{ns}/jobs/{job}/runs. `args` values are strings, numbers or booleans, kept as strings."""
 
     id: str | None = None
-    args: dict[str, str | bool | int | float] | None = None
+    args: dict[str, Raw] | None = None
     nominalStartTime: str | None = None  # noqa: N815  the wire's name
     nominalEndTime: str | None = None  # noqa: N815
 

@@ -1,6 +1,7 @@
 """Serves in one process until told to stop; then answers what is under way, and closes."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -53,19 +54,25 @@ async def wait_for_stop(asked: asyncio.Event, look: Look) -> None:
             await asyncio.wait_for(asked.wait(), _LOOK_S)
 
 
-async def serve(
-    settings: Settings, listener: socket.socket, *, ready: Callable[[], None], look: Look
-) -> None:
+async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], look: Look) -> None:
     """Answer requests on a listening socket, calling `ready` when it does, until a signal. Raises Lost."""
     asked = stop_asked()
     runner = web.AppRunner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
     try:
         await runner.setup()
+        _calm_the_collector()
         await web.SockSite(runner, listener, backlog=BACKLOG).start()
         ready()
         await wait_for_stop(asked, look)
     finally:
         await _close(runner, listener)
+
+
+def _calm_the_collector() -> None:
+    """Collect garbage seldom, and never look at what was there at the start: a quarter of a request's time otherwise."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 async def _close(runner: web.AppRunner, listener: socket.socket) -> None:

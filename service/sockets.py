@@ -75,9 +75,7 @@ def is_loopback(bound: socket.socket) -> bool:
 
 def _explained(host: str, port: int, error: OSError) -> CannotListen:
     if error.errno == errno.EADDRINUSE:
-        return CannotListen(
-            f"Port {port} of {host} is in use by another program; give another one with --port."
-        )
+        return CannotListen(f"Port {port} of {host} is in use by another program; give another one with --port.")
     if error.errno == errno.EACCES:
         return CannotListen(f"This user may not listen on port {port}; give one above 1023 with --port.")
     return CannotListen(f"Cannot listen on {host}, port {port}: {error.strerror or error}.")

@@ -34,7 +34,9 @@ class Shape(NamedTuple):
 
 
 SHAPES = {
-    Subject.RUN: Shape("runs", registers.unpack_run, lambda event, said: registers_of(event, said.content), merge),
+    Subject.RUN: Shape(
+        "runs", registers.unpack_run, lambda event, said: registers_of(event, said.content), merge
+    ),
     Subject.JOB: Shape(
         "jobs",
         registers.unpack_job,

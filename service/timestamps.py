@@ -10,9 +10,12 @@ AHEAD = timedelta(hours=24)
 
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"
-    r"(?:([Zz])|([+\- ])(\d\d)(?::?(\d\d))?)?(?:\[[A-Za-z0-9_/+:-]{1,64}\])?",
+    r"(?:([Zz])|([+\- ])(\d\d)(?::?([0-5]\d))?)?(?:\[[A-Za-z0-9_/+:-]{1,64}\])?",
     re.ASCII,
 )
+
+_PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)", re.ASCII)
+"""What nearly all callers send, and fromisoformat reads as it is meant."""
 
 
 def parse(text: str) -> datetime:
@@ -21,6 +24,11 @@ def parse(text: str) -> datetime:
     A time without an offset is UTC; a space before the offset is the `+` that a URL decoded; digits past the
     microsecond are cut; Java's zone suffix (`[UTC]`) is passed over.
     """
+    if _PLAIN.fullmatch(text):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            raise ValueError(_complaint(text)) from None
     match = _ISO.fullmatch(text)
     if match is None:
         raise ValueError(_complaint(text))

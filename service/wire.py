@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -50,7 +50,7 @@ def _read(body: bytes, decode: Callable[[bytes], T]) -> T:
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
     if "\\u0000" in text:
-        _refuse_nul(msgspec.to_builtins(decoded))
+        _refuse_nul(msgspec.json.decode(body))
     return decoded
 
 
@@ -72,17 +72,23 @@ def _in_the_callers_words(message: str) -> str:
 def read_create_run(body: bytes) -> tuple[CreateRun, Content]:
     """Read the body that creates a run; an empty one is {}. Raises Malformed or Invalid."""
     request = _read(body or b"{}", decode_create_run)
-    errors = []
+    errors = [*_times(request)]
+    if errors:
+        raise Invalid("; ".join(f"{e.field}: {e.message}" for e in errors), tuple(errors))
+    try:
+        return request, creator_content(request)
+    except ValueError as error:
+        raise Malformed(f"args: each value {error}") from None
+
+
+def _times(request: CreateRun) -> Iterator[FieldError]:
     for field in ("nominalStartTime", "nominalEndTime"):
         text = getattr(request, field)
         try:
             if text is not None:
                 timestamps.parse(text)
         except ValueError as error:
-            errors.append(FieldError(field, str(error)))
-    if errors:
-        raise Invalid("; ".join(f"{e.field}: {e.message}" for e in errors), tuple(errors))
-    return request, creator_content(request)
+            yield FieldError(field, str(error))
 
 
 def read_put_namespace(body: bytes) -> PutNamespace:

@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from service import migrations
 from service.embedded import EmbeddedPostgres, attach
 from service.embedded_files import cluster_in
-from service.link import Link
 from service.logs import without_password
+
+_CONNECT_S = 10.0
 
 
 class Database(NamedTuple):
@@ -40,11 +41,7 @@ def owned(url: str, data_dir: Path) -> Iterator[Database]:
 
         def look() -> str | None:
             status = postgres.poll()
-            return (
-                status
-                if status is None
-                else f"The embedded PostgreSQL has ended by itself (status {status})."
-            )
+            return status if status is None else f"The embedded PostgreSQL has ended by itself (status {status})."
 
         yield Database(postgres.dsn, f"the embedded PostgreSQL in {data_dir}", look)
 
@@ -57,15 +54,13 @@ def attached(url: str, data_dir: Path, *, must_exist: bool = True) -> Iterator[s
         yield running
         return
     if must_exist and not url and not cluster_in(data_dir).exists():
-        raise click.ClickException(
-            f"There is no database in {data_dir}; say which with --data-dir or --database-url."
-        )
+        raise click.ClickException(f"There is no database in {data_dir}; say which with --data-dir or --database-url.")
     with owned(url, data_dir) as database:
         yield database.dsn
 
 
 def migrate(dsn: str) -> None:
-    """Bring the schema to head. Raises Unreachable, or ClickException with what stands in the way."""
+    """Bring the schema to head. Raises ClickException with what stands in the way."""
     asyncio.run(_reach(dsn))
     try:
         migrations.upgrade(dsn)
@@ -74,9 +69,10 @@ def migrate(dsn: str) -> None:
 
 
 async def _reach(dsn: str) -> None:
-    link = Link(dsn)
+    """Say in one sentence what the migrations would say in many."""
     try:
-        async with link.connection():
-            pass
-    finally:
-        await link.close()
+        connection = await asyncpg.connect(dsn, timeout=_CONNECT_S)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        reason = without_password(str(error)) or "no answer"
+        raise click.ClickException(f"The database {without_password(dsn)} cannot be used: {reason}") from error
+    await connection.close()

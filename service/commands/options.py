@@ -19,7 +19,14 @@ def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  
     field = name.lstrip("-").partition("/")[0].replace("-", "_")
     attributes.setdefault("envvar", f"RUNFOLD_{field.upper()}")
     attributes.setdefault("default", getattr(DEFAULTS, field))
-    return click.option(name, help=help_text, show_default=True, show_envvar=True, **attributes)
+    attributes.setdefault("show_default", True)
+    return click.option(name, help=help_text, show_envvar=True, **attributes)
+
+
+def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
+    if url and not url.startswith(("postgresql://", "postgres://")):
+        raise click.BadParameter("it must begin with postgresql://")
+    return url
 
 
 def database_options(command: F) -> F:
@@ -35,6 +42,8 @@ def database_options(command: F) -> F:
             "postgresql://user:password@host/database of a PostgreSQL; without it, an embedded one is used.",
             envvar=["RUNFOLD_DATABASE_URL", "DATABASE_URL"],
             metavar="URL",
+            show_default="none",
+            callback=_check_url,
         ),
     ):
         command = option(command)

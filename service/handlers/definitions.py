@@ -14,7 +14,7 @@ from service.definitions import JobDefinition, JobRegisters, NamespaceDefinition
 from service.domain import StampedDatasets, Subject
 from service.errors import JobNotFound, NamespaceNotFound
 from service.fold import namespace_id
-from service.handlers.requests import answer, caller, json_body, name, slice_of, states
+from service.handlers.requests import answer, caller, fresh, json_body, name, slice_of, states
 from service.ledger import Draft
 from service.lists import JobItem
 from service.resources import RESOURCES, Resources
@@ -23,19 +23,23 @@ from service.schemas import PutJob, PutNamespace
 
 async def put_namespace(request: web.Request) -> web.Response:
     """PUT /namespaces/{namespace}."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     namespace = name(request, "namespace")
     body = await json_body(request)
     asked = wire.read_put_namespace(body)
     at = timestamps.now()
     said = namespace_said(asked, at, drafts.digest("namespace", at.isoformat(), body))
     draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, said, caller(request))
-    result = await resources.appender.command(draft, lambda standing, known: _define_namespace(standing, known, asked))
+    result = await resources.appender.command(
+        draft, lambda standing, known: _define_namespace(standing, known, asked)
+    )
     await _recorded(resources, result)
     return await _namespace(resources, namespace)
 
 
-def _define_namespace(standing: NamespaceRegisters | None, _known: Known | None, asked: PutNamespace) -> Verdict:
+def _define_namespace(
+    standing: NamespaceRegisters | None, _known: Known | None, asked: PutNamespace
+) -> Verdict:
     """Defining a thing as it is defined already records nothing."""
     defined = standing.definition if standing and not standing.hidden else None
     same = isinstance(defined, NamespaceDefinition) and (defined.owner, defined.description) == (
@@ -47,14 +51,14 @@ def _define_namespace(standing: NamespaceRegisters | None, _known: Known | None,
 
 async def get_namespace(request: web.Request) -> web.Response:
     """GET /namespaces/{namespace}; a deleted one is answered, with isHidden."""
-    resources = request.config_dict[RESOURCES]
-    await resources.catalog.catch_up()
+    resources = request.app[RESOURCES]
+    await fresh(request)
     return await _namespace(resources, name(request, "namespace"))
 
 
 async def delete_namespace(request: web.Request) -> web.Response:
     """DELETE /namespaces/{namespace}: answers with it as it was."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     namespace = name(request, "namespace")
     await resources.catalog.catch_up()
     response = await _namespace(resources, namespace)
@@ -65,16 +69,16 @@ async def delete_namespace(request: web.Request) -> web.Response:
 
 async def list_namespaces(request: web.Request) -> web.Response:
     """GET /namespaces."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     part = slice_of(request)
-    await resources.catalog.catch_up()
+    await fresh(request)
     found = await resources.lists.namespaces(part)
     return answer(wire.dump({"namespaces": [wire.namespace_view(namespace) for namespace in found]}))
 
 
 async def put_job(request: web.Request) -> web.Response:
     """PUT /namespaces/{namespace}/jobs/{job}."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     namespace, job = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
     asked = wire.read_put_job(body)
@@ -106,7 +110,8 @@ def _define_job(standing: JobRegisters | None, _known: Known | None, draft: Draf
         return Verdict.APPEND
     content = draft.said.content
     same = (
-        (defined.type, defined.location, defined.description) == (asked.type, asked.location, asked.description)
+        (defined.type, defined.location, defined.description)
+        == (asked.type, asked.location, asked.description)
         and _same_datasets(standing.inputs, content.inputs)
         and _same_datasets(standing.outputs, content.outputs)
     )
@@ -120,14 +125,14 @@ def _same_datasets(standing: StampedDatasets | None, named: tuple[Any, ...] | No
 
 async def get_job(request: web.Request) -> web.Response:
     """GET /namespaces/{namespace}/jobs/{job}."""
-    resources = request.config_dict[RESOURCES]
-    await resources.catalog.catch_up()
+    resources = request.app[RESOURCES]
+    await fresh(request)
     return await _job(resources, name(request, "namespace"), name(request, "job"))
 
 
 async def delete_job(request: web.Request) -> web.Response:
     """DELETE /namespaces/{namespace}/jobs/{job}: answers with it as it was."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     namespace, job = name(request, "namespace"), name(request, "job")
     await resources.catalog.catch_up()
     response = await _job(resources, namespace, job)
@@ -138,10 +143,10 @@ async def delete_job(request: web.Request) -> web.Response:
 
 async def list_jobs(request: web.Request) -> web.Response:
     """GET /jobs and GET /namespaces/{namespace}/jobs."""
-    resources = request.config_dict[RESOURCES]
+    resources = request.app[RESOURCES]
     namespace = name(request, "namespace") if "namespace" in request.match_info else None
     last, part = states(request, "lastRunStates"), slice_of(request)
-    await resources.catalog.catch_up()
+    await fresh(request)
     if namespace is not None and await resources.lists.namespace(namespace) is None:
         raise NamespaceNotFound(namespace)
     jobs, total = await resources.lists.jobs(namespace, last, part)

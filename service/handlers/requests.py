@@ -14,6 +14,7 @@ from service.domain import RunState
 from service.drafts import Caller
 from service.errors import Malformed, RunNotFound, TooLarge, UnsupportedType
 from service.lists import Slice
+from service.resources import RESOURCES
 from service.schemas import MAX_NAME
 
 _JSON = CIMultiDict({"Content-Type": "application/json"})
@@ -40,7 +41,7 @@ def run_id(request: web.Request) -> tuple[str, UUID]:
 def name(request: web.Request, part: str) -> str:
     """Return a name of the path. Raises Malformed for one that cannot be recorded."""
     text = request.match_info[part]
-    if "\0" in text or not text.isprintable() and _has_surrogate(text):
+    if "\0" in text or _has_surrogate(text):
         raise Malformed(f"the {part}'s name in the path holds a character that cannot be recorded")
     if len(text) > MAX_NAME:
         raise Malformed(f"the {part}'s name in the path is longer than {MAX_NAME} characters")
@@ -48,7 +49,7 @@ def name(request: web.Request, part: str) -> str:
 
 
 def _has_surrogate(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def caller(request: web.Request) -> Caller:
@@ -94,6 +95,15 @@ def states(request: web.Request, parameter: str) -> list[str] | None:
         if state not in RunState.__members__:
             raise Malformed(f"parameter {parameter} must be one of {', '.join(RunState)}")
     return given or None
+
+
+async def fresh(request: web.Request) -> None:
+    """Wait until the catalog holds all that was recorded before; `stale=true` takes what there is.
+
+    Raises Unavailable when it cannot be had in time.
+    """
+    if request.query.get("stale") != "true":
+        await request.app[RESOURCES].catalog.catch_up()
 
 
 async def json_body(request: web.Request) -> bytes:

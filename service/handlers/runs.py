@@ -15,7 +15,7 @@ from service.domain import RunRegisters, RunState, Subject, registers_of
 from service.drafts import Caller
 from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunNotFound
 from service.fold import job_id
-from service.handlers.requests import answer, caller, json_body, name, reported_time, run_id, slice_of, states
+from service.handlers.requests import answer, caller, fresh, json_body, name, reported_time, run_id, slice_of, states
 from service.identifiers import uuid7, uuid_of_key
 from service.ledger import Draft
 from service.resources import RESOURCES, Resources
@@ -85,7 +85,9 @@ async def _create(resources: Resources, draft: Draft, names: tuple[str, str]) ->
     command = Create(created, draft.request_digest)
     home = (Subject.JOB, job_id(*names))
     for attempt in (1, 2):
-        result = await resources.appender.command(draft, lambda run, known: decide_create(run, command, known), home)
+        result = await resources.appender.command(
+            draft, lambda run, known: decide_create(run, command, known), home
+        )
         if result.verdict is not Verdict.HOMELESS:
             return result
         if attempt == 1:
@@ -133,11 +135,13 @@ async def list_of_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     wanted, part = states(request, "state"), slice_of(request)
-    await resources.catalog.catch_up()
+    await fresh(request)
     if await resources.lists.job(*names) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.lists.runs_of_job(*names, wanted, part)
-    return answer(wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total}))
+    return answer(
+        wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total})
+    )
 
 
 async def look_up(request: web.Request) -> web.Response:

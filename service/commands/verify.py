@@ -1,0 +1,58 @@
+"""runfold verify."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from service.commands.database import attached
+from service.commands.options import database_options
+from service.commands.progress import progress_bar
+from service.verify import Verdict, verify
+
+_POSITION = click.IntRange(min=1)
+
+
+@click.command("verify", short_help="Recompute the ledger's hash chain.")
+@click.option("--from", "first", type=_POSITION, default=1, show_default=True, metavar="N", help="First position.")
+@click.option("--to", "last", type=_POSITION, show_default="the head", metavar="N", help="Last position.")
+@click.option("--json", "as_json", is_flag=True, help="Print {ok, from, to, head} or what is wrong, for a script.")
+@database_options
+def command(first: int, last: int | None, *, as_json: bool, database_url: str, data_dir: Path) -> None:
+    """Recompute the ledger's hash chain from its rows, look for missing positions and altered payloads.
+
+    Exit status 0 and the head, or 1 and the first position that does not hold. Keep the head elsewhere: only who
+    knows it from before can tell that nobody rewrote the ledger and its head.
+    """
+    with attached(database_url, data_dir) as dsn, progress_bar("Verifying") as progress:
+        try:
+            verdict = asyncio.run(verify(dsn, first, last, progress))
+        except ValueError as error:
+            raise click.UsageError(f"{error}.") from error
+    click.echo(_as_json(verdict) if as_json else _as_text(verdict))
+    sys.exit(0 if verdict.ok else 1)
+
+
+def _as_text(verdict: Verdict) -> str:
+    if not verdict.ok:
+        return f"Position {verdict.broken_at} does not hold: {verdict.reason}."
+    if verdict.last == 0:
+        return "The ledger is empty."
+    return (
+        f"Positions {verdict.first} to {verdict.last} hold."
+        f" The head is position {verdict.head_position}, {verdict.head_hash.hex()}."
+    )
+
+
+def _as_json(verdict: Verdict) -> str:
+    answer: dict[str, object] = {
+        "ok": verdict.ok,
+        "from": verdict.first,
+        "to": verdict.last,
+        "head": {"position": verdict.head_position, "hash": verdict.head_hash.hex()},
+    }
+    if not verdict.ok:
+        answer |= {"brokenAt": verdict.broken_at, "reason": verdict.reason}
+    return json.dumps(answer)

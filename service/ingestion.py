@@ -1,0 +1,140 @@
+"""Many events at once: read one by one, appended in batches, a few of which are in flight while the next is read.
+
+Whoever has more to bring waits; what is held is bounded by the batches in flight, however long the stream is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from service import openlineage, timestamps
+from service.errors import RunfoldError, TooLarge, Unavailable
+from service.ledger import Draft
+from service.openlineage import Origin
+
+Append = Callable[[Sequence[Draft]], Awaitable[Sequence[object]]]
+"""Appends facts; item i of what it returns is an exception where draft i was not recorded."""
+
+_BATCH = 1_000
+_BATCH_BYTES = 4 * 1024 * 1024
+_IN_FLIGHT = 2
+
+_BREATH = 100
+"""Events read before other requests get their turn: about a millisecond."""
+
+MAX_FAILURES = 1_000
+"""How many failures are told one by one."""
+
+
+class Raw(NamedTuple):
+    """An event as it came: where in its batch or stream (`index` from 0, `line` from 1), and its bytes.
+
+    The bytes are None where there were more of them than are taken.
+    """
+
+    index: int
+    line: int | None
+    text: bytes | None
+
+
+class Failure(NamedTuple):
+    """An event that was not recorded, and whether sending it again may help."""
+
+    raw: Raw
+    reason: str
+    retriable: bool
+
+
+class Ingestion:
+    """One stream of events on its way into the ledger."""
+
+    def __init__(
+        self, append: Append, origin: Origin, *, max_bytes: int, on_failure: Callable[[Failure], None] | None = None
+    ) -> None:
+        """Take what appends, where the events come from, how large one may be, and who hears of each failure."""
+        self._append = append
+        self._origin = origin
+        self._max_bytes = max_bytes
+        self._on_failure = on_failure
+        self._drafts: list[Draft] = []
+        self._raws: list[Raw] = []
+        self._size = 0
+        self._since_breath = 0
+        self._in_flight: deque[asyncio.Task[None]] = deque()
+        self.received = 0
+        self.recorded = 0
+        self.failed = 0
+        self.retriable = 0
+        self.failures: list[Failure] = []
+
+    async def add(self, raws: Iterable[Raw]) -> None:
+        """Take events; wait while too many are under way."""
+        now = timestamps.now()
+        for raw in raws:
+            self.received += 1
+            try:
+                draft = self._read(raw, now)
+            except RunfoldError as error:
+                self._fail(raw, error)
+            else:
+                self._drafts.append(draft)
+                self._raws.append(raw)
+                self._size += len(draft.payload or "")
+                if len(self._drafts) >= _BATCH or self._size >= _BATCH_BYTES:
+                    await self._send()
+            self._since_breath += 1
+            if self._since_breath >= _BREATH:
+                self._since_breath = 0
+                await asyncio.sleep(0)
+
+    async def finish(self) -> None:
+        """Send what is left and wait for all of it."""
+        await self._send()
+        while self._in_flight:
+            await self._in_flight.popleft()
+
+    async def abandon(self) -> None:
+        """Begin nothing more, and wait for what is under way."""
+        await asyncio.gather(*self._in_flight, return_exceptions=True)
+        self._in_flight.clear()
+
+    def _read(self, raw: Raw, now: timestamps.datetime) -> Draft:
+        if raw.text is None or len(raw.text) > self._max_bytes:
+            raise TooLarge(f"the event has more than {self._max_bytes} bytes")
+        return openlineage.fact(raw.text, self._origin, now)
+
+    async def _send(self) -> None:
+        if not self._drafts:
+            return
+        drafts, raws = self._drafts, self._raws
+        self._drafts, self._raws, self._size = [], [], 0
+        while len(self._in_flight) >= _IN_FLIGHT:
+            await self._in_flight.popleft()
+        self._in_flight.append(asyncio.create_task(self._record(drafts, raws), name="ingestion"))
+
+    async def _record(self, drafts: list[Draft], raws: list[Raw]) -> None:
+        try:
+            results = await self._append(drafts)
+        except RunfoldError as error:
+            results = [error] * len(drafts)
+        for raw, result in zip(raws, results, strict=True):
+            if isinstance(result, RunfoldError):
+                self._fail(raw, result)
+            elif isinstance(result, Exception):
+                self._fail(raw, Unavailable(f"this may have been recorded or not ({type(result).__name__})"))
+            else:
+                self.recorded += 1
+
+    def _fail(self, raw: Raw, error: RunfoldError) -> None:
+        retriable = isinstance(error, Unavailable)
+        failure = Failure(raw, error.detail, retriable)
+        self.failed += 1
+        self.retriable += retriable
+        if len(self.failures) < MAX_FAILURES:
+            # Without the bytes: a thousand of them could be large.
+            self.failures.append(failure._replace(raw=raw._replace(text=None)))
+        if self._on_failure is not None:
+            self._on_failure(failure)

@@ -1,0 +1,85 @@
+"""Errors as RFC 9457 problems: status codes are decided here and nowhere else."""
+
+from typing import Any
+
+import orjson
+from aiohttp import web
+
+from service import errors
+from service.errors import RunfoldError
+
+STATUS: dict[type[RunfoldError], int] = {
+    errors.Malformed: 400,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.TooSlow: 408,
+    errors.Conflict: 409,
+    errors.TooLarge: 413,
+    errors.UnsupportedType: 415,
+    errors.Invalid: 422,
+    errors.Unavailable: 503,
+}
+
+HTTP_TITLES = {
+    404: "No such route",
+    405: "The route does not take this method",
+    413: "The request is too large",
+}
+"""What aiohttp itself refuses; the code is http-404 and so on."""
+
+SERVER_ERROR = 500
+
+
+def status_of(error: type[RunfoldError]) -> int:
+    """Return the status of an error's class or of the nearest one above it."""
+    return next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), SERVER_ERROR)
+
+
+def problem(status: int, code: str, title: str, detail: str, **more: Any) -> web.Response:  # noqa: ANN401
+    """Return RFC 9457 with Marquez's `code` and `message` beside it: both kinds of client can read it."""
+    body = {
+        "type": f"/errors/{code}",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "code": status,
+        "message": detail,
+        **more,
+    }
+    text = orjson.dumps(body) if detail.isascii() else orjson.dumps(_speakable(body))
+    return web.Response(body=text, status=status, content_type="application/problem+json")
+
+
+def _speakable(body: dict[str, Any]) -> dict[str, Any]:
+    """Lone surrogates came in with the request; they cannot go out."""
+    return {
+        name: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
+        for name, value in body.items()
+    }
+
+
+def of_error(error: RunfoldError) -> web.Response:
+    """Return the answer to an error of ours."""
+    more: dict[str, Any] = {}
+    if error.errors:
+        more["errors"] = [_speakable(one._asdict()) for one in error.errors]
+    if isinstance(error, errors.Conflict):
+        more["run"] = orjson.Fragment(error.run)
+    response = problem(status_of(type(error)), error.code, error.title, error.detail, **more)
+    if isinstance(error, errors.Unavailable):
+        response.headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unauthenticated):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="runfold"'
+    if isinstance(error, errors.TooSlow):
+        response.force_close()
+    return response
+
+
+def of_http(error: web.HTTPException) -> web.Response:
+    """Return the answer to what aiohttp itself refuses: no such route, wrong method, too large."""
+    title = HTTP_TITLES.get(error.status, error.reason)
+    response = problem(error.status, f"http-{error.status}", title, f"HTTP {error.status} {error.reason}")
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
+    return response
