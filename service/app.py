@@ -9,7 +9,8 @@ from aiohttp import web
 from service.appender import Appender
 from service.catalog import Catalog
 from service.domain import RunState
-from service.handlers import definitions, health, runs
+from service.handlers import definitions, health, lineage, runs
+from service.lineage import Lineage
 from service.link import Link, Pool
 from service.lists import Lists
 from service.middleware import access_log, answer_errors
@@ -28,7 +29,11 @@ BASE = "/api/v1"
 def build_app(settings: Settings) -> web.Application:
     """Return the application; what it needs is opened when it starts and closed, drained, when it stops."""
     middlewares = [access_log(), answer_errors] if settings.access_log else [answer_errors]
-    app = web.Application(middlewares=middlewares, client_max_size=settings.max_body_bytes)
+    app = web.Application(
+        middlewares=middlewares,
+        client_max_size=settings.max_body_bytes,
+        handler_args={"auto_decompress": False},  # service/bodies.py says why
+    )
     app[SETTINGS] = settings
     app.cleanup_ctx.append(_resources)
     app.add_routes(_routes())
@@ -47,6 +52,7 @@ def _routes() -> list[web.RouteDef]:
         web.post(f"{run}/fail", runs.transition_to(RunState.FAILED)),
         web.post(f"{run}/abort", runs.transition_to(RunState.ABORTED)),
         web.get(f"{run}/facets", runs.facets),
+        web.get(f"{run}/children", lineage.children),
         web.get(run, runs.read),
         web.post(f"{BASE}/runs/lookup", runs.look_up),
         web.post(f"{job}/runs", runs.create),
@@ -60,6 +66,9 @@ def _routes() -> list[web.RouteDef]:
         web.get(namespace, definitions.get_namespace),
         web.delete(namespace, definitions.delete_namespace),
         web.get(f"{BASE}/namespaces", definitions.list_namespaces),
+        web.post(f"{BASE}/lineage", lineage.record),
+        web.post(f"{BASE}/lineage/batch", lineage.record_batch),
+        web.get(f"{BASE}/events/lineage", lineage.list_events),
         web.get("/livez", health.livez),
         web.get("/readyz", health.readyz),
     ]

@@ -95,12 +95,14 @@ class Unpacker:
 
 async def whole(request: web.Request, limit: int) -> bytes:
     """Return the whole body. Raises TooLarge as soon as it is known to be larger than `limit` bytes, unpacked."""
-    packed = "Content-Encoding" in request.headers
-    if not packed and (request.content_length or 0) > limit:
+    plain = "Content-Encoding" not in request.headers
+    if plain and (request.content_length or 0) > limit:
         raise TooLarge(f"the body has more than {limit} bytes")
-    body = bytearray()
-    async for piece in pieces(request):
-        body += piece
-        if len(body) > limit:
+    taken: list[bytes] = []
+    size = 0
+    async for piece in _raw(request) if plain else pieces(request):
+        taken.append(piece)
+        size += len(piece)
+        if size > limit:
             raise TooLarge(f"the body has more than {limit} bytes")
-    return bytes(body)
+    return taken[0] if len(taken) == 1 else b"".join(taken)

@@ -2,10 +2,10 @@
 
 import click
 
+from service import logs
 from service.commands import migrate, serve, verify
 from service.embedded import EmbeddedError
 from service.link import Unreachable
-from service.logs import without_password
 from service.serving import Lost
 from service.sockets import CannotListen
 
@@ -17,7 +17,7 @@ class _Program(click.Group):
         try:
             return super().invoke(ctx)
         except Unreachable as error:
-            raise click.ClickException(without_password(f"The database cannot be used: {error}")) from error
+            raise click.ClickException(logs.without_password(f"The database cannot be used: {error}")) from error
         except (EmbeddedError, CannotListen, Lost) as error:
             raise click.ClickException(str(error)) from error
 
@@ -26,6 +26,7 @@ class _Program(click.Group):
 @click.version_option(package_name="runfold", prog_name="runfold")
 def cli() -> None:
     """Runfold remembers every transition of every job run."""
+    logs.set_up("error")
 
 
 for part in (serve, migrate, verify):

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from itertools import islice
 
 from service import slices, timestamps
 from service.errors import FieldError
 from service.schemas import MAX_NAME
 
 Check = Callable[[str, object], Iterator[FieldError]]
+Part = Callable[[str, Mapping[str, str]], Iterator[FieldError]]
 
 EVENT_TYPES = ("START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER")
 
 _SHOWN = 64
+_MOST = 100
+"""How many complaints one event is worth."""
 
 
 def complaints(text: str, needed: frozenset[str], now: datetime) -> list[FieldError]:
@@ -21,21 +25,21 @@ def complaints(text: str, needed: frozenset[str], now: datetime) -> list[FieldEr
 
     Raises ValueError for what is no JSON object.
     """
-    top = slices.members(text)
-    found = [
-        *_time("eventTime", _value(top, "eventTime"), now),
-        *_text("producer", _value(top, "producer")),
-        *_optional(_event_type, "eventType", _value(top, "eventType")),
-        *_optional(_text, "schemaURL", _value(top, "schemaURL")),
-    ]
+    return list(islice(_complaints(slices.members(text), needed, now), _MOST))
+
+
+def _complaints(top: Mapping[str, str], needed: frozenset[str], now: datetime) -> Iterator[FieldError]:
+    yield from _time("eventTime", _value(top, "eventTime"), now)
+    yield from _text("producer", _value(top, "producer"))
+    yield from _optional(_event_type, "eventType", _value(top, "eventType"))
+    yield from _optional(_text, "schemaURL", _value(top, "schemaURL"))
     for part, check in (("run", _run), ("job", _job), ("dataset", _dataset)):
         raw = top.get(part, "null")
         if raw != "null" or part in needed:
-            found += _object(part, raw, check)
+            yield from _object(part, raw, check)
     for part in ("inputs", "outputs"):
         if top.get(part, "null") != "null":
-            found += _datasets(part, top[part])
-    return found
+            yield from _datasets(part, top[part])
 
 
 _NOT_TEXT = object()
@@ -78,14 +82,13 @@ def _time(field: str, value: object, now: datetime) -> Iterator[FieldError]:
         yield FieldError(field, timestamps.too_far_ahead(at))
 
 
-def _object(
-    field: str, raw: str, check: Callable[[str, Mapping[str, str]], Iterator[FieldError]]
-) -> list[FieldError]:
+def _object(field: str, raw: str, check: Part) -> Iterator[FieldError]:
     if raw == "null":
-        return [FieldError(field, "is missing")]
-    if raw[0] != "{":
-        return [FieldError(field, "must be an object")]
-    return list(check(field, slices.members(raw)))
+        yield FieldError(field, "is missing")
+    elif raw[0] != "{":
+        yield FieldError(field, "must be an object")
+    else:
+        yield from check(field, slices.members(raw))
 
 
 def _run(field: str, run: Mapping[str, str]) -> Iterator[FieldError]:
@@ -104,11 +107,12 @@ def _dataset(field: str, dataset: Mapping[str, str]) -> Iterator[FieldError]:
     yield from _name(f"{field}.name", _value(dataset, "name"), most=None)
 
 
-def _datasets(field: str, raw: str) -> list[FieldError]:
+def _datasets(field: str, raw: str) -> Iterator[FieldError]:
     if raw[0] != "[":
-        return [FieldError(field, "must be an array")]
-    elements = enumerate(slices.elements(raw))
-    return [error for index, one in elements for error in _object(f"{field}[{index}]", one, _dataset)]
+        yield FieldError(field, "must be an array")
+        return
+    for index, one in enumerate(slices.each_element(raw)):
+        yield from _object(f"{field}[{index}]", one, _dataset)
 
 
 def _name(field: str, value: object, *, most: int | None) -> Iterator[FieldError]:

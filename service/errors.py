@@ -1,4 +1,6 @@
-"""Every error Runfold tells a caller. The middleware alone turns them into HTTP (api, "Errors").
+"""Every error Runfold tells a caller. problems.py alone turns them into HTTP (api, "Errors").
+
+The docstring of each class is its page at /errors/{code}: what it means, and, after an empty line, what to do.
 
 RunfoldError
 ├── Malformed                 what was sent cannot be read: JSON, a parameter, a timestamp
@@ -9,6 +11,7 @@ RunfoldError
 │   ├── JobNotFound
 │   └── NamespaceNotFound
 ├── Conflict                  the run's history says otherwise; carries the run as it stands
+├── TooSlow                   the body did not come in time
 ├── TooLarge                  more bytes than are taken in one piece
 ├── UnsupportedType           the body is not of a type that is read
 ├── Invalid                   well-formed, but not something that can be recorded
@@ -30,7 +33,10 @@ class FieldError(NamedTuple):
 
 
 class RunfoldError(Exception):
-    """Base of the tree. `code` is stable: clients may lean on it."""
+    """Something went wrong in the service. It is logged under the X-Request-ID of the answer.
+
+    Tell whoever runs the service, with the X-Request-ID. `code` is stable in all errors: clients may lean on it.
+    """
 
     code = "internal"
     title = "Internal error"
@@ -43,35 +49,53 @@ class RunfoldError(Exception):
 
 
 class Malformed(RunfoldError):
-    """400."""
+    """The body, a parameter or a timestamp cannot be read: broken JSON, a wrong type, a date without a time.
+
+    Correct the request; `detail` says what and where. Sent again as it is, it will fail again. A `+` in a
+    time's offset must be sent as `%2B`, though a space in its place is understood.
+    """
 
     code = "malformed"
     title = "The request cannot be read"
 
 
 class Unauthenticated(RunfoldError):
-    """401."""
+    """The service asks for an API key, and none came with the request, or none that is known or in force.
+
+    Send `Authorization: Bearer <secret>`. Whoever runs the service makes keys with `runfold keys create NAME
+    --scope read|write|admin`. A new key works everywhere within 5 seconds.
+    """
 
     code = "unauthenticated"
     title = "An API key is needed"
 
 
 class Forbidden(RunfoldError):
-    """403."""
+    """The API key is in force, but its scope does not cover this request.
+
+    Use a key of scope `write` for what records something, `read` is enough for GET and for looking runs up.
+    """
 
     code = "forbidden"
     title = "The API key does not allow this"
 
 
 class NotFound(RunfoldError):
-    """404."""
+    """There is no such thing, or nothing was known of it at the time asked for.
+
+    Check the path. Names travel percent-encoded: a `/` within a name is `%2F`.
+    """
 
     code = "not-found"
     title = "Not found"
 
 
 class RunNotFound(NotFound):
-    """404."""
+    """No event of a run with this id was ever recorded, or the id is no UUID.
+
+    Create the run first (`POST /api/v1/namespaces/{namespace}/jobs/{job}/runs`), or send an OpenLineage event
+    that names it. With `knownAt`, ask for a later time.
+    """
 
     code = "run-not-found"
     title = "Run not found"
@@ -82,7 +106,10 @@ class RunNotFound(NotFound):
 
 
 class JobNotFound(NotFound):
-    """404."""
+    """No such job in this namespace: it was never defined nor named by a run, or it was deleted.
+
+    Define it with `PUT /api/v1/namespaces/{namespace}/jobs/{job}`. Names travel percent-encoded.
+    """
 
     code = "job-not-found"
     title = "Job not found"
@@ -93,7 +120,10 @@ class JobNotFound(NotFound):
 
 
 class NamespaceNotFound(NotFound):
-    """404."""
+    """No such namespace: it was never defined nor named by a job or run.
+
+    Define it with `PUT /api/v1/namespaces/{namespace}`. Names travel percent-encoded.
+    """
 
     code = "namespace-not-found"
     title = "Namespace not found"
@@ -104,55 +134,94 @@ class NamespaceNotFound(NotFound):
 
 
 class Conflict(RunfoldError):
-    """409; `run` is the current view as JSON."""
+    """The run's history says otherwise: it has ended in another way, ended before this start, or was created
+    with other content. Nothing was recorded.
+
+    Look at `run` in the answer: the run as it stands. Repeating the request will not help; a report of
+    another end is for whoever knows which is true.
+    """
 
     code = "conflict"
     title = "The run's history says otherwise"
 
     def __init__(self, detail: str, run: bytes) -> None:
-        """Take the sentence and the view."""
+        """Take the sentence, and the run's current view as JSON."""
         super().__init__(detail)
         self.run = run
 
 
+class TooSlow(RunfoldError):
+    """The request's body did not arrive in time; nothing of it was recorded.
+
+    Send it again. If the line is slow, send less at once, compressed (`Content-Encoding: gzip`).
+    """
+
+    code = "too-slow"
+    title = "The body did not come in time"
+
+
 class TooLarge(RunfoldError):
-    """413."""
+    """The body holds more bytes than are taken in one piece.
+
+    Send less at once; OpenLineage events go to `POST /api/v1/lineage/batch` as lines
+    (`application/x-ndjson`), of any number.
+    """
 
     code = "too-large"
     title = "The request is too large"
 
 
 class UnsupportedType(RunfoldError):
-    """415."""
+    """The body is of a type, or packed in a way, that is not read here.
+
+    Send `Content-Type: application/json` (`application/x-ndjson` where lines are taken), plain or with
+    `Content-Encoding: gzip`.
+    """
 
     code = "unsupported-media-type"
     title = "The body is not of a type that is read here"
 
 
 class Invalid(RunfoldError):
-    """422."""
+    """The request can be read but not recorded: a required field is missing, a time lies more than 24 hours
+    ahead, a text holds a NUL.
+
+    Correct what `errors` names, field by field. Nothing was recorded.
+    """
 
     code = "invalid"
     title = "The request is well-formed but invalid"
 
 
 class KeyReused(Invalid):
-    """422."""
+    """The same `Idempotency-Key` came before with other content for this run; nothing was recorded now.
+
+    Use a new key for a new request, and the same key only to repeat one.
+    """
 
     code = "idempotency-key-reused"
     title = "The Idempotency-Key came with other content before"
 
 
 class Unavailable(RunfoldError):
-    """503; `retry_after` in seconds."""
+    """The service cannot do it right now: its database does not answer in time, or it is being stopped. What was
+    sent may have been recorded or not.
+
+    Repeat the request after `Retry-After` seconds: every request is safe to repeat, and records nothing
+    twice.
+    """
 
     code = "unavailable"
     title = "Not available right now"
     retry_after = 1
+    """Seconds."""
 
 
 class Overloaded(Unavailable):
-    """503."""
+    """As many requests as may wait are waiting already. Nothing was recorded.
+
+    Repeat it after `Retry-After` seconds, and wait longer each time it happens again.
+    """
 
     code = "overloaded"
     title = "Too many requests are waiting"

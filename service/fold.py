@@ -147,6 +147,20 @@ def run_row(run_id: UUID, run: RunRegisters) -> RunRow:
     )
 
 
+def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
+    """Return a job's row."""
+    return (
+        identity,
+        job.position,
+        namespace_id(job.namespace),
+        job.namespace,
+        job.name,
+        job.hidden,
+        job.updated_at,
+        registers.pack(job),
+    )
+
+
 def count_changes(before: Mapping[UUID, RunRegisters], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
     """Return by how many each (job, state) changes."""
     counts: dict[tuple[UUID, str], int] = {}

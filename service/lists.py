@@ -10,6 +10,7 @@ from service.definitions import JobRegisters, NamespaceRegisters
 from service.domain import RunRegisters
 from service.errors import Unavailable
 from service.fold import job_id, namespace_id
+from service.ledger import LOG
 from service.link import Pool, Unreachable, load
 from service.registers import unpack_job, unpack_namespace, unpack_run
 
@@ -23,6 +24,7 @@ _JOB = load("catalog_rows", catalog="jobs")
 _RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load("latest_runs")
 _REVISION = load("revision")
+_LAG = load("lag")
 
 
 class Slice(NamedTuple):
@@ -65,6 +67,11 @@ class Lists:
         """Return the revision the schema is at."""
         rows = await self._fetch(_REVISION)
         return str(rows[0][0]) if rows else ""
+
+    async def positions(self) -> tuple[int, int]:
+        """Return where the ledger ends, and how far the catalog is folded."""
+        end, folded = (await self._fetch(_LAG, LOG))[0]
+        return end, folded
 
     async def namespaces(self, part: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import NoReturn, TypeVar
 
 T = TypeVar("T")
@@ -46,16 +47,22 @@ def members(text: str) -> dict[str, str]:
 
 def elements(text: str) -> list[str]:
     """Return an array's elements, each the very text it came as."""
-    found: list[str] = []
+    return list(each_element(text))
+
+
+def each_element(text: str) -> Iterator[str]:
+    """Yield an array's elements one by one; what is wrong after the last one taken is not noticed."""
     at = _after(text, 0, "[")
     if text[at : at + 1] == "]":
-        return _ended(text, at + 1, found)
+        _ended(text, at + 1, None)
+        return
     while True:
         _, end = _DECODER.raw_decode(text, at)
-        found.append(text[at:end])
+        yield text[at:end]
         at = _skip(text, end)
         if text[at : at + 1] == "]":
-            return _ended(text, at + 1, found)
+            _ended(text, at + 1, None)
+            return
         at = _after(text, at, ",")
 
 

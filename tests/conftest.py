@@ -6,6 +6,7 @@ import select
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -17,10 +18,10 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from proxy import Proxy
 from service import migrations
 from service.app import build_app
 from service.embedded import EmbeddedPostgres
-from service.ledger import Draft
 from service.link import Link
 from service.settings import Settings
 
@@ -153,3 +154,20 @@ def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     service.process.send_signal(signal.SIGTERM)
     assert service.process.wait(DEADLINE_S) == 0
     asyncio.run(execute(postgres, f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+async def make_proxy(dsn: str) -> AsyncIterator[Callable[[], Awaitable[Proxy]]]:
+    """Proxies before the test's database, whose connections can be made to break."""
+    with tempfile.TemporaryDirectory() as directory:
+        proxies: list[Proxy] = []
+
+        async def make() -> Proxy:
+            proxy = Proxy(dsn, Path(directory))
+            await proxy.listen()
+            proxies.append(proxy)
+            return proxy
+
+        yield make
+        for proxy in proxies:
+            await proxy.close()

@@ -8,7 +8,7 @@ from uuid import UUID
 from aiohttp import web
 from multidict import CIMultiDict
 
-from service import timestamps, wire
+from service import bodies, timestamps, wire
 from service.content import parse_uuid
 from service.domain import RunState
 from service.drafts import Caller
@@ -111,10 +111,7 @@ async def json_body(request: web.Request) -> bytes:
     content_type = request.headers.get("Content-Type")
     if content_type and not _is_json(request.content_type) and request.can_read_body:
         raise UnsupportedType(f"Content-Type {content_type} is not read here; send application/json")
-    try:
-        return await request.read()
-    except web.HTTPRequestEntityTooLarge as error:
-        raise TooLarge(f"the body is larger than {error.text or 'allowed'}") from None
+    return await bodies.whole(request, request.app[RESOURCES].settings.max_body_bytes)
 
 
 def _is_json(content_type: str) -> bool:

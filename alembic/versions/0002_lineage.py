@@ -1,0 +1,15 @@
+"""OpenLineage events by their own time."""
+
+from alembic import op
+from service.migrations import run_file
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    run_file(op, "0002_lineage.up.sql")
+
+
+def downgrade() -> None:
+    run_file(op, "0002_lineage.down.sql")

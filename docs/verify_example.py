@@ -1,0 +1,98 @@
+"""Recomputes Runfold's hash chain from nothing but the rows, as docs/ledger-format.md says; shares no code with it.
+
+python docs/verify_example.py postgresql://user@host/database
+"""
+
+import asyncio
+import hashlib
+import struct
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import asyncpg
+
+EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+ROWS = """
+    select e.*, p.body::text as payload
+      from runfold.events e left join runfold.payloads p on p.log = e.log and p.position = e.position
+     where e.log = 0
+     order by e.position
+"""
+HEAD = "select position, hash from runfold.ledger_head where log = 0"
+
+
+def field(type_number: int, content: bytes | None) -> bytes:
+    """Return a field: type number, length, content."""
+    if content is None:
+        return struct.pack(">ii", type_number, -1)
+    return struct.pack(">ii", type_number, len(content)) + content
+
+
+def text(value: str | None) -> bytes:
+    """Return a field of text."""
+    return field(17, None if value is None else value.encode("utf-8"))
+
+
+def time(value: datetime) -> bytes:
+    """Return a field of time: microseconds since 2000."""
+    return field(1184, struct.pack(">q", (value - EPOCH) // timedelta(microseconds=1)))
+
+
+def form(row: Any) -> bytes:  # noqa: ANN401  asyncpg has no types
+    """Return the canonical form of a row."""
+    parent = row["parent_run"]
+    fields = [
+        field(23, struct.pack(">i", row["log"])),
+        field(20, struct.pack(">q", row["position"])),
+        text(row["subject"]),
+        field(2950, row["stream"].bytes),
+        text(row["kind"]),
+        text(row["state"]),
+        time(row["transitioned_at"]),
+        time(row["recorded_at"]),
+        text(row["namespace"]),
+        text(row["job"]),
+        field(2950, None if parent is None else parent.bytes),
+        text(row["source"]),
+        text(row["actor"]),
+        field(17, row["fact"]),
+        field(17, row["request_digest"]),
+        field(17, row["payload_digest"]),
+    ]
+    return struct.pack(">i", len(fields)) + b"".join(fields)
+
+
+def what_is_wrong(row: Any, expected: int, before: bytes) -> str | None:  # noqa: ANN401
+    """Return what does not hold at a row, if anything."""
+    if row["position"] != expected:
+        return "is missing"
+    if hashlib.sha256(b"\x01" + before + form(row)).digest() != row["hash"]:
+        return "has another hash"
+    payload = row["payload"]
+    digest = None if payload is None else hashlib.sha256(payload.encode("utf-8")).digest()
+    return None if digest == row["payload_digest"] else "has another payload"
+
+
+async def verify(dsn: str) -> str | None:
+    """Return None if the ledger holds, else what is wrong first."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            position, reached = 0, bytes(32)
+            async for row in connection.cursor(ROWS, prefetch=100):
+                wrong = what_is_wrong(row, position + 1, reached)
+                if wrong:
+                    return f"position {position + 1} {wrong}"
+                position, reached = row["position"], row["hash"]
+            if tuple(await connection.fetchrow(HEAD)) != (position, reached):
+                return f"the head is not position {position} with hash {reached.hex()}"
+            return None
+    finally:
+        await connection.close()
+
+
+if __name__ == "__main__":
+    WRONG = asyncio.run(verify(sys.argv[1]))
+    print(WRONG or "the ledger holds")
+    sys.exit(1 if WRONG else 0)

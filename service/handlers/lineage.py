@@ -1,0 +1,181 @@
+"""OpenLineage events: taken one by one, in batches, as a stream; and given back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from datetime import datetime
+from typing import Any
+
+from aiohttp import web
+
+from service import bodies, openlineage, timestamps, wire
+from service.batches import elements
+from service.bodies import Interrupted
+from service.complaints import unspeakable
+from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
+from service.handlers.requests import ACTOR, answer, run_id, slice_of
+from service.ingestion import MAX_FAILURES, Failure, Ingestion, Raw
+from service.lineage import Span
+from service.lines import Lines
+from service.openlineage import Origin
+from service.resources import RESOURCES, Resources
+
+MAX_BATCH_BYTES = 64 * 1024 * 1024
+"""A JSON array is read whole, so that a broken one records nothing. What is larger comes as a stream of lines."""
+
+_STREAMS = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+
+
+def _is_json(request: web.Request) -> bool:
+    content_type = request.content_type
+    given = "Content-Type" in request.headers
+    return not given or content_type == "application/json" or content_type.endswith("+json")
+
+
+def _origin(request: web.Request) -> Origin:
+    return Origin("openlineage", request.get(ACTOR))
+
+
+async def record(request: web.Request) -> web.Response:
+    """POST /lineage."""
+    resources = request.app[RESOURCES]
+    if not _is_json(request):
+        raise UnsupportedType(f"Content-Type {request.content_type} is not read here; send application/json")
+    body = await bodies.whole(request, resources.settings.max_event_bytes)
+    draft = openlineage.telling_fact(body.strip(), _origin(request), timestamps.now())
+    await resources.appender.fact(draft)
+    return web.Response(status=201)
+
+
+async def record_batch(request: web.Request) -> web.Response:
+    """POST /lineage/batch: a JSON array, or lines of JSON."""
+    resources = request.app[RESOURCES]
+    ingestion = Ingestion(
+        resources.appender.bulk, _origin(request), max_bytes=resources.settings.max_event_bytes
+    )
+    if request.content_type in _STREAMS:
+        await _take_lines(request, resources, ingestion)
+    elif _is_json(request):
+        body = await bodies.whole(request, MAX_BATCH_BYTES)
+        await ingestion.add(Raw(index, None, text) for index, text in enumerate(elements(body)))
+        await ingestion.finish()
+    else:
+        raise UnsupportedType(
+            f"Content-Type {request.content_type} is not read here; send application/json or application/x-ndjson"
+        )
+    return _told(ingestion)
+
+
+async def _take_lines(request: web.Request, resources: Resources, ingestion: Ingestion) -> None:
+    """Take line by line; what is complete when the stream breaks off is recorded, of the rest nothing."""
+    lines = Lines(resources.settings.max_event_bytes)
+    try:
+        async with aclosing(bodies.pieces(request)) as pieces:
+            await _feed(pieces, lines, ingestion)
+    except Interrupted as error:
+        await ingestion.finish()
+        raise Malformed(
+            f"{error.detail}; the {ingestion.received} lines before that were taken, {ingestion.recorded} recorded"
+        ) from None
+    except RunfoldError:
+        await ingestion.finish()
+        raise
+    finally:
+        await ingestion.abandon()
+
+
+async def _feed(pieces: AsyncIterator[bytes], lines: Lines, ingestion: Ingestion) -> None:
+    async for piece in pieces:
+        await ingestion.add(
+            Raw(index, number, text) for index, (number, text) in enumerate(lines.feed(piece), ingestion.received)
+        )
+    await ingestion.add(Raw(index, *line) for index, line in enumerate(lines.end(), ingestion.received))
+    await ingestion.finish()
+
+
+def _told(ingestion: Ingestion) -> web.Response:
+    """Answer as OpenLineage 2-0-2 says: nothing where all was recorded, else what was not."""
+    if not ingestion.failed:
+        return web.Response(status=204)
+    failures = sorted(ingestion.failures, key=lambda failure: failure.raw.index)
+    return answer(
+        wire.dump(
+            {
+                "status": "partial_success",
+                "summary": {
+                    "received": ingestion.received,
+                    "successful": ingestion.recorded,
+                    "failed": ingestion.failed,
+                    "retriable": ingestion.retriable,
+                    "non_retriable": ingestion.failed - ingestion.retriable,
+                },
+                "failed_events": [_failure(failure) for failure in failures[:MAX_FAILURES]],
+            }
+        )
+    )
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    told: dict[str, Any] = {"index": failure.raw.index}
+    if failure.raw.line is not None:
+        told["line"] = failure.raw.line
+    return told | {"reason": failure.reason, "retriable": failure.retriable}
+
+
+async def list_events(request: web.Request) -> web.StreamResponse:
+    """GET /events/lineage: the events as they were sent, by their own time."""
+    lineage = request.app[RESOURCES].lineage
+    span = Span(request.query.get("namespace"), _bound(request, "after"), _bound(request, "before"))
+    _refuse_unspeakable(span.namespace)
+    direction = request.query.get("sortDirection", "desc").lower()
+    if direction not in ("asc", "desc"):
+        raise Malformed("parameter sortDirection must be one of asc, desc")
+    part = slice_of(request)
+    total = await lineage.count(span)
+    positions = await lineage.positions(span, part, descending=direction == "desc")
+    return await _give(request, total, lineage.texts(positions))
+
+
+def _bound(request: web.Request, parameter: str) -> datetime | None:
+    text = request.query.get(parameter)
+    return None if text is None else wire.read_time(parameter, text)
+
+
+def _refuse_unspeakable(namespace: str | None) -> None:
+    if namespace is not None and any(unspeakable("namespace", namespace)):
+        raise Malformed("parameter namespace has a character that cannot be recorded")
+
+
+async def _give(request: web.Request, total: int, texts: AsyncIterator[list[str]]) -> web.StreamResponse:
+    """Answer; what does not come to much, in one piece, else piece by piece as it is read."""
+    head = b'{"totalCount":%d,"events":[' % total
+    first = ",".join(await anext(texts, []))
+    second = await anext(texts, None)
+    if second is None:
+        return answer(b"".join((head, first.encode(), b"]}")))
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    await response.write(head + first.encode())
+    separator = "," if first else ""
+    while second is not None:
+        if second:
+            await response.write((separator + ",".join(second)).encode())
+            separator = ","
+        second = await anext(texts, None)
+    await response.write_eof(b"]}")
+    return response
+
+
+async def children(request: web.Request) -> web.Response:
+    """GET /jobs/runs/{id}/children: the runs that named this one as their parent."""
+    resources = request.app[RESOURCES]
+    text, identity = run_id(request)
+    part = slice_of(request)
+    await resources.catalog.catch_up()
+    runs, total = await resources.lineage.children(identity, part)
+    if not total and await resources.reader.read(identity) is None:
+        raise RunNotFound(text)
+    return answer(
+        wire.dump({"runs": [wire.run_view(str(run.id), run.registers) for run in runs], "totalCount": total})
+    )

@@ -1,0 +1,88 @@
+"""Finds OpenLineage events by their own time, and gives them back as they were sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.errors import Unavailable
+from service.ledger import LOG
+from service.link import Pool, Unreachable, load
+from service.lists import RunItem, Slice
+from service.registers import unpack_run
+
+_ALL = "$2::text is null"
+_OF_ONE = "left(e.namespace, 64) = left($2::text, 64) and e.namespace = $2::text"
+
+_COUNT = {False: load("count_lineage", of=_ALL), True: load("count_lineage", of=_OF_ONE)}
+_LIST = {
+    (one, down): load("list_lineage", of=_OF_ONE if one else _ALL, direction="desc" if down else "asc")
+    for one in (False, True)
+    for down in (False, True)
+}
+_PAYLOADS = load("payloads")
+_CHILDREN = load("children_of_run")
+_COUNT_CHILDREN = load("count_children_of_run")
+
+_PIECE_BYTES = 4 * 1024 * 1024
+_MOST_AT_ONCE = 1_000
+
+
+class Span(NamedTuple):
+    """Which events are asked for: those of one namespace or of all, from `after` on, up to and without `before`."""
+
+    namespace: str | None
+    after: datetime | None
+    before: datetime | None
+
+
+class Lineage:
+    """Reads OpenLineage events. Every method raises Unavailable when the database does not answer.
+
+    All that was acknowledged before is seen: events are read from the ledger itself.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        """Take the connections to read with."""
+        self._pool = pool
+
+    async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
+        try:
+            async with self._pool.connection() as connection:
+                rows: list[Any] = await connection.fetch(statement, *arguments)
+                return rows
+        except Unreachable as error:
+            raise Unavailable(f"the database does not answer: {error}") from error
+
+    async def count(self, span: Span) -> int:
+        """Return how many events there are; exact, and quick whatever their number."""
+        one = span.namespace is not None
+        return int((await self._fetch(_COUNT[one], LOG, *span))[0][0])
+
+    async def positions(self, span: Span, part: Slice, *, descending: bool) -> list[int]:
+        """Return the positions of a part of the events, by their time, then by position."""
+        statement = _LIST[span.namespace is not None, descending]
+        return [row[0] for row in await self._fetch(statement, LOG, *span, *part)]
+
+    async def texts(self, positions: Sequence[int]) -> AsyncIterator[list[str]]:
+        """Yield the events as they were sent, a few at a time: as many as are likely to come to _PIECE_BYTES.
+
+        One whose payload was archived or erased is left out.
+        """
+        at, count = 0, 16
+        while at < len(positions):
+            wanted = positions[at : at + count]
+            found = {row[0]: row[1] for row in await self._fetch(_PAYLOADS, LOG, wanted)}
+            texts = [found[position] for position in wanted if position in found]
+            yield texts
+            at += count
+            mean = sum(map(len, texts)) // len(wanted) + 1
+            count = max(1, min(_MOST_AT_ONCE, 4 * count, _PIECE_BYTES // mean))
+
+    async def children(self, parent: UUID, part: Slice) -> tuple[list[RunItem], int]:
+        """Return the runs that named a run as their parent, newest first, and how many there are."""
+        rows = await self._fetch(_CHILDREN, parent, *part)
+        total = (await self._fetch(_COUNT_CHILDREN, parent))[0][0]
+        return [RunItem(row[0], unpack_run(row[1])) for row in rows], total

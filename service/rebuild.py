@@ -1,0 +1,91 @@
+"""Folds the catalog anew from the ledger, beside the one in use, and swaps them.
+
+Readers see the old catalog until the swap. Appends go on; what they add meanwhile is folded before the swap, under the
+cursor's lock, so the new catalog is never behind the old one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from service import ledger
+from service.ledger import LOG
+from service.link import Link
+from service.pages import TABLES, fold_once, statements
+
+SCHEMA = "runfold_rebuild"
+
+_BESIDE = statements(SCHEMA)
+_LARGE_PAGE = 4000
+
+_PREPARE = "\n".join(
+    [
+        f"drop schema if exists {SCHEMA} cascade;",
+        f"create schema {SCHEMA};",
+        *(f"create table {SCHEMA}.{table} (like runfold.{table} including all);" for table in TABLES),
+        f"insert into {SCHEMA}.catalog_cursor (log, position) values ({LOG}, 0);",
+    ]
+)
+
+_LOCK = "select position from runfold.catalog_cursor where log = $1 for update"
+
+# Tables made LIKE others have indexes of other names; migrations know them by the old ones.
+_RENAMES = """
+with one as (
+    select schemaname, indexname, tablename,
+           regexp_replace(replace(indexdef, schemaname || '.', ''), 'INDEX \\S+ ON', 'INDEX ON') as shape
+      from pg_indexes where schemaname in ('runfold', $1) and tablename = any ($2)
+)
+select new.indexname as made, old.indexname as known
+  from one new join one old on old.tablename = new.tablename and old.shape = new.shape
+ where new.schemaname = $1 and old.schemaname = 'runfold'
+"""
+
+_GRANTS = """
+select format('grant %s on %I.%I to %I', privilege_type, $1::text, table_name, grantee)
+  from information_schema.role_table_grants
+ where table_schema = 'runfold' and table_name = any ($2) and grantee <> current_user
+"""
+
+
+async def rebuild(dsn: str, progress: Callable[[int, int], None] = lambda _done, _all: None) -> int:
+    """Throw the catalog away and fold it anew. Returns the position it holds; progress hears (position, head).
+
+    Raises Unreachable when the database does not answer; the catalog in use is then as it was.
+    """
+    link, swapping = Link(dsn), Link(dsn)
+    try:
+        async with link.connection() as connection:
+            await connection.execute(_PREPARE)
+        await _fold(link, progress)
+        async with swapping.connection() as connection, connection.transaction():
+            await connection.fetchval(_LOCK, LOG)
+            position = await _fold(link, progress)
+            await _swap(connection)
+        return position
+    finally:
+        await link.close()
+        await swapping.close()
+
+
+async def _fold(link: Link, progress: Callable[[int, int], None]) -> int:
+    end = (await ledger.head(link)).position
+    while True:
+        position, folded = await fold_once(link, _LARGE_PAGE, _BESIDE)
+        progress(position, max(end, position))
+        if not folded or position >= end:
+            return position
+
+
+async def _swap(connection: Any) -> None:  # noqa: ANN401  asyncpg has no types
+    renames = await connection.fetch(_RENAMES, SCHEMA, list(TABLES))
+    for row in await connection.fetch(_GRANTS, SCHEMA, list(TABLES)):
+        await connection.execute(row[0])
+    for table in TABLES:
+        await connection.execute(f"drop table runfold.{table}")
+        await connection.execute(f"alter table {SCHEMA}.{table} set schema runfold")
+    for made, known in renames:
+        if made != known:
+            await connection.execute(f'alter index runfold."{made}" rename to "{known}"')
+    await connection.execute(f"drop schema {SCHEMA}")

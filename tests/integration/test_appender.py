@@ -1,0 +1,321 @@
+"""Group commit against a real PostgreSQL: batches, races, losses, the way out."""
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+
+from building import APPENDING, events, fact, held_head, new, report
+from conftest import wait_until
+from service.appender import Appender
+from service.decide import Verdict
+from service.domain import RunState, Subject
+from service.errors import Invalid, Overloaded, Unavailable
+from service.fold import job_id
+
+
+@pytest.fixture
+async def appender(links):
+    opened = Appender(links[:2])
+    opened.start()
+    yield opened
+    await opened.drain()
+
+
+@pytest.fixture
+async def rival(links):
+    """Another process of the service, as far as the ledger can tell."""
+    opened = Appender(links[2:4])
+    opened.start()
+    yield opened
+    await opened.drain()
+
+
+async def created(appender):
+    run = uuid4()
+    await appender.command(*new(run))
+    return run
+
+
+async def appending(db):
+    return await db.fetch(APPENDING)
+
+
+def all_appending(db, count):
+    async def are():
+        return len(await appending(db)) == count
+
+    return are
+
+
+async def test_a_command_is_answered_with_the_run_as_its_history_makes_it(appender):
+    run = await created(appender)
+    started = await appender.command(*report(run, "RUNNING", 3))
+    assert (started.verdict, started.position, started.registers.state) == (Verdict.APPEND, 2, RunState.RUNNING)
+    ended = await appender.command(*report(run, "COMPLETED", 5))
+    assert (ended.registers.state, ended.registers.duration_ms) == (RunState.COMPLETED, 120_000)
+    assert ended.registers.updated_at == ended.recorded_at > started.recorded_at
+
+
+async def test_a_transition_is_filed_under_the_job_of_its_run(appender, db):
+    run = await created(appender)
+    await appender.command(*report(run, "RUNNING"))
+    assert [(row["namespace"], row["job"]) for row in await events(db)] == [("etl", "load")] * 2
+
+
+async def test_a_command_that_changes_nothing_records_nothing(appender, db):
+    run = await created(appender)
+    await appender.command(*report(run, "RUNNING", 3))
+    again = await appender.command(*report(run, "RUNNING", 4))
+    assert (again.verdict, again.position, again.recorded_at) == (Verdict.UNCHANGED, None, None)
+    assert len(await events(db)) == 2
+
+
+async def test_two_commands_of_one_batch_see_each_other_and_each_its_own_moment(appender, db):
+    run = await created(appender)
+    start, complete, fail, again = (
+        appender.command(*report(run, state, minute))
+        for state, minute in (("RUNNING", 1), ("COMPLETED", 2), ("FAILED", 3), ("RUNNING", 1))
+    )
+    assert [(await one).verdict for one in (start, complete, fail, again)] == [
+        Verdict.APPEND,
+        Verdict.APPEND,
+        Verdict.CONFLICT,
+        Verdict.UNCHANGED,
+    ]
+    assert (start.result().registers.state, complete.result().registers.state) == ("RUNNING", "COMPLETED")
+    assert len(await events(db)) == 3
+
+
+async def test_a_run_is_created_started_and_ended_in_one_batch(appender):
+    run = uuid4()
+    waiting = [
+        appender.command(*new(run)),
+        appender.command(*report(run, "RUNNING", 1)),
+        appender.command(*report(run, "FAILED", 2)),
+    ]
+    assert [answer.registers.state for answer in await asyncio.gather(*waiting)] == ["NEW", "RUNNING", "FAILED"]
+
+
+async def test_a_fact_beside_a_command_of_the_same_run_harms_neither(appender, db):
+    run = await created(appender)
+    told, start = appender.fact(fact(run, "COMPLETED", 9)), appender.command(*report(run, "RUNNING", 1))
+    await asyncio.gather(told, start)
+    assert {row["state"] for row in await events(db)} == {"NEW", "RUNNING", "COMPLETED"}
+
+
+async def test_a_known_fact_is_answered_with_the_position_it_has(appender, db):
+    told = fact(uuid4(), "RUNNING")
+    first, second = await appender.fact(told), await appender.fact(told)
+    assert (first.position, second.position) == (1, 1)
+    assert (second.recorded_at, len(await events(db))) == (None, 1)
+
+
+@pytest.mark.parametrize("bad", [0, 7, 19])
+async def test_one_bad_item_harms_no_neighbour(appender, db, bad):
+    waiting = []
+    for index in range(20):
+        draft = fact(uuid4(), "RUNNING", index)
+        waiting.append(appender.fact(draft._replace(job="nul\0") if index == bad else draft))
+    answers = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(answers.pop(bad), Invalid)
+    assert {answer.position for answer in answers} == set(range(1, 20))
+    assert len(await events(db)) == 19
+
+
+async def test_a_bad_command_harms_no_neighbour_on_its_run(appender):
+    run = await created(appender)
+    (bad, judge), good = report(run, "RUNNING", 1), report(run, "COMPLETED", 2)
+    waiting = [appender.command(bad._replace(actor="nul\0"), judge), appender.command(*good)]
+    refused, ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert isinstance(refused, Invalid)
+    assert (ended.registers.state, ended.registers.started_at) == (RunState.COMPLETED, None)
+
+
+async def test_200_starts_at_once_are_one_event(appender, rival, db):
+    run = await created(appender)
+    starts = [(appender, rival)[index % 2].command(*report(run, "RUNNING", 1)) for index in range(200)]
+    answers = await asyncio.gather(*starts)
+    assert all(answer.registers.state == RunState.RUNNING for answer in answers)
+    assert [answer.verdict for answer in answers].count(Verdict.APPEND) == 1
+    assert [row["state"] for row in await events(db)] == ["NEW", "RUNNING"]
+
+
+async def test_of_two_processes_that_end_a_run_one_wins_and_the_other_sees_it(appender, rival, dsn, db):
+    run = await created(appender)
+    async with held_head(dsn):
+        complete, fail = appender.command(*report(run, "COMPLETED")), rival.command(*report(run, "FAILED"))
+        await wait_until(all_appending(db, 2), "both have judged the run and wait to append")
+    answers = await asyncio.gather(complete, fail)
+    assert {answer.verdict for answer in answers} == {Verdict.APPEND, Verdict.CONFLICT}
+    assert answers[0].registers.terminal == answers[1].registers.terminal
+    assert len(await events(db)) == 2
+
+
+async def test_of_two_processes_that_create_one_run_one_creates_it(appender, rival, dsn, db):
+    run = uuid4()
+    async with held_head(dsn):
+        waiting = [appender.command(*new(run)), rival.command(*new(run))]
+        await wait_until(all_appending(db, 2), "both have judged the run and wait to append")
+    answers = await asyncio.gather(*waiting)
+    assert {answer.verdict for answer in answers} == {Verdict.APPEND, Verdict.UNCHANGED}
+    assert len(await events(db)) == 1
+
+
+async def test_two_processes_agree_on_many_runs_they_fight_over(appender, rival, db):
+    runs = [await created(appender) for _ in range(20)]
+    answers = await asyncio.gather(
+        *(
+            one.command(*report(run, state, 5))
+            for run in runs
+            for one, state in ((appender, "COMPLETED"), (rival, "FAILED"), (appender, "ABORTED"), (rival, "RUNNING"))
+        )
+    )
+    assert all(answer.verdict in (Verdict.APPEND, Verdict.CONFLICT, Verdict.UNCHANGED) for answer in answers)
+    rows = await events(db)
+    assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
+    ends = [row["stream"] for row in rows if row["state"] in ("COMPLETED", "FAILED", "ABORTED")]
+    assert sorted(ends) == sorted(runs)
+
+
+async def test_what_another_process_recorded_is_seen_by_the_next_command(appender, rival):
+    """Whatever a process remembers of a run it wrote to, it never answers from it."""
+    run = await created(appender)
+    await appender.command(*report(run, "RUNNING", 1))
+    await rival.command(*report(run, "FAILED", 2))
+    assert (await appender.command(*report(run, "COMPLETED", 3))).verdict is Verdict.CONFLICT
+    assert (await appender.command(*report(run, "RUNNING", 3))).verdict is Verdict.CONFLICT
+    assert (await appender.command(*report(run, "FAILED", 3))).verdict is Verdict.UNCHANGED
+
+
+async def test_what_a_fact_overturned_is_seen_by_a_repeated_command(appender, rival, db):
+    run = await created(appender)
+    await appender.command(*report(run, "COMPLETED", 2))
+    await rival.fact(fact(run, "FAILED", 3))
+    again = await appender.command(*report(run, "COMPLETED", 2))
+    assert (again.verdict, again.registers.state) == (Verdict.UNCHANGED, RunState.FAILED)
+    assert len(await events(db)) == 3
+
+
+async def test_a_connection_that_breaks_before_its_commit_is_looked_into(appender, dsn, db):
+    run = await created(appender)
+    async with held_head(dsn):
+        start = appender.command(*report(run, "RUNNING"))
+        told = appender.fact(fact(run, None, 2))
+        await wait_until(all_appending(db, 1), "the append waits for the head")
+        await db.fetch("select pg_terminate_backend(pid) from (" + APPENDING + ") a")
+        await wait_until(all_appending(db, 0), "the connection is gone")
+    started = await start
+    assert (started.verdict, started.registers.state, started.position) == (Verdict.APPEND, RunState.RUNNING, 2)
+    assert {(await told).position, started.position} == {2, 3}
+    assert [row["state"] for row in await events(db)].count("RUNNING") == 1
+
+
+async def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(make_proxy, dsn, db):
+    proxy = await make_proxy()
+    appender = Appender([proxy.link()])
+    appender.start()
+    run = await created(appender)
+    async with held_head(dsn):
+        start, told = appender.command(*report(run, "RUNNING")), appender.fact(fact(uuid4(), "RUNNING"))
+        await wait_until(all_appending(db, 1), "the append waits for the head")
+        proxy.lose_the_next_answer()
+    started, heard = await asyncio.gather(start, told)
+    assert (proxy.lost, len(await events(db))) == (1, 3)
+    assert (started.verdict, started.registers.state, started.position) == (Verdict.APPEND, RunState.RUNNING, 2)
+    assert heard.position == 3
+    await appender.drain()
+
+
+async def test_a_creation_whose_answer_is_lost_is_still_a_creation(make_proxy, dsn, db):
+    proxy = await make_proxy()
+    appender = Appender([proxy.link()])
+    appender.start()
+    async with held_head(dsn):
+        creation = appender.command(*new(uuid4()))
+        await wait_until(all_appending(db, 1), "the append waits for the head")
+        proxy.lose_the_next_answer()
+    assert ((await creation).verdict, len(await events(db))) == (Verdict.APPEND, 1)
+    await appender.drain()
+
+
+async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_proxy, db):
+    proxy = await make_proxy()
+    appender = Appender([proxy.link()])
+    appender.start()
+    run = await created(appender)
+    await proxy.stop()
+    with pytest.raises(Unavailable, match="safe to repeat"):
+        await appender.command(*report(run, "RUNNING"))
+    await proxy.listen()
+    assert (await appender.command(*report(run, "RUNNING"))).verdict is Verdict.APPEND
+    await appender.drain()
+
+
+async def test_a_full_queue_turns_the_next_one_away_and_recovers(links, dsn, db):
+    appender = Appender(links[:2], capacity=3)
+    appender.start()
+    async with held_head(dsn):
+        under_way = [appender.fact(fact(uuid4(), "RUNNING"))]
+        await wait_until(all_appending(db, 1), "one writer waits for the head")
+        under_way.append(appender.fact(fact(uuid4(), "RUNNING")))
+        await wait_until(all_appending(db, 2), "both writers wait for the head")
+        waiting = [appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(3)]
+        assert (appender.full, appender.depth) == (True, 3)
+        with pytest.raises(Overloaded, match="nothing was recorded"):
+            appender.fact(fact(uuid4(), "RUNNING"))
+    await asyncio.gather(*under_way, *waiting)
+    assert not appender.full
+    assert (await appender.fact(fact(uuid4(), "RUNNING"))).position == 6
+    await appender.drain()
+
+
+async def test_draining_answers_all_that_wait_and_takes_nothing_more(links, dsn, db):
+    appender = Appender(links[:2], max_batch=5)
+    appender.start()
+    async with held_head(dsn):
+        waiting = [appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(40)]
+        await wait_until(all_appending(db, 2), "both writers wait for the head")
+        draining = asyncio.create_task(appender.drain())
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="shutting down"):
+            appender.fact(fact(uuid4(), "RUNNING"))
+    await draining
+    assert {one.result().position for one in waiting} == set(range(1, 41))
+
+
+async def test_a_caller_that_leaves_takes_nobody_along(appender, dsn, db):
+    run = await created(appender)
+    async with held_head(dsn):
+        leaver, stayer = appender.command(*report(run, "RUNNING", 1)), appender.command(*report(run, "COMPLETED", 2))
+        await wait_until(all_appending(db, 1), "the append waits for the head")
+        leaver.cancel()
+    assert (await stayer).registers.started_at is not None
+    assert len(await events(db)) == 3
+
+
+async def test_a_caller_that_leaves_while_it_waits_is_recorded_all_the_same(links, dsn, db):
+    appender = Appender(links[:1])
+    appender.start()
+    async with held_head(dsn):
+        first = appender.fact(fact(uuid4(), "RUNNING"))
+        await wait_until(all_appending(db, 1), "the writer waits for the head")
+        leaver, stayer = appender.fact(fact(uuid4(), "RUNNING", 2)), appender.fact(fact(uuid4(), "RUNNING", 3))
+        leaver.cancel()
+    await asyncio.gather(first, stayer)
+    assert len(await events(db)) in (2, 3)
+    await appender.drain()
+
+
+async def test_a_run_of_a_job_that_is_unknown_has_no_home(appender, db):
+    answer = await appender.command(*new(uuid4()), (Subject.JOB, job_id("etl", "load")))
+    assert (answer.verdict, await events(db)) == (Verdict.HOMELESS, [])
+
+
+async def test_whoever_hears_of_appends_hears_the_last_position(links):
+    heard = []
+    appender = Appender(links[:2], on_append=heard.append)
+    appender.start()
+    await asyncio.gather(*(appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(10)))
+    await appender.drain()
+    assert max(heard) == 10

@@ -1,0 +1,82 @@
+"""A Unix socket before PostgreSQL's, which passes everything on until it is told to lose something."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+from service.link import Link
+
+
+class Proxy:
+    """Passes bytes between a client and the server."""
+
+    def __init__(self, dsn: str, directory: Path) -> None:
+        parts = urlsplit(dsn)
+        query = parse_qs(parts.query)
+        self._name = f".s.PGSQL.{query['port'][0]}"
+        self._server_socket = Path(query["host"][0]) / self._name
+        self._socket = directory / self._name
+        query["host"] = [str(directory)]
+        self.dsn = parts._replace(query=urlencode(query, doseq=True)).geturl()
+        self.lost = 0
+        self._losing = False
+        self._listener: asyncio.Server | None = None
+        self._passing: set[asyncio.Task[None]] = set()
+        self._links: list[Link] = []
+
+    def link(self) -> Link:
+        """Return a link that goes through here."""
+        self._links.append(Link(self.dsn))
+        return self._links[-1]
+
+    def lose_the_next_answer(self) -> None:
+        """Break the next connection on which the server answers, and keep the answer."""
+        self._losing = True
+
+    async def listen(self) -> None:
+        self._listener = await asyncio.start_unix_server(self._serve, self._socket)
+
+    async def stop(self) -> None:
+        """Break what is there and take nothing new."""
+        if self._listener is not None:
+            self._listener.close()
+            self._socket.unlink(missing_ok=True)
+        for task in list(self._passing):
+            task.cancel()
+        await asyncio.gather(*self._passing, return_exceptions=True)
+
+    async def close(self) -> None:
+        for link in self._links:
+            await link.close()
+        await self.stop()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server_reader, server_writer = await asyncio.open_unix_connection(str(self._server_socket))
+        task = asyncio.current_task()
+        assert task is not None
+        self._passing.add(task)
+        there = asyncio.create_task(self._pass(reader, server_writer, answers=False))
+        back = asyncio.create_task(self._pass(server_reader, writer, answers=True))
+        try:
+            await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            self._passing.discard(task)
+            for part in (there, back):
+                part.cancel()
+            for end in (writer, server_writer):
+                end.transport.abort()
+
+    async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
+        with suppress(OSError):
+            while data := await source.read(65_536):
+                if answers and self._losing:
+                    self._losing = False
+                    self.lost += 1
+                    return
+                sink.write(data)
+                await sink.drain()
