@@ -12,7 +12,7 @@ import logging
 from service import ledger
 from service.errors import Unavailable
 from service.link import Link, Unreachable
-from service.pages import fold_once
+from service.folding import fold_once
 
 _log = logging.getLogger(__name__)
 

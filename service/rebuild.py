@@ -12,7 +12,7 @@ from typing import Any
 from service import ledger
 from service.ledger import LOG
 from service.link import Link
-from service.pages import TABLES, fold_once, statements
+from service.folding import TABLES, fold_once, statements
 
 SCHEMA = "runfold_rebuild"
 

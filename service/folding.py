@@ -1,0 +1,130 @@
+"""Folds the next page of the ledger into the catalog's tables, in one transaction under the cursor's lock."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service import fold, registers
+from service.definitions import merge_jobs, merge_namespaces
+from service.domain import Event, Subject, merge
+from service.fold import Page
+from service.ledger import LOG
+from service.link import Link, load
+from service.subjects import SHAPES
+
+TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_counts", "lineage_counts")
+"""The catalog: everything that is derived from the ledger."""
+
+PAGE = 1000
+"""Events folded in one transaction."""
+
+_PAGE_BYTES = 8 * 1024 * 1024
+"""Payload bytes in one page, as they lie in the table; one event is always taken."""
+
+_PIECE = 100
+"""Events folded before others get their turn in the event loop."""
+
+_ASYNCHRONOUS = "set local synchronous_commit = off"
+"""The catalog is derived and its cursor commits with it: a crash takes back both, or neither."""
+
+
+class Statements(NamedTuple):
+    """What folding says to PostgreSQL, for the catalog in use or for one that is being rebuilt beside it."""
+
+    lock: str
+    move: str
+    events: str
+    rows: Mapping[Subject, str]
+    put: Mapping[Subject, str]
+    counts: str
+    lineage_counts: str
+
+
+def statements(schema: str) -> Statements:
+    """Return the statements for a catalog that lies in a schema; the ledger is where it always is."""
+
+    def of(name: str, **names: str) -> str:
+        return re.sub(rf"\brunfold\.({'|'.join(TABLES)})\b", rf"{schema}.\1", load(name, **names))
+
+    return Statements(
+        of("catalog_lock"),
+        of("catalog_move"),
+        of("events_after"),
+        {subject: of("catalog_rows", catalog=shape.catalog) for subject, shape in SHAPES.items()},
+        {Subject.RUN: of("put_runs"), Subject.JOB: of("put_jobs"), Subject.NAMESPACE: of("put_namespaces")},
+        of("add_run_counts"),
+        of("add_lineage_counts"),
+    )
+
+
+LIVE = statements("runfold")
+
+
+async def fold_once(link: Link, page_size: int = PAGE, says: Statements = LIVE) -> tuple[int, int]:
+    """Fold the next page. Returns where the cursor is, and how many events were folded."""
+    async with link.connection() as connection, connection.transaction():
+        await connection.execute(_ASYNCHRONOUS)
+        cursor = await connection.fetchval(says.lock, LOG)
+        rows = await connection.fetch(says.events, LOG, cursor, page_size, _PAGE_BYTES)
+        if not rows:
+            return cursor, 0
+        await _Writer(connection, says).write(await _fold_page(rows))
+        last: int = rows[-1][0]
+        await connection.execute(says.lineage_counts, LOG, cursor, last)
+        await connection.execute(says.move, LOG, last)
+        return last, len(rows)
+
+
+async def _fold_page(rows: list[Any]) -> Page:
+    """Fold in small pieces: requests come in between."""
+    folding = fold.Folding()
+    for index, row in enumerate(rows, 1):
+        folding.add(Event._make(row[:15]), row[15])
+        if index % _PIECE == 0:
+            await asyncio.sleep(0)
+    return folding.page()
+
+
+class _Writer:
+    """Merges a page into the rows there are."""
+
+    def __init__(self, connection: Any, says: Statements) -> None:  # noqa: ANN401  asyncpg has no types
+        self._connection = connection
+        self._says = says
+
+    async def write(self, page: Page) -> None:
+        before = await self._rows(Subject.RUN, page.runs)
+        runs = {run_id: fold.run_row(run_id, run) for run_id, run in _merged(before, page.runs, merge).items()}
+        jobs = _merged(await self._rows(Subject.JOB, page.jobs), page.jobs, merge_jobs)
+        namespaces = _merged(
+            await self._rows(Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces
+        )
+        await self._put(self._says.put[Subject.RUN], list(runs.values()))
+        await self._put(self._says.put[Subject.JOB], [fold.job_row(*item) for item in jobs.items()])
+        await self._put(
+            self._says.put[Subject.NAMESPACE],
+            [(i, n.position, n.name, n.hidden, registers.pack(n)) for i, n in namespaces.items()],
+        )
+        counts = fold.count_changes(before, runs)
+        await self._put(self._says.counts, [(*key, change) for key, change in sorted(counts.items())])
+
+    async def _rows(self, subject: Subject, ids: Mapping[UUID, Any]) -> dict[UUID, Any]:
+        if not ids:
+            return {}
+        unpack = SHAPES[subject].unpack
+        found = await self._connection.fetch(self._says.rows[subject], list(ids))
+        return {row[0]: unpack(row[1]) for row in found}
+
+    async def _put(self, statement: str, rows: list[Any]) -> None:
+        if rows:
+            await self._connection.execute(statement, *zip(*rows, strict=True))
+
+
+def _merged(
+    before: Mapping[UUID, Any], page: Mapping[UUID, Any], merge_two: Callable[[Any, Any], Any]
+) -> dict[UUID, Any]:
+    return {key: merge_two(before[key], part) if key in before else part for key, part in page.items()}
