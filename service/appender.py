@@ -17,7 +17,7 @@ from uuid import UUID
 from service import ledger
 from service.bulk import Bulk, Recorded
 from service.decide import Known, Verdict
-from service.domain import Subject
+from service.domain import RunState, Subject
 from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
 from service.ledger import Draft, Outcome, Stream
 from service.link import Link, Refused, Unreachable
@@ -31,6 +31,8 @@ _ROUNDS = 3
 
 _BATCH_BYTES = 8 * 1024 * 1024
 _PAUSE_AFTER_LOSS = 0.2
+
+_REPORTED = frozenset(RunState) - {RunState.NEW}
 
 Judge = Callable[[Any, Known | None], Verdict]
 StreamKey = tuple[Subject, int]
@@ -246,6 +248,7 @@ class _Batch:
     async def carry_out(self, link: Link, on_append: Callable[[int], None]) -> list[_Item]:
         await self._read(link)
         self._decide()
+        await self._excuse(link)
         appended = await self._append(link)
         if appended and Outcome.RECORDED in appended.outcomes:
             on_append(max(appended.positions))
@@ -303,6 +306,22 @@ class _Batch:
                 facts.setdefault((key, draft.fact), Known(0, draft.request_digest))
                 if key in self._streams:
                     pending[key] = self._with(pending.get(key) or self._streams[key].registers, draft, 0, None)
+
+    async def _excuse(self, link: Link) -> None:
+        """Line 0 of the table: what conflicts now may be what was recorded once, with another key or without one."""
+        conflicts = [
+            index
+            for index, verdict in self._verdicts.items()
+            if verdict is Verdict.CONFLICT and self._items[index].draft.state in _REPORTED
+        ]
+        if not conflicts:
+            return
+        adding = {(i.key, i.draft.state, i.draft.transitioned_at) for i in map(self._items.__getitem__, self._appending)}
+        drafts = [self._items[index].draft for index in conflicts]
+        recorded = await ledger.said_already(link, drafts)
+        for nth, (index, draft) in enumerate(zip(conflicts, drafts, strict=True)):
+            if nth in recorded or (self._items[index].key, draft.state, draft.transitioned_at) in adding:
+                self._verdicts[index] = Verdict.UNCHANGED
 
     def _homeless(self, home: StreamKey | None) -> bool:
         """A deleted job takes no runs; a deleted namespace takes jobs, as in Marquez, and is there again by that."""

@@ -19,6 +19,7 @@ LOG = 0
 
 _APPEND = load("append")
 _HEAD = load("head")
+_SAID_ALREADY = load("said_already")
 _PAYLOADS = load("payloads")
 _EVENTS_AFTER = load("events_after")
 _READ = {subject: load("read_streams", subject=subject, catalog=shape.catalog) for subject, shape in SHAPES.items()}
@@ -127,6 +128,13 @@ async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -
         standing = merged[index]
         merged[index] = part if standing is None else shape.merge(standing, part)
     return [Stream(*pair) for pair in zip(merged, known, strict=True)]
+
+
+async def said_already(link: Link, drafts: Sequence[Draft]) -> set[int]:
+    """Return the indexes of transitions that were recorded before: same run, state and time, whatever their key."""
+    columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts])
+    async with link.connection() as connection:
+        return {row[0] - 1 for row in await connection.fetch(_SAID_ALREADY, LOG, *columns)}
 
 
 async def payloads(link: Link, positions: Sequence[int]) -> dict[int, str]:
