@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 
 from service.appender import Appender
+from service.beginnings import define_default
 from service.catalog import Catalog
 from service.domain import RunState
-from service.handlers import definitions, health, lineage, runs
+from service.guard import Guard
+from service.handlers import definitions, documents, health, lineage, metrics, runs
+from service.handlers.metrics import METER, REGISTRY, process_registry
 from service.lineage import Lineage
 from service.link import Link, Pool
 from service.lists import Lists
-from service.middleware import access_log, answer_errors
+from service.meter import Meter
+from service.middleware import access_log, around
+from service.operations import BASE, OPEN, READING
 from service.reader import Reader
 from service.resources import RESOURCES, Resources
 from service.settings import Settings
@@ -23,18 +29,28 @@ _BULK = 2
 _READERS = 2
 
 SETTINGS = web.AppKey("settings", Settings)
-BASE = "/api/v1"
+GUARD = web.AppKey("guard", Guard)
+
+_HANDLER_ARGS: dict[str, Any] = {
+    "auto_decompress": False,  # service/bodies.py says why
+    # Also what a client is given from connecting to the end of its first headers.
+    "keepalive_timeout": 75.0,
+    # Two names of 1,024 characters of 4 bytes, percent-encoded, are 24 KiB.
+    "max_line_size": 32 * 1024,
+}
 
 
 def build_app(settings: Settings) -> web.Application:
     """Return the application; what it needs is opened when it starts and closed, drained, when it stops."""
-    middlewares = [access_log(), answer_errors] if settings.access_log else [answer_errors]
+    guard = Guard(_link(settings), settings.auth)
+    meter = Meter()
+    middlewares = [around(guard, meter)]
     app = web.Application(
-        middlewares=middlewares,
+        middlewares=[access_log(), *middlewares] if settings.access_log else middlewares,
         client_max_size=settings.max_body_bytes,
-        handler_args={"auto_decompress": False},  # service/bodies.py says why
+        handler_args=_HANDLER_ARGS,
     )
-    app[SETTINGS] = settings
+    app[SETTINGS], app[GUARD], app[METER], app[REGISTRY] = settings, guard, meter, process_registry()
     app.cleanup_ctx.append(_resources)
     app.add_routes(_routes())
     return app
@@ -71,18 +87,24 @@ def _routes() -> list[web.RouteDef]:
         web.get(f"{BASE}/events/lineage", lineage.list_events),
         web.get("/livez", health.livez),
         web.get("/readyz", health.readyz),
+        web.get("/metrics", metrics.read),
+        web.get("/openapi.json", documents.schema),
+        web.get("/docs", documents.read),
+        web.get("/errors/{code}", documents.error),
+        web.get("/", documents.root),
     ]
+
+
+def _link(settings: Settings) -> Link:
+    return Link(settings.database_url, statement_cache_size=settings.statement_cache_size)
 
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in this order, close in the other: requests are answered before what answers them goes."""
-    settings = app[SETTINGS]
-
-    def link() -> Link:
-        return Link(settings.database_url, statement_cache_size=settings.statement_cache_size)
+    settings, guard = app[SETTINGS], app[GUARD]
 
     def some(count: int) -> list[Link]:
-        opened = [link() for _ in range(count)]
+        opened = [_link(settings) for _ in range(count)]
         links.extend(opened)
         return opened
 
@@ -99,8 +121,11 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     reader = Reader(some(_READERS), capacity=settings.queue_capacity)
     for part in (catalog, appender, reader):
         part.start()
-    app[RESOURCES] = Resources(settings, appender, reader, catalog, Lists(pool))
+    app[RESOURCES] = Resources(settings, appender, reader, catalog, Lists(pool), Lineage(pool))
+    await guard.start(app.router.routes(), OPEN, READING)
+    await define_default(appender)
     yield
+    await guard.close()
     await appender.drain()
     await reader.drain()
     await catalog.close()

@@ -1,21 +1,25 @@
 """Request bodies as they come off the wire: unpacked, bounded, and never in memory whole unless asked for.
 
-aiohttp would unpack Content-Encoding by itself, but lets a truncated gzip stream pass for a whole one and an encoding it
-does not know for none; build_app turns that off (`auto_decompress`), and every body is read here.
+aiohttp would unpack Content-Encoding by itself, but lets a truncated gzip stream pass for a whole one, and an encoding
+that it does not know for none; build_app turns that off (`auto_decompress`), and every body is read here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
 from aiohttp import ClientError, web
 from aiohttp.web import RequestPayloadError
 
-from service.errors import Malformed, TooLarge, UnsupportedType
+from service.errors import Malformed, TooLarge, TooSlow, UnsupportedType
 
 _GZIP = zlib.MAX_WBITS | 16
 _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
+
+_PATIENCE_S = 60.0
+"""Seconds that may pass without a byte of a body that is awaited."""
 
 _PIECE = 256 * 1024
 """Bytes unpacked at once."""
@@ -29,8 +33,8 @@ class Interrupted(Malformed):
     """The body broke off: its connection was cut, or its gzip stream ends in the middle."""
 
 
-async def pieces(request: web.Request) -> AsyncIterator[bytes]:
-    """Yield the body, unpacked, in pieces of bounded size. Nothing more is taken from the client until the next is asked.
+async def pieces(request: web.Request) -> AsyncGenerator[bytes, None]:
+    """Yield the body, unpacked, in pieces of bounded size; no more is taken from the client than is asked for.
 
     Raises UnsupportedType for an unknown Content-Encoding, Malformed for a broken stream, Interrupted, TooLarge.
     """
@@ -51,10 +55,21 @@ async def pieces(request: web.Request) -> AsyncIterator[bytes]:
 
 async def _raw(request: web.Request) -> AsyncIterator[bytes]:
     try:
-        while piece := await request.content.readany():
+        while piece := await _next(request):
             yield piece
     except (RequestPayloadError, ClientError, OSError) as error:
         raise Interrupted(f"the body broke off ({type(error).__name__})") from None
+
+
+async def _next(request: web.Request) -> bytes:
+    """Return what has come. Raises TooSlow: nobody holds a connection, and the memory behind it, by saying nothing."""
+    if request.content.is_eof():
+        return await request.content.readany()
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await request.content.readany()
+    except TimeoutError:
+        raise TooSlow(f"nothing more of the body came for {_PATIENCE_S:.0f} s") from None
 
 
 class Unpacker:

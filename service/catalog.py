@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 
 from service import ledger
 from service.errors import Unavailable
@@ -19,11 +20,15 @@ _log = logging.getLogger(__name__)
 WAIT = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
 
-_MUCH = 5_000
-"""Events that gather before they are folded though nobody waits: what a list may have to wait for, at the most."""
+_MUCH = 20_000
+"""Events that gather before they are folded though nobody waits. A burst is answered first and filed afterwards; whoever
+asks for a list in the middle of it waits for this many, well below WAIT."""
 
-_LAZINESS = 1.0
-"""Seconds between an append and the fold nobody waits for: what comes meanwhile is folded with it."""
+_QUIET = 0.2
+"""Seconds without an append after which there is time to fold."""
+
+_PATIENCE = 3.0
+"""Seconds after which what has gathered is folded in any case."""
 
 
 class Catalog:
@@ -101,14 +106,12 @@ class Catalog:
             await self._fold_to_the_end()
 
     async def _be_lazy(self) -> None:
-        """Let appends gather, unless somebody waits or much has gathered."""
-        try:
-            async with asyncio.timeout(_LAZINESS):
+        """Let appends gather while they come thick and fast, unless somebody waits or much has gathered."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
                 while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
-                    await self._wake.wait()
+                    await asyncio.wait_for(self._wake.wait(), _QUIET)
                     self._wake.clear()
-        except TimeoutError:
-            pass
 
     async def _fold_to_the_end(self) -> None:
         try:
@@ -120,10 +123,10 @@ class Catalog:
                     self._wanted = min(self._wanted, position)
                     return
         except Unreachable:
-            await asyncio.sleep(_LAZINESS)
+            await asyncio.sleep(_QUIET)
         except Exception:
             _log.exception("the catalog could not be folded")
-            await asyncio.sleep(_LAZINESS)
+            await asyncio.sleep(_QUIET)
 
     def _advance(self, position: int) -> None:
         self._reached = max(self._reached, position)

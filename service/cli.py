@@ -3,7 +3,7 @@
 import click
 
 from service import logs
-from service.commands import migrate, serve, verify
+from service.commands import demo, keys, migrate, rebuild, serve, verify
 from service.embedded import EmbeddedError
 from service.link import Unreachable
 from service.serving import Lost
@@ -29,7 +29,7 @@ def cli() -> None:
     logs.set_up("error")
 
 
-for part in (serve, migrate, verify):
+for part in (serve, demo, migrate, verify, rebuild, keys):
     cli.add_command(part.command)
 
 

@@ -134,8 +134,7 @@ class NamespaceNotFound(NotFound):
 
 
 class Conflict(RunfoldError):
-    """The run's history says otherwise: it has ended in another way, ended before this start, or was created
-    with other content. Nothing was recorded.
+    """The run ended in another way, or before this start, or was created with other content. Nothing was recorded.
 
     Look at `run` in the answer: the run as it stands. Repeating the request will not help; a report of
     another end is for whoever knows which is true.
@@ -183,10 +182,10 @@ class UnsupportedType(RunfoldError):
 
 
 class Invalid(RunfoldError):
-    """The request can be read but not recorded: a required field is missing, a time lies more than 24 hours
-    ahead, a text holds a NUL.
+    """The request can be read, but what it says cannot be recorded. Nothing was.
 
-    Correct what `errors` names, field by field. Nothing was recorded.
+    A required field may be missing, a time lie more than 24 hours ahead, a text hold a NUL. Correct what `detail`
+    says and `errors` names, field by field.
     """
 
     code = "invalid"
@@ -204,8 +203,7 @@ class KeyReused(Invalid):
 
 
 class Unavailable(RunfoldError):
-    """The service cannot do it right now: its database does not answer in time, or it is being stopped. What was
-    sent may have been recorded or not.
+    """The database does not answer in time, or the service is being stopped. This may have been recorded or not.
 
     Repeat the request after `Retry-After` seconds: every request is safe to repeat, and records nothing
     twice.

@@ -20,7 +20,7 @@ from service.errors import Forbidden, Unauthenticated, Unavailable
 from service.keys import SCOPES, Key, Scope
 from service.link import Link, Unreachable
 
-ACTOR = "actor"
+ACTOR = web.RequestKey("actor", str)
 """Where a request has the name of its API key."""
 
 STALE_S = 5.0
@@ -73,6 +73,7 @@ class Guard:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+        await self._link.close()
 
     def admit(self, request: web.Request) -> bool:
         """Let the request in, with its key's name as ACTOR; False where the key is not known (see admit_later).

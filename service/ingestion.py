@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from service import openlineage, timestamps
+from service.bulk import Recorded
 from service.errors import RunfoldError, TooLarge, Unavailable
 from service.ledger import Draft
+from service.lines import Line
 from service.openlineage import Origin
 
-Append = Callable[[Sequence[Draft]], Awaitable[Sequence[object]]]
-"""Appends facts; item i of what it returns is an exception where draft i was not recorded."""
+Append = Callable[[Sequence[Draft]], Awaitable[Sequence[Recorded | RunfoldError]]]
+"""Appends facts; item i of what it returns is an error where draft i was not recorded."""
 
 _BATCH = 1_000
 _BATCH_BYTES = 4 * 1024 * 1024
@@ -29,21 +32,11 @@ MAX_FAILURES = 1_000
 """How many failures are told one by one."""
 
 
-class Raw(NamedTuple):
-    """An event as it came: where in its batch or stream (`index` from 0, `line` from 1), and its bytes.
-
-    The bytes are None where there were more of them than are taken.
-    """
-
-    index: int
-    line: int | None
-    text: bytes | None
-
-
 class Failure(NamedTuple):
-    """An event that was not recorded, and whether sending it again may help."""
+    """An event that was not recorded: which one, counted from 0, why, and whether sending it again may help."""
 
-    raw: Raw
+    place: int
+    line: Line
     reason: str
     retriable: bool
 
@@ -60,28 +53,30 @@ class Ingestion:
         self._max_bytes = max_bytes
         self._on_failure = on_failure
         self._drafts: list[Draft] = []
-        self._raws: list[Raw] = []
+        self._sources: list[tuple[int, Line]] = []
         self._size = 0
         self._since_breath = 0
         self._in_flight: deque[asyncio.Task[None]] = deque()
         self.received = 0
         self.recorded = 0
+        self.known = 0
         self.failed = 0
         self.retriable = 0
         self.failures: list[Failure] = []
 
-    async def add(self, raws: Iterable[Raw]) -> None:
+    async def add(self, lines: Iterable[Line]) -> None:
         """Take events; wait while too many are under way."""
         now = timestamps.now()
-        for raw in raws:
+        for line in lines:
+            source = (self.received, line)
             self.received += 1
             try:
-                draft = self._read(raw, now)
+                draft = self._read(line, now)
             except RunfoldError as error:
-                self._fail(raw, error)
+                self._fail(source, error)
             else:
                 self._drafts.append(draft)
-                self._raws.append(raw)
+                self._sources.append(source)
                 self._size += len(draft.payload or "")
                 if len(self._drafts) >= _BATCH or self._size >= _BATCH_BYTES:
                     await self._send()
@@ -101,40 +96,39 @@ class Ingestion:
         await asyncio.gather(*self._in_flight, return_exceptions=True)
         self._in_flight.clear()
 
-    def _read(self, raw: Raw, now: timestamps.datetime) -> Draft:
-        if raw.text is None or len(raw.text) > self._max_bytes:
+    def _read(self, line: Line, now: datetime) -> Draft:
+        if line.text is None or len(line.text) > self._max_bytes:
             raise TooLarge(f"the event has more than {self._max_bytes} bytes")
-        return openlineage.fact(raw.text, self._origin, now)
+        return openlineage.fact(line.text, self._origin, now)
 
     async def _send(self) -> None:
         if not self._drafts:
             return
-        drafts, raws = self._drafts, self._raws
-        self._drafts, self._raws, self._size = [], [], 0
+        drafts, sources = self._drafts, self._sources
+        self._drafts, self._sources, self._size = [], [], 0
         while len(self._in_flight) >= _IN_FLIGHT:
             await self._in_flight.popleft()
-        self._in_flight.append(asyncio.create_task(self._record(drafts, raws), name="ingestion"))
+        self._in_flight.append(asyncio.create_task(self._record(drafts, sources), name="ingestion"))
 
-    async def _record(self, drafts: list[Draft], raws: list[Raw]) -> None:
+    async def _record(self, drafts: list[Draft], sources: list[tuple[int, Line]]) -> None:
         try:
-            results = await self._append(drafts)
+            results: Sequence[Recorded | RunfoldError] = await self._append(drafts)
         except RunfoldError as error:
             results = [error] * len(drafts)
-        for raw, result in zip(raws, results, strict=True):
+        for source, result in zip(sources, results, strict=True):
             if isinstance(result, RunfoldError):
-                self._fail(raw, result)
-            elif isinstance(result, Exception):
-                self._fail(raw, Unavailable(f"this may have been recorded or not ({type(result).__name__})"))
+                self._fail(source, result)
             else:
                 self.recorded += 1
+                self.known += result.recorded_at is None
 
-    def _fail(self, raw: Raw, error: RunfoldError) -> None:
-        retriable = isinstance(error, Unavailable)
-        failure = Failure(raw, error.detail, retriable)
+    def _fail(self, source: tuple[int, Line], error: RunfoldError) -> None:
+        place, line = source
+        failure = Failure(place, line, error.detail, isinstance(error, Unavailable))
         self.failed += 1
-        self.retriable += retriable
+        self.retriable += failure.retriable
         if len(self.failures) < MAX_FAILURES:
             # Without the bytes: a thousand of them could be large.
-            self.failures.append(failure._replace(raw=raw._replace(text=None)))
+            self.failures.append(failure._replace(line=Line(line.number, None)))
         if self._on_failure is not None:
             self._on_failure(failure)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 
 class Line(NamedTuple):
     """A line that is not blank: its number, from 1, and its text without the white space around it.
 
-    The text is None where the line was longer than is taken; it was skipped.
+    The text is None where the line was longer than is taken; it was skipped. An element of an array has no number.
     """
 
-    number: int
+    number: int | None
     text: bytes | None
 
 
@@ -26,21 +25,30 @@ class Lines:
         self._begun_size = 0
         self._number = 0
 
-    def feed(self, piece: bytes) -> Iterator[Line]:
-        """Yield the lines that this piece completes."""
+    def feed(self, piece: bytes) -> list[Line]:
+        """Return the lines that this piece completes."""
         first, *others = piece.split(b"\n")
         self._hold(first)
         if not others:
-            return
-        yield from self._complete()
+            return []
+        found = self.end()
         last = others.pop()
         for text in others:
-            yield from self._line(text)
+            self._add(text, found)
         self._hold(last)
+        return found
 
-    def end(self) -> Iterator[Line]:
-        """Yield the last line, which need not end with a newline."""
-        yield from self._complete()
+    def end(self) -> list[Line]:
+        """Return the last line, which need not end with a newline."""
+        found: list[Line] = []
+        if self._begun_size <= self._max:
+            self._add(b"".join(self._begun), found)
+        else:
+            self._number += 1
+            found.append(Line(self._number, None))
+        self._begun.clear()
+        self._begun_size = 0
+        return found
 
     def _hold(self, part: bytes) -> None:
         """Keep the begin of a line; of one that has become too long, only its length."""
@@ -50,20 +58,9 @@ class Lines:
         else:
             self._begun.clear()
 
-    def _complete(self) -> Iterator[Line]:
-        size, text = self._begun_size, b"".join(self._begun)
-        self._begun.clear()
-        self._begun_size = 0
-        if size <= self._max:
-            yield from self._line(text)
-        else:
-            self._number += 1
-            yield Line(self._number, None)
-
-    def _line(self, text: bytes) -> Iterator[Line]:
+    def _add(self, text: bytes, found: list[Line]) -> None:
         self._number += 1
-        text = text.strip()
         if len(text) > self._max:
-            yield Line(self._number, None)
-        elif text:
-            yield Line(self._number, text)
+            found.append(Line(self._number, None))
+        elif text := text.strip():
+            found.append(Line(self._number, text))

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from service.appender import Appender
 from service.catalog import Catalog
+from service.lineage import Lineage
 from service.lists import Lists
 from service.reader import Reader
 from service.settings import Settings
@@ -21,6 +22,7 @@ class Resources(NamedTuple):
     reader: Reader
     catalog: Catalog
     lists: Lists
+    lineage: Lineage
 
 
 RESOURCES = web.AppKey("resources", Resources)

@@ -1,6 +1,7 @@
-"""Takes JSON apart without changing a byte of its values. Slower than msgspec, and takes all that JSON's grammar allows.
+"""Takes JSON apart without changing a byte of its values.
 
-msgspec refuses lone surrogates (`"\\ud800"`), which are valid JSON; an event that has one is recorded all the same.
+Slower than msgspec, and takes all that JSON's grammar allows: msgspec refuses half a surrogate pair, which is valid
+JSON; an event that has one is recorded all the same.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ _ISO = re.compile(
     re.ASCII,
 )
 
+_SHOWN = 64
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)", re.ASCII)
 """What nearly all callers send, and fromisoformat reads as it is meant."""
 
@@ -41,7 +42,7 @@ def parse(text: str) -> datetime:
 
 
 def _complaint(text: str) -> str:
-    shown = ascii(text if len(text) <= 64 else text[:64] + "…")
+    shown = ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
     return f"{shown} is not an ISO 8601 timestamp such as 2019-05-09T15:17:32.690346Z"
 
 

@@ -4,7 +4,7 @@ Nothing is locked and no snapshot is held: the service may append meanwhile, wha
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
@@ -115,7 +115,7 @@ async def _hash_at(link: Link, position: int) -> bytes:
     return found
 
 
-async def _pages(links: tuple[Link, Link], first: int, last: int) -> AsyncIterator[_Page]:
+async def _pages(links: tuple[Link, Link], first: int, last: int) -> AsyncGenerator[_Page]:
     """Give the pages in order, always reading one ahead."""
     starts = range(first, last + 1, PAGE)
     reading: asyncio.Task[_Page] | None = None

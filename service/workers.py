@@ -30,6 +30,9 @@ _REST_S = 1.0
 _PATIENCE_S = CLOSE_S + 10.0
 """Seconds a worker is given to stop; it gives up by itself before that, unless it hangs."""
 
+# Loaded here: between fork and exec nothing may be.
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
 _log = logging.getLogger(__name__)
 
 
@@ -120,12 +123,12 @@ class _Worker:
             self._process.send_signal(number)
 
 
-def _die_with(parent: int) -> None:
-    """Have the kernel end this process when its parent dies, however it dies (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+def die_with(parent: int) -> None:
+    """Have the kernel end this process, new from its parent, when the parent dies, however it dies (Linux)."""
+    if _libc is not None:
+        _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     if os.getppid() != parent:
-        sys.exit(1)
+        os._exit(1)
 
 
 def _say_ready() -> None:
@@ -134,7 +137,7 @@ def _say_ready() -> None:
 
 def main(listener: int, parent: int) -> None:
     """Be a worker: serve the inherited socket with the settings that come on stdin."""
-    _die_with(parent)
+    die_with(parent)
     read = msgspec.json.Decoder(Settings, dec_hook=lambda kind, text: kind(text))
     settings = read.decode(sys.stdin.buffer.read())
     logs.set_up(settings.log_level)

@@ -14,10 +14,11 @@ from service.batches import elements
 from service.bodies import Interrupted
 from service.complaints import unspeakable
 from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
-from service.handlers.requests import ACTOR, answer, run_id, slice_of
-from service.ingestion import MAX_FAILURES, Failure, Ingestion, Raw
+from service.guard import ACTOR
+from service.handlers.requests import answer, run_id, slice_of
+from service.ingestion import Failure, Ingestion
 from service.lineage import Span
-from service.lines import Lines
+from service.lines import Line, Lines
 from service.openlineage import Origin
 from service.resources import RESOURCES, Resources
 
@@ -51,14 +52,12 @@ async def record(request: web.Request) -> web.Response:
 async def record_batch(request: web.Request) -> web.Response:
     """POST /lineage/batch: a JSON array, or lines of JSON."""
     resources = request.app[RESOURCES]
-    ingestion = Ingestion(
-        resources.appender.bulk, _origin(request), max_bytes=resources.settings.max_event_bytes
-    )
+    ingestion = Ingestion(resources.appender.bulk, _origin(request), max_bytes=resources.settings.max_event_bytes)
     if request.content_type in _STREAMS:
         await _take_lines(request, resources, ingestion)
     elif _is_json(request):
         body = await bodies.whole(request, MAX_BATCH_BYTES)
-        await ingestion.add(Raw(index, None, text) for index, text in enumerate(elements(body)))
+        await ingestion.add(Line(None, text) for text in elements(body))
         await ingestion.finish()
     else:
         raise UnsupportedType(
@@ -87,10 +86,8 @@ async def _take_lines(request: web.Request, resources: Resources, ingestion: Ing
 
 async def _feed(pieces: AsyncIterator[bytes], lines: Lines, ingestion: Ingestion) -> None:
     async for piece in pieces:
-        await ingestion.add(
-            Raw(index, number, text) for index, (number, text) in enumerate(lines.feed(piece), ingestion.received)
-        )
-    await ingestion.add(Raw(index, *line) for index, line in enumerate(lines.end(), ingestion.received))
+        await ingestion.add(lines.feed(piece))
+    await ingestion.add(lines.end())
     await ingestion.finish()
 
 
@@ -98,7 +95,7 @@ def _told(ingestion: Ingestion) -> web.Response:
     """Answer as OpenLineage 2-0-2 says: nothing where all was recorded, else what was not."""
     if not ingestion.failed:
         return web.Response(status=204)
-    failures = sorted(ingestion.failures, key=lambda failure: failure.raw.index)
+    failures = sorted(ingestion.failures, key=lambda failure: failure.place)
     return answer(
         wire.dump(
             {
@@ -110,16 +107,16 @@ def _told(ingestion: Ingestion) -> web.Response:
                     "retriable": ingestion.retriable,
                     "non_retriable": ingestion.failed - ingestion.retriable,
                 },
-                "failed_events": [_failure(failure) for failure in failures[:MAX_FAILURES]],
+                "failed_events": [_failure(failure) for failure in failures],
             }
         )
     )
 
 
 def _failure(failure: Failure) -> dict[str, Any]:
-    told: dict[str, Any] = {"index": failure.raw.index}
-    if failure.raw.line is not None:
-        told["line"] = failure.raw.line
+    told: dict[str, Any] = {"index": failure.place}
+    if failure.line.number is not None:
+        told["line"] = failure.line.number
     return told | {"reason": failure.reason, "retriable": failure.retriable}
 
 
@@ -176,6 +173,4 @@ async def children(request: web.Request) -> web.Response:
     runs, total = await resources.lineage.children(identity, part)
     if not total and await resources.reader.read(identity) is None:
         raise RunNotFound(text)
-    return answer(
-        wire.dump({"runs": [wire.run_view(str(run.id), run.registers) for run in runs], "totalCount": total})
-    )
+    return answer(wire.dump({"runs": [wire.run_view(str(run.id), run.registers) for run in runs], "totalCount": total}))

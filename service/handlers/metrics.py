@@ -21,8 +21,7 @@ async def read(request: web.Request) -> web.Response:
     app, resources = request.config_dict, request.config_dict[RESOURCES]
     positions = await _positions(resources)
     text = b"".join(
-        generate_latest(registry)
-        for registry in (app[REGISTRY], _registry(_Now(app[METER], resources, positions)))
+        generate_latest(registry) for registry in (app[REGISTRY], _registry(_Now(app[METER], resources, positions)))
     )
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 

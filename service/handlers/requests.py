@@ -12,14 +12,14 @@ from service import bodies, timestamps, wire
 from service.content import parse_uuid
 from service.domain import RunState
 from service.drafts import Caller
-from service.errors import Malformed, RunNotFound, TooLarge, UnsupportedType
+from service.errors import Malformed, RunNotFound, UnsupportedType
+from service.guard import ACTOR
 from service.lists import Slice
 from service.resources import RESOURCES
 from service.schemas import MAX_NAME
 
 _JSON = CIMultiDict({"Content-Type": "application/json"})
 
-ACTOR = "actor"
 MAX_LIMIT = 10_000
 _MAX_KEY = 255
 

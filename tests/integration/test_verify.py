@@ -44,6 +44,7 @@ ROWS = [
     {},
 ]
 ALTER = "update runfold.events set"
+HEAD = "update runfold.ledger_head set"
 MISSING, ALTERED = "the row is missing", "one was altered"
 WRONG_HEAD = "the head has another hash than the last row"
 
@@ -113,8 +114,8 @@ async def test_an_empty_ledger_holds(dsn):
     ("sql", "position", "reason"),
     [
         (f"{ALTER} state = 'FAILED' where position = 5", 5, ALTERED),
-        (f"{ALTER} transitioned_at = transitioned_at + '1 microsecond' where position = 1", 1, ALTERED),
-        (f"{ALTER} recorded_at = recorded_at - '1 microsecond' where position = 10", 10, ALTERED),
+        (f"{ALTER} transitioned_at = transitioned_at + interval '1 microsecond' where position = 1", 1, ALTERED),
+        (f"{ALTER} recorded_at = recorded_at - interval '1 microsecond' where position = 10", 10, ALTERED),
         (f"{ALTER} namespace = null where position = 2", 2, ALTERED),
         (f"{ALTER} namespace = job, job = namespace where position = 2", 2, ALTERED),
         (f"{ALTER} actor = '' where position = 4", 4, ALTERED),
@@ -132,11 +133,10 @@ async def test_an_empty_ledger_holds(dsn):
         ("delete from runfold.payloads where position = 7", 7, "its payload is missing"),
         ("insert into runfold.payloads values (0, 8, '{}')", 8, "the row says that there is none"),
         ("insert into runfold.payloads values (0, 12, '{}')", 12, "there is a payload without a row"),
-        ("update runfold.ledger_head set position = 9", 9, WRONG_HEAD),
-        ("update runfold.ledger_head set hash = sha256('')", 10, WRONG_HEAD),
+        (f"{HEAD} position = 9", 9, WRONG_HEAD),
+        (f"{HEAD} hash = sha256('')", 10, WRONG_HEAD),
         (
-            "update runfold.ledger_head set position = 9,"
-            " hash = (select e.hash from runfold.events e where e.position = 9)",
+            f"{HEAD} (position, hash) = (select 9, e.hash from runfold.events e where e.position = 9)",
             10,
             "there is a row after the head",
         ),

@@ -16,8 +16,10 @@ LAYERS = [
     {"serving"},
     {"app"},
     {"handlers"},
-    {"guard", "openapi"},
-    {"middleware"},
+    {"pages"},
+    {"html", "openapi", "middleware"},
+    {"guard", "meter", "problems", "operations"},
+    {"answers", "beginnings"},
     {"resources"},
     {"wire", "openlineage"},
     {"complaints"},
@@ -115,8 +117,8 @@ def test_aiohttp_is_known_to_the_outer_rooms_only(path):
 
 
 @BY_PATH
-def test_only_the_middleware_decides_which_status_an_error_has(path):
-    if room(path) != "middleware":
+def test_only_one_module_decides_which_status_an_error_has(path):
+    if room(path) != "problems":
         assert not list(statuses_of_errors(path))
 
 

@@ -1,0 +1,186 @@
+"""What is answered, as types, for /openapi.json. They write nothing; wire.py does.
+
+tests/integration/test_openapi.py holds real answers against them.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from msgspec import UNSET, Struct, UnsetType
+
+from service.schemas import DatasetId
+
+# ruff: noqa: N815  the wire's names
+
+State = Literal["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"]
+
+
+class AsOf(Struct, forbid_unknown_fields=True):
+    """What `knownAt` came to: the last position of the log that counted."""
+
+    log: int
+    position: int
+    recordedAt: datetime | None
+
+
+class Run(Struct, forbid_unknown_fields=True):
+    """A run as its history makes it."""
+
+    id: str
+    createdAt: datetime
+    updatedAt: datetime
+    nominalStartTime: datetime | None
+    nominalEndTime: datetime | None
+    state: State
+    startedAt: datetime | None
+    endedAt: datetime | None
+    durationMs: int | None
+    args: dict[str, str]
+    jobVersion: None
+    inputDatasetVersions: list[Any]
+    outputDatasetVersions: list[Any]
+    facets: dict[str, Any]
+    asOf: AsOf | UnsetType = UNSET
+
+
+class Runs(Struct, forbid_unknown_fields=True):
+    """Runs of a job, newest first."""
+
+    runs: list[Run]
+    totalCount: int
+
+
+class Facets(Struct, forbid_unknown_fields=True):
+    """The facets that stand, verbatim."""
+
+    runId: UUID
+    facets: dict[str, Any]
+
+
+class FoundRuns(Struct, forbid_unknown_fields=True):
+    """Each id that was asked for, with its run or null."""
+
+    runs: dict[str, Run | None]
+
+
+class Namespace(Struct, forbid_unknown_fields=True):
+    """A namespace."""
+
+    name: str
+    createdAt: datetime
+    updatedAt: datetime
+    ownerName: str
+    description: str | None
+    isHidden: bool
+
+
+class Namespaces(Struct, forbid_unknown_fields=True):
+    """Namespaces by name."""
+
+    namespaces: list[Namespace]
+
+
+class JobId(Struct, forbid_unknown_fields=True):
+    """A job's name."""
+
+    namespace: str
+    name: str
+
+
+class Job(Struct, forbid_unknown_fields=True):
+    """A job with its newest runs."""
+
+    id: JobId
+    type: Literal["BATCH", "STREAM", "SERVICE"]
+    name: str
+    simpleName: str
+    parentJobName: None
+    parentJobUuid: None
+    createdAt: datetime
+    updatedAt: datetime
+    namespace: str
+    inputs: list[DatasetId]
+    outputs: list[DatasetId]
+    location: str | None
+    description: str | None
+    latestRun: Run | None
+    latestRuns: list[Run] | None
+    facets: dict[str, Any]
+    currentVersion: None
+    labels: list[Any]
+    tags: list[Any]
+
+
+class Jobs(Struct, forbid_unknown_fields=True):
+    """Jobs, last heard of first."""
+
+    totalCount: int
+    jobs: list[Job]
+
+
+class BatchSummary(Struct, forbid_unknown_fields=True):
+    """How many events came and what became of them."""
+
+    received: int
+    successful: int
+    failed: int
+    retriable: int
+    non_retriable: int
+
+
+class FailedEvent(Struct, forbid_unknown_fields=True):
+    """An event that was not recorded; `line` where lines were sent."""
+
+    index: int
+    reason: str
+    retriable: bool
+    line: int | UnsetType = UNSET
+
+
+class Batch(Struct, forbid_unknown_fields=True):
+    """A batch of which some was not recorded."""
+
+    status: Literal["partial_success"]
+    summary: BatchSummary
+    failed_events: list[FailedEvent]
+
+
+class LineageEvents(Struct, forbid_unknown_fields=True):
+    """OpenLineage events as they were sent, by eventTime."""
+
+    events: list[Any]
+    totalCount: int
+
+
+class Wrong(Struct, forbid_unknown_fields=True):
+    """One thing that is wrong, and where."""
+
+    field: str
+    message: str
+
+
+class Problem(Struct, forbid_unknown_fields=True):
+    """RFC 9457, with Marquez's `code` and `message` beside it; `run` with a conflict."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: int
+    message: str
+    errors: list[Wrong] | UnsetType = UNSET
+    run: Run | UnsetType = UNSET
+
+
+class Alive(Struct, forbid_unknown_fields=True):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class Ready(Struct, forbid_unknown_fields=True):
+    """The service takes work."""
+
+    status: Literal["ready"]
+    checks: dict[str, str]

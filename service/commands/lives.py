@@ -1,0 +1,118 @@
+"""The runs of the demo and what becomes of them: data, and the client that plays it."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+import aiohttp
+import click
+
+NAMESPACE, JOB = "demo", "nightly-load"
+_OK, _CREATED, _CONFLICT = 200, 201, 409
+_JOB_PATH = f"/namespaces/{NAMESPACE}/jobs/{JOB}"
+
+
+class Report(NamedTuple):
+    """What a scheduler reports of a run: a command, when it happened in minutes, and what is to be seen."""
+
+    command: str
+    minute: int
+    remark: str = ""
+    status: int = _OK
+
+
+class Life(NamedTuple):
+    """A run and all that is reported of it, in the order of arrival."""
+
+    title: str
+    reports: Sequence[Report]
+
+
+class Step(NamedTuple):
+    """What was reported and what the service made of it."""
+
+    life: Life
+    report: Report
+    at: datetime
+    state: str
+
+
+LIVES = (
+    Life("A run that completes", (Report("start", 0), Report("complete", 12))),
+    Life("A run that fails", (Report("start", 5), Report("fail", 7))),
+    Life("A run that is aborted before it starts", (Report("abort", 8),)),
+    Life(
+        "A run whose start is reported late",
+        (
+            Report("complete", 20, "the end is there before the start"),
+            Report("start", 10, "it has ended and stays so; startedAt is known now"),
+        ),
+    ),
+    Life(
+        "A run whose end is reported twice",
+        (
+            Report("start", 15),
+            Report("complete", 25),
+            Report("complete", 25, "known already: nothing is recorded again"),
+        ),
+    ),
+    Life(
+        "A run that somebody tries to start after its end",
+        (
+            Report("start", 30),
+            Report("complete", 40),
+            Report("start", 45, "refused: what has ended does not begin again", _CONFLICT),
+        ),
+    ),
+    Life("A run that is still running", (Report("start", 50),)),
+)
+
+STEPS = sum(len(life.reports) for life in LIVES)
+
+
+class Player:
+    """Plays lives over HTTP. Raises ClickException where the service answers something else than it should."""
+
+    def __init__(self, session: aiohttp.ClientSession, api: str) -> None:
+        """Take a session and the URL that ends in /api/v1."""
+        self._session = session
+        self._api = api
+        self._hour_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+        self.runs: dict[str, str] = {}
+
+    async def define(self) -> None:
+        """Define the namespace and the job."""
+        await self._send("PUT", f"/namespaces/{NAMESPACE}", {"ownerName": "runfold demo"}, _OK)
+        await self._send("PUT", _JOB_PATH, {"type": "BATCH", "inputs": [], "outputs": []}, _OK)
+
+    async def create(self, life: Life) -> str:
+        """Create the run of a life and return its id."""
+        run = await self._send("POST", f"{_JOB_PATH}/runs", {"args": {"title": life.title}}, _CREATED)
+        self.runs[life.title] = run["id"]
+        return self.runs[life.title]
+
+    async def report(self, life: Life, report: Report) -> Step:
+        """Report, and return what became of it."""
+        at = self._hour_ago + timedelta(minutes=report.minute)
+        path = f"/jobs/runs/{self.runs[life.title]}/{report.command}?at={at:%Y-%m-%dT%H:%M:%SZ}"
+        answer = await self._send("POST", path, None, report.status)
+        view = answer["run"] if report.status == _CONFLICT else answer
+        return Step(life, report, at, view["state"])
+
+    async def _send(self, method: str, path: str, body: object, expected: int) -> dict[str, Any]:
+        async with self._session.request(method, self._api + path, json=body) as response:
+            if response.status != expected:
+                text = (await response.text())[:500]
+                raise click.ClickException(f"{method} {path} was answered {response.status}: {text}")
+            answer: dict[str, Any] = await response.json(content_type=None)
+            return answer
+
+    def commands(self) -> Iterator[tuple[str, str]]:
+        """Give what to look at, and the command for it."""
+        late = self.runs["A run whose start is reported late"]
+        yield "the run whose start came late", f"curl -s {self._api}/jobs/runs/{late}"
+        yield "the newest runs of the job", f"curl -s '{self._api}{_JOB_PATH}/runs?limit=10'"
+        yield "those that failed", f"curl -s '{self._api}{_JOB_PATH}/runs?state=FAILED'"
+        yield "the job, with its latest runs", f"curl -s {self._api}{_JOB_PATH}"
+        still = self.runs["A run that is still running"]
+        yield "completing the one still running", f"curl -s -X POST {self._api}/jobs/runs/{still}/complete"

@@ -1,0 +1,250 @@
+"""What /openapi.json says of each route beyond its path: a test holds this table against the routes of the app."""
+
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+
+from service import answers, schemas
+from service.answers import State
+
+BASE = "/api/v1"
+_NAMESPACE = f"{BASE}/namespaces/{{namespace}}"
+_JOB = f"{_NAMESPACE}/jobs/{{job}}"
+_RUN = f"{BASE}/jobs/runs/{{id}}"
+
+_STATES = list(State.__args__)  # type: ignore[attr-defined]  # a Literal has its values there
+
+
+class Parameter(NamedTuple):
+    """A parameter of the query, or a header."""
+
+    name: str
+    description: str
+    schema: dict[str, Any]
+    where: str = "query"
+    required: bool = False
+
+
+class Operation(NamedTuple):
+    """A route: what it takes, what it answers when all is well, and which errors it may answer."""
+
+    tag: str
+    summary: str
+    answers: dict[int, type[Struct] | str | None]
+    """By status: a type of answers.py, a media type of its own, or nothing."""
+    parameters: tuple[Parameter, ...] = ()
+    body: type[Struct] | None = None
+    body_required: bool = True
+    body_types: tuple[str, ...] = ("application/json",)
+    errors: tuple[int, ...] = ()
+    description: str = ""
+
+
+_TIME = {"type": "string", "format": "date-time"}
+_AT = Parameter("at", "When it happened, as an ISO 8601 timestamp; else now. At most 24 hours ahead.", _TIME)
+_KEY = Parameter(
+    "Idempotency-Key",
+    "Of the caller's making; the same key with the same content records nothing again.",
+    {"type": "string", "minLength": 1, "maxLength": 255},
+    "header",
+)
+_LIMIT = Parameter("limit", "How many at most.", {"type": "integer", "minimum": 0, "maximum": 10_000, "default": 100})
+_OFFSET = Parameter("offset", "How many to leave out.", {"type": "integer", "minimum": 0, "default": 0})
+_STALE = Parameter(
+    "stale",
+    "`true`: answer with what the catalog has now, rather than wait for all that was recorded before.",
+    {"type": "boolean", "default": False},
+)
+_PAGE = (_LIMIT, _OFFSET, _STALE)
+
+
+def _some_states(name: str, description: str) -> Parameter:
+    return Parameter(name, description, {"type": "array", "items": {"type": "string", "enum": _STATES}})
+
+
+def _transition(verb: str, state: str, why: str) -> Operation:
+    return Operation(
+        "Runs",
+        f"{verb.capitalize()} a run",
+        {200: answers.Run},
+        (_AT, _KEY),
+        errors=(400, 404, 409, 422),
+        description=f"Records that the run is {state} and answers with the run as its history makes it. {why}",
+    )
+
+
+_ENDS = "An end that is reported again changes nothing (200); another end than the one reported first is a conflict."
+
+OPERATIONS: dict[tuple[str, str], Operation] = {
+    ("POST", f"{_JOB}/runs"): Operation(
+        "Runs",
+        "Create a run",
+        {201: answers.Run, 200: answers.Run},
+        (_KEY,),
+        schemas.CreateRun,
+        body_required=False,
+        errors=(400, 404, 409, 413, 415, 422),
+        description="The id is made (UUIDv7) where none is given. The same id and content again: 200.",
+    ),
+    ("GET", f"{_JOB}/runs"): Operation(
+        "Runs",
+        "List a job's runs, newest first",
+        {200: answers.Runs},
+        (_some_states("state", "Only runs in one of these states."), *_PAGE),
+        errors=(400, 404),
+    ),
+    ("GET", _RUN): Operation(
+        "Runs",
+        "Read a run",
+        {200: answers.Run},
+        errors=(404,),
+        description="The run as all that was recorded of it makes it.",
+    ),
+    ("POST", f"{_RUN}/start"): _transition(
+        "start", "RUNNING", "A start that is repeated changes nothing: the earliest stands."
+    ),
+    ("POST", f"{_RUN}/complete"): _transition("complete", "COMPLETED", _ENDS),
+    ("POST", f"{_RUN}/fail"): _transition("fail", "FAILED", _ENDS),
+    ("POST", f"{_RUN}/abort"): _transition("abort", "ABORTED", _ENDS),
+    ("GET", f"{_RUN}/facets"): Operation(
+        "Runs",
+        "Read the facets of a run or of its job",
+        {200: answers.Facets},
+        (Parameter("type", "Whose facets.", {"type": "string", "enum": ["run", "job"]}, required=True),),
+        errors=(400, 404),
+    ),
+    ("GET", f"{_RUN}/children"): Operation(
+        "Runs",
+        "List the runs that named this one as their parent",
+        {200: answers.Runs},
+        (_LIMIT, _OFFSET),
+        errors=(400, 404),
+    ),
+    ("POST", f"{BASE}/runs/lookup"): Operation(
+        "Runs",
+        "Look up many runs at once",
+        {200: answers.FoundRuns},
+        body=schemas.LookUpRuns,
+        errors=(400, 413, 415, 422),
+        description="Up to 10,000 ids; null for an id that is not known.",
+    ),
+    ("PUT", _JOB): Operation(
+        "Jobs",
+        "Define a job",
+        {200: answers.Job},
+        body=schemas.PutJob,
+        errors=(400, 404, 413, 415, 422),
+        description="Defining a job as it is defined already records nothing.",
+    ),
+    ("GET", _JOB): Operation(
+        "Jobs", "Read a job with its newest runs", {200: answers.Job}, (_STALE,), errors=(400, 404)
+    ),
+    ("DELETE", _JOB): Operation(
+        "Jobs",
+        "Delete a job",
+        {200: answers.Job},
+        errors=(400, 404),
+        description="A mark in the ledger; nothing is removed. Answers with the job as it was.",
+    ),
+    ("GET", f"{_NAMESPACE}/jobs"): Operation(
+        "Jobs",
+        "List the jobs of a namespace",
+        {200: answers.Jobs},
+        (_some_states("lastRunStates", "Only jobs whose newest run is in one of these states."), *_PAGE),
+        errors=(400, 404),
+    ),
+    ("GET", f"{BASE}/jobs"): Operation(
+        "Jobs",
+        "List all jobs, last heard of first",
+        {200: answers.Jobs},
+        (_some_states("lastRunStates", "Only jobs whose newest run is in one of these states."), *_PAGE),
+        errors=(400,),
+    ),
+    ("PUT", _NAMESPACE): Operation(
+        "Namespaces",
+        "Define a namespace",
+        {200: answers.Namespace},
+        body=schemas.PutNamespace,
+        errors=(400, 413, 415, 422),
+        description="Defining a namespace as it is defined already records nothing.",
+    ),
+    ("GET", _NAMESPACE): Operation(
+        "Namespaces",
+        "Read a namespace",
+        {200: answers.Namespace},
+        (_STALE,),
+        errors=(400, 404),
+        description="A deleted one is answered too, with `isHidden`.",
+    ),
+    ("DELETE", _NAMESPACE): Operation(
+        "Namespaces",
+        "Delete a namespace",
+        {200: answers.Namespace},
+        errors=(400, 404),
+        description="A mark in the ledger; nothing is removed. Answers with the namespace as it was.",
+    ),
+    ("GET", f"{BASE}/namespaces"): Operation(
+        "Namespaces", "List namespaces by name", {200: answers.Namespaces}, _PAGE, errors=(400,)
+    ),
+    ("POST", f"{BASE}/lineage"): Operation(
+        "OpenLineage",
+        "Record an OpenLineage event",
+        {201: None},
+        body=schemas.OpenLineageEvent,
+        errors=(400, 413, 415, 422),
+        description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped.",
+    ),
+    ("POST", f"{BASE}/lineage/batch"): Operation(
+        "OpenLineage",
+        "Record many OpenLineage events",
+        {204: None, 200: answers.Batch},
+        body=schemas.OpenLineageEvent,
+        body_types=("application/json", "application/x-ndjson"),
+        errors=(400, 413, 415, 422),
+        description="A JSON array, or any number of lines, read as a stream. 204: all were recorded; 200: not all.",
+    ),
+    ("GET", f"{BASE}/events/lineage"): Operation(
+        "OpenLineage",
+        "List OpenLineage events as they were sent, by eventTime",
+        {200: answers.LineageEvents},
+        (
+            Parameter("namespace", "Only events of this namespace.", {"type": "string"}),
+            Parameter("after", "Only events at this time or later.", _TIME),
+            Parameter("before", "Only events before this time.", _TIME),
+            Parameter("sortDirection", "By eventTime.", {"type": "string", "enum": ["desc", "asc"], "default": "desc"}),
+            _LIMIT,
+            _OFFSET,
+        ),
+        errors=(400,),
+    ),
+    ("GET", "/livez"): Operation("Service", "Does the process answer?", {200: answers.Alive}),
+    ("GET", "/readyz"): Operation(
+        "Service",
+        "Does the service take work?",
+        {200: answers.Ready},
+        description="The database answers, its schema is current, and the queue is not full.",
+    ),
+    ("GET", "/metrics"): Operation(
+        "Service",
+        "Metrics for Prometheus",
+        {200: "text/plain"},
+        description="Of the process that answers: with `--workers N` each has its own. Needs a key of scope `read`.",
+    ),
+    ("GET", "/openapi.json"): Operation("Service", "This document", {200: "application/json"}),
+    ("GET", "/docs"): Operation("Service", "This document, to be read", {200: "text/html"}),
+    ("GET", "/errors/{code}"): Operation(
+        "Service", "What an error means and what to do", {200: "text/html"}, errors=(404,)
+    ),
+    ("GET", "/"): Operation("Service", "Leads to /docs", {302: None}),
+}
+"""By method and path."""
+
+BATCHES = frozenset({f"{BASE}/lineage/batch"})
+"""Paths whose body is an array of what the table names."""
+
+OPEN = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/errors/{code}"})
+"""Paths that need no API key. /metrics is not among them: what a service is busy with is nobody's business, a
+Prometheus can send a key (`authorization: credentials`), and who wants it open can put it so in a proxy."""
+
+READING = frozenset({f"{BASE}/runs/lookup"})
+"""Paths whose POST records nothing, so that a key of scope `read` is enough."""

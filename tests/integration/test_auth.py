@@ -1,0 +1,238 @@
+"""Who is let in: keys, their scopes, and how soon a process hears of them."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
+from click.testing import CliRunner
+from marquez_client import MarquezClient
+from openlineage.client.transport.http import ApiKeyTokenProvider
+
+from service import guard as guarding
+from service import keys
+from service.app import GUARD, build_app
+from service.cli import cli
+from service.domain import stream_of
+from service.guard import ACTOR, STALE_S
+from service.keys import KeyEvent, Scope
+from service.link import Unreachable
+from service.settings import Settings
+
+NAMESPACE = "/api/v1/namespaces/etl"
+
+
+@pytest.fixture
+async def serve(dsn, aiohttp_client):
+    async def start(**settings):
+        return await aiohttp_client(build_app(Settings(database_url=dsn, **settings)))
+
+    return start
+
+
+def bearer(secret: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {secret}"}
+
+
+async def put(client, secret: str | None = None) -> web.Response:
+    return await client.put(NAMESPACE, json={"ownerName": "me"}, headers=bearer(secret) if secret else {})
+
+
+async def test_without_any_key_auto_asks_for_none(client):
+    assert (await put(client)).status == 200
+
+
+async def test_on_asks_for_a_key_even_where_there_is_none(serve):
+    client = await serve(auth="on")
+    response = await put(client)
+    assert response.status == 401
+    assert response.headers["WWW-Authenticate"] == 'Bearer realm="runfold"'
+    assert (await response.json())["type"] == "/errors/unauthenticated"
+
+
+async def test_off_asks_for_none_whatever_keys_there_are(serve, link):
+    await keys.create(link, "scheduler", "write")
+    client = await serve(auth="off")
+    assert (await put(client)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("scope", "read", "look_up", "write"), [("read", 200, 200, 403), ("write", 200, 200, 200), ("admin", 200, 200, 200)]
+)
+async def test_a_scope_allows_what_it_says(serve, link, scope, read, look_up, write):
+    secret = await keys.create(link, "someone", scope)
+    client = await serve()
+    assert (await put(client, secret)).status == write
+    assert (await client.get("/api/v1/namespaces", headers=bearer(secret))).status == read
+    assert (await client.head("/api/v1/namespaces", headers=bearer(secret))).status == read
+    response = await client.post("/api/v1/runs/lookup", json={"ids": []}, headers=bearer(secret))
+    assert response.status == look_up
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/docs", "/openapi.json", "/errors/conflict", "/"])
+async def test_what_tells_of_the_service_needs_no_key(serve, path):
+    client = await serve(auth="on")
+    assert (await client.get(path)).status == 200
+
+
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/namespaces", "/nowhere"])
+async def test_everything_else_needs_one(serve, path):
+    client = await serve(auth="on")
+    assert (await client.get(path)).status == 401
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "Bearer ", "Basic cmY6cmY=", "rf_x", "Bearer rf_unknown", "Bearer \udcff\udcfe", "Bearer x y"],
+)
+async def test_no_header_but_a_right_one_lets_in(serve, link, header):
+    await keys.create(link, "scheduler", "write")
+    client = await serve()
+    response = await client.get(
+        "/api/v1/namespaces", headers={"Authorization": header.encode("utf-8", "surrogateescape").decode("latin-1")}
+    )
+    assert response.status == 401
+
+
+async def test_the_first_key_turns_auto_on_in_a_running_service(client, link):
+    secret = await keys.create(link, "scheduler", "write")
+    async with asyncio.timeout(STALE_S):
+        while (await put(client)).status == 200:
+            await asyncio.sleep(0.05)
+    assert (await put(client)).status == 401
+    assert (await put(client, secret)).status == 200
+
+
+async def test_a_key_works_right_after_it_was_created(serve, link):
+    client = await serve(auth="on")
+    assert (await put(client, await keys.create(link, "scheduler", "write"))).status == 200
+
+
+async def test_a_revoked_key_stops_in_every_process_and_the_service_does_not_open(serve, link):
+    secret = await keys.create(link, "scheduler", "write")
+    clients = [await serve(), await serve()]
+    assert [(await put(client, secret)).status for client in clients] == [200, 200]
+    await keys.revoke(link, "scheduler")
+    async with asyncio.timeout(STALE_S):
+        while [(await put(client, secret)).status for client in clients] != [401, 401]:
+            await asyncio.sleep(0.05)
+    assert (await put(clients[0])).status == 401
+
+
+async def test_a_name_can_be_used_again_and_only_the_new_secret_works(serve, link):
+    old = await keys.create(link, "scheduler", "write")
+    with pytest.raises(keys.KeyExists):
+        await keys.create(link, "scheduler", "read")
+    await keys.revoke(link, "scheduler")
+    with pytest.raises(keys.NoSuchKey):
+        await keys.revoke(link, "scheduler")
+    new = await keys.create(link, "scheduler", "admin")
+    client = await serve()
+    assert [(await put(client, secret)).status for secret in (old, new)] == [401, 200]
+
+
+async def test_two_that_create_one_name_at_once_make_one_key(links):
+    made = await asyncio.gather(*(keys.create(link, "same", "read") for link in links), return_exceptions=True)
+    assert sum(isinstance(one, str) for one in made) == 1
+    assert all(isinstance(one, str | keys.KeyExists) for one in made)
+
+
+async def test_an_event_carries_the_name_of_the_key(serve, link, db):
+    client = await serve()
+    secret = await keys.create(link, "airflow-prod", "write")
+    await put(client, secret)
+    async with asyncio.timeout(STALE_S):
+        while (await put(client)).status != 401:
+            await asyncio.sleep(0.05)
+    await client.put(NAMESPACE, json={"ownerName": "you"}, headers=bearer(secret))
+    found = await db.fetchval(
+        "select actor from runfold.events where subject = 'namespace' order by position desc limit 1"
+    )
+    assert found == "airflow-prod"
+
+
+async def test_no_secret_is_kept_or_logged(serve, link, db, caplog):
+    caplog.set_level("DEBUG")
+    client = await serve(access_log=True)
+    secret = await keys.create(link, "scheduler", "write")
+    await put(client, secret)
+    rows = await db.fetch(
+        "select e::text, p.body::text from runfold.events e left join runfold.payloads p using (log, position)"
+    )
+    assert secret not in repr(rows)
+    assert secret not in caplog.text
+    assert secret.startswith("rf_")
+
+
+async def test_keys_older_than_five_seconds_let_nobody_in(serve, link, monkeypatch):
+    """The database is away: nobody knows whether the key was revoked."""
+    monkeypatch.setattr(guarding, "STALE_S", 0.3)
+    secret = await keys.create(link, "scheduler", "write")
+    client = await serve()
+
+    async def away(*_):
+        raise Unreachable("away")
+
+    monkeypatch.setattr(keys, "events_after", away)
+    async with asyncio.timeout(STALE_S):
+        while (response := await put(client, secret)).status == 200:
+            await asyncio.sleep(0.05)
+    assert response.status == 503
+    assert (await client.get("/livez")).status == 200
+    monkeypatch.undo()
+    async with asyncio.timeout(STALE_S):
+        while (await put(client, secret)).status != 200:
+            await asyncio.sleep(0.05)
+
+
+def test_a_key_whose_payload_was_erased_lets_nobody_in_and_a_revocation_needs_none():
+    stream, at = stream_of("key", "ci"), datetime(2026, 1, 1, tzinfo=UTC)
+    assert keys.fold({}, [KeyEvent(1, stream, "created", at, None)]) == {}
+    payload = json.dumps({"name": "ci", "scope": "read", "digest": "00"})
+    events = [KeyEvent(1, stream, "created", at, payload), KeyEvent(2, stream, "revoked", at, None)]
+    assert keys.fold({}, events)[stream].revoked_at == at
+
+
+async def test_the_clients_of_marquez_and_openlineage_are_understood(serve, link):
+    secret = await keys.create(link, "clients", "write")
+    client = await serve()
+    header = ApiKeyTokenProvider({"api_key": secret}).get_bearer()
+    assert (await client.get("/api/v1/namespaces", headers={"Authorization": header})).status == 200
+    marquez = MarquezClient(url=str(client.make_url("")).rstrip("/"), api_key=secret)
+    answer = await asyncio.to_thread(marquez.create_namespace, "by-marquez", "me")
+    assert answer["name"] == "by-marquez"
+
+
+async def test_a_route_knows_the_scope_it_needs(serve, link):
+    secret = await keys.create(link, "scheduler", "write")
+    client = await serve()
+    guard = client.app[GUARD]
+    request = make_mocked_request("GET", "/", headers=bearer(secret))
+    route = next(iter(client.app.router.routes()))
+    request._match_info = type("Match", (), {"route": route})()
+    assert guard.admit(request)
+    assert request[ACTOR] == "scheduler"
+    assert guard._scopes[route] is Scope.WRITE
+
+
+def test_the_command_creates_lists_and_revokes(dsn):
+    def run(*arguments):
+        return CliRunner().invoke(cli, ["keys", *arguments, "--database-url", dsn])
+
+    made = run("create", "ci", "--scope", "read", "--json")
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout)["secret"].startswith("rf_")
+    assert run("create", "ci", "--scope", "read").exit_code == 1
+    assert run("create", "bad name", "--scope", "read").exit_code == 2
+    assert run("create", "deploy", "--scope", "write").stdout.startswith("rf_")
+    listed = json.loads(run("list", "--json").stdout)
+    assert [(key["name"], key["scope"], key["revokedAt"]) for key in listed] == [
+        ("ci", "read", None),
+        ("deploy", "write", None),
+    ]
+    assert "ci" in run("list").stdout
+    assert run("revoke", "ci").exit_code == 0
+    assert run("revoke", "ci").exit_code == 1
+    assert json.loads(run("list", "--json").stdout)[0]["revokedAt"] is not None

@@ -1,0 +1,239 @@
+"""The catalog: derived, complete for whoever was told "recorded", the same however it is folded."""
+
+import asyncio
+from random import Random
+from uuid import UUID
+
+import pytest
+
+from building import fact, new, report
+from histories import at
+from service import ledger
+from service.app import build_app
+from service.catalog import fold_once
+from service.definitions import NamespaceDefinition
+from service.domain import RunState, Subject
+from service.drafts import Caller, definition, deletion
+from service.settings import Settings
+from service.subjects import Said
+
+TABLES = ("namespaces", "jobs", "runs", "run_counts")
+EMPTY = "truncate runfold.namespaces, runfold.jobs, runfold.runs, runfold.run_counts"
+BASE = "/api/v1"
+
+
+async def fold_all(link, page_size):
+    while (await fold_once(link, page_size))[1]:
+        pass
+
+
+async def catalog(db):
+    counts = "select * from runfold.run_counts where total <> 0 order by 1, 2"
+    return {
+        table: [
+            tuple(row)
+            for row in await db.fetch(counts if table == "run_counts" else f"select * from runfold.{table} order by id")
+        ]
+        for table in TABLES
+    }
+
+
+def a_history(seed, count=400):
+    """Return a mix of everything that the catalog is folded from."""
+    random = Random(seed)  # noqa: S311
+    runs = [UUID(int=random.getrandbits(128), version=4) for _ in range(25)]
+    for index in range(count):
+        run, job, minute = random.choice(runs), random.choice(["load", "clean", "é/%"]), random.randrange(50)
+        kind = random.randrange(11)
+        if kind < 5:
+            yield fact(run, random.choice([*RunState, None]), minute, job=job)
+        elif kind < 8:
+            transition, _ = report(run, random.choice(["RUNNING", "COMPLETED", "FAILED"]), minute)
+            yield transition._replace(namespace="etl", job=job)
+        elif kind == 8:
+            yield new(run, job=job)[0]
+        elif kind == 9:
+            yield deletion(Subject.NAMESPACE, ("etl", None), at(index), Caller())
+        else:
+            yield deletion(Subject.JOB, ("etl", job), at(index), Caller())
+            yield a_namespace(f"owner {index}", index)
+
+
+def a_namespace(owner, minute):
+    said = Said(fact(UUID(int=1), None).said.content, NamespaceDefinition(at(minute), owner.encode(), owner, None))
+    body = f'{{"ownerName": "{owner}"}}'.encode()
+    return definition(Subject.NAMESPACE, ("etl", None), at(minute), body, said, Caller())
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_whatever_the_size_of_its_pages_the_catalog_is_the_same(link, db, seed):
+    drafts = list(a_history(seed))
+    await ledger.append(link, drafts, [None] * len(drafts))
+    folded = []
+    for page_size in (1, 7, 4000):
+        await db.execute(EMPTY)
+        await db.execute("update runfold.catalog_cursor set position = 0")
+        await fold_all(link, page_size)
+        folded.append(await catalog(db))
+    assert folded[0] == folded[1] == folded[2]
+    assert len(folded[0]["runs"]) > 20
+
+
+async def test_a_run_is_read_the_same_however_far_the_catalog_is(link, db):
+    drafts = list(a_history(4, 150))
+    await ledger.append(link, drafts, [None] * len(drafts))
+    runs = sorted({draft.stream for draft in drafts if draft.subject is Subject.RUN})
+    views = []
+    for page_size in (0, 40, 60, 4000):
+        if page_size:
+            await fold_once(link, page_size)
+        views.append([one.registers for one in await ledger.read_streams(link, Subject.RUN, runs, [None] * len(runs))])
+    assert views[0] == views[1] == views[2] == views[3]
+
+
+async def test_counts_are_what_counting_would_say(link, db):
+    drafts = list(a_history(5))
+    for part in range(0, len(drafts), 50):
+        await ledger.append(link, drafts[part : part + 50], [None] * len(drafts[part : part + 50]))
+        await fold_all(link, 20)
+    counted = await db.fetch("select job_id, state, count(*) from runfold.runs group by 1, 2 order by 1, 2")
+    kept = await db.fetch("select * from runfold.run_counts where total <> 0 order by 1, 2")
+    assert [tuple(row) for row in counted] == [tuple(row) for row in kept]
+
+
+async def test_two_processes_that_fold_at_once_fold_each_event_once(links, db):
+    drafts = list(a_history(6))
+    await ledger.append(links[0], drafts, [None] * len(drafts))
+    await asyncio.gather(*(fold_all(link, 13) for link in links))
+    together = await catalog(db)
+    await db.execute(EMPTY)
+    await db.execute("update runfold.catalog_cursor set position = 0")
+    await fold_all(links[0], 4000)
+    assert await catalog(db) == together
+
+
+async def test_a_fold_that_fails_leaves_the_cursor_where_it_was(link, db):
+    drafts = list(a_history(7, 50))
+    await ledger.append(link, drafts, [None] * len(drafts))
+    await db.execute("alter table runfold.jobs add constraint poison check (position < 0)")
+    with pytest.raises(Exception, match="poison"):
+        await fold_once(link)
+    assert await db.fetchval("select position from runfold.catalog_cursor") == 0
+    assert await db.fetchval("select count(*) from runfold.runs") == 0
+    await db.execute("alter table runfold.jobs drop constraint poison")
+    await fold_all(link, 4000)
+    assert await db.fetchval("select position from runfold.catalog_cursor") == await db.fetchval(
+        "select position from runfold.ledger_head"
+    )
+
+
+@pytest.fixture
+async def two(dsn, aiohttp_client):
+    """Two processes of the service, as far as the database can tell."""
+    return [await aiohttp_client(build_app(Settings(database_url=dsn))) for _ in range(2)]
+
+
+async def ok(response, status=200):
+    assert response.status == status, await response.text()
+    return await response.json()
+
+
+async def define(client, job="load"):
+    await ok(await client.put(f"{BASE}/namespaces/etl", json={"ownerName": "me"}))
+    await ok(await client.put(f"{BASE}/namespaces/etl/jobs/{job}", json={"type": "BATCH", "inputs": [], "outputs": []}))
+
+
+async def test_what_was_recorded_is_in_every_list_after_that(two):
+    one, other = two
+    await define(one)
+    assert [job["name"] for job in (await ok(await other.get(f"{BASE}/jobs")))["jobs"]] == ["load"]
+    for count in range(1, 8):
+        run = await ok(await one.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 201)
+        listed = await ok(await other.get(f"{BASE}/namespaces/etl/jobs/load/runs"))
+        assert (listed["runs"][0]["id"], listed["totalCount"]) == (run["id"], count)
+        await ok(await other.post(f"{BASE}/jobs/runs/{run['id']}/start"))
+        assert (await ok(await one.get(f"{BASE}/namespaces/etl/jobs/load")))["latestRun"]["state"] == "RUNNING"
+
+
+async def test_a_job_defined_by_one_process_takes_runs_from_another_at_once(two):
+    one, other = two
+    for index in range(5):
+        await define(one, f"job{index}")
+        await ok(await other.post(f"{BASE}/namespaces/etl/jobs/job{index}/runs"), 201)
+
+
+async def test_lists_filter_by_state_and_count_what_they_filter(client):
+    await define(client)
+    runs = [(await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 201))["id"] for _ in range(4)]
+    await ok(await client.post(f"{BASE}/jobs/runs/{runs[0]}/start"))
+    await ok(await client.post(f"{BASE}/jobs/runs/{runs[1]}/fail"))
+    path = f"{BASE}/namespaces/etl/jobs/load/runs"
+    found = await ok(await client.get(f"{path}?state=RUNNING&state=FAILED"))
+    assert ([run["id"] for run in found["runs"]], found["totalCount"]) == ([runs[1], runs[0]], 2)
+    part = await ok(await client.get(f"{path}?limit=1&offset=1"))
+    assert ([run["id"] for run in part["runs"]], part["totalCount"]) == ([runs[2]], 4)
+    assert (await ok(await client.get(f"{path}?state=ABORTED"))) == {"runs": [], "totalCount": 0}
+
+
+async def test_last_run_states_filter_by_the_newest_run(client):
+    await define(client, "fails")
+    await define(client, "runs")
+    for job, end in (("fails", "fail"), ("runs", "start")):
+        run = await ok(await client.post(f"{BASE}/namespaces/etl/jobs/{job}/runs"), 201)
+        await ok(await client.post(f"{BASE}/jobs/runs/{run['id']}/{end}"))
+    found = await ok(await client.get(f"{BASE}/jobs?lastRunStates=FAILED"))
+    assert ([job["name"] for job in found["jobs"]], found["totalCount"]) == (["fails"], 1)
+    both = await ok(await client.get(f"{BASE}/namespaces/etl/jobs?lastRunStates=FAILED,RUNNING"))
+    assert both["totalCount"] == 2
+
+
+async def test_a_job_shows_its_ten_newest_runs(client):
+    await define(client)
+    runs = [(await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 201))["id"] for _ in range(12)]
+    job = await ok(await client.get(f"{BASE}/namespaces/etl/jobs/load"))
+    assert [run["id"] for run in job["latestRuns"]] == runs[:1:-1]
+    assert job["latestRun"] == job["latestRuns"][0]
+
+
+async def test_a_deleted_job_takes_no_runs_until_it_is_defined_again(client):
+    await define(client)
+    await ok(await client.delete(f"{BASE}/namespaces/etl/jobs/load"))
+    await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 404)
+    assert (await ok(await client.get(f"{BASE}/jobs")))["totalCount"] == 0
+    await define(client)
+    await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 201)
+
+
+async def test_a_deleted_namespace_is_hidden_until_it_is_defined_again(client):
+    await define(client)
+    await ok(await client.delete(f"{BASE}/namespaces/etl"))
+    assert (await ok(await client.get(f"{BASE}/namespaces/etl")))["isHidden"] is True
+    assert "etl" not in await names(client)
+    await define(client)
+    assert "etl" in await names(client)
+
+
+async def names(client):
+    return [one["name"] for one in (await ok(await client.get(f"{BASE}/namespaces")))["namespaces"]]
+
+
+async def test_defining_a_thing_as_it_is_defined_already_records_nothing(client, db):
+    await define(client)
+    before = await db.fetchval("select position from runfold.ledger_head")
+    await define(client)
+    assert await db.fetchval("select position from runfold.ledger_head") == before
+
+
+async def test_a_catalog_that_does_not_catch_up_is_told_and_stale_lists_go_on(client, dsn, db):
+    await define(client)
+    holder = db.transaction()
+    await holder.start()
+    await db.execute("select from runfold.catalog_cursor for update")
+    run = await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 201)
+    late = await client.get(f"{BASE}/namespaces/etl/jobs/load/runs")
+    assert (late.status, late.headers["Retry-After"]) == (503, "1")
+    stale = await ok(await client.get(f"{BASE}/namespaces/etl/jobs/load/runs?stale=true"))
+    assert stale["totalCount"] == 0
+    assert (await ok(await client.get(f"{BASE}/jobs/runs/{run['id']}")))["state"] == "NEW"
+    await holder.rollback()
+    assert (await ok(await client.get(f"{BASE}/namespaces/etl/jobs/load/runs")))["totalCount"] == 1

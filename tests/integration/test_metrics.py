@@ -1,0 +1,71 @@
+"""What Prometheus is told."""
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from service.app import build_app
+from service.link import Unreachable
+from service.settings import Settings
+
+
+async def scrape(client) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    response = await client.get("/metrics")
+    assert response.status == 200
+    assert response.content_type == "text/plain"
+    families = text_string_to_metric_families(await response.text())
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def request_key(route: str, method: str, status: str):
+    labels = (("method", method), ("route", route), ("status", status))
+    return "runfold_http_requests_total", labels
+
+
+async def test_requests_are_counted_by_the_route_and_never_by_the_path(client):
+    for name in ("one", "two", "thr/ee"):
+        await client.get(f"/api/v1/namespaces/{name.replace('/', '%2F')}")
+    await client.get("/nowhere/1")
+    await client.post("/livez")
+    await client.head("/livez")
+    found = await scrape(client)
+    assert found[request_key("/api/v1/namespaces/{namespace}", "GET", "404")] == 3
+    assert found[request_key("(no route)", "GET", "404")] == 1
+    assert found[request_key("(no route)", "POST", "405")] == 1
+    assert found[request_key("/livez", "HEAD", "200")] == 1
+    assert not [key for key in found if "nowhere" in str(key) or "thr" in str(key)]
+
+
+async def test_the_ledger_the_catalog_the_queue_and_the_process_are_told_of(client):
+    await client.put("/api/v1/namespaces/etl", json={"ownerName": "me"})
+    found = await scrape(client)
+    assert found["runfold_ledger_position", ()] == 2
+    assert found["runfold_catalog_lag_events", ()] == 0
+    assert found["runfold_queue_depth", ()] == 0
+    assert found["runfold_queue_capacity", ()] == 10_000
+    assert found["runfold_database_up", ()] == 1
+    assert found["process_resident_memory_bytes", ()] > 0
+
+
+async def test_metrics_are_told_while_the_database_is_away(client, monkeypatch):
+    monkeypatch.setattr("service.link.Pool.connection", lambda _pool: _Away())
+    found = await scrape(client)
+    assert found["runfold_database_up", ()] == 0
+    assert ("runfold_catalog_lag_events", ()) not in found
+
+
+class _Away:
+    async def __aenter__(self):
+        raise Unreachable("away")
+
+    async def __aexit__(self, *_):
+        return None
+
+
+async def test_two_apps_in_one_process_count_apart(client, dsn, aiohttp_client):
+    other = await aiohttp_client(build_app(Settings(database_url=dsn)))
+    await client.get("/livez")
+    assert request_key("/livez", "GET", "200") not in await scrape(other)
+    assert (await scrape(client))[request_key("/livez", "GET", "200")] == 1

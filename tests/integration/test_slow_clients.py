@@ -1,0 +1,69 @@
+"""Clients that hold a connection and say nothing, or say too much."""
+
+import asyncio
+
+import pytest
+
+from service import app as apps
+from service import bodies
+from service.app import build_app
+from service.settings import Settings
+
+SOON_S = 5.0
+
+
+@pytest.fixture
+async def impatient(dsn, aiohttp_client, monkeypatch):
+    monkeypatch.setattr(bodies, "_PATIENCE_S", 0.2)
+    monkeypatch.setitem(apps._HANDLER_ARGS, "keepalive_timeout", 0.3)
+    return await aiohttp_client(build_app(Settings(database_url=dsn)))
+
+
+async def say(client, *parts: bytes) -> bytes:
+    """Send bytes, then nothing; return what comes until the connection is closed."""
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    try:
+        async with asyncio.timeout(SOON_S):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET /livez HTTP/1.1\r\nHos", b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n"])
+async def test_a_connection_that_waits_for_headers_is_closed(impatient, said):
+    answer = await say(impatient, said)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("body", [b"", b'{"owner'])
+async def test_a_body_that_does_not_come_is_408_and_the_connection_closed(impatient, body):
+    head = b"PUT /api/v1/namespaces/slow HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    answer = await say(impatient, head, body)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"/errors/too-slow" in answer
+    assert (await impatient.get("/api/v1/namespaces/slow")).status == 404
+
+
+async def test_a_chunked_body_that_stops_is_408(impatient):
+    head = b"POST /api/v1/lineage HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert (await say(impatient, head, b'3\r\n{"e\r\n')).startswith(b"HTTP/1.1 408")
+
+
+async def test_headers_without_end_are_refused(client):
+    head = b"GET /livez HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(1000))
+    assert (await say(client, head, b"\r\n")).startswith(b"HTTP/1.1 400")
+
+
+async def test_a_header_that_is_too_long_is_refused(client):
+    assert (await say(client, b"GET /livez HTTP/1.1\r\nX: " + b"y" * 100_000)).startswith(b"HTTP/1.1 400")
+
+
+async def test_two_names_of_1024_emoji_fit_into_a_path(client):
+    name = "🌲" * 1024
+    response = await client.put(f"/api/v1/namespaces/{name}", json={"ownerName": "me"})
+    assert response.status == 200
+    job = {"type": "BATCH", "inputs": [], "outputs": []}
+    assert (await client.put(f"/api/v1/namespaces/{name}/jobs/{name}", json=job)).status == 200

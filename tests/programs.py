@@ -1,0 +1,106 @@
+"""Runs the real program, and watches it and its children."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from service.settings import Settings
+
+REPOSITORY = Path(__file__).parents[1]
+DEADLINE_S = 60.0
+SETTINGS = {f"RUNFOLD_{field.upper()}" for field in Settings.__dataclass_fields__} | {"DATABASE_URL", "RUNFOLD_URL"}
+
+
+class Ended(NamedTuple):
+    """What a program left behind."""
+
+    status: int
+    output: str
+    errors: str
+
+
+class Program:
+    """A process of `runfold`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+        self.url = ""
+        self.said = ""
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    async def wait_until_ready(self) -> None:
+        line = await asyncio.wait_for(self.process.stdout.readline(), DEADLINE_S)
+        self.said = line.decode()
+        found = re.search(r"http://\S+?:\d+", self.said)
+        assert found, self.log.read_text()
+        self.url = found[0]
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    async def end(self) -> Ended:
+        output, _ = await asyncio.wait_for(self.process.communicate(), DEADLINE_S)
+        return Ended(self.process.returncode, output.decode(), self.log.read_text())
+
+    def children(self, name: str) -> list[int]:
+        """Return the pids of children whose command line has a name in it."""
+        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        pids = [int(pid) for task in tasks for pid in task.read_text().split()]
+        return [pid for pid in pids if name in command_line(pid)]
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+async def until_ended(pid: int) -> None:
+    """Wait until a process that is no child of ours has ended."""
+    with suppress(ProcessLookupError):
+        descriptor = os.pidfd_open(pid)
+        ended = asyncio.Event()
+        asyncio.get_running_loop().add_reader(descriptor, ended.set)
+        try:
+            await asyncio.wait_for(ended.wait(), DEADLINE_S)
+        finally:
+            asyncio.get_running_loop().remove_reader(descriptor)
+            os.close(descriptor)
+
+
+@asynccontextmanager
+async def program(log: Path, *arguments: object, **environment: str) -> AsyncIterator[Program]:
+    """Start `runfold` with some arguments, and with no settings from our environment; it does not outlive the test."""
+    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    with log.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", *map(str, arguments)),
+            cwd=REPOSITORY,
+            env=clean | environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+        )
+    try:
+        yield Program(process, log)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+async def run(log: Path, *arguments: object, **environment: str) -> Ended:
+    """Run `runfold` to its end."""
+    async with program(log, *arguments, **environment) as started:
+        return await started.end()
