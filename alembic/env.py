@@ -3,9 +3,10 @@
 import asyncio
 
 import asyncpg
-from alembic import context
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from alembic import context
 
 _LOCK = 0x52554E464F4C44  # "RUNFOLD": replicas that start together migrate one after the other
 

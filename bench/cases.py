@@ -7,6 +7,8 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bench.batch import PATH as BATCH
+from bench.events import templates
 from bench.operations import WrongAnswersError
 from bench.stage import RUN, RUN_BODY, RUNS
 from bench.wrk import Load
@@ -72,7 +74,7 @@ async def hot_run(stage: Stage) -> Hot:
     short, hot = await stage.create(), await stage.create()
     for run, heartbeats in ((short, 1), (hot, HOT_EVENTS - 2)):
         await stage.post(f"{RUN.format(run)}/start")
-        await stage.database.heartbeats(run, heartbeats)
+        await _beat(stage, run, heartbeats)
     await stage.folded()
     rates: dict[tuple[str, UUID], list[float]] = {}
     for _ in range(stage.options.rounds):
@@ -89,6 +91,14 @@ async def hot_run(stage: Stage) -> Hot:
         complete_ms=await stage.post(f"{RUN.format(hot)}/complete"),
         complete_of_three_ms=await stage.post(f"{RUN.format(short)}/complete"),
     )
+
+
+async def _beat(stage: Stage, run: UUID, count: int) -> None:
+    small = next(iter(templates()))
+    headers = {"Content-Type": "application/x-ndjson"}
+    async with stage.http.post(BATCH, data=small.heartbeats(run, count), headers=headers) as answer:
+        if answer.status != 204:
+            raise WrongAnswersError(f"{count} heartbeats: {answer.status} {await answer.text()}")
 
 
 async def _rate(stage: Stage, method: str, path: str, run: UUID) -> float:

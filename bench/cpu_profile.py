@@ -1,6 +1,7 @@
-"""Where the service's CPU time goes at 64 connections: `bench/cpu_profile.py [start|get|create] [seconds]`.
+"""Where the service's CPU time goes at 64 connections: `bench/cpu_profile.py [OPERATION] [SECONDS]`.
 
-Samples (see sampler.py) are turned into microseconds a request: by function alone, and with what it called.
+OPERATION is start, get, create or event. Samples (see sampler.py) are turned into microseconds a request: by the
+room of the service that began the work, by function alone, and by function with what it called.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import collections
 import os
+import re
+import secrets
 import signal
 import sys
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import TYPE_CHECKING
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from bench import report, wrk
+from bench.events import templates
 from bench.options import read_options
 from bench.stage import RUN, RUN_BODY, RUNS, Stage, open_stage
 from bench.wrk import Load
@@ -30,6 +34,8 @@ HERE = Path(__file__).parent
 CONNECTIONS = 64
 IDS_A_SECOND = 14_000
 LINES = 40
+# The service's own functions, but for those that everything runs under.
+ROOM = re.compile(r"(?:service|handlers)/(?!cli|serving|__main__|workers)")
 
 
 async def profile(operation: str, seconds: int, output: Path) -> tuple[Result, Usage, Usage]:
@@ -43,6 +49,8 @@ async def _load(stage: Stage, operation: str, seconds: int) -> tuple[Result, Usa
     load, port = Load(CONNECTIONS, seconds), stage.service.port
     if operation == "create":
         measuring = stage.wrk.constant(port, load, "POST", RUNS, RUN_BODY)
+    elif operation == "event":
+        measuring = stage.wrk.events(port, load, templates()[0].parts, secrets.token_hex(4))
     else:
         ids = await stage.database.clone(await stage.create(), IDS_A_SECOND * seconds)
         await stage.folded()
@@ -56,17 +64,19 @@ async def _load(stage: Stage, operation: str, seconds: int) -> tuple[Result, Usa
         await asyncio.sleep(0.5)
 
 
-def shares(lines: Iterable[str]) -> tuple[collections.Counter[str], collections.Counter[str]]:
-    """Return samples by function: of its own, and with what it called (once a stack)."""
+def shares(lines: Iterable[str]) -> dict[str, collections.Counter[str]]:
+    """Return samples by who began the work, and by function: of its own, and with what it called (once a stack)."""
+    begun: collections.Counter[str] = collections.Counter()
     own: collections.Counter[str] = collections.Counter()
     whole: collections.Counter[str] = collections.Counter()
     for line in lines:
         stack, _, count = line.rpartition(" ")
         functions = stack.split(";")
+        begun[next(filter(ROOM.match, functions), "aiohttp, uvloop")] += int(count)
         own[functions[-1]] += int(count)
         for function in set(functions):
             whole[function] += int(count)
-    return own, whole
+    return {"by who began it": begun, "by itself": own, "with what it calls": whole}
 
 
 def main() -> None:
@@ -78,13 +88,11 @@ def main() -> None:
     result, before, after = asyncio.run(profile(operation, seconds, output))
     cpu_us = (after.cpu_s - before.cpu_s) / result.requests * 1e6
     postgres_us = (after.cpu_postgres_s - before.cpu_postgres_s) / result.requests * 1e6
-    print(
-        f"{operation}: {result.rate:,.0f}/s, {cpu_us:.0f} µs of the service's CPU and {postgres_us:.0f} µs of"
-    )
+    print(f"{operation}: {result.rate:,.0f}/s, {cpu_us:.0f} µs of the service's CPU and {postgres_us:.0f} µs of")
     print(f"PostgreSQL's a request. Stacks in {output}.")
-    own, whole = shares(output.read_text().splitlines())
-    total = sum(own.values())
-    for title, counter in (("by itself", own), ("with what it calls", whole)):
+    counters = shares(output.read_text().splitlines())
+    total = sum(counters["by itself"].values())
+    for title, counter in counters.items():
         found = {name: f"{cpu_us * count / total:.1f} µs" for name, count in counter.most_common(LINES)}
         report.show(f"\n{title}, of {total} samples", report.facts_table(found))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -18,7 +17,7 @@ CHUNK = 1_000
 
 APPEND = """
 select coalesce(array_length(array_positions(outcomes, 0::smallint), 1), 0)
-  from runfold.append_events(0, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+  from runfold.append_events(0, $1)
 """
 # The columns append_events takes, in its order.
 SAMPLE = """
@@ -53,11 +52,7 @@ def new_id() -> UUID:
     """Return a UUIDv7, as the service makes them: they come to lie side by side in an index."""
     random = secrets.randbits(74)
     return UUID(
-        int=(time.time_ns() // 1_000_000) << 80
-        | 7 << 76
-        | (random >> 62) << 64
-        | 2 << 62
-        | random & (1 << 62) - 1
+        int=(time.time_ns() // 1_000_000) << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1
     )
 
 
@@ -118,25 +113,8 @@ class Database:
             await self._append([(row["subject"], stream, *row[2:]) for stream in chunk])
         return ids
 
-    async def heartbeats(self, run: UUID, count: int) -> None:
-        """Append `count` later reports that `run` is RUNNING, as facts without payload."""
-        rows = await self.connection.fetch(SAMPLE, run)
-        row = rows[-1]
-        for chunk in _chunks(range(count)):
-            drafts = []
-            for number in chunk:
-                at = row["transitioned_at"] + timedelta(milliseconds=number)
-                draft = dict(row) | {
-                    "transitioned_at": at,
-                    "fact": secrets.token_bytes(16),
-                    "request_digest": None,
-                }
-                drafts.append(tuple(draft.values()))
-            await self._append(drafts)
-
     async def _append(self, drafts: Sequence[tuple[Any, ...]]) -> None:
-        columns = [list(column) for column in zip(*drafts, strict=True)]
-        recorded = await self.connection.fetchval(APPEND, *columns)
+        recorded = await self.connection.fetchval(APPEND, drafts)
         if recorded != len(drafts):
             raise RuntimeError(f"{len(drafts)} events appended, {recorded} recorded")
 

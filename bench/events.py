@@ -36,8 +36,9 @@ class Template:
         return PLACEHOLDER.split(self.text)
 
     def heartbeat_of(self, run: object) -> Template:
-        """Return the template of a RUNNING event of one run; what is counted stands in the producer."""
+        """Return the template of a RUNNING event of one run of job load; the producer tells them apart."""
         text = self.text.replace("@id@", str(run)).replace("@type@", "RUNNING")
+        text = text.replace("etl_daily.@job@", "load")
         return Template(f"{self.name}, one run", text.replace("example.com/bench", "example.com/@id@"))
 
     def fill(self, run: object, kind: str, at: datetime, job: int) -> str:
@@ -52,6 +53,12 @@ class Template:
         text = "\n".join(lines) + "\n"
         file.write_text(text)
         return len(text)
+
+    def heartbeats(self, run: object, count: int) -> str:
+        """Return that many RUNNING events of one run, one a line."""
+        template = self.heartbeat_of(run)
+        times = (BEGAN + timedelta(seconds=number) for number in range(count))
+        return "".join(template.fill(new_id(), "", at, 0) + "\n" for at in times)
 
     def _lives(self, runs: int) -> Iterator[str]:
         for number in range(runs):

@@ -86,13 +86,11 @@ async def _batches(stage: Stage, template: Template) -> list[Batch]:
 def _median(batches: Sequence[Batch]) -> dict[str, float]:
     """Return each figure's median; memory and waiting are the worst of the rounds."""
     figures = [
-        asdict(each) | {"rate": each.rate, "to_copy": each.to_copy, "disk_ratio": each.disk_ratio}
-        for each in batches
+        asdict(each) | {"rate": each.rate, "to_copy": each.to_copy, "disk_ratio": each.disk_ratio} for each in batches
     ]
     worst = {"memory_growth", "caught_up_s"}
     return {
-        name: (max if name in worst else statistics.median)(figure[name] for figure in figures)
-        for name in figures[0]
+        name: (max if name in worst else statistics.median)(figure[name] for figure in figures) for name in figures[0]
     }
 
 

@@ -56,6 +56,8 @@ class Operations:
     stage: Stage
     transaction: Program
     starts: Acknowledged = field(default_factory=Acknowledged)
+    disk_ms: list[float] = field(default_factory=list)
+    """What it took to make a page durable, before each round."""
     _rates: dict[int, float] = field(default_factory=dict)
     _pattern: UUID | None = None
 
@@ -64,15 +66,14 @@ class Operations:
         await self._warm_up(connections)
         for number in range(self.stage.options.rounds):
             ids = await self._prepare(connections, self.stage.options.seconds)
+            self.disk_ms.append(await self.stage.disk_ms())
             for step in self._steps(number, connections, ids):
                 await self.stage.folded()
                 sample = await step()
                 check(sample)
                 yield sample
 
-    def _steps(
-        self, number: int, connections: int, ids: Sequence[UUID]
-    ) -> list[Callable[[], Awaitable[Sample]]]:
+    def _steps(self, number: int, connections: int, ids: Sequence[UUID]) -> list[Callable[[], Awaitable[Sample]]]:
         """Every second round the competitors take turns the other way round."""
         at = (number, connections)
         starts = [partial(self._start, name, *at, ids) for name in ("bare", "transaction", "service")]
@@ -141,9 +142,7 @@ class Operations:
         return sample_of((number, operation, competitor, connections), measured)
 
     def _program(self, competitor: str) -> Program:
-        return {"bare": self.stage.bare, "service": self.stage.service, "transaction": self.transaction}[
-            competitor
-        ]
+        return {"bare": self.stage.bare, "service": self.stage.service, "transaction": self.transaction}[competitor]
 
     async def exactly(self, count: int = EXACT, clients: int = 32) -> tuple[int, int]:
         """Start runs with a client that leaves none under way; return (acknowledged as RUNNING, recorded)."""
@@ -168,14 +167,8 @@ class Operations:
 
 def check(sample: Sample) -> None:
     """WrongAnswersError unless every answer was 2xx and every request had an id of its own where needed."""
-    where = (
-        f"{sample.operation} by {sample.competitor} at {sample.connections} connections, round {sample.round}"
-    )
+    where = f"{sample.operation} by {sample.competitor} at {sample.connections} connections, round {sample.round}"
     if not sample.result.clean:
         raise WrongAnswersError(f"{where}: {sample.result}")
-    if (
-        sample.result.exhausted
-        and sample.operation in ("start", "complete")
-        and sample.competitor == "service"
-    ):
+    if sample.result.exhausted and sample.operation in ("start", "complete") and sample.competitor == "service":
         raise WrongAnswersError(f"{where}: the ids were used up, so part of it was repetition")

@@ -24,9 +24,7 @@ def read_options(description: str, arguments: list[str] | None = None) -> Option
     parser.add_argument("--rounds", type=_positive, help="rounds, of which medians are taken (default 3)")
     parser.add_argument("--seconds", type=_positive, help="seconds of each measurement (default 3)")
     parser.add_argument("--connections", type=_connections, help="concurrent connections (default 1,64,256)")
-    parser.add_argument(
-        "--quick", action="store_true", help="1 round of 2 s at 64 connections, everything smaller"
-    )
+    parser.add_argument("--quick", action="store_true", help="1 round of 2 s at 64 connections, everything smaller")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample and figure to FILE")
     given = parser.parse_args(arguments)
     quick: bool = given.quick

@@ -79,9 +79,7 @@ class Program:
             if self._process.poll() is not None:
                 break
             await asyncio.sleep(0.05)
-        raise DidNotStartError(
-            f"{self.name} said no address:\n{self.log.read_text(errors='replace')[-3000:]}"
-        )
+        raise DidNotStartError(f"{self.name} said no address:\n{self.log.read_text(errors='replace')[-3000:]}")
 
     async def stop(self) -> None:
         """End it gently, then not."""
@@ -110,9 +108,7 @@ class Program:
 def _environment() -> dict[str, str]:
     """Return ours without any setting of the service: a DATABASE_URL would be written to."""
     return {
-        name: value
-        for name, value in os.environ.items()
-        if name != "DATABASE_URL" and not name.startswith("RUNFOLD_")
+        name: value for name, value in os.environ.items() if name != "DATABASE_URL" and not name.startswith("RUNFOLD_")
     }
 
 

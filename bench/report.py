@@ -65,11 +65,7 @@ def rows_of(samples: Sequence[Sample]) -> list[Row]:
 
 
 def _row(samples: Sequence[Sample], operation: str, competitor: str, connections: int) -> Row:
-    mine = [
-        s
-        for s in samples
-        if (s.operation, s.competitor, s.connections) == (operation, competitor, connections)
-    ]
+    mine = [s for s in samples if (s.operation, s.competitor, s.connections) == (operation, competitor, connections)]
 
     def median(figure: Callable[[Sample], float]) -> float:
         return statistics.median(figure(sample) for sample in mine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import statistics
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -37,7 +38,7 @@ async def benchmark(options: Options) -> None:
         figures["list_under_load"] = asdict(listing)
         memory = await cases.memory(stage)
         figures["memory"] = asdict(memory)
-    for name in ("acknowledged", "hot_run", "list_under_load", "memory"):
+    for name in ("disk", "acknowledged", "hot_run", "list_under_load", "memory"):
         report.show(f"\n{name.replace('_', ' ')}", report.facts_table(figures[name]))
     goals = _goals(report.rows_of(samples), hot, listing, memory)
     report.show("", report.goals_table(goals))
@@ -54,7 +55,8 @@ async def _operations(stage: Stage, figures: dict[str, Any]) -> list[Sample]:
                 samples.append(sample)
                 _progress(sample)
         exact = await operations.exactly()
-        starts = operations.starts
+        starts, disk = operations.starts, operations.disk_ms
+    figures["disk"] = {"fdatasync_ms_median": statistics.median(disk), "fdatasync_ms_highest": max(disk)}
     figures["acknowledged"] = {
         "starts_acknowledged_to_wrk": starts.acknowledged,
         "RUNNING_events_of_these_in_the_ledger": starts.recorded,
@@ -82,13 +84,9 @@ def _goals(
     return [
         Goal.at_least("start to bare, 64 connections", 0.45, report.figure(start, "to_bare")),
         Goal.at_least("get to bare, 64 connections", 0.6, report.figure(get, "to_bare")),
-        Goal.at_least(
-            "start to transaction per request, 64 connections", 4, report.figure(start, "to_transaction")
-        ),
+        Goal.at_least("start to transaction per request, 64 connections", 4, report.figure(start, "to_transaction")),
         Goal.at_most("one start alone, median", 3, report.figure(alone, "p50_ms"), " ms"),
-        Goal.at_most(
-            "memory of the service at 100,000 runs", 150, memory.service / MIB if enough else None, " MiB"
-        ),
+        Goal.at_most("memory of the service at 100,000 runs", 150, memory.service / MIB if enough else None, " MiB"),
         Goal.at_least("get of a run with 10,000 events to one with 3", 0.5, hot.get_ratio),
         Goal.at_least("start of a run with 10,000 events to one with 3", 0.5, hot.start_ratio),
         Goal.at_most("list while 5,000 events/s come in, median", 20, listing.p50_ms, " ms"),

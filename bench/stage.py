@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import platform
+import statistics
 import sys
 import tempfile
 import time
@@ -80,15 +81,17 @@ class Stage:
         finally:
             await program.stop()
 
+    async def disk_ms(self) -> float:
+        """Return how many milliseconds it takes now to make a page durable: the median of twenty."""
+        return await asyncio.to_thread(_disk_ms, self.directory / "page")
+
     def load(self, connections: int, seconds: float | None = None) -> Load:
         """Return a load of the length that was asked for."""
         return Load(connections, seconds or self.options.seconds)
 
     async def create(self) -> UUID:
         """Create a run through the API."""
-        async with self.http.post(
-            RUNS, data=RUN_BODY, headers={"Content-Type": "application/json"}
-        ) as answer:
+        async with self.http.post(RUNS, data=RUN_BODY, headers={"Content-Type": "application/json"}) as answer:
             answer.raise_for_status()
             return UUID((await answer.json())["id"])
 
@@ -114,9 +117,7 @@ class Stage:
 
     def _usage(self, program: Program) -> Usage:
         postgres = self.service.usage()
-        return replace(
-            program.usage(), cpu_postgres_s=postgres.cpu_postgres_s, rss_postgres=postgres.rss_postgres
-        )
+        return replace(program.usage(), cpu_postgres_s=postgres.cpu_postgres_s, rss_postgres=postgres.rss_postgres)
 
 
 def sample_of(label: tuple[int, str, str, int], measured: tuple[Result, Usage, Usage]) -> Sample:
@@ -136,9 +137,7 @@ async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> As
     """Start all of it in a temporary directory, and end all of it. `program`: other than `runfold`."""
     async with AsyncExitStack() as held:
         # Short: a Unix socket's path has about 100 characters.
-        directory = Path(
-            held.enter_context(tempfile.TemporaryDirectory(prefix="rfb-", ignore_cleanup_errors=True))
-        )
+        directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="rfb-", ignore_cleanup_errors=True)))
         data_dir = directory / "data"
         service = await Program.start("service", [*(program or runfold()), *serve(data_dir)], directory)
         held.push_async_callback(service.stop)
@@ -155,6 +154,17 @@ async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> As
         yield Stage(options, directory, Wrk(directory), service, bare, database, dsn, http)
 
 
+def _disk_ms(file: Path) -> float:
+    times = []
+    with file.open("wb", buffering=0) as page:
+        for _ in range(20):
+            page.write(bytes(8192))
+            began = time.perf_counter()
+            os.fdatasync(page.fileno())
+            times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
 async def _ready(http: aiohttp.ClientSession, service: Program) -> None:
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
@@ -165,9 +175,7 @@ async def _ready(http: aiohttp.ClientSession, service: Program) -> None:
         except aiohttp.ClientError:
             pass
         await asyncio.sleep(0.05)
-    raise DidNotStartError(
-        f"the service is not ready after {READY_S:.0f} s:\n{service.log.read_text()[-3000:]}"
-    )
+    raise DidNotStartError(f"the service is not ready after {READY_S:.0f} s:\n{service.log.read_text()[-3000:]}")
 
 
 async def _define(http: aiohttp.ClientSession) -> None:
@@ -182,6 +190,7 @@ async def conditions(stage: Stage) -> dict[str, Any]:
         "cores": len(os.sched_getaffinity(0)),
         "cpu": _cpu_model(),
         "load_before": os.getloadavg()[0],
+        "fdatasync_ms_before": await stage.disk_ms(),
         "python": platform.python_version(),
         **await stage.database.conditions(),
         "rounds": stage.options.rounds,

@@ -103,13 +103,9 @@ def build_app(dsn: str, connections: int) -> web.Application:
 
 def main() -> None:
     """Serve on a free port of the loopback until SIGTERM; say the address on standard output."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database-url", required=True)
-    parser.add_argument(
-        "--pool", type=int, default=16, help="connections to PostgreSQL (default %(default)s)"
-    )
+    parser.add_argument("--pool", type=int, default=16, help="connections to PostgreSQL (default %(default)s)")
     options = parser.parse_args()
     uvloop.install()
     web.run_app(build_app(options.database_url, options.pool), host="127.0.0.1", port=0, access_log=None)

@@ -173,10 +173,7 @@ class Wrk:
 
         `salt`: eight hexadecimal digits that begin the run ids.
         """
-        head = (
-            "POST /api/v1/lineage HTTP/1.1\r\nHost: bench\r\n"
-            "Content-Type: application/json\r\nContent-Length: "
-        )
+        head = "POST /api/v1/lineage HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "
         listed = "{" + ",".join(map(_lua, parts)) + "}"
         return await self._run(port, load, EVENTS % {"parts": listed, "salt": salt, "head": _lua(head)})
 

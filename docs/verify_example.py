@@ -5,6 +5,7 @@ python docs/verify_example.py postgresql://user@host/database
 
 import asyncio
 import hashlib
+import json
 import struct
 import sys
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,12 @@ ROWS = """
     select e.*, p.body::text as payload
       from runfold.events e left join runfold.payloads p on p.log = e.log and p.position = e.position
      where e.log = 0
+     order by e.position
+"""
+EXCUSES = """
+    select e.kind, e.subject, e.stream, e.fact, p.body::text as payload
+      from runfold.events e left join runfold.payloads p on p.log = e.log and p.position = e.position
+     where e.log = 0 and e.kind in ('erased', 'archived', 'restored')
      order by e.position
 """
 HEAD = "select position, hash from runfold.ledger_head where log = 0"
@@ -63,13 +70,37 @@ def form(row: Any) -> bytes:  # noqa: ANN401  asyncpg has no types
     return struct.pack(">i", len(fields)) + b"".join(fields)
 
 
-def what_is_wrong(row: Any, expected: int, before: bytes) -> str | None:  # noqa: ANN401
+class Excuses:
+    """Which payloads may be missing: the ledger records that they were erased, or where they were archived."""
+
+    def __init__(self, records: list[Any]) -> None:
+        """Take the ledger's records of that, oldest first."""
+        self.erased = {(row["subject"], row["stream"], row["fact"]) for row in records if row["kind"] == "erased"}
+        self.archived: dict[int, int] = {}
+        for row in records:
+            if row["kind"] == "archived":
+                archive = json.loads(row["payload"])
+                self.archived[archive["first"]] = archive["last"]
+            elif row["kind"] == "restored":
+                self.archived.pop(json.loads(row["payload"])["first"], None)
+
+    def cover(self, row: Any) -> bool:  # noqa: ANN401
+        """Tell whether a row's payload may be missing."""
+        position = row["position"]
+        fact = hashlib.sha256(f"erased:{position}".encode()).digest()[:16]
+        archived = any(first <= position <= last for first, last in self.archived.items())
+        return archived or (row["subject"], row["stream"], fact) in self.erased
+
+
+def what_is_wrong(row: Any, expected: int, before: bytes, excuses: Excuses) -> str | None:  # noqa: ANN401
     """Return what does not hold at a row, if anything."""
     if row["position"] != expected:
         return "is missing"
     if hashlib.sha256(b"\x01" + before + form(row)).digest() != row["hash"]:
         return "has another hash"
     payload = row["payload"]
+    if payload is None and row["payload_digest"] is not None and excuses.cover(row):
+        return None
     digest = None if payload is None else hashlib.sha256(payload.encode("utf-8")).digest()
     return None if digest == row["payload_digest"] else "has another payload"
 
@@ -79,9 +110,10 @@ async def verify(dsn: str) -> str | None:
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
+            excuses = Excuses(await connection.fetch(EXCUSES))
             position, reached = 0, bytes(32)
             async for row in connection.cursor(ROWS, prefetch=100):
-                wrong = what_is_wrong(row, position + 1, reached)
+                wrong = what_is_wrong(row, position + 1, reached, excuses)
                 if wrong:
                     return f"position {position + 1} {wrong}"
                 position, reached = row["position"], row["hash"]

@@ -184,3 +184,98 @@ class Ready(Struct, forbid_unknown_fields=True):
 
     status: Literal["ready"]
     checks: dict[str, str]
+
+
+class FoundPage(Struct, forbid_unknown_fields=True):
+    """Runs, newest first; `next` is the cursor of the page after this one."""
+
+    runs: list[Run]
+    next: str | None
+
+
+class Event(Struct, forbid_unknown_fields=True):
+    """An event of the ledger, whole."""
+
+    log: int
+    position: int
+    subject: Literal["run", "job", "namespace", "dataset", "key"]
+    id: UUID
+    kind: str
+    state: State | None
+    transitionedAt: datetime
+    recordedAt: datetime
+    namespace: str | None
+    job: str | None
+    parentRun: UUID | None
+    source: str
+    actor: str | None
+    fact: str
+    requestDigest: str | None
+    payloadDigest: str | None
+    hash: str
+    payload: Any
+
+
+class EventPage(Struct, forbid_unknown_fields=True):
+    """Events by position; `next` is the cursor of the page after this one."""
+
+    events: list[Event]
+    next: str | None
+
+
+class Judgement(Struct, forbid_unknown_fields=True):
+    """What an event did to its run."""
+
+    effect: str
+    late: bool
+    changed: list[str]
+    supersededBy: int | None
+    reason: str | None
+
+
+class JudgedEvent(Event, forbid_unknown_fields=True):
+    """An event of a run, and what it did to it."""
+
+    verdict: Judgement
+
+
+class History(Struct, forbid_unknown_fields=True):
+    """A run's events, oldest first."""
+
+    runId: UUID
+    events: list[JudgedEvent]
+    next: str | None
+
+
+class Count(Struct, forbid_unknown_fields=True):
+    """How many events there are."""
+
+    count: int
+
+
+class LedgerHead(Struct, forbid_unknown_fields=True):
+    """Where a log ends."""
+
+    log: int
+    position: int
+    hash: str
+    recordedAt: datetime | None
+
+
+class VerifiedHead(Struct, forbid_unknown_fields=True):
+    """Where the log ended when its chain was verified."""
+
+    log: int
+    position: int
+    hash: str
+
+
+class Verified(Struct, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
+    """Whether the chain holds between two positions, or where it breaks first."""
+
+    ok: bool
+    first: int
+    last: int
+    head: VerifiedHead
+    brokenAt: int | UnsetType = UNSET
+    reason: str | UnsetType = UNSET

@@ -2,42 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
 
 from aiohttp import web
 
 from service.appender import Appender
+from service.audit import Audit
 from service.beginnings import define_default
 from service.catalog import Catalog
+from service.connections import HANDLER_ARGS
 from service.domain import RunState
 from service.guard import Guard
-from service.handlers import definitions, documents, health, lineage, metrics, runs
+from service.handlers import (
+    definitions,
+    documents,
+    events,
+    health,
+    histories,
+    ledger,
+    lineage,
+    metrics,
+    runs,
+    searches,
+    stream,
+)
 from service.handlers.metrics import METER, REGISTRY, process_registry
+from service.lanes import Lanes
 from service.lineage import Lineage
 from service.link import Link, Pool
 from service.lists import Lists
 from service.meter import Meter
 from service.middleware import access_log, around
-from service.operations import BASE, OPEN, READING
+from service.operations import BASE
+from service.postings import Posting
 from service.reader import Reader
 from service.resources import RESOURCES, Resources
+from service.searches import Searches
 from service.settings import Settings
+from service.tail import Tail
 
 _WRITERS = 2
 _BULK = 2
 _READERS = 2
+_AUDITORS = 4
 
 SETTINGS = web.AppKey("settings", Settings)
 GUARD = web.AppKey("guard", Guard)
-
-_HANDLER_ARGS: dict[str, Any] = {
-    "auto_decompress": False,  # service/bodies.py says why
-    # Also what a client is given from connecting to the end of its first headers.
-    "keepalive_timeout": 75.0,
-    # Two names of 1,024 characters of 4 bytes, percent-encoded, are 24 KiB.
-    "max_line_size": 32 * 1024,
-}
 
 
 def build_app(settings: Settings) -> web.Application:
@@ -48,20 +58,20 @@ def build_app(settings: Settings) -> web.Application:
     app = web.Application(
         middlewares=[access_log(), *middlewares] if settings.access_log else middlewares,
         client_max_size=settings.max_body_bytes,
-        handler_args=_HANDLER_ARGS,
+        handler_args=HANDLER_ARGS,
     )
     app[SETTINGS], app[GUARD], app[METER], app[REGISTRY] = settings, guard, meter, process_registry()
     app.cleanup_ctx.append(_resources)
+    app.on_shutdown.append(_hang_up)
     app.add_routes(_routes())
     return app
 
 
 def _routes() -> list[web.RouteDef]:
-    run, job, namespace = (
-        f"{BASE}/jobs/runs/{{id}}",
-        f"{BASE}/namespaces/{{namespace}}/jobs/{{job}}",
-        (f"{BASE}/namespaces/{{namespace}}"),
-    )
+    # Not aiohttp's own pattern for a part of a path: it takes no braces, and names may hold any character.
+    run = f"{BASE}/jobs/runs/{{id:[^/]+}}"
+    namespace = f"{BASE}/namespaces/{{namespace:[^/]+}}"
+    job = f"{namespace}/jobs/{{job:[^/]+}}"
     return [
         web.post(f"{run}/start", runs.transition_to(RunState.RUNNING)),
         web.post(f"{run}/complete", runs.transition_to(RunState.COMPLETED)),
@@ -69,7 +79,8 @@ def _routes() -> list[web.RouteDef]:
         web.post(f"{run}/abort", runs.transition_to(RunState.ABORTED)),
         web.get(f"{run}/facets", runs.facets),
         web.get(f"{run}/children", lineage.children),
-        web.get(run, runs.read),
+        web.get(f"{run}/events", histories.events),
+        web.get(run, histories.read),
         web.post(f"{BASE}/runs/lookup", runs.look_up),
         web.post(f"{job}/runs", runs.create),
         web.get(f"{job}/runs", runs.list_of_job),
@@ -85,6 +96,12 @@ def _routes() -> list[web.RouteDef]:
         web.post(f"{BASE}/lineage", lineage.record),
         web.post(f"{BASE}/lineage/batch", lineage.record_batch),
         web.get(f"{BASE}/events/lineage", lineage.list_events),
+        web.get(f"{BASE}/runs", searches.runs),
+        web.get(f"{BASE}/events", events.read),
+        web.get(f"{BASE}/events/count", events.count),
+        web.get(f"{BASE}/events/stream", stream.listen),
+        web.get(f"{BASE}/ledger/head", ledger.head),
+        web.get(f"{BASE}/ledger/verify", ledger.check),
         web.get("/livez", health.livez),
         web.get("/readyz", health.readyz),
         web.get("/metrics", metrics.read),
@@ -99,6 +116,24 @@ def _link(settings: Settings) -> Link:
     return Link(settings.database_url, statement_cache_size=settings.statement_cache_size)
 
 
+def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> Callable[..., None]:
+    """Return what hears of each commit: up to which position, and how many events."""
+
+    def appended(position: int, events: int | None = None) -> None:
+        catalog.appended(position)
+        posting.appended(position)
+        tail.appended(position)
+        if events is not None:
+            meter.appended(events)
+
+    return appended
+
+
+async def _hang_up(app: web.Application) -> None:
+    """Let listeners go first: their requests have no end of their own."""
+    app[RESOURCES].tail.hang_up()
+
+
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in this order, close in the other: requests are answered before what answers them goes."""
     settings, guard = app[SETTINGS], app[GUARD]
@@ -111,23 +146,31 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     links: list[Link] = []
     pool = Pool(settings.database_url, statement_cache_size=settings.statement_cache_size)
     catalog = Catalog(*some(2))
+    posting = Posting(*some(1))
+    lanes = Lanes(some(_AUDITORS))
+    audit = Audit(lanes, seen=posting.appended)
+    tail = Tail(audit)
     appender = Appender(
         some(_WRITERS),
         some(_BULK),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
-        on_append=catalog.appended,
+        on_append=_told(catalog, posting, tail, app[METER]),
     )
     reader = Reader(some(_READERS), capacity=settings.queue_capacity)
-    for part in (catalog, appender, reader):
+    for part in (catalog, appender, reader, posting, tail):
         part.start()
-    app[RESOURCES] = Resources(settings, appender, reader, catalog, Lists(pool), Lineage(pool))
-    await guard.start(app.router.routes(), OPEN, READING)
+    app[RESOURCES] = Resources(
+        settings, appender, reader, catalog, Lists(pool), Lineage(pool), audit, Searches(lanes), tail
+    )
+    await guard.start(app.router.routes())
     await define_default(appender)
     yield
     await guard.close()
     await appender.drain()
     await reader.drain()
+    await tail.close()
+    await posting.close()
     await catalog.close()
     for opened in links:
         await opened.close()

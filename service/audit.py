@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -13,10 +12,10 @@ from uuid import UUID
 from service import postings, registers
 from service.content import say
 from service.domain import Content, Event, RunRegisters
-from service.errors import Unavailable
-from service.filters import Filters
+from service.filters import Filters, Traits
+from service.lanes import Lanes
 from service.ledger import LOG
-from service.link import Pool, Unreachable, load
+from service.link import load
 from service.postings import CHUNK
 
 PAGE_BYTES = 4 * 1024 * 1024
@@ -53,6 +52,7 @@ _RANGE, _STREAM, _POSITIONS = _lines("range"), _lines("stream"), _lines("positio
 _POSITION_AT, _SETTLE, _RECORDED_AT = load("position_at"), load("settle"), load("recorded_at")
 _HISTORY, _RUN_ROW, _COUNT_RANGE = load("history"), load("catalog_rows", catalog="runs"), load("count_range")
 _COUNT_STREAM = load("count_stream")
+_RECORDED_AFTER = load("recorded_after", line=load("line_json"))
 
 _TICK = timedelta(microseconds=1)
 
@@ -79,6 +79,14 @@ class Page(NamedTuple):
     done: bool
 
 
+class Recorded(NamedTuple):
+    """An event as text, with what filters look at."""
+
+    position: int
+    traits: Traits
+    text: bytes
+
+
 class Head(NamedTuple):
     """Where a log ends, or ended."""
 
@@ -90,33 +98,21 @@ class Head(NamedTuple):
 class Audit:
     """Every method raises Unavailable when the database does not answer."""
 
-    def __init__(self, pool: Pool, seen: Callable[[int], None] = lambda _position: None) -> None:
+    def __init__(self, lanes: Lanes, seen: Callable[[int], None] = lambda _position: None) -> None:
         """Take the connections to read with, and who hears up to where the ledger is seen to reach."""
-        self._pool = pool
+        self._lanes = lanes
         self._seen = seen
-
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[Any]:
-        try:
-            async with self._pool.connection() as connection:
-                yield connection
-        except Unreachable as error:
-            raise Unavailable(f"the database does not answer: {error}") from error
-
-    def connection(self) -> AbstractAsyncContextManager[Any]:
-        """Give a connection; for the modules that read what lies beside the ledger."""
-        return self._connection()
 
     async def head(self) -> Head:
         """Return where the log ends."""
-        async with self._connection() as connection:
+        async with self._lanes.connection() as connection:
             found = await postings.ends(connection)
         self._seen(found.position)
         return Head(*found[1:])
 
     async def span(self, since: datetime | None, until: datetime | None) -> Span:
         """Return the positions recorded from one time (included) until another (not included), as of now."""
-        async with self._connection() as connection:
+        async with self._lanes.connection() as connection:
             after = await connection.fetchval(_POSITION_AT, LOG, since - _TICK) if since else 0
             if until:
                 return Span(after, await connection.fetchval(_POSITION_AT, LOG, until - _TICK))
@@ -128,7 +124,7 @@ class Audit:
         An append under way may carry a time that has passed, so it is waited for: asked again, the answer is the same.
         A time to come is answered as now.
         """
-        async with self._connection() as connection:
+        async with self._lanes.connection() as connection:
             if at is None or at >= (await postings.ends(connection)).recorded_at:
                 await connection.execute(_SETTLE, LOG)
             found = await connection.fetchval(_POSITION_AT, LOG, at) if at else None
@@ -141,7 +137,7 @@ class Audit:
         """Return the first events of a filter in a span; fewer than `limit` too where payloads are large."""
         if span.upto <= span.after:
             return Page([], span.after, done=True)
-        async with self._connection() as connection:
+        async with self._lanes.connection() as connection:
             if filters.run is not None:
                 return _page(await _fetch(connection, _STREAM[form], filters, span, limit, filters.run), span, limit)
             if filters.any_event:
@@ -196,7 +192,7 @@ class Audit:
         """Return how many events of a filter lie in a span."""
         if filters.any_event:
             return max(0, span.upto - span.after)
-        async with self._connection() as connection:
+        async with self._lanes.connection() as connection:
             if filters.run is not None:
                 return int(await connection.fetchval(_COUNT_STREAM, *_counted(filters, span), filters.run))
             return await self._count(connection, filters, span)
@@ -221,10 +217,16 @@ class Audit:
             total += await connection.fetchval(_COUNT_RANGE, *_counted(filters, tail))
         return total
 
+    async def recorded_after(self, position: int, limit: int) -> list[Recorded]:
+        """Return what was recorded after a position, whatever it is."""
+        async with self._lanes.connection() as connection:
+            rows = await connection.fetch(_RECORDED_AFTER, LOG, position, limit, PAGE_BYTES)
+        return [Recorded(row[0], Traits._make(row[1:9]), row[9]) for row in rows]
+
     async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[tuple[Event, Content]]:
         """Give a run's events with what their payloads say, oldest first."""
         while True:
-            async with self._connection() as connection:
+            async with self._lanes.connection() as connection:
                 rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _SAID_PIECE)
             for row in rows:
                 event = Event._make(row[:15])
@@ -235,7 +237,7 @@ class Audit:
 
     async def folded(self, run: UUID, upto: int) -> tuple[RunRegisters | None, int]:
         """Return what the catalog has of a run, and up to where; nothing where it has folded beyond a position."""
-        async with self._connection() as connection:
+        async with self._lanes.connection() as connection:
             row = await connection.fetchrow(_RUN_ROW, [run])
         if row is None:
             return None, 0

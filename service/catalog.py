@@ -110,7 +110,8 @@ class Catalog:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
-                    await asyncio.wait_for(self._wake.wait(), _QUIET)
+                    async with asyncio.timeout(_QUIET):
+                        await self._wake.wait()
                     self._wake.clear()
 
     async def _fold_to_the_end(self) -> None:

@@ -3,9 +3,10 @@
 import click
 
 from service import logs
-from service.commands import demo, keys, migrate, rebuild, serve, verify
+from service.commands import archive, demo, erase, export, import_events, keys, migrate, rebuild, restore, serve, verify
 from service.embedded import EmbeddedError
 from service.link import Unreachable
+from service.rights import CannotDo
 from service.serving import Lost
 from service.sockets import CannotListen
 
@@ -18,7 +19,7 @@ class _Program(click.Group):
             return super().invoke(ctx)
         except Unreachable as error:
             raise click.ClickException(logs.without_password(f"The database cannot be used: {error}")) from error
-        except (EmbeddedError, CannotListen, Lost) as error:
+        except (EmbeddedError, CannotDo, CannotListen, Lost) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -29,7 +30,7 @@ def cli() -> None:
     logs.set_up("error")
 
 
-for part in (serve, demo, migrate, verify, rebuild, keys):
+for part in (serve, demo, migrate, verify, export, rebuild, keys, import_events, archive, restore, erase):
     cli.add_command(part.command)
 
 

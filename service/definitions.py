@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from service.domain import (
     EPOCH,
+    NO_CONTENT,
     Content,
     Event,
     Kind,
-    NO_CONTENT,
     Stamped,
     StampedDatasets,
     latest,
@@ -97,15 +97,16 @@ def job_registers_of(
     digest = event.payload_digest or event.fact
     own = event.subject == "job"
     deleted = event.kind == Kind.DELETED
+    takes_away = deleted or event.kind == Kind.ERASED
     return JobRegisters(
         namespace=event.namespace or "",
         name=event.job or "",
         position=event.position,
         own_position=event.position if own else 0,
-        seen=0 if deleted else event.position,
+        seen=0 if takes_away else event.position,
         deleted=event.position if deleted else 0,
         updated_at=event.recorded_at,
-        first_seen=None if deleted else FirstSeen(event.kind != Kind.DEFINED, at),
+        first_seen=None if takes_away else FirstSeen(event.kind != Kind.DEFINED, at),
         definition=definition,
         inputs=StampedDatasets(at, digest, content.inputs) if content.inputs else None,
         outputs=StampedDatasets(at, digest, content.outputs) if content.outputs else None,
@@ -137,15 +138,16 @@ def namespace_registers_of(event: Event, definition: NamespaceDefinition | None 
     """Return what one event, the namespace's own or one that names it, says of the namespace."""
     own = event.subject == "namespace"
     deleted = own and event.kind == Kind.DELETED
+    takes_away = deleted or event.kind == Kind.ERASED
     return NamespaceRegisters(
         name=event.namespace or "",
         position=event.position,
         own_position=event.position if own else 0,
-        seen=0 if deleted else event.position,
+        seen=0 if takes_away else event.position,
         deleted=event.position if deleted else 0,
         updated_at=event.recorded_at if own else EPOCH,
         first_seen=None
-        if deleted
+        if takes_away
         else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
         definition=definition,
     )

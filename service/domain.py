@@ -43,6 +43,7 @@ class Subject(StrEnum):
     NAMESPACE = "namespace"
     DATASET = "dataset"
     KEY = "key"
+    LEDGER = "ledger"
 
 
 class Kind(StrEnum):
@@ -54,6 +55,9 @@ class Kind(StrEnum):
     DELETED = "deleted"
     CREATED = "created"
     REVOKED = "revoked"
+    ARCHIVED = "archived"
+    RESTORED = "restored"
+    ERASED = "erased"
 
 
 class DatasetName(NamedTuple):
@@ -173,13 +177,15 @@ class RunRegisters(NamedTuple):
     nominal: StampedNominal | None = None
     run_facets: Mapping[str, Stamped] = {}
     job_facets: Mapping[str, Stamped] = {}
+    heard: int = 0
+    """The last position that says something of the run: an erasure only takes away."""
 
     @property
     def ended(self) -> Terminal | Inferred | None:
         """The end that counts: the reported one, else the inferred one while it is the last thing recorded."""
         if self.terminal is not None or self.inferred is None:
             return self.terminal
-        return self.inferred if self.inferred.position == self.position else None
+        return self.inferred if self.inferred.position == self.heard else None
 
     @property
     def state(self) -> RunState:
@@ -212,6 +218,8 @@ def milliseconds(at: datetime) -> int:
 
 def registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
     """Return what one event alone says of its run."""
+    if event.kind == Kind.ERASED:
+        return RunRegisters(position=event.position, updated_at=event.recorded_at)
     at = event.transitioned_at
     digest = event.payload_digest or event.fact
     state = event.state
@@ -238,6 +246,7 @@ def registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
         nominal=StampedNominal(at, digest, *nominal) if nominal else None,
         run_facets={k: Stamped(at, digest, v) for k, v in content.run_facets.items()} if content.run_facets else {},
         job_facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
+        heard=event.position,
     )
 
 
@@ -254,6 +263,7 @@ def merge(a: RunRegisters, b: RunRegisters) -> RunRegisters:
         latest(a.nominal, b.nominal),
         merge_facets(a.run_facets, b.run_facets),
         merge_facets(a.job_facets, b.job_facets),
+        a.heard if a.heard > b.heard else b.heard,
     )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from service import registers
@@ -18,9 +18,9 @@ from service.definitions import (
     merge_namespaces,
     namespace_registers_of,
 )
-from service.domain import Event, RunRegisters, Subject, merge, registers_of, stream_of
+from service.domain import Event, Kind, RunRegisters, Subject, merge, registers_of, stream_of
+from service.erasure import read_record
 from service.subjects import SHAPES
-
 
 T = TypeVar("T")
 
@@ -93,6 +93,9 @@ class Folding:
         namespace, job = event.namespace, event.job
         if namespace is None or event.subject not in SHAPES:
             return
+        if event.kind == Kind.ERASED:
+            self._take_note(event)
+            return
         said = NOTHING_SAID if payload is None else say(event, payload)
         if event.subject == Subject.RUN:
             _merge_into(self._page.runs, event.stream, registers_of(event, said.content), merge)
@@ -103,6 +106,16 @@ class Folding:
             _merge_into(self._page.jobs, job_id(namespace, job or ""), SHAPES[Subject.JOB].of(event, said), merge_jobs)
         named = SHAPES[Subject.NAMESPACE].of(event, said)
         _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
+
+    def _take_note(self, event: Event) -> None:
+        """An erasure moves its own stream on; what it takes away is folded anew (service/refold.py)."""
+        found: dict[str, dict[UUID, Any]] = {
+            Subject.RUN: self._page.runs,
+            Subject.JOB: self._page.jobs,
+            Subject.NAMESPACE: self._page.namespaces,
+        }
+        shape = SHAPES[Subject(event.subject)]
+        _merge_into(found[event.subject], event.stream, shape.of(event, NOTHING_SAID), shape.merge)
 
     def _mention(self, namespace: str, job: str, event: Event) -> None:
         mentions = self._mentions.get((namespace, job))
@@ -159,6 +172,32 @@ def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
         job.updated_at,
         registers.pack(job),
     )
+
+
+def namespace_row(identity: UUID, namespace: NamespaceRegisters) -> tuple[object, ...]:
+    """Return a namespace's row."""
+    return identity, namespace.position, namespace.name, namespace.hidden, registers.pack(namespace)
+
+
+ROWS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {
+    Subject.RUN: run_row,
+    Subject.JOB: job_row,
+    Subject.NAMESPACE: namespace_row,
+}
+"""How each subject's registers become its row."""
+
+
+def erased_parts(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Subject, UUID], list[int]]:
+    """Return what has to be folded anew because payloads were erased, and the positions of those."""
+    parts: dict[tuple[Subject, UUID], list[int]] = {}
+    for event, payload in erasures:
+        if event.subject not in SHAPES or payload is None:
+            continue
+        subject, position = Subject(event.subject), read_record(payload).position
+        parts.setdefault((subject, event.stream), []).append(position)
+        if subject is Subject.RUN:
+            parts.setdefault((Subject.JOB, job_id(event.namespace or "", event.job or "")), []).append(position)
+    return parts
 
 
 def count_changes(before: Mapping[UUID, RunRegisters], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from service import fold, registers
+from service import fold
 from service.definitions import merge_jobs, merge_namespaces
-from service.domain import Event, Subject, merge
+from service.domain import Event, Kind, Subject, merge
 from service.fold import Page
 from service.ledger import LOG
 from service.link import Link, load
+from service.refold import without
 from service.subjects import SHAPES
 
 TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_counts", "lineage_counts")
@@ -30,6 +31,10 @@ _PIECE = 100
 
 _ASYNCHRONOUS = "set local synchronous_commit = off"
 """The catalog is derived and its cursor commits with it: a crash takes back both, or neither."""
+
+
+Archived = Callable[[int], str | None]
+"""Finds the payload of a position where the database has it no more; payloads leave only after they were folded."""
 
 
 class Statements(NamedTuple):
@@ -64,7 +69,13 @@ def statements(schema: str) -> Statements:
 LIVE = statements("runfold")
 
 
-async def fold_once(link: Link, page_size: int = PAGE, says: Statements = LIVE) -> tuple[int, int]:
+def _none(_position: int) -> str | None:
+    return None
+
+
+async def fold_once(
+    link: Link, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none
+) -> tuple[int, int]:
     """Fold the next page. Returns where the cursor is, and how many events were folded."""
     async with link.connection() as connection, connection.transaction():
         await connection.execute(_ASYNCHRONOUS)
@@ -72,18 +83,26 @@ async def fold_once(link: Link, page_size: int = PAGE, says: Statements = LIVE) 
         rows = await connection.fetch(says.events, LOG, cursor, page_size, _PAGE_BYTES)
         if not rows:
             return cursor, 0
-        await _Writer(connection, says).write(await _fold_page(rows))
+        writer = _Writer(connection, says)
+        await writer.write(await _fold_page(rows, archived))
+        await writer.forget([_event(row, archived) for row in rows if row[3] == Kind.ERASED])
         last: int = rows[-1][0]
         await connection.execute(says.lineage_counts, LOG, cursor, last)
         await connection.execute(says.move, LOG, last)
         return last, len(rows)
 
 
-async def _fold_page(rows: list[Any]) -> Page:
+def _event(row: Any, archived: Archived) -> tuple[Event, str | None]:  # noqa: ANN401  asyncpg has no types
+    """Return an event and its payload."""
+    body = row[15]
+    return Event._make(row[:15]), archived(row[0]) if body is None and row[14] is not None else body
+
+
+async def _fold_page(rows: list[Any], archived: Archived) -> Page:
     """Fold in small pieces: requests come in between."""
     folding = fold.Folding()
     for index, row in enumerate(rows, 1):
-        folding.add(Event._make(row[:15]), row[15])
+        folding.add(*_event(row, archived))
         if index % _PIECE == 0:
             await asyncio.sleep(0)
     return folding.page()
@@ -106,13 +125,20 @@ class _Writer:
         await self._put(self._says.put[Subject.RUN], list(runs.values()))
         await self._put(self._says.put[Subject.JOB], [fold.job_row(*item) for item in jobs.items()])
         await self._put(
-            self._says.put[Subject.NAMESPACE],
-            [(i, n.position, n.name, n.hidden, registers.pack(n)) for i, n in namespaces.items()],
+            self._says.put[Subject.NAMESPACE], [fold.namespace_row(*item) for item in namespaces.items()]
         )
         counts = fold.count_changes(before, runs)
         await self._put(self._says.counts, [(*key, change) for key, change in sorted(counts.items())])
 
-    async def _rows(self, subject: Subject, ids: Mapping[UUID, Any]) -> dict[UUID, Any]:
+    async def forget(self, erasures: list[tuple[Event, str | None]]) -> None:
+        """Take back what erased payloads said; neither states nor counts come from payloads."""
+        for (subject, identity), positions in fold.erased_parts(erasures).items():
+            for registers in (await self._rows(subject, [identity])).values():
+                left = await without(self._connection, LOG, (subject, identity), registers, positions)
+                if left is not registers:
+                    await self._put(self._says.put[subject], [fold.ROWS[subject](identity, left)])
+
+    async def _rows(self, subject: Subject, ids: Collection[UUID]) -> dict[UUID, Any]:
         if not ids:
             return {}
         unpack = SHAPES[subject].unpack

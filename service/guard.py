@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from aiohttp import hdrs, web
 
@@ -19,6 +20,7 @@ from service import keys
 from service.errors import Forbidden, Unauthenticated, Unavailable
 from service.keys import SCOPES, Key, Scope
 from service.link import Link, Unreachable
+from service.operations import LONG, OPEN, READING
 
 ACTOR = web.RequestKey("actor", str)
 """Where a request has the name of its API key."""
@@ -48,6 +50,8 @@ class Guard:
         self._by_digest: dict[bytes, Key] = {}
         self._position = 0
         self._scopes: dict[web.AbstractRoute, Scope] = {}
+        self._long: set[web.AbstractRoute] = set()
+        self._lasting: dict[bytes, WeakValueDictionary[int, web.Request]] = {}
         self._task: asyncio.Task[None] | None = None
         self._asked = asyncio.Event()
         self._expiry: asyncio.TimerHandle | None = None
@@ -57,11 +61,10 @@ class Guard:
         self.on = mode != "off"
         """Whether callers need a key. Until the keys were read once, `auto` is on."""
 
-    async def start(
-        self, routes: Iterable[web.AbstractRoute], open_paths: frozenset[str], reading: frozenset[str]
-    ) -> None:
-        """Read the keys and go on following them. Paths are templates; `reading` are those whose POST only reads."""
-        self._scopes = {route: _scope(route, open_paths, reading) for route in routes}
+    async def start(self, routes: Iterable[web.AbstractRoute]) -> None:
+        """Read the keys and go on following them."""
+        self._scopes = {route: _scope(route) for route in routes}
+        self._long = {route for route in self._scopes if _path(route) in LONG}
         if self._mode != "off":
             await self._look()
             self._task = asyncio.create_task(self._follow(), name="guard")
@@ -94,6 +97,8 @@ class Guard:
         if SCOPES[key.scope] < needed:
             raise Forbidden(f"the scope of API key {key.name} is {key.scope}; this needs {needed.name.lower()}")
         request[ACTOR] = key.name
+        if request.match_info.route in self._long:
+            self._lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request
         return True
 
     async def admit_later(self, request: web.Request) -> None:
@@ -128,7 +133,7 @@ class Guard:
             self._learn(events)
         except (Unreachable, TimeoutError):
             _log.warning("API keys could not be read; the database does not answer")
-        except Exception:
+        except Exception:  # noqa: BLE001  whatever happens to one look, the next is made
             _log.exception("API keys could not be read")
         else:
             self._fresh_since(began)
@@ -139,7 +144,16 @@ class Guard:
             self._keys = keys.fold(self._keys, events)
             self._by_digest = {key.digest: key for key in self._keys.values()}
             self._position = events[-1].position
+            self._end_what_lasts()
         self.on = self._mode == "on" or self._position > 0
+
+    def _end_what_lasts(self) -> None:
+        """Cut off the streams of keys that were revoked; on other routes a request is over before long."""
+        in_force = {key.digest for key in self._keys.values() if key.revoked_at is None}
+        for digest in self._lasting.keys() - in_force:
+            for request in self._lasting.pop(digest).values():
+                if request.transport is not None:
+                    request.transport.abort()
 
     def _fresh_since(self, began: float) -> None:
         self._looks += 1
@@ -161,8 +175,12 @@ def _digest(header: str | None) -> bytes:
     return sha256(secret.strip().encode("utf-8", "surrogateescape")).digest()
 
 
-def _scope(route: web.AbstractRoute, open_paths: frozenset[str], reading: frozenset[str]) -> Scope:
-    path = route.resource.canonical if route.resource else ""
-    if path in open_paths:
+def _path(route: web.AbstractRoute) -> str:
+    return route.resource.canonical if route.resource else ""
+
+
+def _scope(route: web.AbstractRoute) -> Scope:
+    path = _path(route)
+    if path in OPEN:
         return Scope.OPEN
-    return Scope.READ if route.method in _READING or path in reading else Scope.WRITE
+    return Scope.READ if route.method in _READING or path in READING else Scope.WRITE

@@ -1,4 +1,4 @@
-"""Bits of HTML, escaped, and the frame all pages share. Nothing on a page comes from elsewhere, and the policy says so."""
+"""Bits of HTML, escaped, and the frame of all pages. Nothing on a page comes from elsewhere; the policy says so."""
 
 import re
 from base64 import b64encode

@@ -6,7 +6,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from io import BufferedReader
-from typing import BinaryIO, Protocol, cast
+from typing import Protocol
 
 from service.elements import Elements
 from service.errors import Malformed
@@ -26,14 +26,13 @@ class _Cutter(Protocol):
 
 
 async def import_events(
-    stream: BinaryIO, ingestion: Ingestion, max_bytes: int, progress: Callable[[int], None]
+    raw: BufferedReader, ingestion: Ingestion, max_bytes: int, progress: Callable[[int], None]
 ) -> None:
     """Read a file to its end; progress hears how many bytes of it are read.
 
     Raises Malformed where the file itself is broken (what came before that is recorded), and stops where the database
     does not answer: `ingestion.retriable` says so.
     """
-    raw = BufferedReader(cast("BinaryIO", stream), _PIECE)  # type: ignore[arg-type]  # whatever has readinto
     cutter: _Cutter | None = None
     try:
         for piece in _pieces(raw):
@@ -61,7 +60,7 @@ def _pieces(raw: BufferedReader) -> Iterator[bytes]:
     try:
         while piece := text.read(_PIECE):
             if not begun:
-                piece = piece.removeprefix(_BYTE_ORDER_MARK)  # noqa: PLW2901
+                piece = piece.removeprefix(_BYTE_ORDER_MARK)
                 begun = bool(piece.strip(_SPACE))
             if begun:
                 yield piece

@@ -25,6 +25,9 @@ _BATCH = 1_000
 _BATCH_BYTES = 4 * 1024 * 1024
 _IN_FLIGHT = 2
 
+_PATIENCE = 0.5
+"""Seconds that an event of a slow stream waits for others to share its batch."""
+
 _BREATH = 100
 """Events read before other requests get their turn: about a millisecond."""
 
@@ -57,6 +60,7 @@ class Ingestion:
         self._size = 0
         self._since_breath = 0
         self._in_flight: deque[asyncio.Task[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self.received = 0
         self.recorded = 0
         self.known = 0
@@ -75,9 +79,7 @@ class Ingestion:
             except RunfoldError as error:
                 self._fail(source, error)
             else:
-                self._drafts.append(draft)
-                self._sources.append(source)
-                self._size += len(draft.payload or "")
+                self._hold(draft, source)
                 if len(self._drafts) >= _BATCH or self._size >= _BATCH_BYTES:
                     await self._send()
             self._since_breath += 1
@@ -91,10 +93,12 @@ class Ingestion:
         while self._in_flight:
             await self._in_flight.popleft()
 
-    async def abandon(self) -> None:
-        """Begin nothing more, and wait for what is under way."""
-        await asyncio.gather(*self._in_flight, return_exceptions=True)
-        self._in_flight.clear()
+    def _hold(self, draft: Draft, source: tuple[int, Line]) -> None:
+        if not self._drafts:
+            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._start)
+        self._drafts.append(draft)
+        self._sources.append(source)
+        self._size += len(draft.payload or "")
 
     def _read(self, line: Line, now: datetime) -> Draft:
         if line.text is None or len(line.text) > self._max_bytes:
@@ -102,13 +106,18 @@ class Ingestion:
         return openlineage.fact(line.text, self._origin, now)
 
     async def _send(self) -> None:
-        if not self._drafts:
-            return
-        drafts, sources = self._drafts, self._sources
-        self._drafts, self._sources, self._size = [], [], 0
         while len(self._in_flight) >= _IN_FLIGHT:
             await self._in_flight.popleft()
-        self._in_flight.append(asyncio.create_task(self._record(drafts, sources), name="ingestion"))
+        self._start()
+
+    def _start(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._drafts:
+            recording = self._record(self._drafts, self._sources)
+            self._drafts, self._sources, self._size = [], [], 0
+            self._in_flight.append(asyncio.create_task(recording, name="ingestion"))
 
     async def _record(self, drafts: list[Draft], sources: list[tuple[int, Line]]) -> None:
         try:

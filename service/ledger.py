@@ -10,8 +10,10 @@ from uuid import UUID
 
 from service.content import say
 from service.decide import Known
-from service.domain import Event, Subject
+from service.domain import Event, Kind, Subject
+from service.erasure import read_record
 from service.link import Link, load
+from service.refold import without
 from service.subjects import SHAPES, Said
 
 LOG = 0
@@ -94,9 +96,9 @@ async def append(link: Link, drafts: Sequence[Draft], expected: Sequence[int | N
 
     Raises Refused when PostgreSQL will not take a value, Unreachable when it is unknown what happened.
     """
-    columns = list(zip(*drafts, strict=True))[:-1]
+    items = [(*draft[:-1], expectation) for draft, expectation in zip(drafts, expected, strict=True)]
     async with link.connection() as connection:
-        row = await connection.fetchrow(_APPEND, LOG, *columns, expected)
+        row = await connection.fetchrow(_APPEND, LOG, items)
     return Appended(*row)
 
 
@@ -127,6 +129,7 @@ async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -
         part = shape.of(event, say(event, bodies.get(event.position)))
         standing = merged[index]
         merged[index] = part if standing is None else shape.merge(standing, part)
+    await _forget(link, subject, merged, [(i, e, bodies.get(e.position)) for i, e in events if e.kind == Kind.ERASED])
     return [Stream(*pair) for pair in zip(merged, known, strict=True)]
 
 
@@ -135,6 +138,17 @@ async def said_already(link: Link, drafts: Sequence[Draft]) -> set[int]:
     columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts])
     async with link.connection() as connection:
         return {row[0] - 1 for row in await connection.fetch(_SAID_ALREADY, LOG, *columns)}
+
+
+async def _forget(
+    link: Link, subject: Subject, merged: list[Any], erasures: Sequence[tuple[int, Event, str | None]]
+) -> None:
+    """What the catalog says may come from payloads that were erased since."""
+    for index, event, record in erasures:
+        if record is not None:
+            erased = [read_record(record).position]
+            async with link.connection() as connection:
+                merged[index] = await without(connection, LOG, (subject, event.stream), merged[index], erased)
 
 
 async def payloads(link: Link, positions: Sequence[int]) -> dict[int, str]:

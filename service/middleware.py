@@ -38,7 +38,7 @@ def around(guard: Guard, meter: Meter) -> Middleware:
             if error.status < _FIRST_ERROR:
                 raise
             response = _named(of_http(error), request)
-        except Exception:
+        except Exception:  # noqa: BLE001  a caller is told something in any case
             response = _failed(request)
         else:
             if _REQUEST_ID in request.headers and not response.prepared:

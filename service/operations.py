@@ -49,6 +49,23 @@ _KEY = Parameter(
     "header",
 )
 _LIMIT = Parameter("limit", "How many at most.", {"type": "integer", "minimum": 0, "maximum": 10_000, "default": 100})
+_PAGE_LIMIT = Parameter(
+    "limit", "How many at most.", {"type": "integer", "minimum": 1, "maximum": 1_000, "default": 100}
+)
+_TEXT = {"type": "string"}
+_CURSOR = Parameter("cursor", "`next` of the page before; `start` is the default.", _TEXT)
+_WORDS = {"type": "array", "items": _TEXT}
+_FILTERS = (
+    Parameter("namespace", "Only events of this namespace.", _TEXT),
+    Parameter("job", "Only events of jobs of this name and of their runs.", _TEXT),
+    Parameter("run", "Only events of this run.", {"type": "string", "format": "uuid"}),
+    Parameter("kind", "Only events of these kinds.", _WORDS),
+    Parameter("state", "Only transitions to one of these states.", {"type": "array", "items": {"enum": _STATES}}),
+    Parameter("actor", "Only events that the API key of this name recorded.", _TEXT),
+    Parameter("source", "Only events from these sources.", _WORDS),
+)
+_SINCE = Parameter("since", "Only events recorded at this time or later.", _TIME)
+_UNTIL = Parameter("until", "Only events recorded before this time.", _TIME)
 _OFFSET = Parameter("offset", "How many to leave out.", {"type": "integer", "minimum": 0, "default": 0})
 _STALE = Parameter(
     "stale",
@@ -95,10 +112,43 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ),
     ("GET", _RUN): Operation(
         "Runs",
-        "Read a run",
+        "Read a run, as it is or as it was",
         {200: answers.Run},
-        errors=(404,),
-        description="The run as all that was recorded of it makes it.",
+        (
+            Parameter("knownAt", "As it was known then: by what was recorded up to this time.", _TIME),
+            Parameter("validAt", "As it stood then, as is known now: by transitions up to this time.", _TIME),
+        ),
+        errors=(400, 404),
+        description="With `knownAt` or `validAt` the answer has `asOf`.",
+    ),
+    ("GET", f"{BASE}/runs"): Operation(
+        "Runs",
+        "Find runs across jobs",
+        {200: answers.FoundPage},
+        (
+            _some_states("state", "Only runs in one of these states."),
+            Parameter("namespace", "Only runs of this namespace.", _TEXT),
+            Parameter("job", "Only runs of jobs of this name.", _TEXT),
+            Parameter("startedBefore", "Only runs that started before this time.", _TIME),
+            Parameter("startedAfter", "Only runs that started at this time or later.", _TIME),
+            Parameter("runningAt", "Only runs that were under way at this time.", _TIME),
+            _PAGE_LIMIT,
+            _CURSOR,
+            _STALE,
+        ),
+        errors=(400,),
+        description="Newest first, by start, or by creation where a run has not started.",
+    ),
+    ("GET", f"{_RUN}/events"): Operation(
+        "Ledger",
+        "Read a run's history",
+        {200: answers.History},
+        (
+            Parameter("limit", "How many at most; else all.", {"type": "integer", "minimum": 1}),
+            _CURSOR,
+        ),
+        errors=(400, 404),
+        description="Oldest first, every event whole, with what it did to the run.",
     ),
     ("POST", f"{_RUN}/start"): _transition(
         "start", "RUNNING", "A start that is repeated changes nothing: the earliest stands."
@@ -217,6 +267,48 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         ),
         errors=(400,),
     ),
+    ("GET", f"{BASE}/events"): Operation(
+        "Ledger",
+        "Read the ledger's events",
+        {200: answers.EventPage},
+        (*_FILTERS, _SINCE, _UNTIL, _PAGE_LIMIT, _CURSOR),
+        errors=(400,),
+        description="Oldest first. With `Accept: application/x-ndjson` or `text/csv`, all that match, as a stream.",
+    ),
+    ("GET", f"{BASE}/events/count"): Operation(
+        "Ledger", "Count the ledger's events", {200: answers.Count}, (*_FILTERS, _SINCE, _UNTIL), errors=(400,)
+    ),
+    ("GET", f"{BASE}/events/stream"): Operation(
+        "Ledger",
+        "Follow the ledger",
+        {200: "text/event-stream"},
+        (
+            *_FILTERS,
+            Parameter(
+                "cursor", "Where to begin: `now`, `start`, or an `id` of this stream.", _TEXT | {"default": "now"}
+            ),
+            Parameter("Last-Event-ID", "The `id` of the last event that came.", _TEXT, "header"),
+        ),
+        errors=(400,),
+        description="Server-sent events: what is recorded, in order, nothing missed and nothing twice.",
+    ),
+    ("GET", f"{BASE}/ledger/head"): Operation(
+        "Ledger",
+        "Where does the ledger end?",
+        {200: answers.LedgerHead},
+        errors=(400,),
+        description="A digest to keep elsewhere: no event up to it can change unnoticed.",
+    ),
+    ("GET", f"{BASE}/ledger/verify"): Operation(
+        "Ledger",
+        "Does the ledger's chain hold?",
+        {200: answers.Verified},
+        (
+            Parameter("from", "The first position; else 199,999 before the last.", {"type": "integer", "minimum": 1}),
+            Parameter("to", "The last position; else the ledger's end.", {"type": "integer", "minimum": 0}),
+        ),
+        errors=(400,),
+    ),
     ("GET", "/livez"): Operation("Service", "Does the process answer?", {200: answers.Alive}),
     ("GET", "/readyz"): Operation(
         "Service",
@@ -245,6 +337,9 @@ BATCHES = frozenset({f"{BASE}/lineage/batch"})
 OPEN = frozenset({"/", "/livez", "/readyz", "/docs", "/openapi.json", "/errors/{code}"})
 """Paths that need no API key. /metrics is not among them: what a service is busy with is nobody's business, a
 Prometheus can send a key (`authorization: credentials`), and who wants it open can put it so in a proxy."""
+
+LONG = frozenset({f"{BASE}/events", f"{BASE}/events/stream", f"{BASE}/lineage/batch"})
+"""Paths whose requests may last as long as the caller likes; they end when their key is revoked."""
 
 READING = frozenset({f"{BASE}/runs/lookup"})
 """Paths whose POST records nothing, so that a key of scope `read` is enough."""

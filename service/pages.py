@@ -190,7 +190,7 @@ def error(wanted: str) -> web.Response | None:
                 f"<h1>{escape(title)}</h1>{prose(text)}"
                 f'<p><a href="/docs#errors">All errors, and the API</a></p></main>'
             )
-            return page(f"{title} – Runfold", body)
+            return page(f"{title} - Runfold", body)
     return None
 
 

@@ -7,14 +7,18 @@ cursor's lock, so the new catalog is never behind the old one.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from service import ledger
+from service import archives, ledger
+from service.folding import TABLES, Archived, fold_once, statements
 from service.ledger import LOG
 from service.link import Link
-from service.folding import TABLES, fold_once, statements
+from service.rights import require_owner
 
 SCHEMA = "runfold_rebuild"
+
+Progress = Callable[[int, int], None]
 
 _BESIDE = statements(SCHEMA)
 _LARGE_PAGE = 4000
@@ -49,30 +53,41 @@ select format('grant %s on %I.%I to %I', privilege_type, $1::text, table_name, g
 """
 
 
-async def rebuild(dsn: str, progress: Callable[[int, int], None] = lambda _done, _all: None) -> int:
+async def rebuild(dsn: str, progress: Progress = lambda _done, _all: None, directory: Path | None = None) -> int:
     """Throw the catalog away and fold it anew. Returns the position it holds; progress hears (position, head).
 
-    Raises Unreachable when the database does not answer; the catalog in use is then as it was.
+    Archived payloads are read from their files, in `directory` or where they were written. Raises CannotDo, and
+    Unreachable when the database does not answer; the catalog in use is then as it was.
     """
-    link, swapping = Link(dsn), Link(dsn)
+    link, lock, swapping = Link(dsn), Link(dsn), Link(dsn)
     try:
-        async with link.connection() as connection:
-            await connection.execute(_PREPARE)
-        await _fold(link, progress)
-        async with swapping.connection() as connection, connection.transaction():
-            await connection.fetchval(_LOCK, LOG)
-            position = await _fold(link, progress)
-            await _swap(connection)
-        return position
+        await require_owner(link, "Rebuilding the catalog")
+        async with archives.alone(lock):
+            bodies = await archives.open_bodies(link, directory)
+            try:
+                return await _rebuild(link, swapping, bodies.get, progress)
+            finally:
+                bodies.close()
     finally:
-        await link.close()
-        await swapping.close()
+        for opened in (link, lock, swapping):
+            await opened.close()
 
 
-async def _fold(link: Link, progress: Callable[[int, int], None]) -> int:
+async def _rebuild(link: Link, swapping: Link, archived: Archived, progress: Progress) -> int:
+    async with link.connection() as connection:
+        await connection.execute(_PREPARE)
+    await _fold(link, archived, progress)
+    async with swapping.connection() as connection, connection.transaction():
+        await connection.fetchval(_LOCK, LOG)
+        position = await _fold(link, archived, progress)
+        await _swap(connection)
+    return position
+
+
+async def _fold(link: Link, archived: Archived, progress: Progress) -> int:
     end = (await ledger.head(link)).position
     while True:
-        position, folded = await fold_once(link, _LARGE_PAGE, _BESIDE)
+        position, folded = await fold_once(link, _LARGE_PAGE, _BESIDE, archived)
         progress(position, max(end, position))
         if not folded or position >= end:
             return position

@@ -69,7 +69,7 @@ async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[
 
 
 def _calm_the_collector() -> None:
-    """Collect garbage seldom, and never look at what was there at the start: a quarter of a request's time otherwise."""
+    """Collect garbage seldom, and never what was there at the start: a quarter of a request's time otherwise."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)

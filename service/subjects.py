@@ -15,6 +15,7 @@ from service.definitions import (
     namespace_registers_of,
 )
 from service.domain import Content, Event, Subject, merge, registers_of
+from service.erasure import Stamp, job_without, namespace_without, run_without
 
 
 class Said(NamedTuple):
@@ -31,11 +32,16 @@ class Shape(NamedTuple):
     unpack: Callable[[bytes], Any]
     of: Callable[[Event, Said], Any]
     merge: Callable[[Any, Any], Any]
+    without: Callable[[Any, Stamp], Any]
 
 
 SHAPES = {
     Subject.RUN: Shape(
-        "runs", registers.unpack_run, lambda event, said: registers_of(event, said.content), merge
+        "runs",
+        registers.unpack_run,
+        lambda event, said: registers_of(event, said.content),
+        merge,
+        run_without,
     ),
     Subject.JOB: Shape(
         "jobs",
@@ -44,6 +50,7 @@ SHAPES = {
             event, said.content, said.definition if isinstance(said.definition, JobDefinition) else None
         ),
         merge_jobs,
+        job_without,
     ),
     Subject.NAMESPACE: Shape(
         "namespaces",
@@ -52,5 +59,6 @@ SHAPES = {
             event, said.definition if isinstance(said.definition, NamespaceDefinition) else None
         ),
         merge_namespaces,
+        namespace_without,
     ),
 }

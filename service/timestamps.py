@@ -19,12 +19,23 @@ _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)"
 """What nearly all callers send, and fromisoformat reads as it is meant."""
 
 
+_INFINITE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
+"""What the driver takes for -infinity and infinity, and gives back without a zone: nothing could compare it."""
+
+
 def parse(text: str) -> datetime:
     """Return the UTC time a timestamp means. Raises ValueError, with a sentence, for anything else.
 
     A time without an offset is UTC; a space before the offset is the `+` that a URL decoded; digits past the
     microsecond are cut; Java's zone suffix (`[UTC]`) is passed over.
     """
+    at = _read(text)
+    if at in _INFINITE:
+        raise ValueError(_complaint(text))
+    return at
+
+
+def _read(text: str) -> datetime:
     if _PLAIN.fullmatch(text):
         try:
             return datetime.fromisoformat(text)

@@ -42,7 +42,9 @@ class ValidAt:
         if self._all is None:
             return None
         happened = self._happened or RunRegisters(updated_at=self._all.updated_at)
-        return happened._replace(created=self._all.created, position=self._all.position)
+        return happened._replace(
+            created=self._all.created, position=self._all.position, heard=self._all.heard
+        )
 
 
 def valid(history: History, at: datetime) -> RunRegisters | None:

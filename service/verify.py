@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
+from service.archives import excused
 from service.ledger import LOG
 from service.ledger_form import NO_HASH, chained
 from service.link import Link, load
@@ -56,6 +57,7 @@ class _Page(NamedTuple):
     last: int
     rows: list[Any]
     payloads: dict[int, bytes]
+    excused: set[int]
 
 
 def _silent(_done: int, _total: int) -> None:
@@ -137,7 +139,9 @@ async def _read(links: tuple[Link, Link], first: int, last: int) -> _Page:
     rows, payloads = await asyncio.gather(
         _fetch(links[0], _EVENTS, LOG, first, last), _fetch(links[1], _PAYLOADS, LOG, first, last)
     )
-    return _Page(first, last, rows, dict(map(tuple, payloads)))
+    found: dict[int, bytes] = dict(map(tuple, payloads))
+    missing = [row[0] for row in rows if row[2] is not None and row[0] not in found]
+    return _Page(first, last, rows, found, await excused(links[0], missing))
 
 
 async def _fetch(link: Link, statement: str, *arguments: int) -> list[Any]:
@@ -157,7 +161,7 @@ def _check(page: _Page, reached: bytes) -> bytes:
         if hashed != recorded:
             raise _Broken(position, "its hash is not that of the row and the hash before it: one was altered")
         found = take(position, None)
-        if found != digest:
+        if found != digest and (found is not None or position not in page.excused):
             raise _Broken(position, _what_is_wrong(found, digest))
         reached = recorded
         expected += 1
@@ -168,7 +172,7 @@ def _check(page: _Page, reached: bytes) -> bytes:
 
 def _what_is_wrong(payload: bytes | None, digest: bytes | None) -> str:
     if payload is None:
-        return "its payload is missing"
+        return "its payload is missing, and no archive nor erasure of it is recorded"
     if digest is None:
         return "there is a payload, and the row says that there is none"
     return "its payload was altered: its SHA-256 is not the digest in the row"

@@ -1,6 +1,7 @@
 """A real PostgreSQL for the whole session, a database of its own for every test, and the real program."""
 
 import asyncio
+import os
 import re
 import select
 import signal
@@ -17,8 +18,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
-
 from proxy import Proxy
+
 from service import migrations
 from service.app import build_app
 from service.embedded import EmbeddedPostgres
@@ -33,7 +34,7 @@ TEMPLATE = "runfold_template"
 settings.register_profile(
     "runfold",
     deadline=None,
-    max_examples=100,
+    max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("runfold")
@@ -41,10 +42,12 @@ settings.load_profile("runfold")
 
 async def wait_until(condition: Callable[[], Awaitable[object]], what: str, deadline: float = DEADLINE_S) -> None:
     """Ask again and again until the condition holds; a test that waits for a database has no other signal."""
-    async with asyncio.timeout(deadline) as _:
-        while not await condition():
-            await asyncio.sleep(0.005)
-    assert what
+    try:
+        async with asyncio.timeout(deadline):
+            while not await condition():  # noqa: ASYNC110  it is the database that is waited for
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        pytest.fail(f"not within {deadline} s: {what}")
 
 
 def database(dsn: str, name: str) -> str:
@@ -130,18 +133,12 @@ def serve(dsn: str, log: Path) -> Service:
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--database-url", dsn]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output)
-    descriptor = open_pidfd(process)
+    descriptor = os.pidfd_open(process.pid)
     end = time.monotonic() + DEADLINE_S
     while not (found := re.search(rb"http://[\w.]+:\d+", log.read_bytes())):
         assert not select.select([descriptor], [], [], 0.02)[0], log.read_text()
         assert time.monotonic() < end, log.read_text()
     return Service(found[0].decode(), dsn, process)
-
-
-def open_pidfd(process: subprocess.Popen) -> int:
-    import os
-
-    return os.pidfd_open(process.pid)
 
 
 @pytest.fixture(scope="module")

@@ -143,6 +143,7 @@ class Model:
         self.view = registers_of(*created.recorded(1))
         self.position = 1
         self._known: dict[bytes, Known] = {}
+        self._said: set[tuple[RunState, datetime]] = set()
         self._clock = 0
 
     def tell(self, command: Command, now: datetime | None = None) -> Verdict:
@@ -153,7 +154,10 @@ class Model:
         )
         judged = Transition(command.state, time, draft.request_digest)
         verdict = decide(self.view, judged, self._known.get(draft.fact))
+        if verdict is Verdict.CONFLICT and (command.state, time) in self._said:
+            return Verdict.UNCHANGED  # recorded once, with another key or without one
         if verdict is Verdict.APPEND:
+            self._said.add((command.state, time))
             self.position += 1
             self._known[draft.fact] = Known(self.position, draft.request_digest)
             event = draft.at(self.position, at(self.position))._replace(namespace="etl", job="load")

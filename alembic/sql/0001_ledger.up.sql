@@ -90,23 +90,29 @@ end
 $$;
 select runfold.ensure_payload_partition(0), runfold.ensure_payload_partition(1);
 
--- Appends a batch in one round trip. Item i is the i-th element of every array.
---   p_expected null: a fact, recorded unless its stream knows it already.
---   p_expected n:    a command, recorded only while its stream still ends at position n (0: has no event).
+-- An event as its sender knows it, in the order of the ledger's columns.
+--   expected null: a fact, recorded unless its stream knows it already.
+--   expected n:    a command, recorded only while its stream still ends at position n (0: has no event).
+create type runfold.draft as (
+    subject text, stream uuid, kind text, state text, transitioned_at timestamptz, namespace text, job text,
+    parent_run uuid, source text, actor text, fact bytea, request_digest bytea, payload_digest bytea, body text,
+    expected bigint
+);
+
+-- Appends a batch in one round trip. Item i of the answer is about the i-th draft.
 -- outcomes: 0 recorded, 1 known already (its position is the earlier one's), 2 lost the race (position 0).
-create function runfold.append_events(
-    p_log int, p_subject text[], p_stream uuid[], p_kind text[], p_state text[], p_at timestamptz[],
-    p_namespace text[], p_job text[], p_parent_run uuid[], p_source text[], p_actor text[],
-    p_fact bytea[], p_request_digest bytea[], p_payload_digest bytea[], p_body text[], p_expected bigint[]
-) returns table (recorded_at timestamptz, positions bigint[], outcomes smallint[])
+-- One array of a composite type, because a driver pays for each element of each array it encodes.
+create function runfold.append_events(p_log int, p_drafts runfold.draft[])
+returns table (recorded_at timestamptz, positions bigint[], outcomes smallint[])
 language plpgsql
-set enable_seqscan = off  -- or a plan cached on a small table scans a large one
+set enable_seqscan = off                      -- or a plan cached on a small table scans a large one
+set plan_cache_mode = force_generic_plan      -- planning anew costs as much as appending one event
 as $$
 #variable_conflict use_column
 declare
     head      runfold.ledger_head;
     started   bigint;
-    hashes    bytea[];
+    hashes    bytea[] := array_fill(null::bytea, array[cardinality(p_drafts)]);  -- or it would begin at the first one set
     size      bigint := runfold.payload_partition_size();
     item      record;
 begin
@@ -115,7 +121,8 @@ begin
     recorded_at := greatest(head.recorded_at, clock_timestamp());
     started := head.position;
     for item in
-        select i.*,
+        select i.n, i.subject, i.stream, i.kind, i.state, i.transitioned_at, i.namespace, i.job, i.parent_run,
+               i.source, i.actor, i.fact, i.request_digest, i.payload_digest,
                (select e.position from runfold.events e
                  where e.log = p_log and e.subject = i.subject and e.stream = i.stream and e.fact = i.fact) as known,
                i.expected is null or i.expected = coalesce(
@@ -123,10 +130,9 @@ begin
                      where e.log = p_log and e.subject = i.subject and e.stream = i.stream
                      order by e.position desc limit 1), 0) as holds,
                min(i.n) over (partition by i.stream, i.subject, i.fact) as first
-          from unnest(p_subject, p_stream, p_kind, p_state, p_at, p_namespace, p_job, p_parent_run, p_source, p_actor,
-                      p_fact, p_request_digest, p_payload_digest, p_expected)
-               with ordinality as i (subject, stream, kind, state, at, namespace, job, parent_run, source, actor,
-                                     fact, request_digest, payload_digest, expected, n)
+          from unnest(p_drafts) with ordinality
+            as i (subject, stream, kind, state, transitioned_at, namespace, job, parent_run, source, actor,
+                  fact, request_digest, payload_digest, body, expected, n)
          order by i.n
     loop
         if item.known is not null then
@@ -142,7 +148,7 @@ begin
             head.position := head.position + 1;
             head.hash := sha256('\x01'::bytea || head.hash || record_send(row(
                 p_log, head.position, convert_to(item.subject, 'UTF8'), item.stream,
-                convert_to(item.kind, 'UTF8'), convert_to(item.state, 'UTF8'), item.at, recorded_at,
+                convert_to(item.kind, 'UTF8'), convert_to(item.state, 'UTF8'), item.transitioned_at, recorded_at,
                 convert_to(item.namespace, 'UTF8'), convert_to(item.job, 'UTF8'), item.parent_run,
                 convert_to(item.source, 'UTF8'), convert_to(item.actor, 'UTF8'),
                 item.fact, item.request_digest, item.payload_digest)));
@@ -156,16 +162,17 @@ begin
             perform runfold.ensure_payload_partition(head.position / size + 1);
         end if;
         insert into runfold.events
-        select p_log, i.position, i.subject, i.stream, i.kind, i.state, i.at, recorded_at, i.namespace, i.job,
-               i.parent_run, i.source, i.actor, i.fact, i.request_digest, i.payload_digest, i.hash
-          from unnest(p_subject, p_stream, p_kind, p_state, p_at, p_namespace, p_job, p_parent_run, p_source, p_actor,
-                      p_fact, p_request_digest, p_payload_digest, positions, outcomes, hashes)
-            as i(subject, stream, kind, state, at, namespace, job, parent_run, source, actor,
-                 fact, request_digest, payload_digest, position, outcome, hash)
+        select p_log, i.position, i.subject, i.stream, i.kind, i.state, i.transitioned_at, recorded_at, i.namespace,
+               i.job, i.parent_run, i.source, i.actor, i.fact, i.request_digest, i.payload_digest, i.hash
+          from unnest(p_drafts, positions, outcomes, hashes)
+            as i (subject, stream, kind, state, transitioned_at, namespace, job, parent_run, source, actor,
+                  fact, request_digest, payload_digest, body, expected, position, outcome, hash)
          where i.outcome = 0;
         insert into runfold.payloads (log, position, body)
         select p_log, i.position, i.body::json
-          from unnest(p_body, positions, outcomes) as i(body, position, outcome)
+          from unnest(p_drafts, positions, outcomes)
+            as i (subject, stream, kind, state, transitioned_at, namespace, job, parent_run, source, actor,
+                  fact, request_digest, payload_digest, body, expected, position, outcome)
          where i.outcome = 0 and i.body is not null;
         update runfold.ledger_head h
            set position = head.position, hash = head.hash, recorded_at = append_events.recorded_at

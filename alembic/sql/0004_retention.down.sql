@@ -1,4 +1,5 @@
 drop function runfold.drop_archived_payloads, runfold.erase_payloads;
+drop table runfold.archives;
 grant execute on function runfold.ensure_payload_partition, runfold.append_events to public;
 alter function runfold.append_events security invoker reset search_path;
 drop trigger payloads_append_only on runfold.payloads;

@@ -62,8 +62,7 @@ language plpgsql security definer set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
-    stray  bigint;
-    bodies text[];
+    stray bigint;
 begin
     -- Before anything is looked at: an archive in the making must not take along what is erased now.
     perform from runfold.ledger_head h where h.log = p_log for update;
@@ -78,34 +77,33 @@ begin
         raise exception 'the payload at position % cannot be erased: it is not here, or the ledger needs it', stray
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    select array_agg(json_build_object('position', e.position, 'why', p_why, 'digest', encode(e.payload_digest, 'hex'))::text
-                     order by e.position)
-      into bodies
-      from runfold.events e
-     where e.log = p_log and e.position = any (p_positions);
     select (a.positions)[cardinality(a.positions)] into last
-      from (select array_agg(e.subject order by e.position) as subjects,
-                   array_agg(e.stream order by e.position) as streams,
-                   array_agg(e.namespace order by e.position) as namespaces,
-                   array_agg(e.job order by e.position) as jobs,
-                   array_agg(runfold.erasure_fact(e.position) order by e.position) as facts,
-                   count(*)::int as n
+      from (select array_agg(row(
+                       e.subject, e.stream, 'erased', null, clock_timestamp(), e.namespace, e.job, null, 'api', p_actor,
+                       runfold.erasure_fact(e.position), null, sha256(convert_to(r.body, 'UTF8')), r.body, null
+                   )::runfold.draft order by e.position) as drafts
               from runfold.events e
+             cross join lateral (select json_build_object(
+                       'position', e.position, 'why', p_why, 'digest', encode(e.payload_digest, 'hex'))::text as body) r
              where e.log = p_log and e.position = any (p_positions)) i
-     cross join lateral runfold.append_events(
-               p_log, i.subjects, i.streams, array_fill('erased'::text, array[i.n]), array_fill(null::text, array[i.n]),
-               array_fill(clock_timestamp(), array[i.n]), i.namespaces, i.jobs, array_fill(null::uuid, array[i.n]),
-               array_fill('api'::text, array[i.n]), array_fill(p_actor, array[i.n]), i.facts,
-               array_fill(null::bytea, array[i.n]),
-               (select array_agg(sha256(convert_to(b.body, 'UTF8')) order by b.n)
-                  from unnest(bodies) with ordinality as b (body, n)),
-               bodies, array_fill(null::bigint, array[i.n])) a;
+     cross join lateral runfold.append_events(p_log, i.drafts) a;
     delete from runfold.payloads p where p.log = p_log and p.position = any (p_positions);
     get diagnostics removed = row_count;
     return next;
 end
 $$;
 revoke all on function runfold.erase_payloads from public;
+
+-- Which archives stand, for answers that would have had their payloads; the events of subject `ledger` say so, too, and
+-- it is those that count.
+create table runfold.archives (
+    log    int    not null,
+    first  bigint not null,
+    last   bigint not null,
+    file   text   not null,
+    sha256 text   not null,
+    constraint archives_pkey primary key (log, first)
+);
 
 -- Drops the payloads of a partition once they are archived. What the service cannot do without stays, in a partition in
 -- place of the old one: the payloads of API keys and of the ledger's own records.

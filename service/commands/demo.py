@@ -88,8 +88,9 @@ class _Demo:
         async with service_in(self._data_dir, host, port) as service:
             await self._play(session)
             if stay:
+                asked = stop_asked()
                 self._say("\nThe service goes on; Ctrl-C stops it.")
-                waiting = [asyncio.create_task(one) for one in (stop_asked().wait(), service.wait())]
+                waiting = [asyncio.create_task(one) for one in (asked.wait(), service.wait())]
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for one in waiting:
                     one.cancel()

@@ -48,3 +48,13 @@ def database_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def archives_option(command: F) -> F:
+    """Add --archives."""
+    return click.option(
+        "--archives",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        show_default="where they were written",
+        help="The directory with the archives' files.",
+    )(command)

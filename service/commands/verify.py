@@ -7,10 +7,11 @@ from pathlib import Path
 
 import click
 
+from service import saved
 from service.commands.database import attached
 from service.commands.options import database_options
 from service.commands.progress import progress_bar
-from service.verify import Verdict, verify
+from service.verify import Progress, Verdict, verify
 
 _POSITION = click.IntRange(min=1)
 
@@ -19,8 +20,16 @@ _POSITION = click.IntRange(min=1)
 @click.option("--from", "first", type=_POSITION, default=1, show_default=True, metavar="N", help="First position.")
 @click.option("--to", "last", type=_POSITION, show_default="the head", metavar="N", help="Last position.")
 @click.option("--json", "as_json", is_flag=True, help="Print {ok, from, to, head} or what is wrong, for a script.")
+@click.option(
+    "--against",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A head that was saved, or an export: does the ledger still begin with it?",
+)
 @database_options
-def command(first: int, last: int | None, *, as_json: bool, database_url: str, data_dir: Path) -> None:
+def command(  # noqa: PLR0913  a parameter an option
+    first: int, last: int | None, *, as_json: bool, against: Path | None, database_url: str, data_dir: Path
+) -> None:
     """Recompute the ledger's hash chain from its rows, look for missing positions and altered payloads.
 
     Exit status 0 and the head, or 1 and the first position that does not hold. Keep the head elsewhere: only who
@@ -28,11 +37,23 @@ def command(first: int, last: int | None, *, as_json: bool, database_url: str, d
     """
     with attached(database_url, data_dir) as dsn, progress_bar("Verifying") as progress:
         try:
-            verdict = asyncio.run(verify(dsn, first, last, progress))
+            verdict = asyncio.run(_judge(dsn, first, last, against, progress))
+        except saved.Unreadable as error:
+            raise click.UsageError(f"{error}.") from error
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
     click.echo(_as_json(verdict) if as_json else _as_text(verdict))
     sys.exit(0 if verdict.ok else 1)
+
+
+async def _judge(dsn: str, first: int, last: int | None, against: Path | None, progress: Progress) -> Verdict:
+    """Hold the ledger against what was saved of it, then against itself."""
+    former = saved.read(against) if against else None
+    verdict = await verify(dsn, first, last, progress)
+    reason = await saved.compare(dsn, former) if former else None
+    if not verdict.ok or former is None or reason is None:
+        return verdict
+    return verdict._replace(ok=False, broken_at=former.position, reason=reason)
 
 
 def _as_text(verdict: Verdict) -> str:

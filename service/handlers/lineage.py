@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
@@ -77,11 +78,9 @@ async def _take_lines(request: web.Request, resources: Resources, ingestion: Ing
         raise Malformed(
             f"{error.detail}; the {ingestion.received} lines before that were taken, {ingestion.recorded} recorded"
         ) from None
-    except RunfoldError:
+    except (RunfoldError, asyncio.CancelledError):  # a server that notices first that its client has gone cancels
         await ingestion.finish()
         raise
-    finally:
-        await ingestion.abandon()
 
 
 async def _feed(pieces: AsyncIterator[bytes], lines: Lines, ingestion: Ingestion) -> None:

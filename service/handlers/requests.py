@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from aiohttp import web
@@ -41,11 +42,20 @@ def run_id(request: web.Request) -> tuple[str, UUID]:
 def name(request: web.Request, part: str) -> str:
     """Return a name of the path. Raises Malformed for one that cannot be recorded."""
     text = request.match_info[part]
-    if "\0" in text or _has_surrogate(text):
+    if "\0" in text or _has_surrogate(text) or not _is_utf8(request.rel_url.raw_path):
         raise Malformed(f"the {part}'s name in the path holds a character that cannot be recorded")
     if len(text) > MAX_NAME:
         raise Malformed(f"the {part}'s name in the path is longer than {MAX_NAME} characters")
     return text
+
+
+def _is_utf8(path: str) -> bool:
+    """Bytes that are no UTF-8 would stay percent-encoded, and be taken for those very characters."""
+    try:
+        unquote_to_bytes(path).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _has_surrogate(text: str) -> bool:
@@ -78,7 +88,7 @@ def integer(request: web.Request, parameter: str, default: int, least: int, most
     text = request.query.get(parameter)
     if text is None:
         return default
-    if not text.lstrip("-").isdecimal() or not text.isascii() or not least <= int(text[:20]) <= most:
+    if not text.removeprefix("-").isdecimal() or not text.isascii() or not least <= int(text[:20]) <= most:
         raise Malformed(f"parameter {parameter} must be a whole number from {least} to {most}")
     return int(text)
 

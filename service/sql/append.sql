@@ -1,3 +1,3 @@
 -- One bare top-level SELECT outside a transaction block: only then does Citus send it to the log's node.
 select recorded_at, positions, outcomes
-  from runfold.append_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+  from runfold.append_events($1, $2)

@@ -1,5 +1,6 @@
 -- Events as text, oldest first. $1 log, $2 after this position, $3 up to this one, $4 how many, $5 bytes of payload, as
--- stored, after which the page ends early; found is how many there would have been. {which} and {line} are filled in when the file is loaded.
+-- stored, after which the page ends early; found is how many there would have been. The placeholders, which events and
+-- which text, are filled in when the file is loaded.
 select x.position, convert_to({line}, 'UTF8') as line, x.found
   from (
      select e.*, p.body,

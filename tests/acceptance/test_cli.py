@@ -8,9 +8,11 @@ import socket
 
 import asyncpg
 import pytest
+from building import facts
 from conftest import execute
 from programs import program, run
 
+from service import ledger
 from service.commands.lives import LIVES
 from service.migrations import head
 from service.settings import Settings
@@ -69,19 +71,19 @@ async def test_migrate_to_a_schema_from_the_future_is_told_in_a_sentence(dsn, lo
     assert "Traceback" not in ended.errors
 
 
-async def test_verify_answers_yes_with_the_head_and_no_with_the_first_broken_position(server, log, tmp_path):
-    assert (await run(tmp_path / "demo", "demo", "--url", server.url)).status == 0
-    yes = await run(log, "verify", "--database-url", server.dsn)
+async def test_verify_answers_yes_with_the_head_and_no_with_the_first_broken_position(dsn, link, log):
+    await ledger.append(link, facts(9), [None] * 9)
+    command = ("verify", "--database-url", dsn)
+    yes = await run(log, *command)
     assert yes.status == 0
-    assert re.search(r"Positions 1 to \d+ hold\. The head is position \d+, [0-9a-f]{64}\.", yes.output)
-    as_json = json.loads((await run(log, "verify", "--json", "--to", 3, "--database-url", server.dsn)).output)
-    assert (as_json["ok"], as_json["from"], as_json["to"]) == (True, 1, 3)
+    assert re.fullmatch(r"Positions 1 to 9 hold\. The head is position 9, [0-9a-f]{64}\.\n", yes.output)
+    as_json = json.loads((await run(log, *command, "--json", "--to", 3)).output)
+    assert (as_json["ok"], as_json["from"], as_json["to"], as_json["head"]["position"]) == (True, 1, 3, 9)
 
-    tampering = "set session_replication_role = replica; delete from runfold.events where position = 5"
-    await execute(server.dsn, tampering)
-    no = await run(log, "verify", "--database-url", server.dsn)
+    await execute(dsn, "set session_replication_role = replica; delete from runfold.events where position = 5")
+    no = await run(log, *command)
     assert no == (1, "Position 5 does not hold: the row is missing.\n", "")
-    as_json = json.loads((await run(log, "verify", "--json", "--database-url", server.dsn)).output)
+    as_json = json.loads((await run(log, *command, "--json")).output)
     assert (as_json["ok"], as_json["brokenAt"], as_json["reason"]) == (False, 5, "the row is missing")
 
 

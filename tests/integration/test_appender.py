@@ -4,9 +4,9 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-
 from building import APPENDING, events, fact, held_head, new, report
 from conftest import wait_until
+
 from service.appender import Appender
 from service.decide import Verdict
 from service.domain import RunState, Subject
@@ -239,7 +239,7 @@ async def test_a_creation_whose_answer_is_lost_is_still_a_creation(make_proxy, d
     await appender.drain()
 
 
-async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_proxy, db):
+async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_proxy):
     proxy = await make_proxy()
     appender = Appender([proxy.link()])
     appender.start()

@@ -5,9 +5,9 @@ from random import Random
 from uuid import UUID
 
 import pytest
-
 from building import fact, new, report
 from histories import at
+
 from service import ledger
 from service.app import build_app
 from service.catalog import fold_once
@@ -79,7 +79,7 @@ async def test_whatever_the_size_of_its_pages_the_catalog_is_the_same(link, db, 
     assert len(folded[0]["runs"]) > 20
 
 
-async def test_a_run_is_read_the_same_however_far_the_catalog_is(link, db):
+async def test_a_run_is_read_the_same_however_far_the_catalog_is(link):
     drafts = list(a_history(4, 150))
     await ledger.append(link, drafts, [None] * len(drafts))
     runs = sorted({draft.stream for draft in drafts if draft.subject is Subject.RUN})
@@ -224,7 +224,7 @@ async def test_defining_a_thing_as_it_is_defined_already_records_nothing(client,
     assert await db.fetchval("select position from runfold.ledger_head") == before
 
 
-async def test_a_catalog_that_does_not_catch_up_is_told_and_stale_lists_go_on(client, dsn, db):
+async def test_a_catalog_that_does_not_catch_up_is_told_and_stale_lists_go_on(client, db):
     await define(client)
     holder = db.transaction()
     await holder.start()

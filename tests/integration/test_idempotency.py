@@ -3,7 +3,6 @@
 from uuid import uuid4
 
 import pytest
-
 from building import events
 
 BASE = "/api/v1"
@@ -23,7 +22,7 @@ async def post(client, path, key=None, **arguments):
 
 
 @pytest.fixture
-async def run(client, job):
+async def run(client):
     _, created = await post(client, RUNS)
     return f"{BASE}/jobs/runs/{created['id']}"
 
@@ -32,32 +31,37 @@ async def states(db):
     return [row["state"] for row in await events(db) if row["subject"] == "run"]
 
 
-async def test_a_creation_that_is_repeated_with_its_key_makes_one_run(client, job, db):
+@pytest.mark.usefixtures("job")
+async def test_a_creation_that_is_repeated_with_its_key_makes_one_run(client, db):
     first = await post(client, RUNS, "k", json={"args": {"a": 1}})
     again = await post(client, RUNS, "k", json={"args": {"a": 1}})
     assert (first[0], again) == (201, (200, first[1]))
     assert await states(db) == ["NEW"]
 
 
-async def test_another_key_makes_another_run(client, job):
+@pytest.mark.usefixtures("job")
+async def test_another_key_makes_another_run(client):
     first, second = await post(client, RUNS, "k"), await post(client, RUNS, "l")
     assert first[1]["id"] != second[1]["id"]
 
 
-async def test_the_same_key_under_another_job_is_another_run(client, job):
+@pytest.mark.usefixtures("job")
+async def test_the_same_key_under_another_job_is_another_run(client):
     first, second = await post(client, RUNS, "k"), await post(client, RUNS.replace("load", "other"), "k")
     assert (first[0], second[0]) == (201, 201)
     assert first[1]["id"] != second[1]["id"]
 
 
-async def test_a_creation_whose_key_came_with_other_content_is_refused(client, job, db):
+@pytest.mark.usefixtures("job")
+async def test_a_creation_whose_key_came_with_other_content_is_refused(client, db):
     await post(client, RUNS, "k", json={"args": {"a": 1}})
     status, problem = await post(client, RUNS, "k", json={"args": {"a": 2}})
     assert (status, problem["type"]) == (422, "/errors/idempotency-key-reused")
     assert await states(db) == ["NEW"]
 
 
-async def test_a_creation_with_a_key_and_an_id_has_that_id(client, job):
+@pytest.mark.usefixtures("job")
+async def test_a_creation_with_a_key_and_an_id_has_that_id(client):
     run = str(uuid4())
     first, again = await post(client, RUNS, "k", json={"id": run}), await post(client, RUNS, "k", json={"id": run})
     assert (first[0], again[0], first[1]["id"], again[1]["id"]) == (201, 200, run, run)
@@ -80,9 +84,7 @@ async def test_a_key_is_the_runs_own(client, run):
     assert (status, view["state"], view["id"]) == (200, "RUNNING", other["id"])
 
 
-@pytest.mark.parametrize(
-    "other", ["complete", "start?at=2024-01-01T00:00:00Z", "fail?at=2024-01-01T00:00:00Z"]
-)
+@pytest.mark.parametrize("other", ["complete", "start?at=2024-01-01T00:00:00Z", "fail?at=2024-01-01T00:00:00Z"])
 async def test_a_key_that_comes_with_another_command_or_time_is_refused(client, run, db, other):
     await post(client, f"{run}/start", "k")
     status, problem = await post(client, f"{run}/{other}", "k")
@@ -95,7 +97,7 @@ async def test_the_same_time_written_differently_is_the_same_content(client, run
     assert (await post(client, f"{run}/start?at=2024-01-01T02:00:00%2B02:00", "k"))[0] == 200
 
 
-async def test_a_key_that_recorded_nothing_is_not_remembered(client, run, db):
+async def test_a_key_that_recorded_nothing_is_not_remembered(client, run):
     """A key is remembered with the event it recorded."""
     await post(client, f"{run}/start")
     await post(client, f"{run}/start", "k")

@@ -5,8 +5,8 @@ import sys
 
 import pytest
 from asyncpg import connect
-
 from conftest import REPOSITORY, execute
+
 from service import migrations
 
 SHAPE = """
@@ -66,8 +66,7 @@ async def test_migrating_again_changes_nothing(empty_dsn):
 async def test_replicas_that_start_together_migrate_one_after_the_other(empty_dsn):
     program = "import sys; from service.migrations import upgrade; upgrade(sys.argv[1])"
     replicas = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", program, empty_dsn, cwd=REPOSITORY)
-        for _ in range(3)
+        await asyncio.create_subprocess_exec(sys.executable, "-c", program, empty_dsn, cwd=REPOSITORY) for _ in range(3)
     ]
     assert [await replica.wait() for replica in replicas] == [0, 0, 0]
     assert await schemas(empty_dsn) == 1

@@ -94,6 +94,17 @@ def lives(run: str, lost: str) -> Iterator[tuple[str, str, Any, int]]:
     yield "POST", f"{BASE}/lineage/batch", [event, {}], 200
     yield "GET", f"{BASE}/events/lineage", None, 200
     yield "GET", f"{BASE}/jobs/runs/{run}/children", None, 200
+    yield "GET", f"{BASE}/jobs/runs/{run}?knownAt=2999-01-01T00:00:00Z", None, 200
+    yield "GET", f"{BASE}/jobs/runs/{run}/events", None, 200
+    yield "GET", f"{BASE}/jobs/runs/{run}/events?limit=1", None, 200
+    yield "GET", f"{BASE}/runs", None, 200
+    yield "GET", f"{BASE}/runs?limit=1&state=COMPLETED", None, 200
+    yield "GET", f"{BASE}/runs?sate=NEW", None, 400
+    yield "GET", f"{BASE}/events?limit=2", None, 200
+    yield "GET", f"{BASE}/events", None, 200
+    yield "GET", f"{BASE}/events/count", None, 200
+    yield "GET", f"{BASE}/ledger/head", None, 200
+    yield "GET", f"{BASE}/ledger/verify", None, 200
     yield "GET", f"{namespace}/jobs/load", None, 200
     yield "GET", f"{namespace}/jobs", None, 200
     yield "GET", f"{BASE}/jobs", None, 200

@@ -4,8 +4,8 @@ import asyncio
 from uuid import uuid4
 
 import pytest
-
 from building import fact, facts
+
 from service import ledger
 from service.domain import RunState
 from service.errors import Overloaded, Unavailable

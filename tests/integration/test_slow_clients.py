@@ -4,18 +4,20 @@ import asyncio
 
 import pytest
 
-from service import app as apps
 from service import bodies
 from service.app import build_app
+from service.connections import HANDLER_ARGS
 from service.settings import Settings
 
 SOON_S = 5.0
+REFUSED = b"HTTP/1.0 400"
 
 
 @pytest.fixture
 async def impatient(dsn, aiohttp_client, monkeypatch):
     monkeypatch.setattr(bodies, "_PATIENCE_S", 0.2)
-    monkeypatch.setitem(apps._HANDLER_ARGS, "keepalive_timeout", 0.3)
+    monkeypatch.setitem(HANDLER_ARGS, "keepalive_timeout", 0.3)
+    monkeypatch.setitem(HANDLER_ARGS, "lingering_time", 0.1)
     return await aiohttp_client(build_app(Settings(database_url=dsn)))
 
 
@@ -54,11 +56,15 @@ async def test_a_chunked_body_that_stops_is_408(impatient):
 
 async def test_headers_without_end_are_refused(client):
     head = b"GET /livez HTTP/1.1\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(1000))
-    assert (await say(client, head, b"\r\n")).startswith(b"HTTP/1.1 400")
+    assert (await say(client, head, b"\r\n")).startswith(REFUSED)
 
 
-async def test_a_header_that_is_too_long_is_refused(client):
-    assert (await say(client, b"GET /livez HTTP/1.1\r\nX: " + b"y" * 100_000)).startswith(b"HTTP/1.1 400")
+async def test_a_header_that_is_too_long_is_refused_and_nothing_of_it_logged(client, caplog):
+    caplog.set_level("INFO")
+    said = b"GET /livez HTTP/1.1\r\nAuthorization: Bearer rf_secret" + b"y" * 100_000
+    assert (await say(client, said)).startswith(REFUSED)
+    assert "LineTooLong" in caplog.text
+    assert "rf_secret" not in caplog.text
 
 
 async def test_two_names_of_1024_emoji_fit_into_a_path(client):

@@ -1,8 +1,8 @@
 """The decision table, cell by cell. A run here starts at minute 10 and ends at minute 20, where it does."""
 
 import pytest
-
 from histories import Told, at, folded, recorded
+
 from service.decide import TABLE, Create, Known, Transition, Verdict, decide, decide_create
 from service.domain import NO_CONTENT, Content, RunState
 

@@ -4,10 +4,10 @@ from functools import reduce
 from typing import NamedTuple
 
 import pytest
+from histories import RUN, at, contents, times
 from hypothesis import given
 from hypothesis import strategies as st
 
-from histories import RUN, at, contents, times
 from service.definitions import (
     JobDefinition,
     JobRegisters,

@@ -4,15 +4,13 @@ from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
-
 from histories import ENDS, Told, at, folded, recorded
+
 from service.domain import NO_CONTENT, Content, RunRegisters, RunState, milliseconds, stream_of
 
 
 def said(state=None, minute=0, *, source="openlineage", job="load", parent_run=None, **content):
-    return Told(
-        RunState(state) if state else None, at(minute), job, source, parent_run, NO_CONTENT._replace(**content)
-    )
+    return Told(RunState(state) if state else None, at(minute), job, source, parent_run, NO_CONTENT._replace(**content))
 
 
 def run_of(*history):
@@ -92,9 +90,10 @@ def test_the_latest_value_of_each_facet_stands():
 
 
 def test_a_deleted_facet_stays_deleted_against_an_earlier_value_that_arrives_late():
-    assert run_of(said(None, 2, run_facets={"a": None}), said(None, 1, run_facets={"a": b"1"})).run_facets[
-        "a"
-    ].value is None
+    assert (
+        run_of(said(None, 2, run_facets={"a": None}), said(None, 1, run_facets={"a": b"1"})).run_facets["a"].value
+        is None
+    )
 
 
 def test_the_latest_parent_run_stands():

@@ -1,9 +1,9 @@
 """What holds for any history: of facts in any order, and of commands."""
 
+from histories import ENDS, Command, Model, commands, folded, histories, recorded, timeless, told
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from histories import ENDS, Command, Model, commands, folded, histories, recorded, timeless, told
 from service.decide import Verdict
 from service.domain import RunRegisters, RunState, merge
 from service.registers import pack, unpack_run

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 from aiohttp import web
+from aiohttp.web_urldispatcher import SystemRoute
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
@@ -21,10 +22,9 @@ async def nothing(_request):
 
 
 def request(method: str = "GET", path: str | None = "/runs/{id}") -> web.Request:
-    app = web.Application()
-    route: Any = SimpleNamespace(resource=None)
+    route: Any = SystemRoute(web.HTTPNotFound())
     if path is not None:
-        route = app.router.add_route(method, path, nothing)
+        route = web.Application().router.add_route(method, path, nothing)
     return cast("web.Request", SimpleNamespace(method=method, match_info=SimpleNamespace(route=route)))
 
 

@@ -14,6 +14,7 @@ from service import timestamps
 from service.batches import elements
 from service.depth import MAX_DEPTH, too_deep
 from service.domain import Kind, RunState, Subject, stream_of
+from service.elements import Elements
 from service.errors import Invalid, Malformed
 from service.fold import job_id
 from service.lines import Line, Lines
@@ -326,3 +327,46 @@ def test_the_elements_of_an_array_are_the_bytes_they_came_as():
 def test_what_is_no_array_is_malformed(body):
     with pytest.raises(Malformed):
         elements(body)
+
+
+def cut(stream: bytes, cuts: list[int], limit: int = 1000) -> list[Line]:
+    cutter = Elements(limit)
+    found = []
+    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        found += cutter.feed(stream[start:end])
+    return found + cutter.end()
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.sampled_from('a\\"[]{},\n')),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(['a"', "\\", "]"]), inner, max_size=2),
+    max_leaves=8,
+)
+
+
+@given(st.lists(values, max_size=5), st.data(), st.sampled_from([None, 2]))
+def test_elements_are_the_same_however_the_stream_is_cut(elements_given, data, indent):
+    stream = json.dumps(elements_given, indent=indent).encode()
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
+    found = cut(b" " + stream + b"\n", cuts)
+    assert [json.loads(line.text) for line in found] == elements_given
+    assert [line.number for line in found] == list(range(1, len(found) + 1))
+
+
+def test_an_element_that_is_too_long_is_passed_over_without_being_held():
+    cutter = Elements(100)
+    found = cutter.feed(b'[{},"')
+    for _ in range(100):
+        found += cutter.feed(b"x," * 1000)
+        assert sum(map(len, cutter._begun)) <= 100
+    found += cutter.feed(b'",[1]]')
+    assert found + cutter.end() == [Line(1, b"{}"), Line(2, None), Line(3, b"[1]")]
+
+
+@pytest.mark.parametrize(
+    "stream", [b"", b"5", b"{}", b"[1", b"[1,]", b"[,]", b"[1]x", b"[1][2]", b"[1],", b'"[1]"', b"[1}", b'["']
+)
+def test_what_is_no_array_to_its_end_is_malformed(stream):
+    for step in (1, 100):
+        with pytest.raises(Malformed):
+            cut(stream, list(range(1, len(stream), step)))

@@ -1,0 +1,143 @@
+"""A run's whole history, event by event, and the run as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import datetime
+from functools import reduce
+from uuid import UUID
+
+from aiohttp import web
+
+from service import wire
+from service.audit import Audit, Head, Line, Page, Span
+from service.domain import RunRegisters, merge, registers_of
+from service.errors import RunNotFound
+from service.filters import Filters
+from service.frames import next_cursor
+from service.handlers import asked, runs
+from service.handlers.begun import begun, write
+from service.handlers.requests import answer, integer, run_id
+from service.ledger import LOG
+from service.resources import RESOURCES
+from service.timetravel import ValidAt
+from service.verdicts import Judgement, Judging
+
+_NO_LIMIT = 2**31 - 1
+_PIECE = 200
+"""Events folded before others on the loop get their turn."""
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """GET /jobs/runs/{id}/events: oldest first, whole unless limit or cursor say otherwise, written as it is read."""
+    asked.only(request, ("limit", "cursor"))
+    text, run = run_id(request)
+    limit = integer(request, "limit", _NO_LIMIT, 1, _NO_LIMIT)
+    audit = request.app[RESOURCES].audit
+    head = await audit.head()
+    after = asked.cursor(asked.one(request, "cursor") or asked.START, head)
+    verdicts = await _judged(audit, run, head.position)
+    if not verdicts:
+        raise RunNotFound(text)
+    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+    await response.prepare(request)
+    with begun(request):
+        await write(response, b'{"runId":%b,"events":[' % wire.dump(text))
+        last = await _write(response, audit.pages(Filters(run=run), Span(after, head.position)), verdicts, limit)
+        more = last < max(verdicts) and last > 0
+        await write(response, b'],"next":%b}' % (wire.dump(next_cursor(last)) if more else b"null"))
+        await response.write_eof()
+    return response
+
+
+async def _judged(audit: Audit, run: UUID, upto: int) -> dict[int, Judgement]:
+    judging = Judging()
+    positions = []
+    async with aclosing(audit.history(run, upto)) as history:
+        async for event, content in history:
+            judging.add(event, content)
+            positions.append(event.position)
+            if len(positions) % _PIECE == 0:
+                await asyncio.sleep(0)
+    return dict(zip(positions, judging.judgements(), strict=True))
+
+
+async def _write(
+    response: web.StreamResponse, pages: AsyncGenerator[Page], verdicts: dict[int, Judgement], limit: int
+) -> int:
+    """Write up to `limit` events; return the position of the last, 0 where there was none."""
+    last = written = 0
+    async with aclosing(pages) as reading:
+        async for page in reading:
+            lines = page.lines[: limit - written]
+            if not lines:
+                break
+            separator = b"," if written else b""
+            await write(response, separator + b",".join([_told(line, verdicts[line.position]) for line in lines]))
+            written += len(lines)
+            last = lines[-1].position
+    return last
+
+
+def _told(line: Line, verdict: Judgement) -> bytes:
+    view = {
+        "effect": verdict.effect,
+        "late": verdict.late,
+        "changed": verdict.changed,
+        "supersededBy": verdict.superseded_by,
+        "reason": verdict.reason,
+    }
+    return b'%b,"verdict":%b}' % (line.text[:-1], wire.dump(view))
+
+
+async def as_it_was(request: web.Request) -> web.Response:
+    """GET /jobs/runs/{id}?knownAt=&validAt=."""
+    text, run = run_id(request)
+    known_at, valid_at = asked.time(request, "knownAt"), asked.time(request, "validAt")
+    audit = request.app[RESOURCES].audit
+    as_of = await audit.known_at(known_at)
+    if valid_at is None:
+        found = await _known(audit, run, as_of.position)
+    else:
+        found = await _valid(audit, run, as_of.position, valid_at)
+    if found is None:
+        raise RunNotFound(text)
+    return answer(wire.dump(wire.run_view(text, found) | {"asOf": _as_of(as_of)}))
+
+
+def _as_of(head: Head) -> dict[str, object]:
+    return {"log": LOG, "position": head.position, "recordedAt": head.recorded_at if head.position else None}
+
+
+async def _known(audit: Audit, run: UUID, position: int) -> RunRegisters | None:
+    """Fold what the ledger told up to a position, on top of what the catalog has folded of that."""
+    standing, after = await audit.folded(run, position)
+    parts = [standing] if standing else []
+    async with aclosing(audit.history(run, position, after)) as history:
+        async for event, content in history:
+            parts.append(registers_of(event, content))
+            if len(parts) >= _PIECE:
+                parts = [reduce(merge, parts)]
+                await asyncio.sleep(0)
+    return reduce(merge, parts) if parts else None
+
+
+async def _valid(audit: Audit, run: UUID, position: int, at: datetime) -> RunRegisters | None:
+    folding = ValidAt(at)
+    count = 0
+    async with aclosing(audit.history(run, position)) as history:
+        async for event, content in history:
+            folding.add(event, content)
+            count += 1
+            if count % _PIECE == 0:
+                await asyncio.sleep(0)
+    return folding.run()
+
+
+async def read(request: web.Request) -> web.Response:
+    """GET /jobs/runs/{id}: as it is, or as it was."""
+    if request.query_string and not {"knownAt", "validAt"}.isdisjoint(request.query):
+        return await as_it_was(request)
+    return await runs.read(request)

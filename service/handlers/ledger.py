@@ -1,0 +1,56 @@
+"""The ledger's end, and whether its chain holds."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service import wire
+from service.errors import Malformed, Unavailable
+from service.handlers import asked
+from service.handlers.requests import answer, integer
+from service.ledger import LOG
+from service.link import Unreachable
+from service.resources import RESOURCES
+from service.verify import Verdict, verify
+
+MOST = 200_000
+"""Positions verified in one request: seconds. `runfold verify` takes them all."""
+
+
+async def head(request: web.Request) -> web.Response:
+    """GET /ledger/head."""
+    asked.only(request, ())
+    found = await request.app[RESOURCES].audit.head()
+    recorded_at = found.recorded_at if found.position else None
+    view = {"log": LOG, "position": found.position, "hash": found.hash.hex(), "recordedAt": recorded_at}
+    return answer(wire.dump(view))
+
+
+async def check(request: web.Request) -> web.Response:
+    """GET /ledger/verify: the last MOST positions, or from..to."""
+    asked.only(request, ("from", "to"))
+    resources = request.app[RESOURCES]
+    end = (await resources.audit.head()).position
+    last = integer(request, "to", end, 0 if end == 0 else 1, max(end, 1))
+    first = integer(request, "from", max(1, last - MOST + 1), 1, 2**53)
+    if first > max(last, 1):
+        raise Malformed(f"parameter to ({last}) lies before from ({first})")
+    if last - first >= MOST:
+        raise Malformed(f"a request verifies {MOST} positions at most; `runfold verify` takes them all")
+    try:
+        verdict = await verify(resources.settings.database_url, first, last)
+    except Unreachable as error:
+        raise Unavailable(f"the database does not answer: {error}") from error
+    return answer(wire.dump(_view(verdict)))
+
+
+def _view(verdict: Verdict) -> dict[str, object]:
+    view: dict[str, object] = {
+        "ok": verdict.ok,
+        "from": verdict.first,
+        "to": verdict.last,
+        "head": {"log": LOG, "position": verdict.head_position, "hash": verdict.head_hash.hex()},
+    }
+    if not verdict.ok:
+        view |= {"brokenAt": verdict.broken_at, "reason": verdict.reason}
+    return view

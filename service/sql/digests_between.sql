@@ -1,0 +1,5 @@
+-- The digests of the payloads that are there, as their events have them. $1 log, $2 first position, $3 last position.
+select p.position, e.payload_digest
+  from runfold.payloads p
+  left join runfold.events e on e.log = p.log and e.position = p.position
+ where p.log = $1 and p.position between $2 and $3

@@ -1,0 +1,25 @@
+-- What a role needs to serve, as statements in order: to read the ledger and append to it by the one function that does,
+-- and to write what is derived from it. Whatever else it could do in the schema before, it cannot do after. $1 role.
+with ledger (name) as (values ('events'), ('payloads'), ('ledger_head'), ('archives'))
+select format(g.statement, $1::text, g.name, g.within)
+  from (
+      values (1, 'revoke all on all tables in schema runfold from %1$I', '', ''),
+             (2, 'revoke all on all functions in schema runfold from %1$I', '', ''),
+             (3, 'grant connect on database %2$I to %1$I', current_database()::text, ''),
+             (4, 'grant usage on schema runfold to %1$I', '', ''),
+             (5, 'grant execute on function runfold.append_events to %1$I', '', '')
+       union all
+      select 6, 'grant select on runfold.%2$I to %1$I', l.name, '' from ledger l
+       union all
+      select 7, 'grant select, insert, update, delete on runfold.%2$I to %1$I', c.relname, ''
+        from pg_class c
+       where c.relnamespace = 'runfold'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+         and c.relname not in (select l.name from ledger l)
+       union all
+      select s.step, s.statement, c.relname, c.relnamespace::regnamespace::text
+        from pg_class c
+       cross join (values (8, 'grant usage on schema %3$s to %1$I'), (9, 'grant select on %3$s.%2$I to %1$I'))
+          as s (step, statement)
+       where c.oid = to_regclass('runfold_version')
+  ) as g (step, statement, name, within)
+ order by g.step

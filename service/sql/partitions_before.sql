@@ -1,0 +1,15 @@
+-- The partitions of payloads that are full, folded into the catalog, and recorded before a time. $1 log, $2 that time.
+select p.name, p.first, p.last
+  from (
+      select c.relname::text as name, b[1]::bigint as first, b[2]::bigint - 1 as last
+        from pg_inherits i
+        join pg_class c on c.oid = i.inhrelid
+       cross join regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''?(\d+)''?\) TO \(''?(\d+)''?\)') as b
+       where i.inhparent = 'runfold.payloads'::regclass
+  ) p
+  join runfold.catalog_cursor c on c.log = $1 and c.position >= p.last
+ cross join lateral (
+      select t.recorded_at from runfold.events t where t.log = $1 and t.position = p.last offset 0
+  ) e
+ where e.recorded_at < $2
+ order by p.first

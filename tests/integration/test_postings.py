@@ -1,0 +1,167 @@
+"""Postings answer as a scan of the ledger would, wherever a filter's events lie: posted, not yet posted, on the edges."""
+
+import asyncio
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from building import facts
+from histories import NOON
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service import ledger
+from service.audit import Audit, Form, Span
+from service.filters import EVERYTHING, Filters, Traits
+from service.lanes import Lanes
+from service.link import Link
+from service.postings import CHUNK, ends, post_next
+
+TOTAL = 2 * CHUNK + 700
+
+NAMESPACES, JOBS, ACTORS = (None, "etl", "late"), (None, "load", "rare"), (None, "ann", "bob")
+
+_FILL = """
+insert into runfold.events
+select 0, i, 'run', ('00000000-0000-0000-0000-' || lpad((i % 9)::text, 12, '0'))::uuid,
+       case when i % 7 = 0 then 'facts' else 'transition' end,
+       case when i % 7 = 0 then null when i % 1001 = 3 then 'ABORTED' when i % 2 = 0 then 'RUNNING' else 'NEW' end,
+       $2::timestamptz, $2::timestamptz + (i / 3) * interval '1 second',
+       case when i > 12000 then 'late' else 'etl' end, case when i % 3001 = 0 then 'rare' else 'load' end, null,
+       case when i % 5 = 0 then 'openlineage' else 'api' end, case i % 3 when 0 then 'ann' when 1 then 'bob' end,
+       decode(lpad(to_hex(i), 32, '0'), 'hex'), null, null, sha256(i::text::bytea)
+  from generate_series(1, $1::int) i
+"""
+
+filters = st.builds(
+    Filters,
+    namespace=st.sampled_from(NAMESPACES),
+    job=st.sampled_from(JOBS),
+    run=st.none() | st.integers(0, 9).map(lambda n: UUID(int=n)),
+    kinds=st.sampled_from([None, ("facts",), ("transition",), ("facts", "transition", "deleted")]),
+    states=st.sampled_from([None, ("ABORTED",), ("NEW",), ("RUNNING", "ABORTED"), ("COMPLETED",)]),
+    actor=st.sampled_from(ACTORS),
+    sources=st.sampled_from([None, ("api",), ("openlineage",), ("api", "openlineage")]),
+)
+edges = st.sampled_from([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 1, TOTAL])
+places = st.integers(0, TOTAL) | edges
+
+
+@pytest.fixture
+async def filled(dsn, db):
+    await db.execute("set session_replication_role = replica")  # or the ledger refuses what was not appended
+    await db.execute(_FILL, TOTAL, NOON)
+    await db.execute(
+        "update runfold.ledger_head set position = $1, hash = sha256('x'), recorded_at = $2",
+        TOTAL,
+        NOON + timedelta(seconds=TOTAL // 3),
+    )
+    await db.execute("set session_replication_role = origin; analyze runfold.events")
+    rows = await db.fetch(
+        "select subject, stream, kind, state, source, namespace, job, actor from runfold.events order by position"
+    )
+    return [Traits(*row) for row in rows]
+
+
+@pytest.fixture
+async def audit(dsn):
+    links = [Link(dsn) for _ in range(2)]
+    yield Audit(Lanes(links))
+    for link in links:
+        await link.close()
+
+
+async def post_all(link):
+    while await post_next(link):
+        pass
+
+
+async def examine(audit, traits, cases):
+    """Hold each case against a scan of what is in the ledger."""
+    for wanted, after, upto, limit in cases:
+        span = Span(after, max(after, upto))
+        expected = [n for n in range(span.after + 1, span.upto + 1) if wanted.match(traits[n - 1])]
+        page = await audit.collect(wanted, span, limit)
+        assert [line.position for line in page.lines] == expected[:limit]
+        assert page.done or page.covered < span.upto
+        rest = await audit.collect(wanted, Span(page.covered, span.upto), 1000)
+        assert [line.position for line in rest.lines] == expected[limit : limit + 1000]
+        assert await audit.count(wanted, span) == len(expected)
+
+
+async def test_any_filter_anywhere(filled, audit, link):
+    @settings(max_examples=60)
+    @given(st.lists(st.tuples(filters, places, places, st.integers(1, 300)), max_size=4))
+    def collected(more):
+        cases.extend(more)
+
+    cases = []
+    await asyncio.to_thread(collected)
+    await examine(audit, filled, cases[: len(cases) // 4])
+    await post_next(link)
+    await examine(audit, filled, cases[len(cases) // 4 : len(cases) // 2])
+    await post_all(link)
+    await examine(audit, filled, cases[len(cases) // 2 :])
+
+
+async def test_only_full_chunks_are_posted_and_only_once(filled, db, link):
+    await post_all(link)
+    assert (await ends(db)).posted == 2 * CHUNK
+    before = await db.fetchval("select count(*) from runfold.event_postings")
+    await post_all(link)
+    assert await db.fetchval("select count(*) from runfold.event_postings") == before
+
+
+async def test_the_service_posts_by_itself(filled, client, db):
+    from conftest import wait_until
+
+    async def posted():
+        return (await ends(db)).posted == 2 * CHUNK
+
+    await wait_until(posted, "the service posts what is full")
+
+
+async def test_a_stream_of_pages_is_the_whole_in_both_forms(filled, audit):
+    for form in Form:
+        positions = [line.position async for page in audit.pages(EVERYTHING, Span(0, TOTAL), form) for line in page.lines]
+        assert positions == list(range(1, TOTAL + 1))
+
+
+async def test_times_become_positions(filled, audit):
+    for seconds in (0, 1, 77, TOTAL // 3):
+        time = NOON + timedelta(seconds=seconds)
+        known = await audit.known_at(time)
+        assert known.position == min(TOTAL, seconds * 3 + 2)
+        span = await audit.span(time, time + timedelta(seconds=1))
+        assert [n for n in range(span.after + 1, span.upto + 1) if n // 3 == seconds] == [
+            n for n in range(max(1, seconds * 3), min(TOTAL, seconds * 3 + 2) + 1)
+        ]
+
+
+async def test_a_page_of_large_payloads_ends_early(audit, link, monkeypatch):
+    monkeypatch.setattr("service.audit.PAGE_BYTES", 1000)
+    drafts = facts(20)
+    appended = await ledger.append(link, drafts, [None] * len(drafts))
+    span = Span(0, max(appended.positions))
+    page = await audit.collect(EVERYTHING, span, 100)
+    assert 0 < len(page.lines) < len(drafts)
+    assert not page.done
+    positions = [line.position async for page in audit.pages(EVERYTHING, span) for line in page.lines]
+    assert positions == list(range(1, len(drafts) + 1))
+    filtered = [line.position async for page in audit.pages(Filters(job="load"), span) for line in page.lines]
+    assert filtered == positions
+
+
+@pytest.mark.parametrize(
+    "facet", [Filters(namespace="etl"), Filters(states=("ABORTED",)), Filters(actor="ann", kinds=("facts",))]
+)
+async def test_every_filter_goes_by_the_postings_index(filled, db, link, facet):
+    from service.ledger import LOG
+    from service.postings import _POSTINGS, _wanted
+
+    await post_all(link)
+    await db.execute("set enable_seqscan = off")
+    statement = await db.prepare(_POSTINGS)
+    plan = str(await statement.explain(LOG, *_wanted(facet), 0, 1))
+    assert "event_postings_pkey" in plan
+    assert "Seq Scan" not in plan

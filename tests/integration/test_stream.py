@@ -1,0 +1,185 @@
+"""Server-sent events: in order, each once, whoever else reads or does not."""
+
+import asyncio
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from building import facts
+
+from service import tail as tails
+from service.handlers import begun, stream
+from service.resources import RESOURCES
+from service.tail import Tail
+
+URL = "/api/v1/events/stream"
+
+
+@asynccontextmanager
+async def listening(client, headers=None, **params):
+    """Give an iterator over the (id, event) that a listener hears; it hears whatever is recorded from here on."""
+    async with client.get(URL, params=params, headers=headers) as answer:
+        assert answer.status == 200, await answer.text()
+        assert (await answer.content.readuntil(b"\n\n")).startswith(b": from position")
+        yield heard(answer)
+
+
+async def heard(answer):
+    while True:
+        try:
+            frame = (await answer.content.readuntil(b"\n\n")).decode()
+        except asyncio.IncompleteReadError:
+            return
+        fields = dict(line.split(": ", 1) for line in frame.strip().splitlines() if not line.startswith(":"))
+        if fields:
+            yield fields["id"], json.loads(fields["data"])
+
+
+async def take(events, count):
+    async with asyncio.timeout(20):
+        return [await anext(events) for _ in range(count)]
+
+
+async def append(client, count):
+    appender = client.app[RESOURCES].appender
+    return [answer.position for answer in await asyncio.gather(*map(appender.fact, facts(count)))]
+
+
+async def whole(client, **params):
+    answer = await client.get("/api/v1/events", params={"limit": 1000, **params})
+    return (await answer.json())["events"]
+
+
+async def test_a_stream_from_the_start_is_the_pages_and_then_what_comes(client):
+    await append(client, 5)
+    async with listening(client, cursor="start") as events:
+        before = len(await whole(client))
+        first = await take(events, before)
+        await append(client, 5)
+        rest = await take(events, 5)
+    assert [event for _, event in first + rest] == await whole(client)
+
+
+async def test_now_is_what_comes_from_now_on(client):
+    await append(client, 3)
+    async with listening(client) as events:
+        positions = await append(client, 3)
+        assert sorted(event["position"] for _, event in await take(events, 3)) == sorted(positions)
+
+
+async def test_it_resumes_behind_the_last_event_heard(client):
+    await append(client, 6)
+    everything = await whole(client)
+    async with listening(client, cursor="start") as events:
+        *_, (last, event) = await take(events, 3)
+    async with listening(client, {"Last-Event-ID": last}) as events:
+        following = await take(events, len(everything) - 3)
+    assert [one for _, one in following] == everything[3:]
+    assert event == everything[2]
+
+
+async def test_filters_are_those_of_the_pages(client):
+    async with listening(client, cursor="start", kind="transition", state="RUNNING") as events:
+        await append(client, 4)
+        found = await take(events, 4)
+    assert [event for _, event in found] == await whole(client, kind="transition", state="RUNNING")
+
+
+async def test_what_another_process_appends_is_heard(client, aiohttp_client, dsn):
+    from service.app import build_app
+    from service.settings import Settings
+
+    other = await aiohttp_client(build_app(Settings(database_url=dsn)))
+    async with listening(client) as events:
+        positions = [*await append(other, 3), *await append(client, 3), *await append(other, 3)]
+        found = [event["position"] for _, event in await take(events, 9)]
+    assert found == sorted(positions)
+
+
+async def test_who_fell_behind_what_is_kept_catches_up_alone(client, monkeypatch):
+    monkeypatch.setattr(tails, "_KEPT_BATCHES", 1)
+    monkeypatch.setattr(tails, "_PAGE", 3)
+    async with listening(client, cursor="start") as behind, listening(client) as ahead:
+        for _ in range(4):
+            await append(client, 10)
+        await take(ahead, 40)
+        everything = await whole(client)
+        assert [event for _, event in await take(behind, len(everything))] == everything
+
+
+async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):
+    audit = client.app[RESOURCES].audit
+    looks = []
+    recorded_after = audit.recorded_after
+
+    async def counted(position, limit):
+        found = await recorded_after(position, limit)
+        if found:
+            looks.append(len(found))
+        return found
+
+    monkeypatch.setattr(audit, "recorded_after", counted)
+    client.session._connector._limit = 0
+
+    async def listen(ready):
+        async with listening(client) as events:
+            ready.release()
+            return [event["position"] for _, event in await take(events, 20)]
+
+    ready = asyncio.Semaphore(0)
+    listeners = [asyncio.create_task(listen(ready)) for _ in range(100)]
+    for _ in listeners:
+        await ready.acquire()
+    positions = await append(client, 20)
+    found = await asyncio.gather(*listeners)
+    assert all(one == sorted(positions) for one in found)
+    assert sum(looks) == 20
+
+
+async def test_silence_is_filled_with_heartbeats(client, monkeypatch):
+    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    async with client.get(URL) as answer:
+        await answer.content.readuntil(b"\n\n")
+        assert await answer.content.readuntil(b"\n\n") == b": heartbeat\n\n"
+
+
+async def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(client, monkeypatch):
+    monkeypatch.setattr(begun, "PATIENCE_S", 0.3)
+    reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
+    writer.transport.pause_reading()
+    writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    tail = client.app[RESOURCES].tail
+    async with listening(client) as events:
+        async with asyncio.timeout(60):
+            count = 0
+            while tail.listeners != 1 or count < 2000:
+                await append(client, 500)
+                await take(events, 500)
+                count += 500
+    writer.close()
+    assert reader is not None
+
+
+async def test_listeners_are_let_go_when_the_service_stops(client):
+    async with client.get(URL) as answer:
+        await answer.content.readuntil(b"\n\n")
+        async with asyncio.timeout(5):
+            await client.server.close()
+        assert await answer.content.read() == b""
+
+
+async def test_the_last_listener_leaves_nothing_behind(client):
+    async with listening(client) as events:
+        await append(client, 3)
+        await take(events, 3)
+    tail = client.app[RESOURCES].tail
+    await append(client, 1)
+    async with listening(client, cursor="start") as events:
+        assert (await take(events, 1))[0][1]["position"] == 1
+    assert isinstance(tail, Tail)
+
+
+@pytest.mark.parametrize("param", ["since", "until"])
+async def test_a_stream_has_no_bounds_in_time(client, param):
+    answer = await client.get(URL, params={param: "2024-01-01T00:00:00Z"})
+    assert answer.status == 400

@@ -1,0 +1,88 @@
+"""What became of each event of a history."""
+
+from histories import Told, at, histories, recorded
+from hypothesis import given
+
+from service.domain import Content, RunRegisters, RunState, merge
+from service.verdicts import Effect, judge
+
+
+def told(state, minutes, source="api", content=Content()):  # noqa: B008
+    return Told(state, at(minutes), "load", source, None, content)
+
+
+def judged(*history):
+    return judge(one.recorded(position) for position, one in enumerate(history, 1))
+
+
+def test_a_life_as_it_should_be_stands():
+    new, start, end = judged(told(RunState.NEW, 0), told(RunState.RUNNING, 1), told(RunState.COMPLETED, 2))
+    assert [new.effect, start.effect, end.effect] == [Effect.STANDS] * 3
+    assert (new.changed, start.changed, end.changed) == (("created",), ("startedAt",), ("ended",))
+    assert not any(one.late for one in (new, start, end))
+
+
+def test_a_heartbeat_changes_nothing():
+    *_, beat = judged(told(RunState.NEW, 0), told(RunState.RUNNING, 1), told(RunState.RUNNING, 2))
+    assert beat.effect is Effect.UNCHANGED
+    assert beat.changed == ()
+
+
+def test_an_earlier_start_is_late_and_supersedes_the_one_before():
+    _, first, second = judged(told(RunState.NEW, 0), told(RunState.RUNNING, 2), told(RunState.RUNNING, 1))
+    assert (first.effect, first.superseded_by) == (Effect.SUPERSEDED, 3)
+    assert (second.effect, second.late) == (Effect.STANDS, True)
+
+
+def test_a_later_end_supersedes_the_one_before():
+    _, first, second = judged(told(RunState.NEW, 0), told(RunState.COMPLETED, 2), told(RunState.FAILED, 3))
+    assert (first.effect, first.superseded_by) == (Effect.SUPERSEDED, 3)
+    assert second.effect is Effect.STANDS
+
+
+def test_an_earlier_end_is_a_late_report_that_changes_nothing():
+    *_, late = judged(told(RunState.NEW, 0), told(RunState.COMPLETED, 3), told(RunState.FAILED, 2))
+    assert (late.effect, late.late) == (Effect.UNCHANGED, True)
+    assert "goes before it" in late.reason
+
+
+def test_an_inferred_end_is_superseded_by_whatever_comes_after_it():
+    _, inferred, beat = judged(
+        told(RunState.NEW, 0), told(RunState.ABORTED, 5, "monitor"), told(RunState.RUNNING, 1, "openlineage")
+    )
+    assert (inferred.effect, inferred.superseded_by) == (Effect.SUPERSEDED, 3)
+    assert set(beat.changed) == {"startedAt", "ended"}
+
+
+def test_a_facet_said_anew_is_superseded_while_the_start_it_came_with_stands():
+    first = told(RunState.RUNNING, 1, "openlineage", Content(run_facets={"a": b"1"}))
+    second = told(None, 2, "openlineage", Content(run_facets={"a": b"2"}))
+    third = told(None, 3, "openlineage", Content(run_facets={"a": b"3"}))
+    start, middle, last = judged(first, second, third)
+    assert start.effect is Effect.STANDS
+    assert (middle.effect, middle.superseded_by) == (Effect.SUPERSEDED, 3)
+    assert last.changed == ("facets.run.a",)
+
+
+def view(run):
+    ended = run.ended
+    facets = {k: v[:2] for k, v in run.run_facets.items()}, {k: v[:2] for k, v in run.job_facets.items()}
+    return run.created, run.started_at, ended, run.parent_run, run.nominal, facets
+
+
+@given(histories("api", "openlineage", "monitor"))
+def test_an_event_is_unchanged_exactly_where_the_view_is_the_same_before_and_after(history):
+    verdicts = judge(one.recorded(position) for position, one in enumerate(history, 1))
+    run = RunRegisters()
+    for part, verdict in zip(recorded(history), verdicts, strict=True):
+        after = merge(run, part)
+        assert (view(run) == view(after)) == (verdict.effect is Effect.UNCHANGED)
+        run = after
+
+
+@given(histories("api", "openlineage", "monitor", least=1))
+def test_what_changed_the_view_last_stands(history):
+    verdicts = judge(one.recorded(position) for position, one in enumerate(history, 1))
+    assert any(verdict.effect is Effect.STANDS for verdict in verdicts)
+    for position, verdict in enumerate(verdicts, 1):
+        assert verdict.superseded_by is None or position < verdict.superseded_by <= len(history)
