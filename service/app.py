@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from aiohttp import web
 
 from service.appender import Appender
 from service.audit import Audit
+from service.batch import OnAppend
 from service.beginnings import define_default
 from service.catalog import Catalog
 from service.connections import HANDLER_ARGS
@@ -73,7 +74,9 @@ def _routes() -> list[web.RouteDef]:
     namespace = f"{BASE}/namespaces/{{namespace:[^/]+}}"
     job = f"{namespace}/jobs/{{job:[^/]+}}"
     return [
+        # Routes of one prefix are tried in this order: the busiest first.
         web.post(f"{run}/start", runs.transition_to(RunState.RUNNING)),
+        web.get(run, runs.read),
         web.post(f"{run}/complete", runs.transition_to(RunState.COMPLETED)),
         web.post(f"{run}/fail", runs.transition_to(RunState.FAILED)),
         web.post(f"{run}/abort", runs.transition_to(RunState.ABORTED)),
@@ -116,15 +119,14 @@ def _link(settings: Settings) -> Link:
     return Link(settings.database_url, statement_cache_size=settings.statement_cache_size)
 
 
-def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> Callable[..., None]:
+def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> OnAppend:
     """Return what hears of each commit: up to which position, and how many events."""
 
-    def appended(position: int, events: int | None = None) -> None:
+    def appended(position: int, events: int) -> None:
         catalog.appended(position)
         posting.appended(position)
         tail.appended(position)
-        if events is not None:
-            meter.appended(events)
+        meter.appended(events)
 
     return appended
 

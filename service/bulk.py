@@ -27,7 +27,7 @@ class Recorded(NamedTuple):
 class Bulk:
     """Appends facts; whoever has more than fits waits, which is the back-pressure."""
 
-    def __init__(self, links: Sequence[Link], *, max_batch: int, on_append: Callable[[int], None]) -> None:
+    def __init__(self, links: Sequence[Link], *, max_batch: int, on_append: Callable[[int, int], None]) -> None:
         """Take as many connections as batches may be in flight."""
         self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
         for link in links:
@@ -84,7 +84,7 @@ class Bulk:
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)
         new = [outcome == Outcome.RECORDED for outcome in appended.outcomes]
         if any(new):
-            self._on_append(max(appended.positions))
+            self._on_append(max(appended.positions), new.count(True))
         return [
             Recorded(position, appended.recorded_at if recorded else None)
             for position, recorded in zip(appended.positions, new, strict=True)

@@ -12,8 +12,8 @@ from contextlib import suppress
 
 from service import ledger
 from service.errors import Unavailable
-from service.link import Link, Unreachable
 from service.folding import fold_once
+from service.link import Link, Unreachable
 
 _log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ WAIT = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
 
 _MUCH = 20_000
-"""Events that gather before they are folded though nobody waits. A burst is answered first and filed afterwards; whoever
+"""Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
 asks for a list in the middle of it waits for this many, well below WAIT."""
 
 _QUIET = 0.2
@@ -125,7 +125,7 @@ class Catalog:
                     return
         except Unreachable:
             await asyncio.sleep(_QUIET)
-        except Exception:
+        except Exception:  # noqa: BLE001  the task must outlive whatever happens to one page
             _log.exception("the catalog could not be folded")
             await asyncio.sleep(_QUIET)
 

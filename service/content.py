@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 
 from service import depth, slices, timestamps  # noqa: F401  depth lets every reader reach the bottom
 from service.definitions import JobDefinition, NamespaceDefinition
-from service.domain import Content, DatasetName, Event, Kind, NO_CONTENT, RunState
+from service.domain import NO_CONTENT, Content, DatasetName, Event, Kind, RunState
 from service.schemas import (
     CreateRun,
     DatasetId,
@@ -206,7 +206,7 @@ class _NoNamespace:
 
 
 def run_uuid(run_id: str) -> UUID:
-    """Return the UUID an OpenLineage runId is; one that is none becomes Java's nameUUIDFromBytes of it, as in Marquez."""
+    """Return the UUID a runId is; one that is none becomes Java's nameUUIDFromBytes of it, as in Marquez."""
     found = parse_uuid(run_id)
     return found if found is not None else uuid3(_NoNamespace, run_id)  # type: ignore[arg-type]
 

@@ -70,8 +70,8 @@ _BY_STATE = {state: [line for line in TABLE if state in line.states] for state i
 def decide(run: RunRegisters | None, command: Transition, known: Known | None = None) -> Verdict:
     """Judge start, complete, fail or abort against the run as it stands.
 
-    `known` is the event of the command's own fact. A CONFLICT still becomes UNCHANGED where the same state and time were
-    recorded under another key; whoever reads the ledger looks for that, as it is seldom needed.
+    `known` is the event of the command's own fact. A CONFLICT still becomes UNCHANGED where the same state and time
+    were recorded under another key; whoever reads the ledger looks for that, as it is seldom needed.
     """
     if known is not None:  # line 0: this very event is recorded
         return _repeated(known, command.request_digest)

@@ -1,4 +1,4 @@
-"""Makes events to be appended out of what callers say: the columns, and the fact that makes each this one and no other."""
+"""Makes events to be appended of what callers say: the columns, and the fact that makes each this one and no other."""
 
 from __future__ import annotations
 

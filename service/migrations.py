@@ -4,9 +4,10 @@ import io
 from pathlib import Path
 from typing import Any
 
-from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+
+from alembic import command
 
 
 def _location() -> Path:

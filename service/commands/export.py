@@ -36,7 +36,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--since", callback=_time, metavar="TIME", help="What was recorded then or later."),
         click.option("--source", "sources", multiple=True, help="api, openlineage, import, monitor; repeatable."),
         click.option("--actor", help="What this API key recorded."),
-        click.option("--state", "states", multiple=True, type=click.Choice(list(RunState)), help="Repeatable."),
+        click.option("--state", "states", multiple=True, type=click.Choice([s.value for s in RunState]), help="Repeatable."),
         click.option("--kind", "kinds", multiple=True, help="transition, facts, defined, ...; repeatable."),
         click.option("--run", type=click.UUID, metavar="ID", help="The events of one run."),
         click.option("--job", help="The events of jobs of this name."),
@@ -47,7 +47,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("export", short_help="Write the ledger's events to a file.")
-@click.option("--format", "form", type=click.Choice(list(Format)), default=Format.NDJSON, show_default=True)
+@click.option("--format", "form", type=click.Choice([f.value for f in Format]), default="ndjson", show_default=True)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),

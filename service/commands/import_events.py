@@ -88,7 +88,7 @@ class _Told:
 
 async def _import(dsn: str, name: str, stream: BufferedReader, told: _Told) -> Ingestion:
     links = [Link(dsn) for _ in range(_LINKS)]
-    bulk = Bulk(links, max_batch=DEFAULTS.max_batch, on_append=lambda _position: None)
+    bulk = Bulk(links, max_batch=DEFAULTS.max_batch, on_append=lambda _position, _events: None)
     heard = partial(told.hear, name)
     ingestion = Ingestion(bulk.append, Origin("import"), max_bytes=DEFAULTS.max_event_bytes, on_failure=heard)
     size = os.fstat(stream.fileno()).st_size if stream.seekable() else 0

@@ -27,7 +27,7 @@ _POSITION = click.IntRange(min=1)
     help="A head that was saved, or an export: does the ledger still begin with it?",
 )
 @database_options
-def command(  # noqa: PLR0913  a parameter an option
+def command(
     first: int, last: int | None, *, as_json: bool, against: Path | None, database_url: str, data_dir: Path
 ) -> None:
     """Recompute the ledger's hash chain from its rows, look for missing positions and altered payloads.

@@ -1,4 +1,4 @@
-"""Namespaces and jobs: defined, listed, deleted. Answers come from the catalog, after it holds what was just recorded."""
+"""Namespaces and jobs: defined, listed, deleted. Answers come from the catalog, once it holds what was recorded."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from service import drafts, timestamps, wire
-from service.appender import Answer
+from service.batch import Answer
 from service.content import job_said, namespace_said
 from service.decide import Known, Verdict
 from service.definitions import JobDefinition, JobRegisters, NamespaceDefinition, NamespaceRegisters

@@ -8,7 +8,7 @@ from uuid import UUID
 from aiohttp import web
 
 from service import drafts, timestamps, wire
-from service.appender import Answer
+from service.batch import Answer
 from service.content import parse_uuid
 from service.decide import Create, Transition, Verdict, decide, decide_create
 from service.domain import RunRegisters, RunState, Subject, registers_of

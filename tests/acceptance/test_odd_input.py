@@ -51,7 +51,7 @@ async def job(client):
 
 
 @pytest.fixture
-async def run(client):
+async def run(client, job):  # noqa: ARG001  there must be one
     return f"{BASE}/jobs/runs/{(await (await client.post(RUNS)).json())['id']}"
 
 

@@ -22,7 +22,7 @@ async def post(client, path, key=None, **arguments):
 
 
 @pytest.fixture
-async def run(client):
+async def run(client, job):  # noqa: ARG001  there must be one
     _, created = await post(client, RUNS)
     return f"{BASE}/jobs/runs/{created['id']}"
 

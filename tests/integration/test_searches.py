@@ -1,0 +1,117 @@
+"""Runs across jobs: any filter finds what a look at every run would."""
+
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from building import fact
+from histories import NOON, at
+
+from service.resources import RESOURCES
+from service.searches import RunFilters
+
+BASE = "/api/v1"
+
+
+def lives():
+    """Some sixty runs of few jobs, with starts and ends of every length."""
+    for n in range(60):
+        run, job = uuid4(), ("load", "clean", "dump")[n % 3]
+        if n % 10 == 9:
+            yield fact(run, "NEW", n, job=job)
+            continue
+        yield fact(run, "RUNNING", n, job=job)
+        if n % 7:
+            yield fact(run, ("COMPLETED", "FAILED", "ABORTED")[n % 3], n + 2.0 ** (n % 12) / 60, job=job)
+
+
+@pytest.fixture
+async def filled(client):
+    drafts = list(lives())
+    for draft in drafts:
+        await client.app[RESOURCES].appender.fact(draft)
+    return client
+
+
+async def search(client, **params):
+    answer = await client.get(f"{BASE}/runs", params=params)
+    assert answer.status == 200, await answer.text()
+    return await answer.json()
+
+
+async def everything(client, limit=1000, **params):
+    found, cursor = [], "start"
+    while cursor:
+        page = await search(client, limit=limit, cursor=cursor, **params)
+        found += page["runs"]
+        cursor = page["next"]
+    return found
+
+
+def started(run):
+    return run["startedAt"] or run["createdAt"]
+
+
+async def test_all_runs_newest_first_in_pages_of_any_size(filled):
+    whole = await everything(filled)
+    assert len(whole) == 60
+    assert [started(run) for run in whole] == sorted(map(started, whole), reverse=True)
+    for limit in (1, 7, 60):
+        assert await everything(filled, limit) == whole
+
+
+async def test_by_state_and_name(filled):
+    whole = await everything(filled)
+    for states in ("RUNNING", "NEW,FAILED"):
+        found = await everything(filled, 7, state=states)
+        assert found == [run for run in whole if run["state"] in states.split(",")]
+    by_job = [await everything(filled, 7, job=job) for job in ("load", "clean", "dump", "none")]
+    assert [len(found) for found in by_job] == [20, 20, 20, 0]
+    assert await everything(filled, 7, namespace="etl") == whole
+    assert await everything(filled, namespace="other", job="load") == []
+    assert await everything(filled, namespace="etl", job="load") == by_job[0]
+
+
+async def test_by_start(filled):
+    whole = await everything(filled)
+    bounds = at(20).isoformat(), at(40).isoformat()
+    found = await everything(filled, 3, startedAfter=bounds[0], startedBefore=bounds[1])
+    zulu = [bound.replace("+00:00", "Z") for bound in bounds]
+    assert found == [run for run in whole if run["startedAt"] and zulu[0] <= run["startedAt"] < zulu[1]]
+    assert await everything(filled, 3, job="load", startedBefore=bounds[0]) == [
+        run
+        for run in await everything(filled, job="load")
+        if run["startedAt"] and run["startedAt"] < zulu[0]
+    ]
+
+
+@pytest.mark.parametrize("minutes", [-5, 0, 3, 17.01, 30, 47, 59, 80, 5000])
+async def test_what_was_running_at_a_time(filled, minutes):
+    searches = filled.app[RESOURCES].searches
+    await filled.app[RESOURCES].catalog.catch_up()
+    whole = await searches.runs(RunFilters(), None, 1000)
+    time = NOON + timedelta(minutes=minutes)
+
+    def ran(run):
+        began, ended = run.registers.started_at, run.registers.ended
+        return began is not None and began <= time and (ended is None or time < ended.at)
+
+    expected = [run.id for run in whole if ran(run)]
+    found = [UUID(run["id"]) for run in await everything(filled, 4, runningAt=time.isoformat())]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"colour": "red"},
+        {"limit": "0"},
+        {"limit": "10000000"},
+        {"cursor": "nowhere"},
+        {"state": "ASLEEP"},
+        {"runningAt": "noon"},
+        {"startedAfter": "2024-01-02T00:00:00Z", "startedBefore": "2024-01-01T00:00:00Z"},
+    ],
+)
+async def test_what_cannot_be_meant_is_400(client, params):
+    assert (await client.get(f"{BASE}/runs", params=params)).status == 400
