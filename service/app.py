@@ -76,14 +76,13 @@ def _routes() -> list[web.RouteDef]:
     return [
         # Routes of one prefix are tried in this order: the busiest first.
         web.post(f"{run}/start", runs.transition_to(RunState.RUNNING)),
-        web.get(run, runs.read),
+        web.get(run, histories.read),
         web.post(f"{run}/complete", runs.transition_to(RunState.COMPLETED)),
         web.post(f"{run}/fail", runs.transition_to(RunState.FAILED)),
         web.post(f"{run}/abort", runs.transition_to(RunState.ABORTED)),
         web.get(f"{run}/facets", runs.facets),
         web.get(f"{run}/children", lineage.children),
         web.get(f"{run}/events", histories.events),
-        web.get(run, histories.read),
         web.post(f"{BASE}/runs/lookup", runs.look_up),
         web.post(f"{job}/runs", runs.create),
         web.get(f"{job}/runs", runs.list_of_job),

@@ -6,6 +6,7 @@ Whoever has more to bring waits; what is held is bounded by the batches in fligh
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -17,6 +18,8 @@ from service.errors import RunfoldError, TooLarge, Unavailable
 from service.ledger import Draft
 from service.lines import Line
 from service.openlineage import Origin
+
+_log = logging.getLogger(__name__)
 
 Append = Callable[[Sequence[Draft]], Awaitable[Sequence[Recorded | RunfoldError]]]
 """Appends facts; item i of what it returns is an error where draft i was not recorded."""
@@ -124,6 +127,10 @@ class Ingestion:
             results: Sequence[Recorded | RunfoldError] = await self._append(drafts)
         except RunfoldError as error:
             results = [error] * len(drafts)
+        except Exception as error:  # noqa: BLE001  the rest of the stream must not suffer from one batch
+            _log.exception("a batch of %d failed", len(drafts))
+            lost = Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})")
+            results = [lost] * len(drafts)
         for source, result in zip(sources, results, strict=True):
             if isinstance(result, RunfoldError):
                 self._fail(source, result)

@@ -34,6 +34,10 @@ def load(name: str, **names: str) -> str:
     return text
 
 
+_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
+"""What the driver raises, apart from what the server says; the second when a dead connection confuses it."""
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Turn the driver's exceptions into Refused and Unreachable."""
@@ -41,7 +45,7 @@ def translated() -> Iterator[None]:
         yield
     except (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError) as error:
         raise Refused(str(error)) from error
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+    except (asyncpg.PostgresError, *_BROKEN) as error:
         _log.warning("database: %s: %s", type(error).__name__, error)
         raise Unreachable(str(error) or type(error).__name__) from error
 
@@ -93,8 +97,12 @@ class Link:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
         """Give the connection; whatever the driver raises inside comes out as Refused or Unreachable."""
-        with translated():
-            yield await self._open()
+        try:
+            with translated():
+                yield await self._open()
+        except Unreachable:
+            self._drop()
+            raise
 
     async def _open(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
@@ -107,6 +115,12 @@ class Link:
             # A plan made on a small table stays cached while the table grows; see docs/decisions.
             await self._connection.execute("set enable_seqscan = off; set jit = off")
         return self._connection
+
+    def _drop(self) -> None:
+        """Have done with a connection whose state nobody knows; the next use opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None and not connection.is_closed():
+            connection.terminate()
 
     async def close(self) -> None:
         """Close; a server that does not answer is left behind."""

@@ -42,9 +42,7 @@ class ValidAt:
         if self._all is None:
             return None
         happened = self._happened or RunRegisters(updated_at=self._all.updated_at)
-        return happened._replace(
-            created=self._all.created, position=self._all.position, heard=self._all.heard
-        )
+        return happened._replace(created=self._all.created, position=self._all.position, heard=self._all.heard)
 
 
 def valid(history: History, at: datetime) -> RunRegisters | None:

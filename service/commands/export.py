@@ -36,7 +36,9 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--since", callback=_time, metavar="TIME", help="What was recorded then or later."),
         click.option("--source", "sources", multiple=True, help="api, openlineage, import, monitor; repeatable."),
         click.option("--actor", help="What this API key recorded."),
-        click.option("--state", "states", multiple=True, type=click.Choice([s.value for s in RunState]), help="Repeatable."),
+        click.option(
+            "--state", "states", multiple=True, type=click.Choice([s.value for s in RunState]), help="Repeatable."
+        ),
         click.option("--kind", "kinds", multiple=True, help="transition, facts, defined, ...; repeatable."),
         click.option("--run", type=click.UUID, metavar="ID", help="The events of one run."),
         click.option("--job", help="The events of jobs of this name."),

@@ -18,6 +18,7 @@ from service.resources import RESOURCES
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _CSV = ("text/csv",)
 
+
 async def read(request: web.Request) -> web.StreamResponse:
     """GET /events: a page, or, as NDJSON or CSV, all that match."""
     wanted = asked.filters(request, "cursor", "limit")

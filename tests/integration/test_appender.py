@@ -314,7 +314,7 @@ async def test_a_run_of_a_job_that_is_unknown_has_no_home(appender, db):
 
 async def test_whoever_hears_of_appends_hears_the_last_position(links):
     heard = []
-    appender = Appender(links[:2], on_append=heard.append)
+    appender = Appender(links[:2], on_append=lambda position, *_: heard.append(position))
     appender.start()
     await asyncio.gather(*(appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(10)))
     await appender.drain()

@@ -123,9 +123,7 @@ async def test_valid_at_is_the_run_as_it_was_by_its_own_times(client, run):
         view = await get(client, f"/jobs/runs/{run}", validAt=text)
         assert (view["state"], view["args"]) == (state, {"a": "1"})
     events = (await get(client, f"/jobs/runs/{run}/events"))["events"]
-    both = await get(
-        client, f"/jobs/runs/{run}", validAt="2024-01-01T12:00:00Z", knownAt=events[1]["recordedAt"]
-    )
+    both = await get(client, f"/jobs/runs/{run}", validAt="2024-01-01T12:00:00Z", knownAt=events[1]["recordedAt"])
     assert (both["state"], both["asOf"]["position"]) == ("RUNNING", events[1]["position"])
 
 
@@ -168,7 +166,8 @@ async def test_since_is_included_and_until_is_not(client, run):
     assert (await get(client, "/events/count", since=times[0], until=times[0]))["count"] == 0
 
 
-async def test_lines_are_the_same_events_each_on_one_line(client, run):
+@pytest.mark.usefixtures("run")
+async def test_lines_are_the_same_events_each_on_one_line(client):
     answer = await client.get(f"{BASE}/events", headers={"Accept": "application/x-ndjson"})
     assert answer.content_type == "application/x-ndjson"
     lines = (await answer.text()).splitlines()
@@ -205,14 +204,15 @@ async def test_csv_has_the_same_events(client, run):
 async def test_what_cannot_be_meant_is_400(client, params, word):
     for path in ("/events", "/events/count", "/events/stream"):
         limits = {"limit", "cursor"} & set(dict(params))
-        if limits and path == "/events/count" or "limit" in limits and path == "/events/stream":
+        if (limits and path == "/events/count") or ("limit" in limits and path == "/events/stream"):
             continue
         answer = await client.get(f"{BASE}{path}", params=params)
         assert answer.status == 400
         assert word in (await answer.json())["detail"]
 
 
-async def test_the_head_and_its_verification(client, run):
+@pytest.mark.usefixtures("run")
+async def test_the_head_and_its_verification(client):
     head = await get(client, "/ledger/head")
     last = (await get(client, "/events", limit=1000))["events"][-1]
     assert head == {"log": 0, "position": last["position"], "hash": last["hash"], "recordedAt": last["recordedAt"]}

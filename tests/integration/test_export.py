@@ -1,5 +1,6 @@
 """Exports in every format, and what they prove of the ledger afterwards."""
 
+import asyncio
 import csv
 import json
 from hashlib import sha256
@@ -27,8 +28,6 @@ def runfold(*arguments):
 
 async def call(*arguments):
     """Commands have a loop of their own."""
-    import asyncio
-
     return await asyncio.to_thread(runfold, *arguments)
 
 

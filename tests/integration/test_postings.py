@@ -1,4 +1,4 @@
-"""Postings answer as a scan of the ledger would, wherever a filter's events lie: posted, not yet posted, on the edges."""
+"""Postings answer as a scan of the ledger would, wherever events lie: posted, not yet posted, on the edges."""
 
 import asyncio
 from datetime import timedelta
@@ -6,6 +6,7 @@ from uuid import UUID
 
 import pytest
 from building import facts
+from conftest import wait_until
 from histories import NOON
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,8 +15,9 @@ from service import ledger
 from service.audit import Audit, Form, Span
 from service.filters import EVERYTHING, Filters, Traits
 from service.lanes import Lanes
+from service.ledger import LOG
 from service.link import Link
-from service.postings import CHUNK, ends, post_next
+from service.postings import _POSTINGS, CHUNK, _wanted, ends, post_next
 
 TOTAL = 2 * CHUNK + 700
 
@@ -48,7 +50,7 @@ places = st.integers(0, TOTAL) | edges
 
 
 @pytest.fixture
-async def filled(dsn, db):
+async def filled(db):
     await db.execute("set session_replication_role = replica")  # or the ledger refuses what was not appended
     await db.execute(_FILL, TOTAL, NOON)
     await db.execute(
@@ -104,7 +106,8 @@ async def test_any_filter_anywhere(filled, audit, link):
     await examine(audit, filled, cases[len(cases) // 2 :])
 
 
-async def test_only_full_chunks_are_posted_and_only_once(filled, db, link):
+@pytest.mark.usefixtures("filled")
+async def test_only_full_chunks_are_posted_and_only_once(db, link):
     await post_all(link)
     assert (await ends(db)).posted == 2 * CHUNK
     before = await db.fetchval("select count(*) from runfold.event_postings")
@@ -112,30 +115,33 @@ async def test_only_full_chunks_are_posted_and_only_once(filled, db, link):
     assert await db.fetchval("select count(*) from runfold.event_postings") == before
 
 
-async def test_the_service_posts_by_itself(filled, client, db):
-    from conftest import wait_until
-
+@pytest.mark.usefixtures("filled", "client")
+async def test_the_service_posts_by_itself(db):
     async def posted():
         return (await ends(db)).posted == 2 * CHUNK
 
     await wait_until(posted, "the service posts what is full")
 
 
-async def test_a_stream_of_pages_is_the_whole_in_both_forms(filled, audit):
+@pytest.mark.usefixtures("filled")
+async def test_a_stream_of_pages_is_the_whole_in_both_forms(audit):
     for form in Form:
-        positions = [line.position async for page in audit.pages(EVERYTHING, Span(0, TOTAL), form) for line in page.lines]
+        positions = [
+            line.position async for page in audit.pages(EVERYTHING, Span(0, TOTAL), form) for line in page.lines
+        ]
         assert positions == list(range(1, TOTAL + 1))
 
 
-async def test_times_become_positions(filled, audit):
+@pytest.mark.usefixtures("filled")
+async def test_times_become_positions(audit):
     for seconds in (0, 1, 77, TOTAL // 3):
         time = NOON + timedelta(seconds=seconds)
         known = await audit.known_at(time)
         assert known.position == min(TOTAL, seconds * 3 + 2)
         span = await audit.span(time, time + timedelta(seconds=1))
-        assert [n for n in range(span.after + 1, span.upto + 1) if n // 3 == seconds] == [
-            n for n in range(max(1, seconds * 3), min(TOTAL, seconds * 3 + 2) + 1)
-        ]
+        assert [n for n in range(span.after + 1, span.upto + 1) if n // 3 == seconds] == list(
+            range(max(1, seconds * 3), min(TOTAL, seconds * 3 + 2) + 1)
+        )
 
 
 async def test_a_page_of_large_payloads_ends_early(audit, link, monkeypatch):
@@ -155,10 +161,8 @@ async def test_a_page_of_large_payloads_ends_early(audit, link, monkeypatch):
 @pytest.mark.parametrize(
     "facet", [Filters(namespace="etl"), Filters(states=("ABORTED",)), Filters(actor="ann", kinds=("facts",))]
 )
-async def test_every_filter_goes_by_the_postings_index(filled, db, link, facet):
-    from service.ledger import LOG
-    from service.postings import _POSTINGS, _wanted
-
+@pytest.mark.usefixtures("filled")
+async def test_every_filter_goes_by_the_postings_index(db, link, facet):
     await post_all(link)
     await db.execute("set enable_seqscan = off")
     statement = await db.prepare(_POSTINGS)

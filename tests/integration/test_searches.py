@@ -79,9 +79,7 @@ async def test_by_start(filled):
     zulu = [bound.replace("+00:00", "Z") for bound in bounds]
     assert found == [run for run in whole if run["startedAt"] and zulu[0] <= run["startedAt"] < zulu[1]]
     assert await everything(filled, 3, job="load", startedBefore=bounds[0]) == [
-        run
-        for run in await everything(filled, job="load")
-        if run["startedAt"] and run["startedAt"] < zulu[0]
+        run for run in await everything(filled, job="load") if run["startedAt"] and run["startedAt"] < zulu[0]
     ]
 
 

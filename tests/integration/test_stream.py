@@ -8,8 +8,10 @@ import pytest
 from building import facts
 
 from service import tail as tails
+from service.app import build_app
 from service.handlers import begun, stream
 from service.resources import RESOURCES
+from service.settings import Settings
 from service.tail import Tail
 
 URL = "/api/v1/events/stream"
@@ -86,9 +88,6 @@ async def test_filters_are_those_of_the_pages(client):
 
 
 async def test_what_another_process_appends_is_heard(client, aiohttp_client, dsn):
-    from service.app import build_app
-    from service.settings import Settings
-
     other = await aiohttp_client(build_app(Settings(database_url=dsn)))
     async with listening(client) as events:
         positions = [*await append(other, 3), *await append(client, 3), *await append(other, 3)]

@@ -1,0 +1,160 @@
+"""The service as a role that may read the ledger, append to it by one function, and write the catalog."""
+
+import asyncio
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+from building import facts
+from conftest import execute
+from partitions import small_partitions
+
+from service import ledger, migrations
+from service.app import build_app
+from service.folding import fold_once
+from service.link import Link
+from service.rebuild import rebuild
+from service.rights import CannotDo, grant
+from service.settings import Settings
+from service.verify import verify
+
+BASE = "/api/v1"
+
+
+def as_role(dsn, role):
+    """Return the address of a database for another role."""
+    parts = urlsplit(dsn)
+    return parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+@pytest.fixture
+async def role(dsn, link):
+    name = f"Role {uuid4().hex}"  # must be quoted
+    assert await grant(link, name)
+    yield name
+    await execute(dsn, f'drop owned by "{name}"; drop role "{name}"')
+
+
+@pytest.fixture
+async def role_dsn(dsn, role):
+    return as_role(dsn, role.replace(" ", "%20"))
+
+
+@pytest.fixture
+async def as_it(role_dsn):
+    connection = await asyncpg.connect(role_dsn)
+    yield connection
+    await connection.close()
+
+
+async def ok(response, status=200):
+    assert response.status == status, await response.text()
+    return await response.json()
+
+
+async def test_a_run_lives_its_whole_life_in_a_service_with_least_rights(role_dsn, aiohttp_client):
+    await asyncio.to_thread(migrations.upgrade, role_dsn)  # `serve` does so first
+    client = await aiohttp_client(build_app(Settings(database_url=role_dsn)))
+    await ok(await client.put(f"{BASE}/namespaces/etl", json={"ownerName": "me"}))
+    await ok(await client.put(f"{BASE}/namespaces/etl/jobs/load", json={"type": "BATCH", "inputs": [], "outputs": []}))
+    run = await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs", json={"args": {"a": "1"}}), 201)
+    path = f"{BASE}/jobs/runs/{run['id']}"
+    await ok(await client.post(f"{path}/start"))
+    event = {
+        "eventType": "RUNNING",
+        "eventTime": "2024-01-01T00:00:00Z",
+        "producer": "tests",
+        "run": {"runId": run["id"], "facets": {"f": {}}},
+        "job": {"namespace": "etl", "name": "load"},
+    }
+    assert (await client.post(f"{BASE}/lineage", json=event)).status == 201
+    ended = await ok(await client.post(f"{path}/complete"))
+    assert (ended["state"], ended["args"], ended["facets"]) == ("COMPLETED", {"a": "1"}, {"f": {}})
+    for question in (path, f"{path}?knownAt=2999-01-01T00:00:00Z", f"{path}/events", "/readyz"):
+        await ok(await client.get(question))
+    for question in ("jobs", "namespaces", "namespaces/etl/jobs/load/runs", "events?namespace=etl", "events/lineage"):
+        assert "load" in str(await ok(await client.get(f"{BASE}/{question}"))) or question == "namespaces"
+    assert (await ok(await client.get(f"{BASE}/namespaces/etl/jobs/load/runs")))["totalCount"] == 1
+    assert (await verify(role_dsn)).ok
+
+
+async def test_partitions_come_into_being_though_the_role_could_not_make_them(db, role_dsn):
+    await db.execute(small_partitions(5))
+    link = Link(role_dsn)
+    for _ in range(7):
+        await ledger.append(link, facts(3), [None] * 3)
+    await fold_once(link)
+    await link.close()
+    assert await db.fetchval("select count(*) from runfold.payloads") == 21
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "insert into runfold.events select * from runfold.events",
+        "insert into runfold.payloads values (0, 1, '{}')",
+        "insert into runfold.payloads_0 values (0, 1, '{}')",
+        "insert into runfold.archives values (0, 1, 2, '', '')",
+        "update runfold.events set state = 'NEW'",
+        "delete from runfold.events",
+        "truncate runfold.events",
+        "delete from runfold.payloads",
+        "truncate runfold.payloads_0",
+        "update runfold.ledger_head set position = 0",
+        "drop table runfold.events",
+        "alter table runfold.events disable trigger all",
+        "set session_replication_role = replica",
+        "select runfold.ensure_payload_partition(9)",
+        "select * from runfold.erase_payloads(0, '{1}', 'because', null)",
+        "select runfold.drop_archived_payloads('payloads_0')",
+        "create table runfold.mine ()",
+        "update public.runfold_version set version_num = ''",
+    ],
+)
+async def test_whatever_else_it_tries_is_refused(as_it, change):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await as_it.execute(change)
+
+
+async def test_only_whom_it_was_granted_may_append(db, dsn, role):
+    other = f"other_{uuid4().hex}"
+    await db.execute(f"create role {other} login; grant usage on schema runfold to {other}")
+    link = Link(as_role(dsn, other))
+    with pytest.raises(Exception, match="permission denied for function append_events"):
+        await ledger.append(link, facts(1), [None])
+    await link.close()
+    await db.execute(f"drop owned by {other}; drop role {other}")
+    assert not await db.fetchval(
+        "select has_function_privilege($1, p.oid, 'execute with grant option') from pg_proc p "
+        "where proname = 'append_events'",
+        role,
+    )
+
+
+async def test_rights_it_had_beyond_that_are_taken(db, link, role, as_it):
+    await db.execute(f'grant all on all tables in schema runfold to "{role}"')
+    assert not await grant(link, role)
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await as_it.execute("insert into runfold.payloads values (0, 1, '{}')")
+
+
+async def test_the_catalog_stays_its_to_write_after_a_rebuild(dsn, role_dsn, link):
+    await ledger.append(link, facts(3), [None] * 3)
+    await rebuild(dsn)
+    await ledger.append(link, facts(3), [None] * 3)
+    as_it = Link(role_dsn)
+    assert await fold_once(as_it) == (6, 3)
+    await as_it.close()
+
+
+async def test_rebuilding_as_that_role_says_what_it_takes(role_dsn, role):
+    with pytest.raises(
+        CannotDo, match=f"Rebuilding the catalog needs the rights of the owner .*; {role} does not have"
+    ):
+        await rebuild(role_dsn)
+
+
+async def test_an_owner_is_not_given_less(dsn, link):
+    with pytest.raises(CannotDo, match="cannot have less rights"):
+        await grant(link, urlsplit(dsn).username)

@@ -1,0 +1,66 @@
+"""Payload partitions small enough to fill, and what can be asked of a ledger that was archived or erased from."""
+
+import asyncio
+import sys
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import asyncpg
+from building import fact
+from conftest import REPOSITORY
+
+from service import ledger
+from service.domain import RunState
+from service.folding import fold_once
+from service.ledger import Appended, Draft
+from service.link import Link
+from service.verify import verify
+
+SIZE = 10
+LATER = datetime.now(UTC) + timedelta(days=1)
+RUNS = [UUID(int=number, version=4) for number in range(1, 6)]
+
+
+def small_partitions(size: int = SIZE) -> str:
+    """Return the SQL that makes partitions of so many positions."""
+    return f"""
+        create or replace function runfold.payload_partition_size() returns bigint language sql immutable
+            as 'select {size}::bigint';
+        drop table runfold.payloads_0, runfold.payloads_1;
+        select runfold.ensure_payload_partition(0), runfold.ensure_payload_partition(1);
+    """
+
+
+async def append(link: Link, *drafts: Draft) -> Appended:
+    return await ledger.append(link, drafts, [None] * len(drafts))
+
+
+async def fill(db: asyncpg.Connection, link: Link) -> None:
+    """Append twenty-five events of five runs, a payload with each: two partitions are full."""
+    await db.execute(small_partitions())
+    for minute in range(SIZE * 5 // 2):
+        await append(link, fact(RUNS[minute % 5], RunState.RUNNING, minute))
+
+
+async def fold_all(link: Link) -> None:
+    while (await fold_once(link))[1]:
+        pass
+
+
+async def catalog(db: asyncpg.Connection) -> list[tuple[object, ...]]:
+    tables = ("runs", "jobs", "namespaces")
+    return [tuple(row) for table in tables for row in await db.fetch(f"select * from runfold.{table} order by id")]
+
+
+async def example_says(dsn: str) -> str:
+    """Ask docs/verify_example.py."""
+    command = (sys.executable, "-I", REPOSITORY / "docs/verify_example.py", dsn)
+    program = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    return (await program.communicate())[0].decode().strip()
+
+
+async def holds(dsn: str) -> None:
+    """Verify the ledger, by the service's own code and by the example that shares none of it."""
+    verdict = await verify(dsn)
+    assert verdict.ok, verdict
+    assert await example_says(dsn) == "the ledger holds"
