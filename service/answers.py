@@ -193,12 +193,19 @@ class FoundPage(Struct, forbid_unknown_fields=True):
     next: str | None
 
 
-class Event(Struct, forbid_unknown_fields=True):
-    """An event of the ledger, whole."""
+class PayloadArchived(Struct, forbid_unknown_fields=True):
+    """The file that has a payload which left the database."""
+
+    file: str
+    sha256: str
+
+
+class Event(Struct, forbid_unknown_fields=True, kw_only=True):
+    """An event of the ledger, whole; `payload` is null where it was archived or erased."""
 
     log: int
     position: int
-    subject: Literal["run", "job", "namespace", "dataset", "key"]
+    subject: Literal["run", "job", "namespace", "dataset", "key", "ledger"]
     id: UUID
     kind: str
     state: State | None
@@ -214,6 +221,7 @@ class Event(Struct, forbid_unknown_fields=True):
     payloadDigest: str | None
     hash: str
     payload: Any
+    payloadArchived: PayloadArchived | UnsetType = UNSET
 
 
 class EventPage(Struct, forbid_unknown_fields=True):
@@ -233,7 +241,7 @@ class Judgement(Struct, forbid_unknown_fields=True):
     reason: str | None
 
 
-class JudgedEvent(Event, forbid_unknown_fields=True):
+class JudgedEvent(Event, forbid_unknown_fields=True, kw_only=True):
     """An event of a run, and what it did to it."""
 
     verdict: Judgement

@@ -49,7 +49,7 @@ def _lines(which: str) -> dict[Form, str]:
 
 
 _RANGE, _STREAM, _POSITIONS = _lines("range"), _lines("stream"), _lines("positions")
-_POSITION_AT, _SETTLE, _RECORDED_AT = load("position_at"), load("settle"), load("recorded_at")
+_POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
 _HISTORY, _RUN_ROW, _COUNT_RANGE = load("history"), load("catalog_rows", catalog="runs"), load("count_range")
 _COUNT_STREAM = load("count_stream")
 _RECORDED_AFTER = load("recorded_after", line=load("line_json"))
@@ -125,13 +125,14 @@ class Audit:
         A time to come is answered as now.
         """
         async with self._lanes.connection() as connection:
-            if at is None or at >= (await postings.ends(connection)).recorded_at:
+            if at is None:
                 await connection.execute(_SETTLE, LOG)
-            found = await connection.fetchval(_POSITION_AT, LOG, at) if at else None
-            if found is None:
                 return Head(*(await postings.ends(connection))[1:])
-            row = await connection.fetchrow(_RECORDED_AT, LOG, found)
-            return Head(found, *row) if row else Head(0, b"", at or datetime.min)  # noqa: DTZ901  nobody reads it
+            found = await connection.fetchrow(_KNOWN_AT, LOG, at)
+            if found["open"]:
+                await connection.execute(_SETTLE, LOG)
+                found = await connection.fetchrow(_KNOWN_AT, LOG, at)
+        return Head(*found[1:]) if found["hash"] else Head(0, b"", at)
 
     async def page(self, filters: Filters, span: Span, limit: int, form: Form = Form.JSON) -> Page:
         """Return the first events of a filter in a span; fewer than `limit` too where payloads are large."""

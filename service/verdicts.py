@@ -12,7 +12,18 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from service.domain import MONITOR, TERMINAL_RANK, Content, Event, Inferred, RunRegisters, RunState, merge, registers_of
+from service.domain import (
+    MONITOR,
+    TERMINAL_RANK,
+    Content,
+    Event,
+    Inferred,
+    Kind,
+    RunRegisters,
+    RunState,
+    merge,
+    registers_of,
+)
 
 
 class Effect(StrEnum):
@@ -143,6 +154,8 @@ _VALUES: dict[str, Callable[[RunRegisters], Any]] = {
 
 
 def _why(event: Event, before: RunRegisters, changed: tuple[str, ...], *, late: bool) -> str:
+    if event.kind == Kind.ERASED:
+        return "the record that a payload was erased"
     when = "a late report" if late else "a report"
     if changed:
         return f"{when} that set {', '.join(changed)}"
@@ -152,6 +165,5 @@ def _why(event: Event, before: RunRegisters, changed: tuple[str, ...], *, late: 
         return f"{when} of an inferred end; an end was reported"
     if event.state in TERMINAL_RANK and before.terminal is not None:
         return f"{when} of an end; the one at {before.terminal.at.isoformat()} ({before.terminal.state}) goes before it"
-    if event.state == RunState.NEW:
-        return f"{when} of a creation; an earlier one is known"
-    return f"{when} that says nothing the view did not have, or nothing newer"
+    known = event.state == RunState.NEW
+    return f"{when} of a creation; an earlier one is known" if known else f"{when} that says nothing new"

@@ -105,8 +105,8 @@ create type runfold.draft as (
 create function runfold.append_events(p_log int, p_drafts runfold.draft[])
 returns table (recorded_at timestamptz, positions bigint[], outcomes smallint[])
 language plpgsql
-set enable_seqscan = off                      -- or a plan cached on a small table scans a large one
-set plan_cache_mode = force_generic_plan      -- planning anew costs as much as appending one event
+set enable_seqscan = off                  -- or a plan cached on a small table scans a large one
+set plan_cache_mode = force_generic_plan  -- planning anew costs as much as appending a dozen events
 as $$
 #variable_conflict use_column
 declare

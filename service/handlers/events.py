@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service import wire
 from service.audit import CSV_HEADER, Form, Page, Span
@@ -42,7 +42,10 @@ def _next(page: Page) -> bytes:
 
 
 async def _stream(request: web.Request, wanted: Filters, span: Span, form: Form, media: str) -> web.StreamResponse:
-    response = web.StreamResponse(headers={"Content-Type": media, "X-Runfold-Position": str(span.upto)})
+    headers = {"Content-Type": media, "X-Runfold-Position": str(span.upto)}
+    if request.method == hdrs.METH_HEAD:
+        return web.Response(headers=headers)
+    response = web.StreamResponse(headers=headers)
     async with aclosing(request.app[RESOURCES].audit.pages(wanted, span, form)) as pages:
         page = await anext(pages)  # so that a database that is away is 503, not a broken answer
         await response.prepare(request)

@@ -9,11 +9,11 @@ from datetime import datetime
 from functools import reduce
 from uuid import UUID
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service import wire
 from service.audit import Audit, Head, Line, Page, Span
-from service.domain import RunRegisters, merge, registers_of
+from service.domain import Kind, RunRegisters, merge, registers_of
 from service.errors import RunNotFound
 from service.filters import Filters
 from service.frames import next_cursor
@@ -41,6 +41,8 @@ async def events(request: web.Request) -> web.StreamResponse:
     verdicts = await _judged(audit, run, head.position)
     if not verdicts:
         raise RunNotFound(text)
+    if request.method == hdrs.METH_HEAD:
+        return answer(b"")
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     with begun(request):
@@ -112,8 +114,13 @@ def _as_of(head: Head) -> dict[str, object]:
 
 
 async def _known(audit: Audit, run: UUID, position: int) -> RunRegisters | None:
-    """Fold what the ledger told up to a position, on top of what the catalog has folded of that."""
+    """Fold what the ledger told up to a position, on top of what the catalog has folded of that.
+
+    Where a payload was erased since, the catalog may still have what it said: then all is folded from the ledger.
+    """
     standing, after = await audit.folded(run, position)
+    if standing is not None and await _erased(audit, run, after):
+        standing, after = None, 0
     parts = [standing] if standing else []
     async with aclosing(audit.history(run, position, after)) as history:
         async for event, content in history:
@@ -122,6 +129,11 @@ async def _known(audit: Audit, run: UUID, position: int) -> RunRegisters | None:
                 parts = [reduce(merge, parts)]
                 await asyncio.sleep(0)
     return reduce(merge, parts) if parts else None
+
+
+async def _erased(audit: Audit, run: UUID, after: int) -> bool:
+    erasures = Span(after, (await audit.head()).position)
+    return await audit.count(Filters(run=run, kinds=(Kind.ERASED,)), erasures) > 0
 
 
 async def _valid(audit: Audit, run: UUID, position: int, at: datetime) -> RunRegisters | None:

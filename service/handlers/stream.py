@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service.audit import Audit, Span
 from service.errors import Malformed
@@ -31,6 +31,8 @@ async def listen(request: web.Request) -> web.StreamResponse:
     given = request.headers.get("Last-Event-ID") or asked.one(request, "cursor") or asked.NOW
     with resources.tail as tail:
         position = asked.cursor(given, await resources.audit.head())
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers=_HEADERS)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(request)
         with begun(request):

@@ -13,6 +13,7 @@ import pytest
 from building import held_head
 
 from service.cursors import Place, of_place
+from service.resources import RESOURCES
 
 BASE = "/api/v1"
 SPACED = '{\n "args": {"a": "1"},\r\n "nominalStartTime": "2024-01-01T00:00:00Z"\n}'
@@ -231,3 +232,15 @@ async def test_names_of_any_kind_are_found(client):
     assert {row["namespace"].replace("\n", " ") for row in csv.DictReader(io.StringIO(await answer.text()))} == {
         name.replace("\n", " ")
     }
+
+
+async def test_what_the_catalog_has_folded_already_does_not_change_what_was_known(client, run):
+    catalog = client.app[RESOURCES].catalog
+    for verb in ("start", "start", "start"):
+        await catalog.catch_up()
+        events = (await get(client, f"/jobs/runs/{run}/events"))["events"]
+        await report(client, run, verb, f"2024-01-01T0{9 - len(events) % 9}:00:00Z")
+        views = [await get(client, f"/jobs/runs/{run}", knownAt=event["recordedAt"]) for event in events]
+        assert [view["state"] for view in views][:3] == ["NEW", "RUNNING", "COMPLETED"]
+        last = await get(client, f"/jobs/runs/{run}", knownAt="2999-01-01T00:00:00Z")
+        assert {name: last[name] for name in last if name != "asOf"} == await get(client, f"/jobs/runs/{run}")

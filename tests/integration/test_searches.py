@@ -8,7 +8,7 @@ from building import fact
 from histories import NOON, at
 
 from service.resources import RESOURCES
-from service.searches import RunFilters
+from service.searches import _BY_NAME, _BY_STATE, _RUNNING, RunFilters
 
 BASE = "/api/v1"
 
@@ -113,3 +113,26 @@ async def test_what_was_running_at_a_time(filled, minutes):
 )
 async def test_what_cannot_be_meant_is_400(client, params):
     assert (await client.get(f"{BASE}/runs", params=params)).status == 400
+
+
+@pytest.mark.parametrize(
+    ("statement", "index", "names", "more"),
+    [
+        (_BY_STATE, "runs_by_state", (None, None), ()),
+        (_BY_NAME, "runs_of_namespace", ("etl", None), ()),
+        (_BY_NAME, "runs_named", (None, "load"), ()),
+        (_RUNNING, "runs_by_duration", (None, None), (NOON,)),
+    ],
+)
+async def test_every_search_goes_by_an_index(link, statement, index, names, more):
+    started_only = False
+    async with link.connection() as connection:
+        prepared = await connection.prepare(statement)
+        plan = str(await prepared.explain(["RUNNING"], *names, started_only, None, NOON, UUID(int=0), 100, *more))
+    assert index in plan
+    assert "Seq Scan" not in plan
+
+
+@pytest.mark.parametrize("limit", ["--5", "1e3", " 7", "٣", "9" * 400])
+async def test_a_limit_that_is_no_number_is_400(client, limit):
+    assert (await client.get(f"{BASE}/runs", params={"limit": limit})).status == 400

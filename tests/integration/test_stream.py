@@ -182,3 +182,10 @@ async def test_the_last_listener_leaves_nothing_behind(client):
 async def test_a_stream_has_no_bounds_in_time(client, param):
     answer = await client.get(URL, params={param: "2024-01-01T00:00:00Z"})
     assert answer.status == 400
+
+
+async def test_head_says_what_get_would_and_ends(client):
+    for path in ("/events/stream", "/events"):
+        answer = await client.head(f"/api/v1{path}", headers={"Accept": "application/x-ndjson"})
+        assert answer.status == 200
+    assert (await client.head(URL, params={"cursor": "nowhere"})).status == 400
