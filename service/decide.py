@@ -57,9 +57,7 @@ TABLE = (
     Line(2, _START, lambda run, t: run.terminal is not None and t.at > run.terminal.at, Verdict.CONFLICT),
     Line(3, _START, lambda run, t: run.started_at is not None and t.at >= run.started_at, Verdict.UNCHANGED),
     Line(4, _START, lambda _run, _t: True, Verdict.APPEND),
-    Line(
-        5, _END, lambda run, t: run.terminal is not None and run.terminal.state == t.state, Verdict.UNCHANGED
-    ),
+    Line(5, _END, lambda run, t: run.terminal is not None and run.terminal.state == t.state, Verdict.UNCHANGED),
     Line(6, _END, lambda run, _t: run.terminal is not None, Verdict.CONFLICT),
     Line(7, _END, lambda _run, _t: True, Verdict.APPEND),
 )

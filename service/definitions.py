@@ -110,9 +110,7 @@ def job_registers_of(
         definition=definition,
         inputs=StampedDatasets(at, digest, content.inputs) if content.inputs else None,
         outputs=StampedDatasets(at, digest, content.outputs) if content.outputs else None,
-        facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()}
-        if content.job_facets
-        else {},
+        facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
     )
 
 
@@ -146,9 +144,7 @@ def namespace_registers_of(event: Event, definition: NamespaceDefinition | None 
         seen=0 if takes_away else event.position,
         deleted=event.position if deleted else 0,
         updated_at=event.recorded_at if own else EPOCH,
-        first_seen=None
-        if takes_away
-        else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
+        first_seen=None if takes_away else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
         definition=definition,
     )
 

@@ -195,9 +195,7 @@ class EmbeddedPostgres:
         return options
 
     def _launch(self, binaries: Binaries, user: User | None, server_lock: int) -> None:
-        settings = [
-            argument for name, value in self._settings.items() for argument in ("-c", f"{name}={value}")
-        ]
+        settings = [argument for name, value in self._settings.items() for argument in ("-c", f"{name}={value}")]
         with (
             files.start_log_in(self.data_dir).open("ab") as output,
             handed_over(files.cluster_in(self.data_dir), user) as (name, descriptors),
@@ -258,8 +256,7 @@ def attach(data_dir: Path) -> str | None:
         socket_dir = files.find_socket_dir(data_dir)
     except PermissionError as error:
         raise EmbeddedError(
-            f"The PostgreSQL in {data_dir} belongs to another user ({error}); run this as the user who runs"
-            " Runfold."
+            f"The PostgreSQL in {data_dir} belongs to another user ({error}); run this as the user who runs Runfold."
         ) from error
     return files.dsn(socket_dir) if socket_dir is not None and files.accepts(socket_dir) else None
 
@@ -302,9 +299,7 @@ def _create_database(binaries: Binaries, socket_dir: Path) -> None:
         timeout=PSQL_S,
     )
     if answer.returncode != 0:
-        raise EmbeddedError(
-            f"The database cannot be created in the embedded PostgreSQL: {answer.stderr.strip()}"
-        )
+        raise EmbeddedError(f"The database cannot be created in the embedded PostgreSQL: {answer.stderr.strip()}")
 
 
 def _shut_down(process: subprocess.Popen[bytes]) -> None:
@@ -313,8 +308,6 @@ def _shut_down(process: subprocess.Popen[bytes]) -> None:
         try:
             process.wait(patience)
         except subprocess.TimeoutExpired:
-            _log.warning(
-                "PostgreSQL (process %s) did not stop within %s s of %s", process.pid, patience, number.name
-            )
+            _log.warning("PostgreSQL (process %s) did not stop within %s s of %s", process.pid, patience, number.name)
         else:
             return

@@ -142,9 +142,7 @@ def _copied(binaries: Binaries) -> Binaries:
     """
     site = binaries.directory.parent.parent.parent
     about = (binaries.directory / "postgres").stat()
-    mark = hashlib.sha256(f"{binaries.directory} {about.st_mtime_ns} {about.st_size}".encode()).hexdigest()[
-        :12
-    ]
+    mark = hashlib.sha256(f"{binaries.directory} {about.st_mtime_ns} {about.st_size}".encode()).hexdigest()[:12]
     copy = CACHE / f"postgresql-{binaries.version}-{mark}"
     if not copy.exists():
         _copy(site, copy)

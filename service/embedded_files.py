@@ -232,7 +232,5 @@ def log_tail(data_dir: Path, since: float) -> str:
 
 def _logs(data_dir: Path) -> list[Path]:
     return [
-        path
-        for path in (start_log_in(data_dir), *sorted((cluster_in(data_dir) / "log").glob("*")))
-        if path.exists()
+        path for path in (start_log_in(data_dir), *sorted((cluster_in(data_dir) / "log").glob("*"))) if path.exists()
     ]

@@ -119,14 +119,10 @@ class _Writer:
         before = await self._rows(Subject.RUN, page.runs)
         runs = {run_id: fold.run_row(run_id, run) for run_id, run in _merged(before, page.runs, merge).items()}
         jobs = _merged(await self._rows(Subject.JOB, page.jobs), page.jobs, merge_jobs)
-        namespaces = _merged(
-            await self._rows(Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces
-        )
+        namespaces = _merged(await self._rows(Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces)
         await self._put(self._says.put[Subject.RUN], list(runs.values()))
         await self._put(self._says.put[Subject.JOB], [fold.job_row(*item) for item in jobs.items()])
-        await self._put(
-            self._says.put[Subject.NAMESPACE], [fold.namespace_row(*item) for item in namespaces.items()]
-        )
+        await self._put(self._says.put[Subject.NAMESPACE], [fold.namespace_row(*item) for item in namespaces.items()])
         counts = fold.count_changes(before, runs)
         await self._put(self._says.counts, [(*key, change) for key, change in sorted(counts.items())])
 

