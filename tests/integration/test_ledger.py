@@ -41,7 +41,6 @@ async def command(link, draft, expected):
         "truncate runfold.payloads_0",
         "delete from runfold.ledger_head",
         "truncate runfold.ledger_head",
-        "update runfold.ledger_head set position = position + 1",
         "update runfold.ledger_head set position = 0",
         "update runfold.ledger_head set recorded_at = recorded_at + interval '1 hour'",
         "update runfold.ledger_head set hash = sha256('')",
