@@ -433,6 +433,7 @@ def test_it_is_out_of_reach_of_ctrl_c_so_that_the_service_can_drain_first(tmp_pa
 
 
 def test_a_server_that_does_not_stop_is_made_to(tmp_path, monkeypatch, caplog):
+    caplog.set_level("WARNING", logger="service.embedded")
     steps = ((signal.SIGINT, 0.01), (signal.SIGQUIT, 0.01), (signal.SIGKILL, None))
     monkeypatch.setattr(embedded, "STOP_STEPS", steps)
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
