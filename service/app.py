@@ -114,8 +114,8 @@ def _routes() -> list[web.RouteDef]:
     ]
 
 
-def _link(settings: Settings) -> Link:
-    return Link(settings.database_url, statement_cache_size=settings.statement_cache_size)
+def _link(settings: Settings, *, keep_plans: bool = False) -> Link:
+    return Link(settings.database_url, statement_cache_size=settings.statement_cache_size, keep_plans=keep_plans)
 
 
 def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> OnAppend:
@@ -139,8 +139,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in this order, close in the other: requests are answered before what answers them goes."""
     settings, guard = app[SETTINGS], app[GUARD]
 
-    def some(count: int) -> list[Link]:
-        opened = [_link(settings) for _ in range(count)]
+    def some(count: int, *, keep_plans: bool = False) -> list[Link]:
+        opened = [_link(settings, keep_plans=keep_plans) for _ in range(count)]
         links.extend(opened)
         return opened
 
@@ -152,13 +152,13 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     audit = Audit(lanes, seen=posting.appended)
     tail = Tail(audit)
     appender = Appender(
-        some(_WRITERS),
+        some(_WRITERS, keep_plans=True),
         some(_BULK),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
         on_append=_told(catalog, posting, tail, app[METER]),
     )
-    reader = Reader(some(_READERS), capacity=settings.queue_capacity)
+    reader = Reader(some(_READERS, keep_plans=True), capacity=settings.queue_capacity)
     for part in (catalog, appender, reader, posting, tail):
         part.start()
     app[RESOURCES] = Resources(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from service.subjects import SHAPES
 TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_counts", "lineage_counts")
 """The catalog: everything that is derived from the ledger."""
 
-PAGE = 1000
+PAGE = 4000
 """Events folded in one transaction."""
 
 _PAGE_BYTES = 8 * 1024 * 1024
@@ -29,9 +29,8 @@ _PAGE_BYTES = 8 * 1024 * 1024
 _PIECE = 100
 """Events folded before others get their turn in the event loop."""
 
-_ASYNCHRONOUS = "set local synchronous_commit = off"
-"""The catalog is derived and its cursor commits with it: a crash takes back both, or neither."""
 
+_LINEAGE = frozenset({"openlineage", "import"})
 
 Archived = Callable[[int], str | None]
 """Finds the payload of a position where the database has it no more; payloads leave only after they were folded."""
@@ -41,11 +40,10 @@ class Statements(NamedTuple):
     """What folding says to PostgreSQL, for the catalog in use or for one that is being rebuilt beside it."""
 
     lock: str
-    move: str
     events: str
     rows: Mapping[Subject, str]
     put: Mapping[Subject, str]
-    counts: str
+    put_few: str
     lineage_counts: str
 
 
@@ -55,15 +53,28 @@ def statements(schema: str) -> Statements:
     def of(name: str, **names: str) -> str:
         return re.sub(rf"\brunfold\.({'|'.join(TABLES)})\b", rf"{schema}.\1", load(name, **names))
 
+    put = {Subject.RUN: of("put_runs"), Subject.JOB: of("put_jobs"), Subject.NAMESPACE: of("put_namespaces")}
+    few = (put[Subject.JOB], put[Subject.NAMESPACE], of("add_run_counts"), of("catalog_move"))
     return Statements(
         of("catalog_lock"),
-        of("catalog_move"),
         of("events_after"),
         {subject: of("catalog_rows", catalog=shape.catalog) for subject, shape in SHAPES.items()},
-        {Subject.RUN: of("put_runs"), Subject.JOB: of("put_jobs"), Subject.NAMESPACE: of("put_namespaces")},
-        of("add_run_counts"),
+        put,
+        _together(few),
         of("add_lineage_counts"),
     )
+
+
+def _together(each: Sequence[str]) -> str:
+    """Return several statements as one round trip, the parameters of each behind those of the one before it."""
+    parts: list[str] = []
+    before = 0
+    for number, statement in enumerate(each):
+        count = max(map(int, re.findall(r"\$(\d+)", statement.partition("\n")[2])))
+        renumbered = re.sub(r"\$(\d+)", lambda found, by=before: f"${int(found[1]) + by}", statement)  # type: ignore[misc]
+        parts.append(f"part_{number} as (\n{renumbered})")
+        before += count
+    return f"with {', '.join(parts)} select 1"
 
 
 LIVE = statements("runfold")
@@ -78,17 +89,16 @@ async def fold_once(
 ) -> tuple[int, int]:
     """Fold the next page. Returns where the cursor is, and how many events were folded."""
     async with link.connection() as connection, connection.transaction():
-        await connection.execute(_ASYNCHRONOUS)
         cursor = await connection.fetchval(says.lock, LOG)
         rows = await connection.fetch(says.events, LOG, cursor, page_size, _PAGE_BYTES)
         if not rows:
             return cursor, 0
-        writer = _Writer(connection, says)
-        await writer.write(await _fold_page(rows, archived))
-        await writer.forget([_event(row, archived) for row in rows if row[3] == Kind.ERASED])
         last: int = rows[-1][0]
-        await connection.execute(says.lineage_counts, LOG, cursor, last)
-        await connection.execute(says.move, LOG, last)
+        writer = _Writer(connection, says)
+        await writer.write(await _fold_page(rows, archived), last)
+        await writer.forget([_event(row, archived) for row in rows if row[3] == Kind.ERASED])
+        if any(row[10] in _LINEAGE for row in rows):
+            await connection.execute(says.lineage_counts, LOG, cursor, last)
         return last, len(rows)
 
 
@@ -115,16 +125,22 @@ class _Writer:
         self._connection = connection
         self._says = says
 
-    async def write(self, page: Page) -> None:
+    async def write(self, page: Page, last: int) -> None:
+        """Write a page's rows and move the cursor to its last position."""
         before = await self._rows(Subject.RUN, page.runs)
         runs = {run_id: fold.run_row(run_id, run) for run_id, run in _merged(before, page.runs, merge).items()}
         jobs = _merged(await self._rows(Subject.JOB, page.jobs), page.jobs, merge_jobs)
         namespaces = _merged(await self._rows(Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces)
         await self._put(self._says.put[Subject.RUN], list(runs.values()))
-        await self._put(self._says.put[Subject.JOB], [fold.job_row(*item) for item in jobs.items()])
-        await self._put(self._says.put[Subject.NAMESPACE], [fold.namespace_row(*item) for item in namespaces.items()])
         counts = fold.count_changes(before, runs)
-        await self._put(self._says.counts, [(*key, change) for key, change in sorted(counts.items())])
+        await self._connection.execute(
+            self._says.put_few,
+            *_columns([fold.job_row(*item) for item in jobs.items()], 8),
+            *_columns([fold.namespace_row(*item) for item in namespaces.items()], 5),
+            *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
+            LOG,
+            last,
+        )
 
     async def forget(self, erasures: list[tuple[Event, str | None]]) -> None:
         """Take back what erased payloads said; neither states nor counts come from payloads."""
@@ -144,6 +160,10 @@ class _Writer:
     async def _put(self, statement: str, rows: list[Any]) -> None:
         if rows:
             await self._connection.execute(statement, *zip(*rows, strict=True))
+
+
+def _columns(rows: list[tuple[object, ...]], count: int) -> list[Sequence[object]]:
+    return list(zip(*rows, strict=True)) if rows else [()] * count
 
 
 def _merged(

@@ -17,6 +17,10 @@ COMMAND_TIMEOUT = 10.0
 
 _CONNECT_TIMEOUT = 5.0
 
+# A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md.
+_SETTINGS = "set enable_seqscan = off; set jit = off;"
+_KEEP_PLANS = "set plan_cache_mode = force_generic_plan;"
+
 
 class Refused(Exception):
     """PostgreSQL will not take a value: what was sent is at fault, and sending it again will not help."""
@@ -50,6 +54,10 @@ def translated() -> Iterator[None]:
         raise Unreachable(str(error) or type(error).__name__) from error
 
 
+async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
+    """Reset nothing."""
+
+
 class Pool:
     """Connections for lists, which are many and may be slow."""
 
@@ -68,9 +76,11 @@ class Pool:
                     self._pool = await asyncpg.create_pool(
                         **self._arguments,
                         min_size=0,
+                        reset=_leave_as_it_is,
                         timeout=_CONNECT_TIMEOUT,
                         command_timeout=COMMAND_TIMEOUT,
                     )
+            # Nothing here changes a session, so there is nothing to reset, which would be a round trip more.
             async with self._pool.acquire(timeout=_CONNECT_TIMEOUT) as connection:
                 yield connection
 
@@ -88,10 +98,15 @@ class Pool:
 class Link:
     """One connection, opened when first used and again after it broke. Not for use by two tasks at once."""
 
-    def __init__(self, dsn: str, *, statement_cache_size: int = 100) -> None:
-        """Take a PostgreSQL URL; behind a transaction pooler statement_cache_size must be 0."""
+    def __init__(self, dsn: str, *, statement_cache_size: int = 100, keep_plans: bool = False) -> None:
+        """Take a PostgreSQL URL; behind a transaction pooler statement_cache_size must be 0.
+
+        `keep_plans` is for the few statements on single streams, whose plans do not depend on their arguments: planning
+        one anew costs more than executing it.
+        """
         self._dsn = dsn
         self._cache = statement_cache_size
+        self._settings = _SETTINGS + (_KEEP_PLANS if keep_plans else "")
         self._connection: asyncpg.Connection | None = None
 
     @asynccontextmanager
@@ -112,8 +127,7 @@ class Link:
                 command_timeout=COMMAND_TIMEOUT,
                 statement_cache_size=self._cache,
             )
-            # A plan made on a small table stays cached while the table grows; see docs/decisions.
-            await self._connection.execute("set enable_seqscan = off; set jit = off")
+            await self._connection.execute(self._settings)
         return self._connection
 
     def _drop(self) -> None:
