@@ -46,6 +46,7 @@ _WRITERS = 2
 _BULK = 2
 _READERS = 2
 _AUDITORS = 4
+_LONG_S = 300.0
 
 SETTINGS = web.AppKey("settings", Settings)
 GUARD = web.AppKey("guard", Guard)
@@ -146,7 +147,10 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
     links: list[Link] = []
     pool = Pool(settings.database_url, statement_cache_size=settings.statement_cache_size)
-    catalog = Catalog(*some(2))
+    # A page that takes long must not be given up and begun again for ever.
+    folding = Link(settings.database_url, statement_cache_size=settings.statement_cache_size, command_timeout=_LONG_S)
+    links.append(folding)
+    catalog = Catalog(folding, *some(1))
     posting = Posting(*some(1))
     lanes = Lanes(some(_AUDITORS))
     audit = Audit(lanes, seen=posting.appended)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -111,8 +112,10 @@ class Batch:
 
     async def _read(self, link: Link) -> None:
         by_subject: dict[Subject, list[int]] = {}
+        commands = Counter(item.key for item in self._items if item.judge is not None)
         for index, item in enumerate(self._items):
-            if item.judge is not None and not self._guess(item):
+            # A guess is for one command alone: where another must be read, so must this one, facts and all.
+            if item.judge is not None and not (commands[item.key] == 1 and self._guess(item)):
                 by_subject.setdefault(item.draft.subject, []).append(index)
         for subject, indexes in by_subject.items():
             drafts = [self._items[index].draft for index in indexes]
@@ -125,7 +128,7 @@ class Batch:
 
     def _guess(self, item: Item) -> bool:
         """Tell whether what is remembered of the run is enough to append by; whatever else must be read."""
-        if item.draft.subject is not Subject.RUN or item.attempts or item.key in self._streams:
+        if item.draft.subject is not Subject.RUN or item.attempts:
             return False
         guess = self._recent.get(item.draft.stream)
         if guess is None or item.judge is None or item.judge(guess, None) is not Verdict.APPEND:
@@ -151,7 +154,9 @@ class Batch:
             if item.judge is not None:
                 known = self._known.get(index) or facts.get((key, draft.fact))
                 standing = pending.get(key) or self._streams[key].registers
-                verdict = Verdict.HOMELESS if self._homeless(item.home) else item.judge(standing, known)
+                verdict = item.judge(standing, known)
+                if verdict is Verdict.APPEND and self._homeless(item.home):
+                    verdict = Verdict.HOMELESS
                 self._verdicts[index] = verdict
                 if verdict is not Verdict.APPEND:
                     continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID, uuid3
@@ -29,13 +30,26 @@ from service.schemas import (
 )
 from service.subjects import Said
 
+_log = logging.getLogger(__name__)
+
 NOTHING_SAID = Said(NO_CONTENT)
 
 
 def say(event: Event, payload: str | None) -> Said:
-    """Read the payload of an event of the ledger. One that is archived or erased says nothing."""
+    """Read the payload of an event of the ledger. One that is archived or erased says nothing.
+
+    Neither does one that cannot be read, which what comes in is checked against: no payload may stop the fold.
+    """
     if payload is None:
         return NOTHING_SAID
+    try:
+        return _say(event, payload)
+    except (ValueError, RecursionError):
+        _log.exception("the payload at position %d cannot be read; it is passed over", event.position)
+        return NOTHING_SAID
+
+
+def _say(event: Event, payload: str) -> Said:
     if event.source == "api":
         return _say_api(event, payload.encode())
     if event.subject in ("run", "job"):
@@ -75,7 +89,8 @@ def _as_string(raw: Raw) -> str:
 
 def job_said(body: PutJob, at: datetime, fact: bytes) -> Said:
     """Return what a PUT of a job says."""
-    content = Content(inputs=_names(body.inputs), outputs=_names(body.outputs))
+    # Unlike an event, which often names only what it knows, a definition that names none says that there are none.
+    content = Content(inputs=_names(body.inputs) or (), outputs=_names(body.outputs) or ())
     return Said(content, JobDefinition(at, fact, body.type, body.location, body.description))
 
 

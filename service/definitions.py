@@ -108,8 +108,8 @@ def job_registers_of(
         updated_at=event.recorded_at,
         first_seen=None if takes_away else FirstSeen(event.kind != Kind.DEFINED, at),
         definition=definition,
-        inputs=StampedDatasets(at, digest, content.inputs) if content.inputs else None,
-        outputs=StampedDatasets(at, digest, content.outputs) if content.outputs else None,
+        inputs=StampedDatasets(at, digest, content.inputs) if content.inputs is not None else None,
+        outputs=StampedDatasets(at, digest, content.outputs) if content.outputs is not None else None,
         facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
     )
 

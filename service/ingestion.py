@@ -98,7 +98,7 @@ class Ingestion:
 
     def _hold(self, draft: Draft, source: tuple[int, Line]) -> None:
         if not self._drafts:
-            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._start)
+            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
         self._drafts.append(draft)
         self._sources.append(source)
         self._size += len(draft.payload or "")
@@ -112,6 +112,15 @@ class Ingestion:
         while len(self._in_flight) >= _IN_FLIGHT:
             await self._in_flight.popleft()
         self._start()
+
+    def _tick(self) -> None:
+        """Send what has waited long enough, unless as much as may be is under way; then whoever adds waits, too."""
+        while self._in_flight and self._in_flight[0].done():
+            self._in_flight.popleft()
+        if len(self._in_flight) < _IN_FLIGHT:
+            self._start()
+        elif self._drafts:
+            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
 
     def _start(self) -> None:
         if self._timer is not None:

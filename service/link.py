@@ -98,7 +98,14 @@ class Pool:
 class Link:
     """One connection, opened when first used and again after it broke. Not for use by two tasks at once."""
 
-    def __init__(self, dsn: str, *, statement_cache_size: int = 100, keep_plans: bool = False) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        statement_cache_size: int = 100,
+        keep_plans: bool = False,
+        command_timeout: float = COMMAND_TIMEOUT,
+    ) -> None:
         """Take a PostgreSQL URL; behind a transaction pooler statement_cache_size must be 0.
 
         `keep_plans` is for the few statements on single streams, whose plans do not depend on their arguments: planning
@@ -106,6 +113,7 @@ class Link:
         """
         self._dsn = dsn
         self._cache = statement_cache_size
+        self._timeout = command_timeout
         self._settings = _SETTINGS + (_KEEP_PLANS if keep_plans else "")
         self._connection: asyncpg.Connection | None = None
 
@@ -124,7 +132,7 @@ class Link:
             self._connection = await asyncpg.connect(
                 self._dsn,
                 timeout=_CONNECT_TIMEOUT,
-                command_timeout=COMMAND_TIMEOUT,
+                command_timeout=self._timeout,
                 statement_cache_size=self._cache,
             )
             await self._connection.execute(self._settings)

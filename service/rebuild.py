@@ -32,7 +32,8 @@ _PREPARE = "\n".join(
     ]
 )
 
-_LOCK = "select position from runfold.catalog_cursor where log = $1 for update"
+# All at once and before any row: a folding process that waits for the cursor's row would hold a lock on its table.
+_LOCK = f"lock table {', '.join(f'runfold.{table}' for table in TABLES)} in access exclusive mode"
 
 # Tables made LIKE others have indexes of other names; migrations know them by the old ones.
 _RENAMES = """
@@ -78,7 +79,7 @@ async def _rebuild(link: Link, swapping: Link, archived: Archived, progress: Pro
         await connection.execute(_PREPARE)
     await _fold(link, archived, progress)
     async with swapping.connection() as connection, connection.transaction():
-        await connection.fetchval(_LOCK, LOG)
+        await connection.execute(_LOCK)
         position = await _fold(link, archived, progress)
         await _swap(connection)
     return position

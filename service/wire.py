@@ -10,7 +10,7 @@ import msgspec
 import orjson
 from orjson import Fragment
 
-from service import timestamps
+from service import depth, timestamps
 from service.content import creator_content
 from service.definitions import JobRegisters, NamespaceRegisters
 from service.domain import Content, RunRegisters, Stamped, StampedDatasets
@@ -38,6 +38,8 @@ def dump(value: Any) -> bytes:  # noqa: ANN401  whatever orjson writes
 
 
 def _read(body: bytes, decode: Callable[[bytes], T]) -> T:
+    if depth.too_deep(body):
+        raise Malformed(f"the body is nested deeper than {depth.MAX_DEPTH} levels")
     try:
         text = body.decode()
         decoded = decode(body)

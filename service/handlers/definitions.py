@@ -114,8 +114,7 @@ def _define_job(standing: JobRegisters | None, _known: Known | None, draft: Draf
 
 
 def _same_datasets(standing: StampedDatasets | None, named: tuple[Any, ...] | None) -> bool:
-    """An event that names none leaves those that stand."""
-    return named is None or (standing is not None and standing.datasets == named)
+    return (standing.datasets if standing else ()) == (named or ())
 
 
 async def get_job(request: web.Request) -> web.Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service import wire
-from service.errors import Malformed, Unavailable
+from service.errors import Malformed, Overloaded, Unavailable
 from service.handlers import asked
 from service.handlers.requests import answer, integer
 from service.ledger import LOG
@@ -15,6 +15,12 @@ from service.verify import Verdict, verify
 
 MOST = 200_000
 """Positions verified in one request: seconds. `runfold verify` takes them all."""
+
+
+_AT_ONCE = 2
+"""Verifications in this process: each takes two connections and a share of a core."""
+
+_under_way: set[object] = set()
 
 
 async def head(request: web.Request) -> web.Response:
@@ -37,10 +43,16 @@ async def check(request: web.Request) -> web.Response:
         raise Malformed(f"parameter to ({last}) lies before from ({first})")
     if last - first >= MOST:
         raise Malformed(f"a request verifies {MOST} positions at most; `runfold verify` takes them all")
+    if len(_under_way) >= _AT_ONCE:
+        raise Overloaded(f"{_AT_ONCE} verifications are under way already")
+    ticket = object()
+    _under_way.add(ticket)
     try:
         verdict = await verify(resources.settings.database_url, first, last)
     except Unreachable as error:
         raise Unavailable(f"the database does not answer: {error}") from error
+    finally:
+        _under_way.discard(ticket)
     return answer(wire.dump(_view(verdict)))
 
 

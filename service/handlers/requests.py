@@ -23,6 +23,7 @@ _JSON = CIMultiDict({"Content-Type": "application/json"})
 
 MAX_LIMIT = 10_000
 _MAX_KEY = 255
+_MAX_DIGITS = 17
 
 
 def answer(body: bytes, status: int = 200) -> web.Response:
@@ -88,7 +89,8 @@ def integer(request: web.Request, parameter: str, default: int, least: int, most
     text = request.query.get(parameter)
     if text is None:
         return default
-    if not text.removeprefix("-").isdecimal() or not text.isascii() or not least <= int(text[:20]) <= most:
+    readable = len(text) <= _MAX_DIGITS and text.isascii() and text.removeprefix("-").isdecimal()
+    if not readable or not least <= int(text) <= most:
         raise Malformed(f"parameter {parameter} must be a whole number from {least} to {most}")
     return int(text)
 

@@ -319,3 +319,13 @@ async def test_whoever_hears_of_appends_hears_the_last_position(links):
     await asyncio.gather(*(appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(10)))
     await appender.drain()
     assert max(heard) == 10
+
+
+async def test_a_keyed_repeat_is_recognised_beside_another_command_though_a_rival_wrote_last(appender, rival):
+    run = await created(appender)
+    await rival.command(*report(run, "RUNNING", 5, key="k"))
+    await rival.command(*report(run, "COMPLETED", 1))
+    answers = await asyncio.gather(
+        appender.command(*report(run, "RUNNING", 5, key="k")), appender.command(*report(run, "COMPLETED", 1))
+    )
+    assert [answer.verdict for answer in answers] == [Verdict.UNCHANGED, Verdict.UNCHANGED]

@@ -120,3 +120,12 @@ async def test_a_start_that_is_repeated_with_its_time_but_without_its_key_is_200
     status, view = await post(client, f"{run}/start?at=2024-01-01T00:00:00Z")
     assert (status, view["state"]) == (200, "COMPLETED")
     assert await states(db) == ["NEW", "RUNNING", "COMPLETED"]
+
+
+@pytest.mark.usefixtures("job")
+async def test_a_creation_is_answered_again_after_its_job_was_deleted(client, db):
+    first = await post(client, RUNS, "k")
+    await client.delete(f"{BASE}/namespaces/etl/jobs/load")
+    assert await post(client, RUNS, "k") == (200, first[1])
+    assert (await post(client, RUNS, "another"))[0] == 404
+    assert await states(db) == ["NEW"]
