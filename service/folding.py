@@ -23,8 +23,9 @@ TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_counts", "lineage
 PAGE = 4000
 """Events folded in one transaction."""
 
-_PAGE_BYTES = 8 * 1024 * 1024
-"""Payload bytes in one page, as they lie in the table; one event is always taken."""
+_PAGE_BYTES = 2 * 1024 * 1024
+"""Payload bytes in one page, as they lie in the table: compressed, so perhaps three times as many in memory. One event is
+always taken."""
 
 _PIECE = 100
 """Events folded before others get their turn in the event loop."""
