@@ -24,8 +24,10 @@ PAGE = 4000
 """Events folded in one transaction."""
 
 _PAGE_BYTES = 2 * 1024 * 1024
-"""Payload bytes in one page, as they lie in the table: compressed, so perhaps three times as many in memory. One event is
-always taken."""
+"""Payload bytes in one page, as they lie in the table: compressed, so perhaps three times as many in memory.
+
+One event is always taken.
+"""
 
 _PIECE = 100
 """Events folded before others get their turn in the event loop."""
