@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
-from service.errors import Unavailable
 from service.ledger import LOG
-from service.link import Pool, Unreachable, load
+from service.link import Pool, load
 from service.lists import RunItem, Slice
 from service.registers import unpack_run
 
@@ -48,23 +47,15 @@ class Lineage:
         """Take the connections to read with."""
         self._pool = pool
 
-    async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
-        try:
-            async with self._pool.connection() as connection:
-                rows: list[Any] = await connection.fetch(statement, *arguments)
-                return rows
-        except Unreachable as error:
-            raise Unavailable(f"the database does not answer: {error}") from error
-
     async def count(self, span: Span) -> int:
         """Return how many events there are; exact, and quick whatever their number."""
         one = span.namespace is not None
-        return int((await self._fetch(_COUNT[one], LOG, *span))[0][0])
+        return int((await self._pool.fetch(_COUNT[one], LOG, *span))[0][0])
 
     async def positions(self, span: Span, part: Slice, *, descending: bool) -> list[int]:
         """Return the positions of a part of the events, by their time, then by position."""
         statement = _LIST[span.namespace is not None, descending]
-        return [row[0] for row in await self._fetch(statement, LOG, *span, *part)]
+        return [row[0] for row in await self._pool.fetch(statement, LOG, *span, *part)]
 
     async def texts(self, positions: Sequence[int]) -> AsyncIterator[list[str]]:
         """Yield the events as they were sent, a few at a time: as many as are likely to come to _PIECE_BYTES.
@@ -74,7 +65,7 @@ class Lineage:
         at, count = 0, 16
         while at < len(positions):
             wanted = positions[at : at + count]
-            found = {row[0]: row[1] for row in await self._fetch(_PAYLOADS, LOG, wanted)}
+            found = {row[0]: row[1] for row in await self._pool.fetch(_PAYLOADS, LOG, wanted)}
             texts = [found[position] for position in wanted if position in found]
             yield texts
             at += count
@@ -83,6 +74,6 @@ class Lineage:
 
     async def children(self, parent: UUID, part: Slice) -> tuple[list[RunItem], int]:
         """Return the runs that named a run as their parent, newest first, and how many there are."""
-        rows = await self._fetch(_CHILDREN, parent, *part)
-        total = (await self._fetch(_COUNT_CHILDREN, parent))[0][0]
+        rows = await self._pool.fetch(_CHILDREN, parent, *part)
+        total = (await self._pool.fetch(_COUNT_CHILDREN, parent))[0][0]
         return [RunItem(row[0], unpack_run(row[1])) for row in rows], total

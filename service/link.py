@@ -7,8 +7,11 @@ import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
+
+from service.errors import Malformed, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +86,17 @@ class Pool:
             # Nothing here changes a session, so there is nothing to reset, which would be a round trip more.
             async with self._pool.acquire(timeout=_CONNECT_TIMEOUT) as connection:
                 yield connection
+
+    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
+        """Return the rows of a statement. Raises Malformed for an argument PostgreSQL refuses, and Unavailable."""
+        try:
+            async with self.connection() as connection:
+                rows: list[Any] = await connection.fetch(statement, *arguments)
+                return rows
+        except Refused as error:
+            raise Malformed(f"a parameter cannot be used: {error}") from error
+        except Unreachable as error:
+            raise Unavailable(f"the database does not answer: {error}") from error
 
     async def close(self) -> None:
         """Close all; a server that does not answer is left behind."""

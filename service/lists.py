@@ -8,10 +8,9 @@ from uuid import UUID
 
 from service.definitions import JobRegisters, NamespaceRegisters
 from service.domain import RunRegisters
-from service.errors import Unavailable
 from service.fold import job_id, namespace_id
 from service.ledger import LOG
-from service.link import Pool, Unreachable, load
+from service.link import Pool, load
 from service.registers import unpack_job, unpack_namespace, unpack_run
 
 LATEST = 10
@@ -55,36 +54,28 @@ class Lists:
         """Take the connections to read with."""
         self._pool = pool
 
-    async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
-        try:
-            async with self._pool.connection() as connection:
-                rows: list[Any] = await connection.fetch(statement, *arguments)
-                return rows
-        except Unreachable as error:
-            raise Unavailable(f"the database does not answer: {error}") from error
-
     async def revision(self) -> str:
         """Return the revision the schema is at."""
-        rows = await self._fetch(_REVISION)
+        rows = await self._pool.fetch(_REVISION)
         return str(rows[0][0]) if rows else ""
 
     async def positions(self) -> tuple[int, int]:
         """Return where the ledger ends, and how far the catalog is folded."""
-        end, folded = (await self._fetch(_LAG, LOG))[0]
+        end, folded = (await self._pool.fetch(_LAG, LOG))[0]
         return end, folded
 
     async def namespaces(self, part: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
-        return [unpack_namespace(row[0]) for row in await self._fetch(_NAMESPACES, *part)]
+        return [unpack_namespace(row[0]) for row in await self._pool.fetch(_NAMESPACES, *part)]
 
     async def namespace(self, name: str) -> NamespaceRegisters | None:
         """Return a namespace, hidden or not."""
-        rows = await self._fetch(_NAMESPACE, [namespace_id(name)])
+        rows = await self._pool.fetch(_NAMESPACE, [namespace_id(name)])
         return unpack_namespace(rows[0][1]) if rows else None
 
     async def job(self, namespace: str, name: str) -> JobItem | None:
         """Return a job with its newest runs; None where it is unknown or deleted."""
-        rows = await self._fetch(_JOB, [job_id(namespace, name)])
+        rows = await self._pool.fetch(_JOB, [job_id(namespace, name)])
         jobs = await self._with_latest(rows)
         return jobs[0] if jobs and not jobs[0].registers.hidden else None
 
@@ -93,15 +84,15 @@ class Lists:
     ) -> tuple[list[JobItem], int]:
         """Return jobs, last heard of first, and how many there are."""
         where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
-        rows = await self._fetch(_JOBS, *where, *part)
-        total = (await self._fetch(_COUNT_JOBS, *where))[0][0]
+        rows = await self._pool.fetch(_JOBS, *where, *part)
+        total = (await self._pool.fetch(_COUNT_JOBS, *where))[0][0]
         return await self._with_latest(rows), total
 
     async def _with_latest(self, rows: Sequence[Any]) -> list[JobItem]:
         if not rows:
             return []
         latest: dict[UUID, list[RunItem]] = {row[0]: [] for row in rows}
-        for of, run_id, registers in await self._fetch(_LATEST, list(latest), LATEST):
+        for of, run_id, registers in await self._pool.fetch(_LATEST, list(latest), LATEST):
             latest[of].append(RunItem(run_id, unpack_run(registers)))
         return [JobItem(unpack_job(row[1]), latest[row[0]]) for row in rows]
 
@@ -110,6 +101,6 @@ class Lists:
     ) -> tuple[list[RunItem], int]:
         """Return a job's runs, newest first, and how many there are."""
         of = job_id(namespace, job)
-        rows = await self._fetch(_RUNS, of, states, *part)
-        total = (await self._fetch(_COUNT_RUNS, of, states))[0][0]
+        rows = await self._pool.fetch(_RUNS, of, states, *part)
+        total = (await self._pool.fetch(_COUNT_RUNS, of, states))[0][0]
         return [RunItem(row[0], unpack_run(row[1])) for row in rows], total
