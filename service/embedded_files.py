@@ -18,6 +18,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -42,6 +43,9 @@ def start_log_in(data_dir: Path) -> Path:
     return data_dir / "postgres-start.log"
 
 
+_NAMING_S = 1.0
+
+
 def lock(path: Path) -> int | None:
     """Take the lock; return the descriptor that holds it, or None when another has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -55,12 +59,20 @@ def lock(path: Path) -> int | None:
     return descriptor
 
 
+def _owner_named_in(path: Path) -> str:
+    """Return the owner's pid. One that has only just taken the lock is given a moment to write it."""
+    until = time.monotonic() + _NAMING_S
+    while not (owner := path.read_text().strip()) and time.monotonic() < until:
+        time.sleep(0.01)
+    return owner
+
+
 def lock_as_owner(data_dir: Path) -> int:
     """Become the owner; return the descriptor that makes us so. EmbeddedError when there is one already."""
     path = data_dir / "owner.lock"
     descriptor = lock(path)
     if descriptor is None:
-        owner = path.read_text().strip()
+        owner = _owner_named_in(path)
         raise EmbeddedError(
             f"The PostgreSQL in {data_dir} is owned by {f'process {owner}' if owner else 'another process'};"
             " stop that one, or take another --data-dir."
