@@ -10,14 +10,15 @@ from uuid import UUID
 
 from service import fold
 from service.definitions import merge_jobs, merge_namespaces
-from service.domain import Event, Kind, Subject, merge
-from service.fold import Page
+from service.domain import Event, Kind, Subject
+from service.fold import Page, Standing
 from service.ledger import LOG
 from service.link import Link, load
 from service.refold import without
+from service.registers import pack, unpack_run
 from service.subjects import SHAPES
 
-TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_counts", "lineage_counts")
+TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_snapshots", "run_counts", "lineage_counts")
 """The catalog: everything that is derived from the ledger."""
 
 PAGE = 4000
@@ -35,6 +36,15 @@ _PIECE = 100
 
 _LINEAGE = frozenset({"openlineage", "import"})
 
+
+class Folded(NamedTuple):
+    """Where the cursor is, how many events were folded, and where the ledger ended, at least, when it was asked."""
+
+    position: int
+    events: int
+    end: int
+
+
 Archived = Callable[[int], str | None]
 """Finds the payload of a position where the database has it no more; payloads leave only after they were folded."""
 
@@ -47,6 +57,8 @@ class Statements(NamedTuple):
     rows: Mapping[Subject, str]
     put: Mapping[Subject, str]
     put_few: str
+    put_snapshots: str
+    drop_snapshots: str
     lineage_counts: str
 
 
@@ -57,13 +69,16 @@ def statements(schema: str) -> Statements:
         return re.sub(rf"\brunfold\.({'|'.join(TABLES)})\b", rf"{schema}.\1", load(name, **names))
 
     put = {Subject.RUN: of("put_runs"), Subject.JOB: of("put_jobs"), Subject.NAMESPACE: of("put_namespaces")}
+    rows = {subject: of("catalog_rows", catalog=shape.catalog) for subject, shape in SHAPES.items()}
     few = (put[Subject.JOB], put[Subject.NAMESPACE], of("add_run_counts"), of("catalog_move"))
     return Statements(
         of("catalog_lock"),
         of("events_after"),
-        {subject: of("catalog_rows", catalog=shape.catalog) for subject, shape in SHAPES.items()},
+        rows | {Subject.RUN: of("run_rows")},
         put,
         _together(few),
+        of("put_snapshots"),
+        of("drop_snapshots"),
         of("add_lineage_counts"),
     )
 
@@ -87,22 +102,21 @@ def _none(_position: int) -> str | None:
     return None
 
 
-async def fold_once(
-    link: Link, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none
-) -> tuple[int, int]:
-    """Fold the next page. Returns where the cursor is, and how many events were folded."""
+async def fold_once(link: Link, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none) -> Folded:
+    """Fold the next page; no events where there are none."""
     async with link.connection() as connection, connection.transaction():
-        cursor = await connection.fetchval(says.lock, LOG)
+        cursor, end = await connection.fetchrow(says.lock, LOG)
         rows = await connection.fetch(says.events, LOG, cursor, page_size, _PAGE_BYTES)
         if not rows:
-            return cursor, 0
+            return Folded(cursor, 0, end)
         last: int = rows[-1][0]
         writer = _Writer(connection, says)
-        await writer.write(await _fold_page(rows, archived), last)
+        before = await writer.runs({row[2] for row in rows if row[1] == Subject.RUN})
+        await writer.write(before, await _fold_page(rows, before, archived), last)
         await writer.forget([_event(row, archived) for row in rows if row[3] == Kind.ERASED])
         if any(row[10] in _LINEAGE for row in rows):
             await connection.execute(says.lineage_counts, LOG, cursor, last)
-        return last, len(rows)
+        return Folded(last, len(rows), end)
 
 
 def _event(row: Any, archived: Archived) -> tuple[Event, str | None]:  # noqa: ANN401  asyncpg has no types
@@ -111,9 +125,9 @@ def _event(row: Any, archived: Archived) -> tuple[Event, str | None]:  # noqa: A
     return Event._make(row[:15]), archived(row[0]) if body is None and row[14] is not None else body
 
 
-async def _fold_page(rows: list[Any], archived: Archived) -> Page:
+async def _fold_page(rows: list[Any], before: Mapping[UUID, Standing], archived: Archived) -> Page:
     """Fold in small pieces: requests come in between."""
-    folding = fold.Folding()
+    folding = fold.Folding(before)
     for index, row in enumerate(rows, 1):
         folding.add(*_event(row, archived))
         if index % _PIECE == 0:
@@ -128,13 +142,20 @@ class _Writer:
         self._connection = connection
         self._says = says
 
-    async def write(self, page: Page, last: int) -> None:
+    async def runs(self, ids: Collection[UUID]) -> dict[UUID, Standing]:
+        """Return runs as the catalog has them."""
+        found = await self._connection.fetch(self._says.rows[Subject.RUN], list(ids)) if ids else []
+        return {row[0]: Standing(unpack_run(row[1]), row[2]) for row in found}
+
+    async def write(self, before: Mapping[UUID, Standing], page: Page, last: int) -> None:
         """Write a page's rows and move the cursor to its last position."""
-        before = await self._rows(Subject.RUN, page.runs)
-        runs = {run_id: fold.run_row(run_id, run) for run_id, run in _merged(before, page.runs, merge).items()}
+        runs = {run_id: fold.run_row(run_id, run) for run_id, run in page.runs.items()}
         jobs = _merged(await self._rows(Subject.JOB, page.jobs), page.jobs, merge_jobs)
         namespaces = _merged(await self._rows(Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces)
-        await self._put(self._says.put[Subject.RUN], list(runs.values()))
+        await self._put_runs(list(runs.values()))
+        if page.snapshots:
+            rows = [(run_id, run.position, pack(run)) for run_id, run in page.snapshots]
+            await self._connection.execute(self._says.put_snapshots, *_columns(rows, 3))
         counts = fold.count_changes(before, runs)
         await self._connection.execute(
             self._says.put_few,
@@ -148,10 +169,21 @@ class _Writer:
     async def forget(self, erasures: list[tuple[Event, str | None]]) -> None:
         """Take back what erased payloads said; neither states nor counts come from payloads."""
         for (subject, identity), positions in fold.erased_parts(erasures).items():
+            if subject is Subject.RUN:
+                await self._forget_run(identity, positions)
+                continue
             for registers in (await self._rows(subject, [identity])).values():
                 left = await without(self._connection, LOG, (subject, identity), registers, positions)
                 if left is not registers:
-                    await self._put(self._says.put[subject], [fold.ROWS[subject](identity, left)])
+                    row = fold.ROWS[subject](identity, left)
+                    await self._connection.execute(self._says.put[subject], *_columns([row], len(row)))
+
+    async def _forget_run(self, run_id: UUID, positions: Sequence[int]) -> None:
+        await self._connection.execute(self._says.drop_snapshots, run_id, min(positions))
+        for standing in (await self.runs([run_id])).values():
+            left = await without(self._connection, LOG, (Subject.RUN, run_id), standing.registers, positions)
+            if left is not standing.registers:
+                await self._put_runs([fold.run_row(run_id, standing._replace(registers=left))])
 
     async def _rows(self, subject: Subject, ids: Collection[UUID]) -> dict[UUID, Any]:
         if not ids:
@@ -160,12 +192,12 @@ class _Writer:
         found = await self._connection.fetch(self._says.rows[subject], list(ids))
         return {row[0]: unpack(row[1]) for row in found}
 
-    async def _put(self, statement: str, rows: list[Any]) -> None:
+    async def _put_runs(self, rows: Sequence[fold.RunRow]) -> None:
         if rows:
-            await self._connection.execute(statement, *zip(*rows, strict=True))
+            await self._connection.execute(self._says.put[Subject.RUN], rows)
 
 
-def _columns(rows: list[tuple[object, ...]], count: int) -> list[Sequence[object]]:
+def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
     return list(zip(*rows, strict=True)) if rows else [()] * count
 
 

@@ -15,14 +15,14 @@ import msgspec
 
 from service import slices, timestamps
 from service.complaints import complaints
-from service.content import NOTHING_SAID, event_from_slices, lineage_content, parent_run, run_uuid
+from service.content import event_from_slices, lineage_content, parent_run, run_uuid
 from service.depth import MAX_DEPTH, too_deep
 from service.domain import Kind, RunState, Subject, stream_of
 from service.errors import Invalid, Malformed
 from service.fold import job_id
 from service.ledger import Draft
 from service.schemas import OpenLineageDataset, OpenLineageEvent, decode_event
-from service.subjects import Said
+from service.subjects import NOTHING_SAID, Said
 
 _FACT_BYTES = 16
 

@@ -1,0 +1,117 @@
+"""The task that folds: late while events come thick and fast and nobody waits, at once as far as somebody needs.
+
+It runs in a process of its own beside the one that serves (service/apart.py), or inside that one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from service.folding import fold_once
+from service.link import Link, Unreachable
+
+_log = logging.getLogger(__name__)
+
+_MUCH = 20_000
+"""Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
+asks for a list in the middle of it waits for this many."""
+
+_QUIET = 0.2
+"""Seconds without an append after which there is time to fold."""
+
+_PATIENCE = 3.0
+"""Seconds after which what has gathered is folded in any case."""
+
+Reached = Callable[[int], None]
+"""Hears up to which position the catalog is folded."""
+
+
+class Folds(Protocol):
+    """What a catalog leaves the folding to."""
+
+    def start(self, reached: Reached) -> None:
+        """Start; `reached` hears of every page."""
+
+    async def close(self) -> None:
+        """Stop; what is not folded yet is folded by the next process that starts or is asked."""
+
+    def appended(self, position: int) -> None:
+        """Hear that this process appended up to a position: to be folded when there is time."""
+
+    def want(self, position: int) -> None:
+        """Hear that somebody waits for a position."""
+
+
+class Folder:
+    """Folds with a connection of its own."""
+
+    def __init__(self, link: Link) -> None:
+        """Take the connection; whoever opened it closes it."""
+        self._link = link
+        self._reached = 0
+        self._wanted = 0
+        self._appended = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, reached: Reached) -> None:
+        """Start; what is not folded yet is folded first."""
+        self._task = asyncio.create_task(self._run(reached), name="folder")
+
+    async def close(self) -> None:
+        """Stop in the middle of whatever is under way: a page is a transaction."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def appended(self, position: int) -> None:
+        """Hear that events were appended up to a position."""
+        if position > self._appended:
+            self._appended = position
+            self._wake.set()
+
+    def want(self, position: int) -> None:
+        """Hear that somebody waits for a position."""
+        if position > self._wanted:
+            self._wanted = position
+            self._wake.set()
+
+    async def _run(self, reached: Reached) -> None:
+        await self._fold(reached)
+        while True:
+            if self._wanted <= self._reached:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._be_lazy()
+            await self._fold(reached)
+
+    async def _be_lazy(self) -> None:
+        """Let appends gather while they come thick and fast, unless somebody waits or much has gathered."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
+                    async with asyncio.timeout(_QUIET):
+                        await self._wake.wait()
+                    self._wake.clear()
+
+    async def _fold(self, reached: Reached) -> None:
+        """Fold to the end, as far as is known; at least a page, for other processes may have appended."""
+        try:
+            while True:
+                position, folded, end = await fold_once(self._link)
+                self._reached = max(self._reached, position)
+                reached(self._reached)
+                if not folded:
+                    # Appends commit before they are told of: nobody waits for what is beyond the end.
+                    self._wanted = self._appended = self._reached
+                if self._reached >= max(end, self._wanted, self._appended):
+                    return
+        except Unreachable:
+            await asyncio.sleep(_QUIET)
+        except Exception:  # noqa: BLE001  the task must outlive whatever happens to one page
+            _log.exception("the catalog could not be folded")
+            await asyncio.sleep(_QUIET)
