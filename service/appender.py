@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from service.batch import Answer, Batch, Item, Judge, OnAppend, StreamKey, again
+from service.batch import Answer, Batch, Item, Judge, OnAppend, again
 from service.bulk import Bulk, Recorded
 from service.domain import Subject
 from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
@@ -72,28 +72,31 @@ class Appender:
         if self._writer is not None:
             await self._writer
 
-    def command(self, draft: Draft, judge: Judge, home: tuple[Subject, UUID] | None = None) -> asyncio.Future[Answer]:
+    def command(
+        self, draft: Draft, judge: Judge, home: tuple[Subject, UUID] | None = None, *, fresh: bool = False
+    ) -> asyncio.Future[Answer]:
         """Append the draft if `judge`, given the stream as it stands, says so.
 
         Where `home` is given (the job of a run, the namespace of a job) and the catalog does not have it, the verdict
-        is HOMELESS; whoever asked lets the catalog catch up and asks again.
+        is HOMELESS; whoever asked lets the catalog catch up and asks again. `fresh` says that the stream's id was made
+        just now, so that there is nothing to read of it.
         """
-        return self._submit(draft, judge, (home[0], home[1].int) if home else None)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        return self._submit(Item(draft, judge, answer, home=(home[0], home[1].int) if home else None, fresh=fresh))
 
     def fact(self, draft: Draft) -> asyncio.Future[Answer]:
         """Append the draft unless its stream knows it already."""
-        return self._submit(draft, None, None)
+        return self._submit(Item(draft, None, asyncio.get_running_loop().create_future()))
 
     async def bulk(self, drafts: Sequence[Draft]) -> list[Recorded | RunfoldError]:
         """Append many facts; waits where others' are under way, and says of each what became of it."""
         return await self._bulk.append(drafts)
 
-    def _submit(self, draft: Draft, judge: Judge | None, home: StreamKey | None) -> asyncio.Future[Answer]:
+    def _submit(self, item: Item) -> asyncio.Future[Answer]:
         if self._closing:
             raise Unavailable("the service is shutting down; nothing was recorded")
         if self.full:
             raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
-        item = Item(draft, judge, home, asyncio.get_running_loop().create_future())
         self._waiting.append(item)
         if self._idle is not None:
             self._wake()

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from service import ledger
+from service.content import say
 from service.decide import Known, Verdict
 from service.domain import RunState, Subject
 from service.errors import Unavailable
@@ -53,6 +54,7 @@ class Item:
         "answer",
         "attempts",
         "draft",
+        "fresh",
         "home",
         "judge",
         "key",
@@ -64,11 +66,18 @@ class Item:
     )
 
     def __init__(
-        self, draft: Draft, judge: Judge | None, home: StreamKey | None, answer: asyncio.Future[Answer]
+        self,
+        draft: Draft,
+        judge: Judge | None,
+        answer: asyncio.Future[Answer],
+        *,
+        home: StreamKey | None = None,
+        fresh: bool = False,
     ) -> None:
         self.draft = draft
         self.judge = judge
         self.home = home
+        self.fresh = fresh
         self.answer = answer
         self.attempts = 0
         self.unsure = False
@@ -154,6 +163,9 @@ class Batch:
         """Tell whether what is remembered of the run is enough to append by; whatever else must be read."""
         if item.attempts or item.draft.subject is not Subject.RUN or item.judge is None:
             return False
+        if item.fresh:
+            self._standing[item.key] = None
+            return True
         guess = self._recent.get(item.draft.stream)
         if guess is None or item.judge(guess, None) is not Verdict.APPEND:
             return False
@@ -226,7 +238,8 @@ class Batch:
     def _with(standing: Any, draft: Draft, position: int, recorded_at: datetime | None) -> Any:  # noqa: ANN401
         shape = SHAPES[draft.subject]
         event = draft.at(position, recorded_at or draft.transitioned_at)
-        part = shape.of(event, draft.said)
+        # A fact is seldom looked into: only where a command for the same run shares its batch.
+        part = shape.of(event, draft.said if draft.source == "api" else say(event, draft.payload))
         return part if standing is None else shape.merge(standing, part)
 
     async def _append(self, link: Link) -> ledger.Appended | None:
