@@ -80,8 +80,10 @@ class FoldingProcess:
         self._say(_APPENDED, self._appended)
 
     def _say(self, what: bytes, position: int) -> None:
-        if self._process is not None and self._process.stdin is not None:
-            self._process.stdin.write(b"%b%d\n" % (what, position))
+        """Write a line, unless there is no child just now: the next one is told when it starts."""
+        pipe = self._process.stdin if self._process is not None else None
+        if pipe is not None and not pipe.is_closing():
+            pipe.write(b"%b%d\n" % (what, position))
 
     async def _keep(self, reached: Reached) -> None:
         while True:
