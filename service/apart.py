@@ -16,12 +16,12 @@ from contextlib import suppress
 import uvloop
 
 from service import logs
-from service.children import die_with
+from service.children import calm_the_collector, die_with
 from service.folder import Folder, Reached
 from service.link import Link
 from service.settings import Settings, unpack
 
-LONG_S = 300.0
+_LONG_S = 300.0
 """Seconds a statement of folding may take: a page must not be given up and begun again for ever."""
 
 _TELL_S = 0.05
@@ -99,6 +99,13 @@ class FoldingProcess:
             await asyncio.sleep(_REST_S)
 
 
+def folding_links(settings: Settings) -> tuple[Link, Link]:
+    """Return the connections that a Folder works with."""
+    cache = settings.statement_cache_size
+    reading, writing = (Link(settings.database_url, statement_cache_size=cache, command_timeout=_LONG_S) for _ in "rw")
+    return reading, writing
+
+
 async def _start(settings: bytes) -> Process:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -128,13 +135,15 @@ async def _fold() -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings = unpack(await reader.readline())
     logs.set_up(settings.log_level)
-    link = Link(settings.database_url, statement_cache_size=settings.statement_cache_size, command_timeout=LONG_S)
-    folder = Folder(link)
+    calm_the_collector()
+    links = folding_links(settings)
+    folder = Folder(*links)
     folder.start(_report)
     async for line in reader:
         (folder.want if line.startswith(_WANTED) else folder.appended)(int(line[1:]))
     await folder.close()
-    await link.close()
+    for link in links:
+        await link.close()
 
 
 def _report(position: int) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
-from service.apart import LONG_S, FoldingProcess
+from service.apart import FoldingProcess, folding_links
 from service.appender import Appender
 from service.audit import Audit
 from service.batch import OnAppend
@@ -123,9 +123,9 @@ def _folds(settings: Settings, links: list[Link]) -> Folds:
     """Return who folds the catalog: a process of its own, or a task of this one."""
     if settings.folding == APART:
         return FoldingProcess(settings)
-    link = Link(settings.database_url, statement_cache_size=settings.statement_cache_size, command_timeout=LONG_S)
-    links.append(link)
-    return Folder(link)
+    opened = folding_links(settings)
+    links.extend(opened)
+    return Folder(*opened)
 
 
 def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> OnAppend:
@@ -168,6 +168,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
         on_append=_told(catalog, posting, tail, app[METER]),
+        keep_up=catalog.keep_up,
     )
     reader = Reader(some(_READERS, keep_plans=True), capacity=settings.queue_capacity)
     for part in (catalog, appender, reader, posting, tail):

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from service.batch import Answer, Batch, Item, Judge, OnAppend, again
-from service.bulk import Bulk, Recorded
+from service.bulk import Bulk, KeepUp, Recorded, go_on
 from service.domain import Subject
 from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
 from service.ledger import Draft
@@ -38,13 +38,14 @@ class Appender:
         capacity: int = 10_000,
         max_batch: int = 500,
         on_append: OnAppend = lambda _position, _events: None,
+        keep_up: KeepUp = go_on,
     ) -> None:
         """Take the writer's connection, those for facts in bulk, how many items may wait, and how many make a batch."""
         self._link = link
         self._capacity = capacity
         self._max_batch = max_batch
         self._on_append = on_append
-        self._bulk = Bulk(bulk_links, max_batch=max_batch, on_append=on_append)
+        self._bulk = Bulk(bulk_links, max_batch=max_batch, on_append=on_append, keep_up=keep_up)
         self._recent = Recent()
         self._waiting: deque[Item] = deque()
         self._idle: asyncio.Future[None] | None = None

@@ -7,6 +7,8 @@ asks for the position that was the head when it came in, and waits.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
+from contextlib import suppress
 
 from service import ledger
 from service.errors import Unavailable
@@ -15,6 +17,12 @@ from service.link import Link, Unreachable
 
 WAIT = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
+
+MOST_BYTES, MOST_EVENTS = 40 * 1024 * 1024, 30_000
+"""What may be recorded in bulk and not be folded: about a second's work, so that lists go on while much comes in."""
+
+_PATIENCE = 10.0
+"""Seconds after which whoever records in bulk goes on though the catalog does not."""
 
 
 class Catalog:
@@ -28,6 +36,7 @@ class Catalog:
         self._reached = 0
         self._moved: asyncio.Future[None] | None = None
         self._next_head: asyncio.Task[int] | None = None
+        self._bulk: deque[tuple[int, int, int]] = deque()
 
     def start(self) -> None:
         """Start folding; what is not folded yet is folded first."""
@@ -54,6 +63,21 @@ class Catalog:
             raise Unavailable(
                 f"the catalog has not caught up with position {position}; nothing is lost, ask again"
             ) from None
+
+    async def keep_up(self, position: int, events: int, size: int) -> None:
+        """Hear what was recorded in bulk up to a position, and wait while too much of that is not folded."""
+        self._bulk.append((position, events, size))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while self._is_behind():
+                    self._folds.want(self._bulk[0][0])
+                    assert self._moved is not None  # noqa: S101  start() comes before any request
+                    await asyncio.shield(self._moved)
+
+    def _is_behind(self) -> bool:
+        while self._bulk and self._bulk[0][0] <= self._reached:
+            self._bulk.popleft()
+        return sum(one[1] for one in self._bulk) > MOST_EVENTS or sum(one[2] for one in self._bulk) > MOST_BYTES
 
     async def catch_up(self) -> None:
         """Wait until the catalog holds all that was recorded when this was called."""

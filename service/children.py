@@ -1,6 +1,7 @@
-"""Children that end with their parent, however it ends."""
+"""What every process of ours does at its start: end with its parent, and not look for garbage all the time."""
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -17,3 +18,10 @@ def die_with(parent: int) -> None:
         libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
+
+
+def calm_the_collector() -> None:
+    """Collect garbage seldom, and never what was there at the start (docs/decisions/0008-garbage.md)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)

@@ -37,11 +37,17 @@ class Standing(NamedTuple):
 
 
 class Page(NamedTuple):
-    """What a page of events comes to: runs as they stand after it; what it adds to jobs and namespaces; snapshots."""
+    """What a page of events says: of runs, event by event in the order of positions; of jobs and namespaces, merged."""
 
-    runs: dict[UUID, Standing]
+    runs: list[tuple[UUID, RunRegisters]]
     jobs: dict[UUID, JobRegisters]
     namespaces: dict[UUID, NamespaceRegisters]
+
+
+class Runs(NamedTuple):
+    """Runs as they stand after a page, and snapshots that fell due within it."""
+
+    standing: dict[UUID, Standing]
     snapshots: list[tuple[UUID, RunRegisters]]
 
 
@@ -96,10 +102,9 @@ class _Mentions:
 class Folding:
     """A page in the making; events come in the order of their positions."""
 
-    def __init__(self, before: Mapping[UUID, Standing]) -> None:
-        """Begin with the page's runs as they stand before it."""
-        self._before = before
-        self._page = Page({}, {}, {}, [])
+    def __init__(self) -> None:
+        """Begin with an empty page."""
+        self._page = Page([], {}, {})
         self._mentions: dict[tuple[str, str], _Mentions] = {}
 
     def add(self, event: Event, payload: str | None) -> None:
@@ -112,7 +117,7 @@ class Folding:
             return
         said = NOTHING_SAID if payload is None else say(event, payload)
         if event.subject == Subject.RUN:
-            self._add_to_run(event.stream, registers_of(event, said.content))
+            self._page.runs.append((event.stream, registers_of(event, said.content)))
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return
@@ -121,24 +126,12 @@ class Folding:
         named = SHAPES[Subject.NAMESPACE].of(event, said)
         _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
 
-    def _add_to_run(self, run_id: UUID, part: RunRegisters) -> None:
-        runs = self._page.runs
-        standing = runs.get(run_id) or self._before.get(run_id)
-        if standing is None:
-            runs[run_id] = Standing(part, 1)
-            return
-        merged, since = merge(standing.registers, part), standing.since + 1
-        if since >= STRIDE:
-            self._page.snapshots.append((run_id, merged))
-            since = 0
-        runs[run_id] = Standing(merged, since)
-
     def _take_note(self, event: Event) -> None:
         """An erasure moves its own stream on; what it takes away is folded anew (service/refold.py)."""
         shape = SHAPES[Subject(event.subject)]
         part = shape.of(event, NOTHING_SAID)
         if event.subject == Subject.RUN:
-            self._add_to_run(event.stream, part)
+            self._page.runs.append((event.stream, part))
         else:
             found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
             _merge_into(found, event.stream, part, shape.merge)
@@ -159,6 +152,22 @@ class Folding:
             _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
         self._mentions.clear()
         return self._page
+
+
+def onto(before: Mapping[UUID, Standing], parts: Iterable[tuple[UUID, RunRegisters]]) -> Runs:
+    """Merge what a page says of runs into the runs as they stand before it."""
+    runs = Runs({}, [])
+    for run_id, part in parts:
+        standing = runs.standing.get(run_id) or before.get(run_id)
+        if standing is None:
+            runs.standing[run_id] = Standing(part, 1)
+            continue
+        merged, since = merge(standing.registers, part), standing.since + 1
+        if since >= STRIDE:
+            runs.snapshots.append((run_id, merged))
+            since = 0
+        runs.standing[run_id] = Standing(merged, since)
+    return runs
 
 
 def _merge_into(found: dict[UUID, T], key: UUID, part: T, merge_two: Callable[[T, T], T]) -> None:

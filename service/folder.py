@@ -9,9 +9,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from service.folding import fold_once
+from service.folding import Reading, cursor, read_page, write_page
 from service.link import Link, Unreachable
 
 _log = logging.getLogger(__name__)
@@ -19,6 +19,9 @@ _log = logging.getLogger(__name__)
 _MUCH = 20_000
 """Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
 asks for a list in the middle of it waits for this many."""
+
+_WORTHWHILE = 100
+"""Events in a page that has probably another behind it, to be read while it is written."""
 
 _QUIET = 0.2
 """Seconds without an append after which there is time to fold."""
@@ -46,12 +49,20 @@ class Folds(Protocol):
         """Hear that somebody waits for a position."""
 
 
-class Folder:
-    """Folds with a connection of its own."""
+class _Ahead(NamedTuple):
+    """A page that is being read, and up to where somebody was known to wait when that began."""
 
-    def __init__(self, link: Link) -> None:
-        """Take the connection; whoever opened it closes it."""
-        self._link = link
+    reading: asyncio.Task[Reading]
+    asked: int
+
+
+class Folder:
+    """Reads a page while it writes the one before, so that PostgreSQL and Python work at the same time."""
+
+    def __init__(self, reading: Link, writing: Link) -> None:
+        """Take both connections; whoever opened them closes them."""
+        self._reading = reading
+        self._writing = writing
         self._reached = 0
         self._wanted = 0
         self._appended = 0
@@ -101,17 +112,53 @@ class Folder:
     async def _fold(self, reached: Reached) -> None:
         """Fold to the end, as far as is known; at least a page, for other processes may have appended."""
         try:
-            while True:
-                position, folded, end = await fold_once(self._link)
-                self._reached = max(self._reached, position)
-                reached(self._reached)
-                if not folded:
-                    # Appends commit before they are told of: nobody waits for what is beyond the end.
-                    self._wanted = self._appended = self._reached
-                if self._reached >= max(end, self._wanted, self._appended):
-                    return
+            done = False
+            while not done:
+                done = await self._fold_pages(reached)
         except Unreachable:
             await asyncio.sleep(_QUIET)
         except Exception:  # noqa: BLE001  the task must outlive whatever happens to one page
             _log.exception("the catalog could not be folded")
             await asyncio.sleep(_QUIET)
+
+    async def _fold_pages(self, reached: Reached) -> bool:
+        """Fold page after page from where the cursor is. False where there is more to do from where it is then."""
+        ahead: _Ahead | None = None
+        position = await cursor(self._reading)
+        try:
+            while True:
+                taken, ahead = ahead or self._read(position), None
+                page = await taken.reading
+                if not page.events:
+                    return self._ended(page.upto, taken, reached)
+                position = page.upto
+                if page.events >= _WORTHWHILE:
+                    ahead = self._read(position)
+                folded = await write_page(self._writing, page)
+                if folded is None:
+                    return False  # another process moved the cursor
+                self._advance(position, reached)
+                if position >= max(folded.end, self._wanted, self._appended):
+                    return True
+        finally:
+            if ahead is not None:
+                ahead.reading.cancel()
+                await asyncio.gather(ahead.reading, return_exceptions=True)
+
+    def _read(self, after: int) -> _Ahead:
+        task = asyncio.create_task(read_page(self._reading, after), name="page")
+        return _Ahead(task, max(self._wanted, self._appended))
+
+    def _ended(self, position: int, taken: _Ahead, reached: Reached) -> bool:
+        """There is nothing after a position, nor was there anything to wait for beyond it when the page was asked for.
+
+        Appends commit before they are told of.
+        """
+        self._advance(position, reached)
+        if max(self._wanted, self._appended) <= taken.asked:
+            self._wanted = self._appended = position
+        return max(self._wanted, self._appended) <= position
+
+    def _advance(self, position: int, reached: Reached) -> None:
+        self._reached = max(self._reached, position)
+        reached(self._reached)

@@ -24,7 +24,7 @@ TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_snapshots", "run_
 PAGE = 4000
 """Events folded in one transaction."""
 
-_PAGE_BYTES = 2 * 1024 * 1024
+_PAGE_BYTES = 1024 * 1024
 """Payload bytes in one page, as they lie in the table: compressed, so perhaps three times as many in memory.
 
 One event is always taken.
@@ -35,6 +35,17 @@ _PIECE = 100
 
 
 _LINEAGE = frozenset({"openlineage", "import"})
+
+
+class Reading(NamedTuple):
+    """A page of the ledger as read: the events after one position and up to another, and what they say."""
+
+    after: int
+    upto: int
+    events: int
+    page: Page
+    erasures: list[tuple[Event, str | None]]
+    has_lineage: bool
 
 
 class Folded(NamedTuple):
@@ -52,6 +63,7 @@ Archived = Callable[[int], str | None]
 class Statements(NamedTuple):
     """What folding says to PostgreSQL, for the catalog in use or for one that is being rebuilt beside it."""
 
+    cursor: str
     lock: str
     events: str
     rows: Mapping[Subject, str]
@@ -72,6 +84,7 @@ def statements(schema: str) -> Statements:
     rows = {subject: of("catalog_rows", catalog=shape.catalog) for subject, shape in SHAPES.items()}
     few = (put[Subject.JOB], put[Subject.NAMESPACE], of("add_run_counts"), of("catalog_move"))
     return Statements(
+        of("catalog_cursor"),
         of("catalog_lock"),
         of("events_after"),
         rows | {Subject.RUN: of("run_rows")},
@@ -104,35 +117,52 @@ def _none(_position: int) -> str | None:
 
 async def fold_once(link: Link, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none) -> Folded:
     """Fold the next page; no events where there are none."""
-    async with link.connection() as connection, connection.transaction():
-        cursor, end = await connection.fetchrow(says.lock, LOG)
-        rows = await connection.fetch(says.events, LOG, cursor, page_size, _PAGE_BYTES)
-        if not rows:
-            return Folded(cursor, 0, end)
-        last: int = rows[-1][0]
-        writer = _Writer(connection, says)
-        before = await writer.runs({row[2] for row in rows if row[1] == Subject.RUN})
-        await writer.write(before, await _fold_page(rows, before, archived), last)
-        await writer.forget([_event(row, archived) for row in rows if row[3] == Kind.ERASED])
-        if any(row[10] in _LINEAGE for row in rows):
-            await connection.execute(says.lineage_counts, LOG, cursor, last)
-        return Folded(last, len(rows), end)
+    while True:
+        reading = await read_page(link, await cursor(link, says), page_size, says, archived)
+        folded = await write_page(link, reading, says)
+        if folded is not None:
+            return folded
 
 
-def _event(row: Any, archived: Archived) -> tuple[Event, str | None]:  # noqa: ANN401  asyncpg has no types
-    """Return an event and its payload."""
-    body = row[15]
-    return Event._make(row[:15]), archived(row[0]) if body is None and row[14] is not None else body
+async def cursor(link: Link, says: Statements = LIVE) -> int:
+    """Return how far the catalog is folded."""
+    async with link.connection() as connection:
+        return int(await connection.fetchval(says.cursor, LOG))
 
 
-async def _fold_page(rows: list[Any], before: Mapping[UUID, Standing], archived: Archived) -> Page:
-    """Fold in small pieces: requests come in between."""
-    folding = fold.Folding(before)
+async def read_page(
+    link: Link, after: int, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none
+) -> Reading:
+    """Read the page after a position. It needs no lock: what is recorded does not change."""
+    async with link.connection() as connection:
+        rows = await connection.fetch(says.events, LOG, after, page_size, _PAGE_BYTES)
+    folding = fold.Folding()
+    erasures = []
     for index, row in enumerate(rows, 1):
-        folding.add(*_event(row, archived))
+        event = Event._make(row[:15])
+        body = archived(row[0]) if row[15] is None and row[14] is not None else row[15]
+        folding.add(event, body)
+        if event.kind == Kind.ERASED:
+            erasures.append((event, body))
         if index % _PIECE == 0:
-            await asyncio.sleep(0)
-    return folding.page()
+            await asyncio.sleep(0)  # others on the loop come in between
+    lineage = any(row[10] in _LINEAGE for row in rows)
+    return Reading(after, rows[-1][0] if rows else after, len(rows), folding.page(), erasures, lineage)
+
+
+async def write_page(link: Link, reading: Reading, says: Statements = LIVE) -> Folded | None:
+    """Fold a page into the catalog; None where the cursor is elsewhere, for another process was quicker."""
+    async with link.connection() as connection, connection.transaction():
+        position, end = await connection.fetchrow(says.lock, LOG)
+        if position != reading.after:
+            return None
+        if reading.events:
+            writer = _Writer(connection, says)
+            await writer.write(reading.page, reading.upto)
+            await writer.forget(reading.erasures)
+            if reading.has_lineage:
+                await connection.execute(says.lineage_counts, LOG, reading.after, reading.upto)
+        return Folded(reading.upto, reading.events, end)
 
 
 class _Writer:
@@ -147,14 +177,16 @@ class _Writer:
         found = await self._connection.fetch(self._says.rows[Subject.RUN], list(ids)) if ids else []
         return {row[0]: Standing(unpack_run(row[1]), row[2]) for row in found}
 
-    async def write(self, before: Mapping[UUID, Standing], page: Page, last: int) -> None:
+    async def write(self, page: Page, last: int) -> None:
         """Write a page's rows and move the cursor to its last position."""
-        runs = {run_id: fold.run_row(run_id, run) for run_id, run in page.runs.items()}
+        before = await self.runs({run_id for run_id, _ in page.runs})
+        after = fold.onto(before, page.runs)
+        runs = {run_id: fold.run_row(run_id, run) for run_id, run in after.standing.items()}
         jobs = _merged(await self._rows(Subject.JOB, page.jobs), page.jobs, merge_jobs)
         namespaces = _merged(await self._rows(Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces)
         await self._put_runs(list(runs.values()))
-        if page.snapshots:
-            rows = [(run_id, run.position, pack(run)) for run_id, run in page.snapshots]
+        if after.snapshots:
+            rows = [(run_id, run.position, pack(run)) for run_id, run in after.snapshots]
             await self._connection.execute(self._says.put_snapshots, *_columns(rows, 3))
         counts = fold.count_changes(before, runs)
         await self._connection.execute(
