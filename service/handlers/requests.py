@@ -52,6 +52,8 @@ def name(request: web.Request, part: str) -> str:
 
 def _is_utf8(path: str) -> bool:
     """Bytes that are no UTF-8 would stay percent-encoded, and be taken for those very characters."""
+    if "%" not in path:
+        return True
     try:
         unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
