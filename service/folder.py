@@ -20,6 +20,8 @@ _MUCH = 20_000
 """Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
 asks for a list in the middle of it waits for this many."""
 
+_CLOSE_S = 2.0
+
 _WORTHWHILE = 100
 """Events in a page that has probably another behind it, to be read while it is written."""
 
@@ -74,10 +76,13 @@ class Folder:
         self._task = asyncio.create_task(self._run(reached), name="folder")
 
     async def close(self) -> None:
-        """Stop in the middle of whatever is under way: a page is a transaction."""
+        """Stop in the middle of whatever is under way: a page is a transaction.
+
+        Where the database does not answer, the driver does not let go either: its connection is closed over it.
+        """
         if self._task is not None:
             self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+            await asyncio.wait([self._task], timeout=_CLOSE_S)
 
     def appended(self, position: int) -> None:
         """Hear that events were appended up to a position."""
