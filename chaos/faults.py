@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from signal import SIGCONT, SIGKILL, SIGSTOP
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from chaos import processes
 from chaos.waiting import Violation, until
@@ -22,7 +22,7 @@ class Fault(NamedTuple):
     """What happens, given how many seconds a pause may take at most; whether the service must live through it."""
 
     name: str
-    strike: Callable[[World, float], Awaitable[None]]
+    strike: Callable[[World, float], Coroutine[Any, Any, None]]
     survived: bool = True
     applies: Callable[[World], bool] = lambda _world: True
 
@@ -207,6 +207,10 @@ _BESIDE = (
     Fault("connections stalled", stall),
     Fault("connections refused", refuse),
 )
+
+
+FAULTS = tuple(dict.fromkeys(fault.strike.__name__ for fault in (*_ANYWHERE, *_EMBEDDED, *_WORKERS, *_BESIDE)))
+"""All names that --only takes."""
 
 
 def faults_for(world: World) -> list[Fault]:

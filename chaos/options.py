@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import secrets
+import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+from chaos.waiting import Violation
 
 MOST_S = 24 * 3600
 
@@ -46,6 +51,24 @@ def directory(keep: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="runfold-chaos-") as made:
         yield Path(made)
+
+
+def report(seed: str, work: Coroutine[Any, Any, None]) -> int:
+    """Run, and return the exit status: 1 with what was violated. SIGTERM ends it like Ctrl-C."""
+    say(f"seed {seed}")
+    try:
+        asyncio.run(_until_done_or_told(work))
+    except Violation as violation:
+        notes = ", ".join(["", *getattr(violation, "__notes__", [])])
+        print(f"\nVIOLATED (seed {seed}{notes}): {violation}", flush=True)
+        return 1
+    return 0
+
+
+async def _until_done_or_told(work: Coroutine[Any, Any, None]) -> None:
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
 
 
 def say(text: str) -> None:

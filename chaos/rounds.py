@@ -29,8 +29,10 @@ class Force:
     """Requests that are answered before a fault, and after the service is back."""
     longest: float = 12.0
     """Seconds that a pause takes at most; a statement of the service's times out after 10."""
-    faults: int = 1000
-    """How many there may be."""
+    only: tuple[str, ...] = ()
+    """Faults by the names of their functions, each once in a turn; none: all."""
+    turns: int = 1000
+    """How often each may strike."""
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Outcome:
     """What happened in one world."""
 
     struck: list[tuple[str, float]] = field(default_factory=list)
-    """Faults, and the seconds from each until the service was ready and answering again."""
+    """Faults, and the seconds from the beginning of each until the service was ready and answering again."""
     counts: dict[str, int] = field(default_factory=dict)
     transitions: int = 0
     payloads: int = 0
@@ -75,8 +77,8 @@ async def chaos(ground: Ground, force: Force, say: Say) -> Outcome:
 async def _befall(there: World, load: Load, examiner: Examiner, plan: tuple[Force, Outcome, Say]) -> None:
     force, outcome, say = plan
     end = time.monotonic() + force.seconds
-    for fault in _shuffled(there):
-        if outcome.struck and (time.monotonic() >= end or len(outcome.struck) >= force.faults):
+    for fault in _shuffled(there, force):
+        if outcome.struck and time.monotonic() >= end:
             break
         try:
             async with load.running():
@@ -86,31 +88,28 @@ async def _befall(there: World, load: Load, examiner: Examiner, plan: tuple[Forc
         except Violation as violation:
             violation.add_note(f"after fault {len(outcome.struck)}: {fault.name}")
             raise
-        say(
-            f"{fault.name}: answering again after {outcome.struck[-1][1]:.1f} s; {examiner.ledger.position} events hold"
-        )
+        say(f"{fault.name}: over after {outcome.struck[-1][1]:.1f} s; {examiner.ledger.position} events hold")
     await examiner.caught_up()
 
 
-def _shuffled(there: World) -> Iterator[Fault]:
+def _shuffled(there: World, force: Force) -> Iterator[Fault]:
     """Give all faults in some order, and then in another."""
     chance = Random(there.random.random())
-    while True:
-        faults = faults_for(there)
+    for _ in range(force.turns):
+        faults = [fault for fault in faults_for(there) if not force.only or fault.strike.__name__ in force.only]
         chance.shuffle(faults)
         yield from (fault for fault in faults if fault.applies(there))
 
 
 async def _strike(fault: Fault, there: World, load: Load, force: Force) -> float:
-    """Strike, and wait until the service is back; return how long it took after the fault was over."""
-    pid = there.service.pid
+    """Strike, and wait until the service is back; return the seconds from the first to the last."""
+    pid, began = there.service.pid, time.monotonic()
     await fault.strike(there, force.longest)
-    over = time.monotonic()
     await there.service.until_ready(_BACK_S)
     await load.answered(force.before)
     if fault.survived and (there.service.pid != pid or not there.service.is_alive()):
         raise Violation(f"the service did not live through it:\n{there.service.log[-3000:]}")
-    return time.monotonic() - over
+    return time.monotonic() - began
 
 
 def _sum_up(outcome: Outcome, load: Load, examiner: Examiner, there: World) -> None:

@@ -7,16 +7,14 @@ did not hold, and the seed. docs/testing.md says what is done and what is checke
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from chaos.examiner import CHECKED
-from chaos.options import directory, parser, say
+from chaos.faults import FAULTS
+from chaos.options import directory, parser, report, say
 from chaos.rounds import Force, Outcome, chaos
-from chaos.tasks import run
-from chaos.waiting import Violation
 from chaos.world import KINDS, Ground
 
 _WORLDS = {
@@ -35,7 +33,7 @@ def ground(kind: str, base: Path, seed: str) -> Ground:
 
 async def _run(given: argparse.Namespace, base: Path) -> None:
     kinds = [given.world] if given.world else list(KINDS)
-    force = Force(given.seconds / len(kinds), given.clients)
+    force = Force(given.seconds / len(kinds), given.clients, only=tuple(given.only.split(",")) if given.only else ())
     outcomes = []
     for kind in kinds:
         say(f"{_WORLDS[kind]}:")
@@ -51,7 +49,7 @@ def _show(title: str, outcome: Outcome) -> None:
         faults.setdefault(name, []).append(seconds)
     print(f"\n{title}")
     for name, times in sorted(faults.items()):
-        print(f"  {len(times):4} x {name}; answering again within {max(times):.1f} s")
+        print(f"  {len(times):4} x {name}; over, and answering again, within {max(times):.1f} s")
     for what, count in _figures(outcome):
         print(f"  {count:8,} {what}")
     print(f"  {outcome.verified}", flush=True)
@@ -77,16 +75,12 @@ def main() -> int:
     """Read the command line and run; return the exit status."""
     reader = parser("Faults under load.", 180)
     reader.add_argument("--world", choices=KINDS, help="one world only (default: each for a third of the time)")
+    reader.add_argument("--only", metavar="FAULT,…", help=f"these faults only: {', '.join(FAULTS)}")
     given = reader.parse_args()
-    say(f"seed {given.seed}")
+    if given.only and not set(given.only.split(",")) <= set(FAULTS):
+        reader.error(f"--only takes {', '.join(FAULTS)}, separated by commas")
     with directory(given.keep) as base:
-        try:
-            asyncio.run(run(_run(given, base)))
-        except Violation as violation:
-            notes = getattr(violation, "__notes__", [])
-            print(f"\nVIOLATED (seed {given.seed}, {', '.join(notes)}): {violation}", flush=True)
-            return 1
-    return 0
+        return report(given.seed, _run(given, base))
 
 
 if __name__ == "__main__":
