@@ -17,8 +17,8 @@ Life = Callable[[Caller], Awaitable[None]]
 
 
 def _past(caller: Caller) -> datetime:
-    """Return a time within the last hours, to the microsecond."""
-    return now() - timedelta(microseconds=caller.random.randrange(1, 10**10))
+    """Return a time within the last hours, long enough ago for what follows on it to be past, too."""
+    return now() - timedelta(microseconds=caller.random.randrange(5 * 10**7, 10**10))
 
 
 def _later(caller: Caller, at: datetime) -> datetime:
