@@ -14,7 +14,7 @@ from chaos.world import World
 
 _GONE_S = 30.0
 _LAST_WORDS = "The embedded PostgreSQL has ended by itself"
-_HARM = 3
+_HARM = 10
 """Statements or answers that must have come to harm before a proxy is told to stop."""
 
 
@@ -24,6 +24,8 @@ class Fault(NamedTuple):
     name: str
     strike: Callable[[World, float], Coroutine[Any, Any, None]]
     survived: bool = True
+    slow: bool = False
+    """Takes up to a minute: strikes only where it is asked for by name."""
     applies: Callable[[World], bool] = lambda _world: True
 
 
@@ -70,9 +72,38 @@ async def kill_backend(world: World, _longest: float) -> None:
 
 async def kill_worker(world: World, _longest: float) -> None:
     """End one worker by kill -9; another one follows."""
+    await _until_replaced(world, _kill_one_worker(world))
+
+
+async def kill_worker_in_need(world: World, longest: float) -> None:
+    """End one worker by kill -9 while PostgreSQL is away: the one that follows finds it later."""
+    async with world.proxy.refusing():
+        killed = _kill_one_worker(world)
+        await _some_time(world, longest)
+    await _until_replaced(world, killed)
+
+
+async def stop_in_need(world: World, _longest: float) -> None:
+    """SIGTERM while PostgreSQL is away: it still ends in good order, and is started again afterwards."""
+    async with world.proxy.refusing():
+        await world.service.stop()
+    await world.service.start()
+
+
+async def stop_while_stalled(world: World, _longest: float) -> None:
+    """SIGTERM while PostgreSQL does not answer: it still ends in good order, if not soon."""
+    async with world.proxy.stalled():
+        await world.service.stop()
+    await world.service.start()
+
+
+def _kill_one_worker(world: World) -> int:
     killed = world.random.choice(sorted(world.service.workers()))
     processes.send(killed, SIGKILL)
+    return killed
 
+
+async def _until_replaced(world: World, killed: int) -> None:
     async def replaced() -> bool:
         left = set(world.service.workers())
         return killed not in left and len(left) == world.workers
@@ -206,6 +237,9 @@ _BESIDE = (
     Fault("all connections cut", cut_connections),
     Fault("connections stalled", stall),
     Fault("connections refused", refuse),
+    Fault("kill -9 of a worker while connections are refused", kill_worker_in_need),
+    Fault("SIGTERM and restart while connections are refused", stop_in_need, survived=False),
+    Fault("SIGTERM and restart while connections are stalled", stop_while_stalled, survived=False, slow=True),
 )
 
 

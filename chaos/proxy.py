@@ -143,7 +143,8 @@ class Proxy:
         self._serving.add(task)
         self._passages.add(passage)
         try:
-            await _first_of(passage.there(reader), passage.back(server_reader))
+            with suppress(asyncio.CancelledError):  # or the stream would log that it was closed
+                await _first_of(passage.there(reader), passage.back(server_reader))
         finally:
             self._serving.discard(task)
             self._passages.discard(passage)
@@ -152,8 +153,9 @@ class Proxy:
 
 async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
     tasks = [asyncio.create_task(way) for way in ways]
-    with suppress(asyncio.CancelledError):
+    try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

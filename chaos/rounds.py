@@ -96,9 +96,13 @@ def _shuffled(there: World, force: Force) -> Iterator[Fault]:
     """Give all faults in some order, and then in another."""
     chance = Random(there.random.random())
     for _ in range(force.turns):
-        faults = [fault for fault in faults_for(there) if not force.only or fault.strike.__name__ in force.only]
+        faults = [fault for fault in faults_for(there) if _is_wanted(fault, force)]
         chance.shuffle(faults)
         yield from (fault for fault in faults if fault.applies(there))
+
+
+def _is_wanted(fault: Fault, force: Force) -> bool:
+    return fault.strike.__name__ in force.only if force.only else not fault.slow
 
 
 async def _strike(fault: Fault, there: World, load: Load, force: Force) -> float:
