@@ -101,6 +101,14 @@ class Database:
             await asyncio.sleep(0.1)
         return before
 
+    async def created(self, after: int) -> list[UUID]:
+        """Return the runs that were created after a position, oldest first."""
+        statement = """
+            select stream from runfold.events
+             where log = 0 and position > $1 and subject = 'run' and state = 'NEW' order by position
+        """
+        return [UUID(int=row[0].int) for row in await self.connection.fetch(statement, after)]
+
     async def runs(self) -> int:
         """Return how many runs there are."""
         return int(await self.connection.fetchval("select count(*) from runfold.runs"))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench.stage import RUN, RUN_BODY, RUNS, Sample, Stage, sample_of
+from bench.wrk import Load
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
@@ -19,12 +20,23 @@ if TYPE_CHECKING:
 WARM_UP_S = 1
 MARGIN = 1.6
 EXACT = 2_000
+CREATING, CREATES_A_SECOND = 64, 5_000
+START_OF_OTHERS = "start, read first"
+"""Starts of runs that the process does not remember: created by another process, or long ago."""
+
 FIRST_GUESS = {True: 4_000, False: 15_000}
 """Starts a second to prepare ids for before anything was measured: up to 8 connections, and more."""
 
 
 class WrongAnswersError(Exception):
     """Not every answer was what it had to be."""
+
+
+class Runs(NamedTuple):
+    """Runs that are NEW: created through the service that is measured, and past it."""
+
+    ours: list[UUID]
+    others: list[UUID]
 
 
 @dataclass
@@ -65,41 +77,56 @@ class Operations:
         """Measure everything at so many connections, after a warm-up that is thrown away."""
         await self._warm_up(connections)
         for number in range(self.stage.options.rounds):
-            ids = await self._prepare(connections, self.stage.options.seconds)
+            runs = await self._prepare(connections, self.stage.options.seconds)
             self.disk_ms.append(await self.stage.disk_ms())
-            for step in self._steps(number, connections, ids):
+            for step in self._steps(number, connections, runs):
                 await self.stage.folded()
                 sample = await step()
                 check(sample)
                 yield sample
 
-    def _steps(self, number: int, connections: int, ids: Sequence[UUID]) -> list[Callable[[], Awaitable[Sample]]]:
+    def _steps(self, number: int, connections: int, runs: Runs) -> list[Callable[[], Awaitable[Sample]]]:
         """Every second round the competitors take turns the other way round."""
         at = (number, connections)
-        starts = [partial(self._start, name, *at, ids) for name in ("bare", "transaction", "service")]
+        starts = [partial(self._start, name, *at, runs.ours) for name in ("bare", "transaction", "service")]
         creates = [partial(self._create, name, *at) for name in ("bare", "service")]
-        gets = [partial(self._get, name, *at, ids) for name in ("bare", "service")]
+        gets = [partial(self._get, name, *at, runs.ours) for name in ("bare", "service")]
         if number % 2:
             for turns in (starts, creates, gets):
                 turns.reverse()
-        return [*starts, partial(self._complete, *at, ids), *creates, *gets]
+        others = partial(self._start, "service", *at, runs.others, operation=START_OF_OTHERS)
+        return [*starts, others, partial(self._complete, *at, runs.ours), *creates, *gets]
 
     async def _warm_up(self, connections: int) -> None:
-        ids = await self._prepare(connections, WARM_UP_S)
+        runs = await self._prepare(connections, WARM_UP_S)
         for name in ("bare", "transaction", "service"):
-            sample = await self._start(name, -1, connections, ids, WARM_UP_S)
+            sample = await self._start(name, -1, connections, runs.ours, WARM_UP_S)
             if name == "service":
                 self._rates[connections] = sample.result.rate
 
-    async def _prepare(self, connections: int, seconds: float) -> list[UUID]:
-        """Make new runs, enough of them for one measurement of starts."""
+    async def _prepare(self, connections: int, seconds: float) -> Runs:
+        """Make new runs, enough of them for one measurement of starts each."""
         rate = self._rates.get(connections) or FIRST_GUESS[connections <= 8]
+        count = int(rate * MARGIN * seconds) + 1_000
         if self._pattern is None:
             self._pattern = await self.stage.create()
-        ids = await self.stage.database.clone(self._pattern, int(rate * MARGIN * seconds) + 1_000)
-        await self.stage.database.seed_transaction(ids)
+        others = await self.stage.database.clone(self._pattern, count)
         await self.stage.folded()
-        return ids
+        ours = await self._through_the_api(count)
+        await self.stage.database.seed_transaction(ours)
+        await self.stage.folded()
+        return Runs(ours, others)
+
+    async def _through_the_api(self, count: int) -> list[UUID]:
+        """Have the service create runs, as a scheduler does before it starts them."""
+        before = await self.stage.database.head()
+        port = self.stage.service.port
+        while len(ids := await self.stage.database.created(before)) < count:
+            seconds = max(1, round((count - len(ids)) / CREATES_A_SECOND))
+            created = await self.stage.wrk.constant(port, Load(CREATING, seconds), "POST", RUNS, RUN_BODY)
+            if not created.clean:
+                raise WrongAnswersError(f"creates: {created}")
+        return ids[:count]
 
     async def _start(
         self,
@@ -108,12 +135,13 @@ class Operations:
         connections: int,
         ids: Sequence[UUID],
         seconds: float | None = None,
+        operation: str = "start",
     ) -> Sample:
         program = self._program(competitor)
         load = self.stage.load(connections, seconds)
         before = await self.stage.database.head()
         measuring = self.stage.wrk.by_id(program.port, load, "POST", f"{RUN}/start", ids)
-        sample = await self._sample(number, "start", competitor, connections, measuring)
+        sample = await self._sample(number, operation, competitor, connections, measuring)
         if competitor == "service":
             self._rates[connections] = max(sample.result.rate, self._rates.get(connections, 0))
             recorded = await self.stage.database.count("RUNNING", before)
@@ -146,8 +174,7 @@ class Operations:
 
     async def exactly(self, count: int = EXACT, clients: int = 32) -> tuple[int, int]:
         """Start runs with a client that leaves none under way; return (acknowledged as RUNNING, recorded)."""
-        ids = await self._prepare(1, 0)
-        ids += await self.stage.database.clone(ids[0], max(0, count - len(ids)))
+        ids = await self._through_the_api(count)
         before = await self.stage.database.head()
         waiting = iter(ids[:count])
         acknowledged = sum(await asyncio.gather(*(self._client(waiting) for _ in range(clients))))
@@ -170,5 +197,9 @@ def check(sample: Sample) -> None:
     where = f"{sample.operation} by {sample.competitor} at {sample.connections} connections, round {sample.round}"
     if not sample.result.clean:
         raise WrongAnswersError(f"{where}: {sample.result}")
-    if sample.result.exhausted and sample.operation in ("start", "complete") and sample.competitor == "service":
+    if (
+        sample.result.exhausted
+        and sample.operation in ("start", START_OF_OTHERS, "complete")
+        and sample.competitor == "service"
+    ):
         raise WrongAnswersError(f"{where}: the ids were used up, so part of it was repetition")

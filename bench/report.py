@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from bench.stage import Sample
 
-YARDSTICK = {"complete": "start", "event 300 B, one run": "event 300 B"}
+YARDSTICK = {"complete": "start", "start, read first": "start", "event 300 B, one run": "event 300 B"}
 """What the bare handler is asked for beside an operation, where that is not the same."""
 
 
