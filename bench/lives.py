@@ -21,7 +21,11 @@ BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 TICK = timedelta(milliseconds=500)
 """From one position to the next; four at a time are recorded together."""
 
-LONG = {50: UUID(int=0x50 << 64 | 7 << 76), 500: UUID(int=0x500 << 64 | 7 << 76), 5_000: UUID(int=0x5000 << 64 | 7 << 76)}
+LONG = {
+    50: UUID(int=0x50 << 64 | 7 << 76),
+    500: UUID(int=0x500 << 64 | 7 << 76),
+    5_000: UUID(int=0x5000 << 64 | 7 << 76),
+}
 """Runs that never end, and at every which position one of them is heard of."""
 
 _DEFINED, _DELETED = 10_000, 100_000
@@ -98,7 +102,9 @@ def events(first: int, count: int) -> Iterator[Told]:
             state, *rest = _states(run, chance)
             when = position
             for number, following in enumerate(rest):
-                when += 1 + int(2 ** (12 * chance.random()))  # as many short runs as long ones: half a second to half an hour
+                when += 1 + int(
+                    2 ** (12 * chance.random())
+                )  # as many short runs as long ones: half a second to half an hour
                 heapq.heappush(due, (when, 2 * position + number, run, following))
             yield _tell(run, state, position, chance)
 

@@ -37,7 +37,8 @@ _LOADING = {"max_wal_size": "8GB", "checkpoint_timeout": "30min", "synchronous_c
 _HEAD = "select position, hash, recorded_at from runfold.ledger_head where log = $1"
 _PARTITIONS = """
 select runfold.ensure_payload_partition(n)
-  from generate_series($1::bigint / runfold.payload_partition_size(), $2::bigint / runfold.payload_partition_size() + 1) n
+  from runfold.payload_partition_size() size
+ cross join lateral generate_series($1::bigint / size, $2::bigint / size + 1) n
 """
 _MOVE = "update runfold.ledger_head set position = $2, hash = $3, recorded_at = $4 where log = $1"
 # What autovacuum does with tables that have grown, done now.

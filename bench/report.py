@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from bench.audit import Answered
     from bench.stage import Sample
 
 YARDSTICK = {"complete": "start", "event 300 B, one run": "event 300 B"}
@@ -143,6 +144,15 @@ def goals_table(goals: Iterable[Goal]) -> Table:
     for goal in goals:
         measured = "not measured" if goal.measured is None else f"{goal.measured:,.2f}"
         table.add_row(goal.name, goal.wanted, measured, {None: "", True: "yes", False: "NO"}[goal.reached])
+    return table
+
+
+def answers_table(answers: Iterable[Answered]) -> Table:
+    """Return the table of how long each question's answers took."""
+    table = _table("question", "place", "found", "median ms", "highest ms")
+    for each in answers:
+        milliseconds = f"{each.median_ms:.1f}", f"{max(each.times_ms):.1f}"
+        table.add_row(each.question, each.place, f"{each.found:,}", *milliseconds)
     return table
 
 
