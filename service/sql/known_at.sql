@@ -4,7 +4,7 @@ select h.recorded_at <= $2 as open, p.position, e.hash, e.recorded_at
   from runfold.ledger_head h
  cross join lateral (select runfold.position_at($1, $2) as position offset 0) p
   left join lateral (
-      select t.position, t.hash, t.recorded_at from runfold.events t
-       where t.log = $1 and t.position >= p.position order by t.position limit 1
-  ) e on e.position = p.position
+      select t.hash, t.recorded_at from runfold.events t
+       where t.log = $1 and t.position between p.position and p.position order by t.position offset 0
+  ) e on true
  where h.log = $1

@@ -15,7 +15,8 @@ from service.domain import RunState, Subject
 from service.filters import Filters
 from service.lanes import Lanes
 from service.link import load
-from service.postings import CHUNK, post_next
+from service.offsets import CHUNK
+from service.postings import post_next
 from service.searches import RunFilters, Searches
 
 GROW = """
