@@ -20,7 +20,7 @@ from bench.ledger_stage import LedgerStage, open_ledger
 from bench.millions import EVENTS, ServedSinceError, load_into
 from bench.operations import WrongAnswersError
 from bench.programs import DidNotStartError
-from bench.report import Goal
+from bench.report import Answered, Goal
 from bench.stage import machine_of
 from bench.tasks import until_done_or_told
 from service.embedded import EmbeddedError
@@ -53,22 +53,6 @@ class Options:
     times: int
     data_dir: Path | None
     json: Path | None
-
-
-@dataclass(frozen=True)
-class Answered:
-    """A question with how long its answers took."""
-
-    group: str
-    question: str
-    place: str
-    found: int
-    times_ms: tuple[float, ...]
-
-    @property
-    def median_ms(self) -> float:
-        """The median."""
-        return statistics.median(self.times_ms)
 
 
 async def benchmark(options: Options, directory: Path, data_dir: Path, loaded_s: float) -> None:
@@ -175,6 +159,8 @@ def main() -> None:
             asyncio.run(until_done_or_told(benchmark(options, directory, data_dir, loaded_s)))
         except (WrongAnswersError, DidNotStartError, EmbeddedError, ServedSinceError) as error:
             raise SystemExit(f"bench: {error}") from error
+        except asyncio.CancelledError:
+            raise SystemExit("bench: broken off") from None
 
 
 if __name__ == "__main__":

@@ -104,6 +104,8 @@ def main() -> None:
         load_into(options.data_dir, options.events)
     except (EmbeddedError, ServedSinceError) as error:
         raise SystemExit(f"bench: {error}") from error
+    except asyncio.CancelledError:
+        raise SystemExit("bench: broken off; the next call goes on with what is loaded") from None
 
 
 if __name__ == "__main__":

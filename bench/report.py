@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from bench.audit import Answered
     from bench.stage import Sample
 
 YARDSTICK = {"complete": "start", "event 300 B, one run": "event 300 B"}
@@ -36,6 +35,22 @@ class Row:
     p99_ms: float
     cpu_us: float
     cpu_postgres_us: float
+
+
+@dataclass(frozen=True)
+class Answered:
+    """A question with how much was found, and how many milliseconds each answer took."""
+
+    group: str
+    question: str
+    place: str
+    found: int
+    times_ms: tuple[float, ...]
+
+    @property
+    def median_ms(self) -> float:
+        """The median."""
+        return statistics.median(self.times_ms)
 
 
 @dataclass(frozen=True)
