@@ -38,6 +38,22 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """A question with how much was found, and how many milliseconds each answer took."""
+
+    group: str
+    question: str
+    place: str
+    found: int
+    times_ms: tuple[float, ...]
+
+    @property
+    def median_ms(self) -> float:
+        """The median."""
+        return statistics.median(self.times_ms)
+
+
+@dataclass(frozen=True)
 class Goal:
     """A figure that was asked for, and what came of it."""
 
@@ -143,6 +159,15 @@ def goals_table(goals: Iterable[Goal]) -> Table:
     for goal in goals:
         measured = "not measured" if goal.measured is None else f"{goal.measured:,.2f}"
         table.add_row(goal.name, goal.wanted, measured, {None: "", True: "yes", False: "NO"}[goal.reached])
+    return table
+
+
+def answers_table(answers: Iterable[Answered]) -> Table:
+    """Return the table of how long each question's answers took."""
+    table = _table("question", "place", "found", "median ms", "highest ms")
+    for each in answers:
+        milliseconds = f"{each.median_ms:.1f}", f"{max(each.times_ms):.1f}"
+        table.add_row(each.question, each.place, f"{each.found:,}", *milliseconds)
     return table
 
 

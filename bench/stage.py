@@ -83,7 +83,7 @@ class Stage:
 
     async def disk_ms(self) -> float:
         """Return how many milliseconds it takes now to make a page durable: the median of twenty."""
-        return await asyncio.to_thread(_disk_ms, self.directory / "page")
+        return await asyncio.to_thread(disk_ms, self.directory / "page")
 
     def load(self, connections: int, seconds: float | None = None) -> Load:
         """Return a load of the length that was asked for."""
@@ -142,7 +142,7 @@ async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> As
         service = await Program.start("service", [*(program or runfold()), *serve(data_dir)], directory)
         held.push_async_callback(service.stop)
         http = await held.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{service.port}"))
-        await _ready(http, service)
+        await ready(http, service)
         dsn = await asyncio.to_thread(embedded.attach, data_dir)
         if dsn is None:
             raise DidNotStartError("the embedded PostgreSQL is not to be found")
@@ -154,7 +154,8 @@ async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> As
         yield Stage(options, directory, Wrk(directory), service, bare, database, dsn, http)
 
 
-def _disk_ms(file: Path) -> float:
+def disk_ms(file: Path) -> float:
+    """Return how many milliseconds it takes now to make a page of a file durable: the median of twenty."""
     times = []
     with file.open("wb", buffering=0) as page:
         for _ in range(20):
@@ -165,7 +166,8 @@ def _disk_ms(file: Path) -> float:
     return statistics.median(times)
 
 
-async def _ready(http: aiohttp.ClientSession, service: Program) -> None:
+async def ready(http: aiohttp.ClientSession, service: Program) -> None:
+    """Wait until a service says that it is ready."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         try:
@@ -186,15 +188,19 @@ async def _define(http: aiohttp.ClientSession) -> None:
 
 async def conditions(stage: Stage) -> dict[str, Any]:
     """Return what the figures depend on."""
+    machine = await machine_of(stage.database, stage.directory)
+    return {**machine, "rounds": stage.options.rounds, "seconds": stage.options.seconds}
+
+
+async def machine_of(database: Database, directory: Path) -> dict[str, Any]:
+    """Return what is measured on."""
     return {
         "cores": len(os.sched_getaffinity(0)),
         "cpu": _cpu_model(),
         "load_before": os.getloadavg()[0],
-        "fdatasync_ms_before": await stage.disk_ms(),
+        "fdatasync_ms_before": await asyncio.to_thread(disk_ms, directory / "page"),
         "python": platform.python_version(),
-        **await stage.database.conditions(),
-        "rounds": stage.options.rounds,
-        "seconds": stage.options.seconds,
+        **await database.conditions(),
     }
 
 

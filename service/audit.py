@@ -16,7 +16,7 @@ from service.filters import Filters, Traits
 from service.lanes import Lanes
 from service.ledger import LOG
 from service.link import load
-from service.postings import CHUNK
+from service.offsets import CHUNK
 
 PAGE_BYTES = 4 * 1024 * 1024
 """Bytes of payload, as stored, after which a page ends before its limit."""

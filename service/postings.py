@@ -7,28 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
-from array import array
-from collections.abc import Collection, Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from service import offsets
 from service.filters import Filters
 from service.ledger import LOG
 from service.link import Link, Unreachable, load
+from service.offsets import CHUNK, Offsets
 
 _log = logging.getLogger(__name__)
-
-CHUNK = 8192
-"""Positions in a chunk; as in the migration."""
 
 _PAUSE_AFTER_LOSS = 0.5
 _LOCK = 0x52554E504F5354
 _FIRST_WINDOW, _LAST_WINDOW, _GROWTH = 1, 256, 4
-_COUNTED = 32
+_COUNTED = 128
 
-_POST, _POSTED = load("post_chunk"), load("posted")
+_GATHER, _POST, _POSTED = load("gather_chunk"), load("post_chunk"), load("posted")
 _POSTINGS, _TOTAL = load("postings"), load("postings_total")
 _TRY_LOCK = "select pg_try_advisory_xact_lock($1)"
 _ASYNCHRONOUS = "set local synchronous_commit = off"
@@ -78,13 +75,15 @@ async def find(connection: Any, filters: Filters, after: int, upto: int, limit: 
     chunk, last, window = after // CHUNK, (upto - 1) // CHUNK, _FIRST_WINDOW
     while chunk <= last and len(found) < limit:
         end = min(chunk + window - 1, last)
-        for at, offsets in _intersected(await connection.fetch(_POSTINGS, LOG, *wanted, chunk, end)):
+        for at, common in _intersected(await connection.fetch(_POSTINGS, LOG, *wanted, chunk, end)):
             base = at * CHUNK + 1
-            found += [position for offset in sorted(offsets) if after < (position := base + offset) <= upto]
+            positions = (base + offset for offset in offsets.ascending(common))
+            within = (position for position in positions if after < position <= upto)
+            found += islice(within, limit - len(found))
             if len(found) >= limit:
                 break
         chunk, window = end + 1, min(window * _GROWTH, _LAST_WINDOW)
-    return found[:limit]
+    return found
 
 
 async def count(connection: Any, filters: Filters, first_chunk: int, last_chunk: int) -> int:  # noqa: ANN401
@@ -97,28 +96,16 @@ async def count(connection: Any, filters: Filters, first_chunk: int, last_chunk:
     for start in range(first_chunk, last_chunk + 1, _COUNTED):
         end = min(start + _COUNTED - 1, last_chunk)
         rows = await connection.fetch(_POSTINGS, LOG, *wanted, start, end)
-        total += sum(len(offsets) for _, offsets in _intersected(rows))
+        total += sum(offsets.count(common) for _, common in _intersected(rows))
         await asyncio.sleep(0)
     return total
 
 
-def _intersected(rows: Iterable[Any]) -> Iterator[tuple[int, Collection[int]]]:
+def _intersected(rows: Iterable[Any]) -> Iterator[tuple[int, Offsets]]:
     """Return each chunk with the offsets that every facet has; the values of one facet are alternatives."""
     for chunk, of_chunk in groupby(rows, itemgetter(0)):
-        facets = [_united([row[2] for row in of_facet]) for _, of_facet in groupby(of_chunk, itemgetter(1))]
-        if len(facets) == 1:
-            yield chunk, facets[0]
-            continue
-        least, *others = sorted(facets, key=len)
-        yield chunk, set(least).intersection(*others)
-
-
-def _united(lists: list[bytes]) -> array[int]:
-    """Return the offsets of some values of one facet: an event has only one of them."""
-    offsets = array("H", b"".join(lists))
-    if sys.byteorder == "little":
-        offsets.byteswap()
-    return offsets
+        facets = [offsets.united([row[2:] for row in of_facet]) for _, of_facet in groupby(of_chunk, itemgetter(1))]
+        yield chunk, offsets.common(facets)
 
 
 class Posting:
@@ -172,5 +159,15 @@ async def post_next(link: Link) -> bool:
         found = await ends(connection)
         if found.posted + CHUNK > found.position:
             return False
-        await connection.execute(_POST, LOG, found.posted // CHUNK)
+        await _post(connection, found.posted // CHUNK)
         return found.posted + 2 * CHUNK <= found.position
+
+
+async def _post(connection: Any, chunk: int) -> None:  # noqa: ANN401
+    rows = await connection.fetch(_GATHER, LOG, chunk)
+    totals, packed = [], []
+    for _, _, listed in rows:
+        totals.append(len(listed) // 2)
+        packed.append(offsets.pack(listed))
+    facets, hashes = [row[0] for row in rows], [row[1] for row in rows]
+    await connection.execute(_POST, LOG, chunk, facets, hashes, totals, packed)

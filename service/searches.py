@@ -52,7 +52,8 @@ class Searches:
         names = wanted.namespace, wanted.job
         started_only = wanted.started_before is not None or wanted.started_after is not None
         below = _below(wanted, after)
-        where = (list(wanted.states or RunState), *names, started_only, wanted.started_after, *below, limit)
+        states = [state for state in wanted.states or RunState if not (started_only and state == RunState.NEW)]
+        where = (states, *names, started_only, wanted.started_after, *below, limit)
         async with self._lanes.connection() as connection:
             if wanted.running_at is not None:
                 rows = await connection.fetch(_RUNNING, *where, wanted.running_at)

@@ -11,11 +11,11 @@ with wanted as (select w.facet, hashtextextended(w.value, 0) as hash from unnest
           group by t.chunk
          having count(distinct w.facet) = (select count(distinct v.facet) from wanted v)
      )
-select c.chunk, w.facet, t.offsets
+select c.chunk, w.facet, t.total, t.offsets
   from chunks c
  cross join wanted w
  cross join lateral (
-     select p.offsets from runfold.event_postings p
+     select p.total, p.offsets from runfold.event_postings p
       where p.log = $1 and p.facet = w.facet and p.hash = w.hash and p.chunk = c.chunk offset 0
  ) t
  order by c.chunk, w.facet

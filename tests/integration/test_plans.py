@@ -1,15 +1,23 @@
 """What is read for every request is found by an index, also after the tables have grown under a cached plan."""
 
 import re
+from datetime import timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from building import fact, facts, new, report, unguarded
+from histories import NOON, at
 
-from service import ledger
-from service.domain import Subject
+from service import audit, filters, ledger, postings, searches
+from service.audit import Audit, Form, Span
+from service.domain import RunState, Subject
+from service.filters import Filters
 from service.folding import fold_once
+from service.lanes import Lanes
 from service.link import load
+from service.offsets import CHUNK
+from service.postings import post_next
+from service.searches import RunFilters, Searches
 
 GROW = """
 insert into runfold.events (log, position, subject, stream, kind, state, transitioned_at, recorded_at, namespace, job,
@@ -23,8 +31,17 @@ insert into runfold.runs (id, position, job_id, namespace, job, state, created_a
 select stream, position, gen_random_uuid(), 'etl', 'load', 'RUNNING', now(), '\\x00' from runfold.events
     on conflict do nothing
 """
+# Runs that were created and never started.
+GROW_RUNS = """
+insert into runfold.runs (id, position, job_id, namespace, job, state, created_at, registers)
+select gen_random_uuid(), n, gen_random_uuid(), 'etl', 'load', 'NEW', $1::timestamptz + n * interval '1 second', '\\x00'
+  from generate_series(1, 50000) n
+"""
 SCANS = "select relname, seq_scan from pg_stat_user_tables where schemaname = 'runfold' and relname = any ($1)"
-BIG = ["events", "runs"]
+BIG = ["events", "runs", "event_postings"]
+READ = "select sum(idx_tup_read) from pg_stat_user_indexes where relname = any ($1) and schemaname = 'runfold'"
+A_FEW = 100
+"""Index entries that a short answer may cost, of tens of thousands that there are."""
 
 
 async def scans(link):
@@ -37,7 +54,7 @@ async def scans(link):
 async def grow(db, *, catalog=True):
     position = await db.fetchval("select position from runfold.ledger_head")
     await db.execute(GROW, position)
-    await unguarded(db, "update runfold.ledger_head set position = position + 50000")
+    await unguarded(db, "update runfold.ledger_head set position = position + 50000, recorded_at = now()")
     if catalog:
         await db.execute(GROW_CATALOG)
     await db.execute("analyze runfold.events, runfold.runs")
@@ -75,13 +92,11 @@ async def test_a_long_run_is_read_from_where_the_catalog_has_it(link, db):
     assert await index_entries(link) - before < 100
 
 
-async def index_entries(link):
+async def index_entries(link, *tables):
     async with link.connection() as connection:
         await connection.execute("select pg_stat_force_next_flush()")
         await connection.execute("select")
-        return await connection.fetchval(
-            "select sum(idx_tup_read) from pg_stat_user_indexes where relname = 'events' and schemaname = 'runfold'"
-        )
+        return await connection.fetchval(READ, tables or ["events"])
 
 
 PARAMETERS = {
@@ -113,6 +128,141 @@ async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_
         assert "Index" in found or statement == "head", found
         if statement == "read_streams":
             assert {"events_pkey", "events_fact_key", "runs_pkey"} == set(re.findall(r"using (\w+)", found)), found
+
+
+ASKED = "int, bigint, bigint, int, bigint, text[], text[], text[], text, text, text"
+ANY = "null, null, null, null, null, null"
+COUNTED = "int, bigint, bigint, text[], text[], text[], text, text, text"
+A_RUN = "'00000000-0000-0000-0000-000000000001'"
+AUDITED = {
+    "a page of the ledger": (audit._RANGE[Form.JSON], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
+    "a page as CSV": (audit._RANGE[Form.CSV], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
+    "a page of a run": (
+        audit._STREAM[Form.JSON],
+        f"{ASKED}, uuid",
+        f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
+        {"events_pkey"},
+    ),
+    "events at positions": (
+        audit._POSITIONS[Form.JSON],
+        f"{ASKED}, bigint[]",
+        f"0, 0, 9, 5, 1000, {ANY}, array[2, 7]",
+        {"events_position_key"},
+    ),
+    "postings": (
+        postings._POSTINGS,
+        "int, smallint[], text[], int, int",
+        "0, array[1, 5], array['etl', 'RUNNING'], 0, 3",
+        {"event_postings_pkey"},
+    ),
+    "postings counted": (
+        postings._TOTAL,
+        "int, smallint, text[], int, int",
+        "0, 1::smallint, array['etl'], 0, 3",
+        {"event_postings_pkey"},
+    ),
+    "events counted": (audit._COUNT_RANGE, COUNTED, f"0, 3, 9, {ANY}", {"events_position_key"}),
+    "events of a run counted": (
+        audit._COUNT_STREAM,
+        f"{COUNTED}, uuid",
+        f"0, 3, 9, {ANY}, {A_RUN}",
+        {"events_pkey"},
+    ),
+    "where the log ended": (audit._KNOWN_AT, "int, timestamptz", "0, now()", {"events_position_key"}),
+}
+
+
+@pytest.mark.parametrize("question", AUDITED)
+async def test_what_auditors_ask_has_one_plan_by_its_key_before_and_after_the_tables_grew(question, link, db):
+    await ledger.append(link, facts(10), [None] * 10)
+    sql, types, values, keys = AUDITED[question]
+    async with link.connection() as connection:
+        await connection.execute(f"prepare small ({types}) as {sql.rstrip()}")
+        for _ in range(7):
+            await connection.execute(f"execute small ({values})")
+        small = await plan(connection, f"small ({values})")
+        await grow(db)
+        grown = await plan(connection, f"small ({values})")
+    for found in (small, grown):
+        assert not re.search(r"Seq Scan on (events|payloads|event_postings)", found), found
+        assert set(re.findall(r"using (event\w+)", found)) == keys, found
+
+
+RUN = UUID(int=7)
+RARE = Filters(
+    namespace="rare", job="seldom", run=RUN, kinds=("facts",), states=("ABORTED",), actor="ann", sources=("monitor",)
+)
+FIELDS = {"kind": "kinds", "state": "states", "source": "sources"}
+
+
+@pytest.fixture
+async def needle(link, db):
+    """One event that is like no other, between tens of thousands; where it is, and when that was."""
+    draft = fact(RUN, "ABORTED")._replace(kind="facts", namespace="rare", job="seldom", actor="ann", source="monitor")
+    await grow(db, catalog=False)
+    appended = await ledger.append(link, [draft], [None])
+    await grow(db, catalog=False)
+    while await post_next(link):
+        pass
+    await db.execute("vacuum analyze runfold.events, runfold.event_postings")
+    return appended.positions[0], appended.recorded_at
+
+
+@pytest.mark.parametrize("parameter", filters.PARAMETERS)
+async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(parameter, needle, link):
+    position, recorded_at = needle
+    reading = Audit(Lanes([link]))
+    field = FIELDS.get(parameter, parameter)
+    tick = timedelta(microseconds=1)
+    bounds = {"since": recorded_at, "until": recorded_at + tick}
+    wanted = Filters(**{field: bounds[field] if field in bounds else getattr(RARE, field)})
+    before, entries = await scans(link), await index_entries(link, *BIG)
+    span = await reading.span(wanted.since, wanted.until)
+    if parameter == "until":
+        span = Span(span.upto - 1, span.upto)
+    posted = Span(span.after, min(span.upto, 12 * CHUNK))
+    page = await reading.collect(wanted, posted, 1)
+    assert [line.position for line in page.lines] == [position]
+    assert await reading.count(wanted, posted) == (posted.upto - posted.after if field in bounds else 1)
+    assert await scans(link) == before
+    assert await index_entries(link, *BIG) - entries < A_FEW
+
+
+async def test_filters_together_are_as_quick_as_the_rarest(needle, link):
+    reading = Audit(Lanes([link]))
+    wanted = Filters(kinds=("transition", "facts"), states=("RUNNING", "ABORTED"), actor="ann")
+    before, entries = await scans(link), await index_entries(link, "events")
+    page = await reading.collect(wanted, Span(0, 12 * CHUNK), 100)
+    assert [line.position for line in page.lines] == [needle[0]]
+    assert await scans(link) == before
+    assert await index_entries(link, "events") - entries < A_FEW
+
+
+STARTED, ENDED = at(-1_000), at(-900)
+SEARCHES = {
+    "state": RunFilters(states=("ABORTED",)),
+    "namespace": RunFilters(namespace="rare"),
+    "job": RunFilters(job="seldom"),
+    "startedBefore": RunFilters(started_before=ENDED),
+    "startedAfter": RunFilters(started_after=STARTED),
+    "runningAt": RunFilters(running_at=at(-950)),
+}
+
+
+@pytest.mark.parametrize("parameter", searches.PARAMETERS)
+async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(parameter, link, db):
+    lines = [("RUNNING", STARTED), ("ABORTED", ENDED)]
+    for state, time in lines:
+        draft = fact(RUN, state)._replace(namespace="rare", job="seldom", transitioned_at=time, fact=uuid4().bytes)
+        await ledger.append(link, [draft], [None])
+    await fold_once(link)
+    await db.execute(GROW_RUNS, NOON)
+    await db.execute("analyze runfold.runs")
+    before, entries = await scans(link), await index_entries(link, "runs")
+    found = await Searches(Lanes([link])).runs(SEARCHES[parameter], None, 100)
+    assert [(run.id, run.registers.state) for run in found] == [(RUN, RunState.ABORTED)]
+    assert await scans(link) == before
+    assert await index_entries(link, "runs") - entries < A_FEW
 
 
 async def plan(connection, call):

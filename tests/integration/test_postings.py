@@ -17,7 +17,8 @@ from service.filters import EVERYTHING, Filters, Traits
 from service.lanes import Lanes
 from service.ledger import LOG
 from service.link import Link
-from service.postings import _POSTINGS, CHUNK, _wanted, ends, post_next
+from service.offsets import CHUNK
+from service.postings import _POSTINGS, _wanted, ends, post_next
 
 TOTAL = 2 * CHUNK + 700
 

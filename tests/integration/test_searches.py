@@ -94,9 +94,17 @@ async def test_what_was_running_at_a_time(filled, minutes):
         began, ended = run.registers.started_at, run.registers.ended
         return began is not None and began <= time and (ended is None or time < ended.at)
 
-    expected = [run.id for run in whole if ran(run)]
-    found = [UUID(run["id"]) for run in await everything(filled, 4, runningAt=time.isoformat())]
-    assert found == expected
+    async def found(**names):
+        return [UUID(run["id"]) for run in await everything(filled, 4, runningAt=time.isoformat(), **names)]
+
+    running = [run for run in whole if ran(run)]
+    assert await found() == [run.id for run in running]
+    assert await found(namespace="etl") == [run.id for run in running]
+    assert await found(namespace="other") == []
+    loads = [run.id for run in running if run.registers.created.job == "load"]
+    assert await found(job="load") == await found(job="load", namespace="etl") == loads
+    still = [run.id for run in running if run.registers.state == "RUNNING"]
+    assert await found(state="RUNNING") == await found(state="RUNNING", namespace="etl") == still
 
 
 @pytest.mark.parametrize(
@@ -122,6 +130,8 @@ async def test_what_cannot_be_meant_is_400(client, params):
         (_BY_NAME, "runs_of_namespace", ("etl", None), ()),
         (_BY_NAME, "runs_named", (None, "load"), ()),
         (_RUNNING, "runs_by_duration", (None, None), (NOON,)),
+        (_RUNNING, "runs_of_namespace", ("etl", None), (NOON,)),
+        (_RUNNING, "runs_named", (None, "load"), (NOON,)),
     ],
 )
 async def test_every_search_goes_by_an_index(link, statement, index, names, more):

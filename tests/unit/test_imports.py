@@ -57,7 +57,7 @@ LAYERS = [
     {"embedded_process"},
     {"embedded_files"},
     {"children"},
-    {"errors", "settings", "schemas", "slices", "timestamps", "depth", "lines"},
+    {"errors", "settings", "schemas", "slices", "timestamps", "depth", "lines", "offsets"},
     {"__init__"},
 ]
 RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}

@@ -1,0 +1,85 @@
+"""Turns what happens into rows of the ledger, hash-chained as docs/ledger-format.md specifies. Pure."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bench.lives import time_of
+from service.ledger import LOG
+from service.ledger_form import chained
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.lives import Told
+
+EVENT_COLUMNS = (
+    "log",
+    "position",
+    "subject",
+    "stream",
+    "kind",
+    "state",
+    "transitioned_at",
+    "recorded_at",
+    "namespace",
+    "job",
+    "parent_run",
+    "source",
+    "actor",
+    "fact",
+    "request_digest",
+    "payload_digest",
+    "hash",
+)
+PAYLOAD_COLUMNS = ("log", "position", "body")
+
+_FACT_BYTES = 16
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_int8 = Struct(">q").pack
+
+
+class Rows(NamedTuple):
+    """Rows to be copied, in the order of the columns above, and where the ledger ends with them."""
+
+    events: list[tuple[Any, ...]]
+    payloads: list[tuple[int, int, str]]
+    position: int
+    hash: bytes
+    recorded_at: datetime
+
+
+def rows_of(told: Iterable[Told], position: int, before: bytes) -> Rows:
+    """Return the rows that follow a position and its hash."""
+    events: list[tuple[Any, ...]] = []
+    payloads: list[tuple[int, int, str]] = []
+    recorded_at = time_of(position)
+    for position, each in enumerate(told, position + 1):  # noqa: B020, PLR1704  it ends as the last position
+        recorded_at = time_of(position)
+        digest = None
+        if each.body is not None:
+            digest = sha256(each.body.encode()).digest()
+            payloads.append((LOG, position, each.body))
+        fact = digest[:_FACT_BYTES] if digest else position.to_bytes(_FACT_BYTES, "big")
+        before = _hash(each, position, recorded_at, (before, fact, digest))
+        events.append((LOG, position, *each[:5], recorded_at, *each[5:10], fact, None, digest, before))
+    return Rows(events, payloads, position, before, recorded_at)
+
+
+def _hash(told: Told, position: int, recorded_at: datetime, digests: tuple[bytes, bytes, bytes | None]) -> bytes:
+    """Return a row's hash; `digests` are the hash before it, its fact and its payload's digest."""
+    before, fact, digest = digests
+    parent = told.parent_run.bytes if told.parent_run else None
+    times = _since_2000(told.at), _since_2000(recorded_at)
+    names = told.namespace, told.job, parent, told.source, told.actor
+    row = (position, None, digest, told.subject, told.stream.bytes, told.kind, told.state, *times, *names, fact, None)
+    ((_, found),) = chained(LOG, [row], before)
+    return found
+
+
+def _since_2000(at: datetime) -> bytes:
+    return _int8((at - _POSTGRES_EPOCH) // _MICROSECOND)

@@ -1,0 +1,33 @@
+"""What the benchmark loads past the service is a ledger like any other."""
+
+import pytest
+
+from service.audit import Audit, Span
+from service.catalog import fold_once
+from service.filters import Filters
+from service.lanes import Lanes
+from service.verify import verify
+
+millions = pytest.importorskip("bench.millions")  # the source distribution has no benchmarks
+
+
+async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, link):
+    reached = []
+    await millions.load(db, 3_000, reached.append)
+    await millions.load(db, 5_000, reached.append)
+    assert reached == [3_000, 5_000]
+    verdict = await verify(dsn)
+    assert (verdict.ok, verdict.last) == (True, 5_000)
+    while (await fold_once(link))[1]:
+        pass
+    states = {row[0] for row in await db.fetch("select distinct state from runfold.runs")}
+    assert {"RUNNING", "COMPLETED", "FAILED"} <= states
+    running = await Audit(Lanes([link])).count(Filters(states=("RUNNING",)), Span(0, 5_000))
+    assert running == await db.fetchval("select count(*) from runfold.events where state = 'RUNNING'")
+
+
+async def test_a_ledger_that_was_served_is_not_loaded_into(db):
+    await millions.load(db, 1_000, lambda _position: None)
+    await db.execute("update runfold.ledger_head set position = position + 1, recorded_at = now()")
+    with pytest.raises(millions.ServedSinceError):
+        await millions.load(db, 2_000, lambda _position: None)
