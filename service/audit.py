@@ -51,7 +51,7 @@ def _lines(which: str) -> dict[Form, str]:
 _RANGE, _STREAM, _POSITIONS = _lines("range"), _lines("stream"), _lines("positions")
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
 _HISTORY, _FOLDED_RUN, _COUNT_RANGE = load("history"), load("folded_run"), load("count_range")
-_COUNT_STREAM = load("count_stream")
+_COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
 _RECORDED_AFTER = load("recorded_after", line=load("line_json"))
 
 _TICK = timedelta(microseconds=1)
@@ -201,6 +201,8 @@ class Audit:
         if filters.any_event:
             return max(0, span.upto - span.after)
         async with self._lanes.connection() as connection:
+            if filters == Filters(run=filters.run):
+                return int(await connection.fetchval(_COUNT_RUN, LOG, *span, filters.run))
             if filters.run is not None:
                 return int(await connection.fetchval(_COUNT_STREAM, *_counted(filters, span), filters.run))
             return await self._count(connection, filters, span)

@@ -2,13 +2,12 @@
 
 import pytest
 
+from bench import millions
 from service.audit import Audit, Span
-from service.catalog import fold_once
 from service.filters import Filters
+from service.folding import fold_once
 from service.lanes import Lanes
 from service.verify import verify
-
-millions = pytest.importorskip("bench.millions")  # the source distribution has no benchmarks
 
 
 async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, link):
