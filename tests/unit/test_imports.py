@@ -17,7 +17,7 @@ LAYERS = [
     {"app"},
     {"handlers"},
     {"pages"},
-    {"html", "openapi", "middleware"},
+    {"html", "openapi", "middleware", "protocol"},
     {"guard", "meter", "problems", "connections"},
     {"operations"},
     {"bodies"},
