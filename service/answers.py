@@ -161,7 +161,10 @@ class Wrong(Struct, forbid_unknown_fields=True):
 
 
 class Problem(Struct, forbid_unknown_fields=True):
-    """RFC 9457, with Marquez's `code` and `message` beside it; `run` with a conflict."""
+    """RFC 9457, with Marquez's `code` and `message` beside it; `run` with a conflict.
+
+    `summary` and `failed_events` with a batch that broke off: what became of the events that came before.
+    """
 
     type: str
     title: str
@@ -171,6 +174,8 @@ class Problem(Struct, forbid_unknown_fields=True):
     message: str
     errors: list[Wrong] | UnsetType = UNSET
     run: Run | UnsetType = UNSET
+    summary: BatchSummary | UnsetType = UNSET
+    failed_events: list[FailedEvent] | UnsetType = UNSET
 
 
 class Alive(Struct, forbid_unknown_fields=True):

@@ -250,8 +250,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {204: None, 200: answers.Batch},
         body=schemas.OpenLineageEvent,
         body_types=("application/json", "application/x-ndjson"),
-        errors=(400, 413, 415, 422),
-        description="A JSON array, or any number of lines, read as a stream. 204: all were recorded; 200: not all.",
+        errors=(400, 413, 415),
+        description="A JSON array, or any number of lines, read as a stream. 204: all were recorded; 200: not all. "
+        "A batch is no transaction: where a stream breaks off, what was complete before is recorded, and the problem "
+        "says in `summary` and `failed_events` what became of it. An array is read whole before any of it is recorded.",
     ),
     ("GET", f"{BASE}/events/lineage"): Operation(
         "OpenLineage",

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from aiohttp import web
 
 from service import bodies, openlineage, timestamps, wire
 from service.batches import elements
-from service.bodies import Interrupted
 from service.complaints import unspeakable
 from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
 from service.guard import ACTOR
@@ -21,7 +20,7 @@ from service.ingestion import Failure, Ingestion
 from service.lineage import Span
 from service.lines import Line, Lines
 from service.openlineage import Origin
-from service.resources import RESOURCES, Resources
+from service.resources import RESOURCES
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 """A JSON array is read whole, so that a broken one records nothing. What is larger comes as a stream of lines."""
@@ -51,65 +50,58 @@ async def record(request: web.Request) -> web.Response:
 
 
 async def record_batch(request: web.Request) -> web.Response:
-    """POST /lineage/batch: a JSON array, or lines of JSON."""
+    """POST /lineage/batch: a JSON array, or lines of JSON.
+
+    No transaction: what is complete when the body breaks off is recorded, and the error says how much that was.
+    """
     resources = request.app[RESOURCES]
     ingestion = Ingestion(resources.appender.bulk, _origin(request), max_bytes=resources.settings.max_event_bytes)
-    if request.content_type in _STREAMS:
-        await _take_lines(request, resources, ingestion)
-    elif _is_json(request):
-        body = await bodies.whole(request, MAX_BATCH_BYTES)
-        await ingestion.add(Line(None, text) for text in elements(body))
-        await ingestion.finish()
-    else:
-        raise UnsupportedType(
-            f"Content-Type {request.content_type} is not read here; send application/json or application/x-ndjson"
-        )
-    return _told(ingestion)
-
-
-async def _take_lines(request: web.Request, resources: Resources, ingestion: Ingestion) -> None:
-    """Take line by line; what is complete when the stream breaks off is recorded, of the rest nothing."""
-    lines = Lines(resources.settings.max_event_bytes)
     try:
-        async with aclosing(bodies.pieces(request)) as pieces:
-            await _feed(pieces, lines, ingestion)
-    except Interrupted as error:
-        await ingestion.finish()
-        raise Malformed(
-            f"{error.detail}; the {ingestion.received} lines before that were taken, {ingestion.recorded} recorded"
-        ) from None
-    except (RunfoldError, asyncio.CancelledError):  # a server that notices first that its client has gone cancels
-        await ingestion.finish()
+        await _take(request, resources.settings.max_event_bytes, ingestion)
+    except RunfoldError as error:
+        error.detail += f"; of {ingestion.received} events before that, {ingestion.recorded} are recorded"
+        error.extensions = {name: wire.dump(value) for name, value in _account(ingestion).items()}
         raise
-
-
-async def _feed(pieces: AsyncIterator[bytes], lines: Lines, ingestion: Ingestion) -> None:
-    async for piece in pieces:
-        await ingestion.add(lines.feed(piece))
-    await ingestion.add(lines.end())
-    await ingestion.finish()
-
-
-def _told(ingestion: Ingestion) -> web.Response:
-    """Answer as OpenLineage 2-0-2 says: nothing where all was recorded, else what was not."""
     if not ingestion.failed:
         return web.Response(status=204)
-    failures = sorted(ingestion.failures, key=lambda failure: failure.place)
-    return answer(
-        wire.dump(
-            {
-                "status": "partial_success",
-                "summary": {
-                    "received": ingestion.received,
-                    "successful": ingestion.recorded,
-                    "failed": ingestion.failed,
-                    "retriable": ingestion.retriable,
-                    "non_retriable": ingestion.failed - ingestion.retriable,
-                },
-                "failed_events": [_failure(failure) for failure in failures],
-            }
-        )
-    )
+    return answer(wire.dump({"status": "partial_success"} | _account(ingestion)))
+
+
+async def _take(request: web.Request, max_bytes: int, ingestion: Ingestion) -> None:
+    try:
+        if request.content_type in _STREAMS:
+            await _take_lines(request, Lines(max_bytes), ingestion)
+        elif _is_json(request):
+            body = await bodies.whole(request, MAX_BATCH_BYTES)
+            await ingestion.add(Line(None, text) for text in elements(body))
+        else:
+            raise UnsupportedType(
+                f"Content-Type {request.content_type} is not read here; send application/json or application/x-ndjson"
+            )
+    finally:
+        # Also when cancelled, by a server that notices first that its client has gone.
+        await ingestion.finish()
+
+
+async def _take_lines(request: web.Request, lines: Lines, ingestion: Ingestion) -> None:
+    async with aclosing(bodies.pieces(request)) as pieces:
+        async for piece in pieces:
+            await ingestion.add(lines.feed(piece))
+    await ingestion.add(lines.end())
+
+
+def _account(ingestion: Ingestion) -> dict[str, Any]:
+    """Tell what became of the events as OpenLineage 2-0-2 says."""
+    return {
+        "summary": {
+            "received": ingestion.received,
+            "successful": ingestion.recorded,
+            "failed": ingestion.failed,
+            "retriable": ingestion.retriable,
+            "non_retriable": ingestion.failed - ingestion.retriable,
+        },
+        "failed_events": [_failure(failure) for failure in sorted(ingestion.failures, key=attrgetter("place"))],
+    }
 
 
 def _failure(failure: Failure) -> dict[str, Any]:

@@ -285,19 +285,43 @@ async def test_a_stream_may_be_gzip_and_a_bomb_is_not_unpacked(client):
     assert (await send(client, body, BATCH, NDJSON | GZIP))[0] == 204
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     bomb = b"".join(packer.compress(b"\n" * 10_000_000) for _ in range(30)) + packer.flush()
-    assert (await send(client, bomb, BATCH, NDJSON | GZIP))[0] == 413
+    status, answer = await send(client, gzip.compress(f"{event()}\n".encode()) + bomb, BATCH, NDJSON | GZIP)
+    assert status == 413
+    assert json.loads(answer)["summary"] == summary(successful=1)
+
+
+def summary(*, successful: int, failed: int = 0) -> dict[str, int]:
+    received = successful + failed
+    return {
+        "received": received,
+        "successful": successful,
+        "failed": failed,
+        "retriable": 0,
+        "non_retriable": failed,
+    }
 
 
 async def test_a_stream_that_breaks_off_leaves_what_was_complete_and_no_half_event(client, db):
     good = many(5)
-    body = gzip.compress("\n".join(good).encode(), 0)
+    body = gzip.compress("\n".join(["{}", *good]).encode(), 0)
     status, answer = await send(client, body[:-400], BATCH, NDJSON | GZIP)
     assert status == 400
-    assert "3 recorded" in json.loads(answer)["detail"]
+    problem = json.loads(answer)
     recorded = [one for one in await bodies(db) if "example.com" in one]
+    assert problem["summary"] == summary(successful=len(recorded), failed=1)
+    assert [(one["index"], one["line"]) for one in problem["failed_events"]] == [(0, 1)]
+    assert f"{len(recorded)} are recorded" in problem["message"]
+    assert len(recorded) >= 3
     assert recorded == good[: len(recorded)]
-    assert (await send(client, body, BATCH, NDJSON | GZIP))[0] == 204
+    assert (await send(client, body, BATCH, NDJSON | GZIP))[0] == 200
     assert await db.fetchval("select count(*) from runfold.events where source = 'openlineage'") == 5
+
+
+async def test_an_array_that_breaks_off_says_that_nothing_of_it_is_recorded(client, db):
+    before = await head(db)
+    status, answer = await send(client, f"[{event()}, {event('COMPLETE')}", BATCH)
+    assert (status, json.loads(answer)["summary"]) == (400, summary(successful=0))
+    assert await head(db) == before
 
 
 async def holds(db, count: int) -> bool:
