@@ -25,6 +25,7 @@ LAYERS = [
     {"resources"},
     {"saved"},
     {"importing", "exporting"},
+    {"bookmarks"},
     {"ingestion"},
     {"lineage"},
     {"wire", "openlineage"},
