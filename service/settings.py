@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+CONNECTIONS = 18
+"""To the database, that a process of the service opens at most; a test counts what app.py makes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
