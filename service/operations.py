@@ -101,7 +101,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         schemas.CreateRun,
         body_required=False,
         errors=(400, 404, 409, 413, 415, 422),
-        description="The id is made (UUIDv7) where none is given. The same id and content again: 200.",
+        description="The id is made (UUIDv7) where none is given. The same id and content again: 200. "
+        "The nominal times are plans, and may lie any time ahead.",
     ),
     ("GET", f"{_JOB}/runs"): Operation(
         "Runs",
@@ -242,7 +243,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {201: None},
         body=schemas.OpenLineageEvent,
         errors=(400, 413, 415, 422),
-        description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped.",
+        description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped. "
+        "`eventTime` may be at most 24 hours ahead of the server's clock; a `nominalTime` facet is a plan, and may be "
+        "any time ahead.",
     ),
     ("POST", f"{BASE}/lineage/batch"): Operation(
         "OpenLineage",

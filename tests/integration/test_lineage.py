@@ -52,6 +52,19 @@ async def test_jobs_namespaces_and_runs_come_into_being_with_an_event(client):
     assert "db" not in names
 
 
+async def test_nominal_times_are_plans_and_may_lie_years_ahead(client):
+    plan = {"nominalStartTime": "2999-01-01T00:00:00Z", "nominalEndTime": "2999-01-02T00:00:00Z"}
+    assert (await send(client, event(nominalTime=plan)))[0] == 201
+    heard = await get(client, f"/api/v1/jobs/runs/{RUN}")
+    created = await client.post("/api/v1/namespaces/ns/jobs/job/runs", json=plan)
+    assert created.status == 201
+    for run in (heard, await created.json()):
+        assert {name: run[name] for name in plan} == plan
+    # What has happened is another thing.
+    late = {"at": "2999-01-01T00:00:00Z"}
+    assert (await client.post(f"/api/v1/jobs/runs/{RUN}/complete", params=late)).status == 422
+
+
 async def test_job_and_dataset_events_are_recorded(client, db):
     body = json.loads(event())
     del body["run"], body["eventType"]
