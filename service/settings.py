@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-CONNECTIONS = 18
+CONNECTIONS = 22
 """To the database, that a process of the service opens at most; a test counts what app.py makes."""
 
 

@@ -208,11 +208,11 @@ async def test_an_environment_variable_sets_what_no_flag_does(dsn, log):
 
 async def test_the_embedded_postgresql_takes_as_many_connections_as_the_workers_need(log, tmp_path):
     data_dir = tmp_path / "data"
-    async with program(log, "serve", "--port", 0, "--workers", 6, "--data-dir", data_dir) as service:
+    async with program(log, "serve", "--port", 0, "--workers", 5, "--data-dir", data_dir) as service:
         await service.wait_until_ready()
         db = await asyncpg.connect(attach(data_dir))
         most = int(await db.fetchval("show max_connections"))
         await db.close()
         service.send(signal.SIGTERM)
         assert (await service.end()).status == 0
-    assert most > 6 * CONNECTIONS > FEWEST_CONNECTIONS
+    assert most > 5 * CONNECTIONS > FEWEST_CONNECTIONS
