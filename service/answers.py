@@ -146,11 +146,20 @@ class Batch(Struct, forbid_unknown_fields=True):
     failed_events: list[FailedEvent]
 
 
+class Archived(Struct, forbid_unknown_fields=True):
+    """A file with payloads that left the database, and the positions of those that the answer had to do without."""
+
+    file: str
+    sha256: str
+    positions: list[int]
+
+
 class LineageEvents(Struct, forbid_unknown_fields=True):
-    """OpenLineage events as they were sent, by eventTime."""
+    """OpenLineage events as they were sent, by eventTime; `archived` where some of the page are left out."""
 
     events: list[Any]
     totalCount: int
+    archived: list[Archived] | UnsetType = UNSET
 
 
 class Wrong(Struct, forbid_unknown_fields=True):

@@ -15,15 +15,18 @@ from service.batches import elements
 from service.complaints import unspeakable
 from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
 from service.guard import ACTOR
-from service.handlers.requests import answer, run_id, slice_of
+from service.handlers.begun import begun, write
+from service.handlers.requests import answer, archived_view, run_id, slice_of
 from service.ingestion import Failure, Ingestion
-from service.lineage import Span
+from service.lineage import Lineage, Piece, Span
 from service.lines import Line, Lines
 from service.openlineage import Origin
 from service.resources import RESOURCES
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 """A JSON array is read whole, so that a broken one records nothing. What is larger comes as a stream of lines."""
+
+_NOTHING = Piece([], [])
 
 _STREAMS = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 
@@ -122,7 +125,7 @@ async def list_events(request: web.Request) -> web.StreamResponse:
     part = slice_of(request)
     total = await lineage.count(span)
     positions = await lineage.positions(span, part, descending=direction == "desc")
-    return await _give(request, total, lineage.texts(positions))
+    return await _give(request, total, lineage, positions)
 
 
 def _bound(request: web.Request, parameter: str) -> datetime | None:
@@ -135,24 +138,42 @@ def _refuse_unspeakable(namespace: str | None) -> None:
         raise Malformed("parameter namespace has a character that cannot be recorded")
 
 
-async def _give(request: web.Request, total: int, texts: AsyncIterator[list[str]]) -> web.StreamResponse:
+async def _give(request: web.Request, total: int, lineage: Lineage, positions: list[int]) -> web.StreamResponse:
     """Answer; what does not come to much, in one piece, else piece by piece as it is read."""
-    head = b'{"totalCount":%d,"events":[' % total
-    first = ",".join(await anext(texts, []))
-    second = await anext(texts, None)
-    if second is None:
-        return answer(b"".join((head, first.encode(), b"]}")))
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    await response.write(head + first.encode())
-    separator = "," if first else ""
-    while second is not None:
-        if second:
-            await response.write((separator + ",".join(second)).encode())
-            separator = ","
-        second = await anext(texts, None)
-    await response.write_eof(b"]}")
+    async with aclosing(lineage.pieces(positions)) as pieces:
+        first = await anext(pieces, None) or _NOTHING  # not as the default: anext() takes a tuple apart
+        second = await anext(pieces, None)
+        head = b'{"totalCount":%d,"events":[%b' % (total, ",".join(first.texts).encode())
+        if second is None:
+            return answer(head + await _tail(lineage, first.missing))
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        with begun(request):
+            await write(response, head)
+            missing = await _write(response, "," if first.texts else "", second, pieces)
+            await write(response, await _tail(lineage, first.missing + missing))
+            await response.write_eof()
     return response
+
+
+async def _write(
+    response: web.StreamResponse, separator: str, piece: Piece | None, pieces: AsyncIterator[Piece]
+) -> list[int]:
+    """Write pieces, the first after a separator; return the positions that had no payload."""
+    missing: list[int] = []
+    while piece is not None:
+        if piece.texts:
+            await write(response, (separator + ",".join(piece.texts)).encode())
+            separator = ","
+        missing += piece.missing
+        piece = await anext(pieces, None)
+    return missing
+
+
+async def _tail(lineage: Lineage, missing: list[int]) -> bytes:
+    """Return the answer's end, which says where the events are that were left out."""
+    files = await lineage.archived(missing)
+    return b"]%b}" % (b',"archived":%b' % wire.dump(archived_view(files)) if files else b"")
 
 
 async def children(request: web.Request) -> web.Response:

@@ -1,12 +1,19 @@
 """GET /events/lineage: the events as they were sent, by their own time."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from aiohttp import ClientPayloadError
 from hypothesis import strategies as st
 from lineage_client import BATCH, EVENTS, NDJSON, event, get, send
+
+from service.errors import Unavailable
+from service.lineage import Lineage, Span
+from service.link import Pool
+from service.lists import Slice
 
 
 async def test_events_are_listed_as_sent_by_their_own_time(client):
@@ -46,6 +53,34 @@ async def test_a_list_of_many_large_events_is_given_piece_by_piece(client):
     assert (await send(client, "\n".join(sent), BATCH, NDJSON))[0] == 204
     async with client.get(EVENTS, params={"sortDirection": "asc"}) as response:
         assert await response.text() == f'{{"totalCount":60,"events":[{",".join(sent)}]}}'
+
+
+@pytest.mark.parametrize("text", ["x" * 3_000_000, os.urandom(1_500_000).hex()], ids=["compressed", "incompressible"])
+async def test_however_large_events_are_no_more_than_a_few_megabytes_are_read_at_once(client, dsn, text):
+    sent = [event(run=uuid4(), f=text) for _ in range(20)]
+    assert (await send(client, "\n".join(sent), BATCH, NDJSON))[0] == 204
+    pool = Pool(dsn)
+    lineage = Lineage(pool)
+    positions = await lineage.positions(Span(None, None, None), Slice(100, 0), descending=False)
+    pieces = [piece.texts async for piece in lineage.pieces(positions)]
+    await pool.close()
+    assert sorted(text for piece in pieces for text in piece) == sorted(sent)
+    assert all(0 < len(piece) <= 2 for piece in pieces)
+
+
+async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(client, monkeypatch):
+    sent = [event(run=uuid4(), f="x" * 3_000_000) for _ in range(8)]
+    assert (await send(client, "\n".join(sent), BATCH, NDJSON))[0] == 204
+    real = Lineage.pieces
+
+    async def pieces(self, positions):
+        async for piece in real(self, positions[:4]):
+            yield piece
+        raise Unavailable("the database is away")
+
+    monkeypatch.setattr(Lineage, "pieces", pieces)
+    with pytest.raises(ClientPayloadError):
+        await (await client.get(EVENTS)).read()
 
 
 moments = st.integers(0, 4 * 3600).map(lambda seconds: datetime(2024, 2, 1, tzinfo=UTC) + timedelta(seconds=seconds))
