@@ -16,12 +16,21 @@ from service.schemas import DatasetId
 State = Literal["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"]
 
 
+class Archived(Struct, forbid_unknown_fields=True):
+    """A file with payloads that left the database, and the positions of those that the answer had to do without."""
+
+    file: str
+    sha256: str
+    positions: list[int]
+
+
 class AsOf(Struct, forbid_unknown_fields=True):
-    """What `knownAt` came to: the last position of the log that counted."""
+    """What `knownAt` came to: the last position of the log that counted; `archived`: what of that could not be read."""
 
     log: int
     position: int
     recordedAt: datetime | None
+    archived: list[Archived] | UnsetType = UNSET
 
 
 class Run(Struct, forbid_unknown_fields=True):
@@ -146,14 +155,6 @@ class Batch(Struct, forbid_unknown_fields=True):
     failed_events: list[FailedEvent]
 
 
-class Archived(Struct, forbid_unknown_fields=True):
-    """A file with payloads that left the database, and the positions of those that the answer had to do without."""
-
-    file: str
-    sha256: str
-    positions: list[int]
-
-
 class LineageEvents(Struct, forbid_unknown_fields=True):
     """OpenLineage events as they were sent, by eventTime; `archived` where some of the page are left out."""
 
@@ -246,13 +247,14 @@ class EventPage(Struct, forbid_unknown_fields=True):
 
 
 class Judgement(Struct, forbid_unknown_fields=True):
-    """What an event did to its run."""
+    """What an event did to its run; `incomplete` where what its payload said is archived, and not judged."""
 
     effect: str
     late: bool
     changed: list[str]
     supersededBy: int | None
     reason: str | None
+    incomplete: bool
 
 
 class JudgedEvent(Event, forbid_unknown_fields=True, kw_only=True):

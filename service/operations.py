@@ -120,7 +120,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             Parameter("validAt", "As it stood then, as is known now: by transitions up to this time.", _TIME),
         ),
         errors=(400, 404),
-        description="With `knownAt` or `validAt` the answer has `asOf`.",
+        description="With `knownAt` or `validAt` the answer has `asOf`; `asOf.archived` names "
+        "the files of payloads that would have counted, and are not in the database.",
     ),
     ("GET", f"{BASE}/runs"): Operation(
         "Runs",
