@@ -3,6 +3,8 @@
 #   make test   every check, every test                  make test ARGS='-k ledger'
 #   make check  formatter, linter, type checker
 #   make bench  measures, and prints a table
+#   make chaos  faults under load: kill -9, pauses, cut connections    make chaos ARGS='--seconds 600 --seed 1f2e3d4c'
+#   make soak   a steady load for 10 minutes                           make soak ARGS='--seconds 3600 --workers 2'
 #   make clean  removes what was made
 # Another interpreter: make PYTHON=python3.12 run
 
@@ -12,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check bench clean
+.PHONY: run test check bench chaos soak clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -28,6 +30,12 @@ check: $(VENV)/.dev-stamp
 
 bench: $(VENV)/.dev-stamp
 	$(BIN)/python -m bench.run $(ARGS)
+
+chaos: $(VENV)/.dev-stamp
+	@$(BIN)/python -m chaos.run $(ARGS)
+
+soak: $(VENV)/.dev-stamp
+	@$(BIN)/python -m chaos.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

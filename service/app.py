@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 from aiohttp import web
 
+from service.apart import FoldingProcess, folding_links
 from service.appender import Appender
 from service.audit import Audit
 from service.batch import OnAppend
@@ -13,6 +14,7 @@ from service.beginnings import define_default
 from service.catalog import Catalog
 from service.connections import HANDLER_ARGS
 from service.domain import RunState
+from service.folder import Folder, Folds
 from service.guard import Guard
 from service.handlers import (
     definitions,
@@ -39,14 +41,12 @@ from service.postings import Posting
 from service.reader import Reader
 from service.resources import RESOURCES, Resources
 from service.searches import Searches
-from service.settings import Settings
+from service.settings import APART, Settings
 from service.tail import Tail
 
-_WRITERS = 2
 _BULK = 2
 _READERS = 2
 _AUDITORS = 4
-_LONG_S = 300.0
 
 SETTINGS = web.AppKey("settings", Settings)
 GUARD = web.AppKey("guard", Guard)
@@ -119,6 +119,15 @@ def _link(settings: Settings, *, keep_plans: bool = False) -> Link:
     return Link(settings.database_url, statement_cache_size=settings.statement_cache_size, keep_plans=keep_plans)
 
 
+def _folds(settings: Settings, links: list[Link]) -> Folds:
+    """Return who folds the catalog: a process of its own, or a task of this one."""
+    if settings.folding == APART:
+        return FoldingProcess(settings)
+    opened = folding_links(settings)
+    links.extend(opened)
+    return Folder(*opened)
+
+
 def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> OnAppend:
     """Return what hears of each commit: up to which position, and how many events."""
 
@@ -147,20 +156,19 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
     links: list[Link] = []
     pool = Pool(settings.database_url, statement_cache_size=settings.statement_cache_size)
-    # A page that takes long must not be given up and begun again for ever.
-    folding = Link(settings.database_url, statement_cache_size=settings.statement_cache_size, command_timeout=_LONG_S)
-    links.append(folding)
-    catalog = Catalog(folding, *some(1))
+    catalog = Catalog(_folds(settings, links), *some(1))
     posting = Posting(*some(1))
     lanes = Lanes(some(_AUDITORS))
     audit = Audit(lanes, seen=posting.appended)
     tail = Tail(audit)
+    (writing,) = some(1, keep_plans=True)
     appender = Appender(
-        some(_WRITERS, keep_plans=True),
+        writing,
         some(_BULK),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
         on_append=_told(catalog, posting, tail, app[METER]),
+        keep_up=catalog.keep_up,
     )
     reader = Reader(some(_READERS, keep_plans=True), capacity=settings.queue_capacity)
     for part in (catalog, appender, reader, posting, tail):

@@ -1,7 +1,8 @@
-"""Group commit: requests hand in what they have, a few writers append it in batches, each caller awaits its answer.
+"""Group commit: requests hand in what they have, one writer appends it in batches, each caller awaits its answer.
 
-A batch is read, decided and appended in two round trips. While one writer waits for PostgreSQL another decides the next
-batch; what concerns a stream that is in flight waits for its turn, so commands on one run never race within a process.
+A batch is read, decided and appended in two round trips; what comes in meanwhile is the next one. A second writer would
+only make batches smaller, for both would wait for the same head (docs/decisions/0012-one-writer.md); and with one,
+commands on a run never race within a process.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from service.batch import Answer, Batch, Item, Judge, OnAppend, StreamKey, again
-from service.bulk import Bulk, Recorded
+from service.batch import Answer, Batch, Item, Judge, OnAppend, again
+from service.bulk import Bulk, KeepUp, Recorded, go_on
 from service.domain import Subject
 from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
 from service.ledger import Draft
@@ -31,24 +32,24 @@ class Appender:
 
     def __init__(
         self,
-        links: Sequence[Link],
+        link: Link,
         bulk_links: Sequence[Link] = (),
         *,
         capacity: int = 10_000,
         max_batch: int = 500,
         on_append: OnAppend = lambda _position, _events: None,
+        keep_up: KeepUp = go_on,
     ) -> None:
-        """Take one connection a writer, those for facts in bulk, how many items may wait, and how many make a batch."""
-        self._links = links
+        """Take the writer's connection, those for facts in bulk, how many items may wait, and how many make a batch."""
+        self._link = link
         self._capacity = capacity
         self._max_batch = max_batch
         self._on_append = on_append
-        self._bulk = Bulk(bulk_links, max_batch=max_batch, on_append=on_append)
+        self._bulk = Bulk(bulk_links, max_batch=max_batch, on_append=on_append, keep_up=keep_up)
         self._recent = Recent()
         self._waiting: deque[Item] = deque()
-        self._busy: set[StreamKey] = set()
-        self._idle: deque[asyncio.Future[None]] = deque()
-        self._writers: list[asyncio.Task[None]] = []
+        self._idle: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
         self._closing = False
 
     @property
@@ -62,98 +63,91 @@ class Appender:
         return len(self._waiting) >= self._capacity
 
     def start(self) -> None:
-        """Start the writers."""
-        self._writers = [asyncio.create_task(self._write(link), name="appender") for link in self._links]
+        """Start the writer."""
+        self._writer = asyncio.create_task(self._write(), name="appender")
 
     async def drain(self) -> None:
-        """Take nothing more, finish what waits, stop the writers."""
+        """Take nothing more, finish what waits, stop the writer."""
         self._closing = True
-        self._wake(len(self._writers))
-        await asyncio.gather(*self._writers)
+        self._wake()
+        if self._writer is not None:
+            await self._writer
 
-    def command(self, draft: Draft, judge: Judge, home: tuple[Subject, UUID] | None = None) -> asyncio.Future[Answer]:
+    def command(
+        self, draft: Draft, judge: Judge, home: tuple[Subject, UUID] | None = None, *, fresh: bool = False
+    ) -> asyncio.Future[Answer]:
         """Append the draft if `judge`, given the stream as it stands, says so.
 
         Where `home` is given (the job of a run, the namespace of a job) and the catalog does not have it, the verdict
-        is HOMELESS; whoever asked lets the catalog catch up and asks again.
+        is HOMELESS; whoever asked lets the catalog catch up and asks again. `fresh` says that the stream's id was made
+        just now, so that there is nothing to read of it.
         """
-        return self._submit(draft, judge, (home[0], home[1].int) if home else None)
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        return self._submit(Item(draft, judge, answer, home=(home[0], home[1].int) if home else None, fresh=fresh))
 
     def fact(self, draft: Draft) -> asyncio.Future[Answer]:
         """Append the draft unless its stream knows it already."""
-        return self._submit(draft, None, None)
+        return self._submit(Item(draft, None, asyncio.get_running_loop().create_future()))
 
     async def bulk(self, drafts: Sequence[Draft]) -> list[Recorded | RunfoldError]:
         """Append many facts; waits where others' are under way, and says of each what became of it."""
         return await self._bulk.append(drafts)
 
-    def _submit(self, draft: Draft, judge: Judge | None, home: StreamKey | None) -> asyncio.Future[Answer]:
+    def _submit(self, item: Item) -> asyncio.Future[Answer]:
         if self._closing:
             raise Unavailable("the service is shutting down; nothing was recorded")
         if self.full:
             raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
-        item = Item(draft, judge, home, asyncio.get_running_loop().create_future())
         self._waiting.append(item)
-        self._wake(1)
+        if self._idle is not None:
+            self._wake()
         return item.answer
 
-    def _wake(self, count: int) -> None:
-        while self._idle and count:
-            sleeper = self._idle.popleft()
-            if not sleeper.done():
-                sleeper.set_result(None)
-                count -= 1
+    def _wake(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None and not idle.done():
+            idle.set_result(None)
 
-    async def _write(self, link: Link) -> None:
+    async def _write(self) -> None:
         while True:
             batch = self._take()
             if batch:
-                await self._carry_out(link, batch)
-            elif self._closing and not self._waiting:
+                await self._carry_out(batch)
+            elif self._closing:
                 return
             else:
-                sleeper = asyncio.get_running_loop().create_future()
-                self._idle.append(sleeper)
-                await sleeper
+                self._idle = asyncio.get_running_loop().create_future()
+                await self._idle
 
     def _take(self) -> list[Item]:
-        """Take what waits, oldest first, but nothing of a stream that another writer has in hand."""
+        """Take what waits, oldest first."""
         batch: list[Item] = []
-        held: list[Item] = []
         size = 0
         while self._waiting and len(batch) < self._max_batch and size < _BATCH_BYTES:
             item = self._waiting.popleft()
-            if item.judge is not None and item.key in self._busy:
-                held.append(item)
-                continue
             batch.append(item)
-            size += len(item.draft.payload or "")
-        self._waiting.extendleft(reversed(held))
-        self._busy.update(item.key for item in batch if item.judge is not None)
+            if item.draft.payload is not None:
+                size += len(item.draft.payload)
         return batch
 
-    async def _carry_out(self, link: Link, batch: list[Item]) -> None:
-        keys = {item.key for item in batch if item.judge is not None}
+    async def _carry_out(self, batch: list[Item]) -> None:
         try:
-            back = await self._bisect(link, batch)
+            back = await self._bisect(batch)
         except Exception as error:  # noqa: BLE001  the writer must outlive whatever happens to one batch
             _log.exception("a batch of %d failed", len(batch))
             back = _give_up(batch, error)
-        self._busy -= keys
         self._waiting.extendleft(reversed(back))
-        if self._waiting:
-            self._wake(len(self._writers))
 
-    async def _bisect(self, link: Link, batch: list[Item]) -> list[Item]:
+    async def _bisect(self, batch: list[Item]) -> list[Item]:
         """Carry a batch out; where PostgreSQL refuses a value, find whose it is. Returns what must go round again."""
         try:
-            return await Batch(batch, self._recent).carry_out(link, self._on_append)
+            return await Batch(batch, self._recent).carry_out(self._link, self._on_append)
         except Refused as error:
             if len(batch) == 1:
                 batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
                 return []
             middle = len(batch) // 2
-            return await self._bisect(link, batch[:middle]) + await self._bisect(link, batch[middle:])
+            return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
         except Unreachable:
             await asyncio.sleep(_PAUSE_AFTER_LOSS)
             return again(batch)

@@ -15,12 +15,12 @@ from typing import NamedTuple
 import msgspec
 
 from service import parquet, timestamps
-from service.domain import NO_CONTENT, Kind, Subject, stream_of
+from service.domain import Kind, Subject, stream_of
 from service.drafts import digest
 from service.ledger import LOG, Draft
 from service.link import Link, Pool, load
 from service.rights import CannotDo
-from service.subjects import Said
+from service.subjects import NOTHING_SAID
 
 STREAM = stream_of("ledger")
 """The stream of what the ledger records about itself."""
@@ -72,7 +72,7 @@ def draft(kind: Kind, archive: Archive) -> Draft:
         None,
         sha256(body).digest(),
         body.decode(),
-        Said(NO_CONTENT),
+        NOTHING_SAID,
     )
 
 

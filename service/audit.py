@@ -50,7 +50,7 @@ def _lines(which: str) -> dict[Form, str]:
 
 _RANGE, _STREAM, _POSITIONS = _lines("range"), _lines("stream"), _lines("positions")
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
-_HISTORY, _RUN_ROW, _COUNT_RANGE = load("history"), load("catalog_rows", catalog="runs"), load("count_range")
+_HISTORY, _FOLDED_RUN, _COUNT_RANGE = load("history"), load("folded_run"), load("count_range")
 _COUNT_STREAM = load("count_stream")
 _RECORDED_AFTER = load("recorded_after", line=load("line_json"))
 
@@ -101,6 +101,13 @@ class Told(NamedTuple):
     event: Event
     content: Content
     missing: bool
+
+
+class Folded(NamedTuple):
+    """Registers as they were at a position or before it, None where there are none; the run is folded up to `upto`."""
+
+    standing: RunRegisters | None
+    upto: int
 
 
 class Audit:
@@ -245,14 +252,13 @@ class Audit:
                 return
             after = rows[-1][0]
 
-    async def folded(self, run: UUID, upto: int) -> tuple[RunRegisters | None, int]:
-        """Return what the catalog has of a run, and up to where; nothing where it has folded beyond a position."""
+    async def folded(self, run: UUID, upto: int) -> Folded:
+        """Return what the catalog knows of a run that was told up to a position, and up to where it is folded."""
         async with self._lanes.connection() as connection:
-            row = await connection.fetchrow(_RUN_ROW, [run])
-        if row is None:
-            return None, 0
-        found = registers.unpack_run(row["registers"])
-        return (found, found.position) if found.position <= upto else (None, 0)
+            row = await connection.fetchrow(_FOLDED_RUN, run, upto)
+        if row is None or row["registers"] is None:
+            return Folded(None, 0)
+        return Folded(registers.unpack_run(row["registers"]), row["folded"])
 
 
 async def _fetch(

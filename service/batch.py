@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from service import ledger
+from service.content import say
 from service.decide import Known, Verdict
 from service.domain import RunState, Subject
 from service.errors import Unavailable
-from service.ledger import Draft, Outcome, Stream
+from service.ledger import Draft, Outcome
 from service.link import Link, Unreachable
 from service.recent import Recent
 from service.subjects import SHAPES
@@ -43,20 +44,51 @@ class Answer(NamedTuple):
 
 
 class Item:
-    """A command (with a judge) or a fact (without), waiting for its answer."""
+    """A command (with a judge) or a fact (without), waiting for its answer.
 
-    __slots__ = ("answer", "attempts", "draft", "home", "judge", "key", "unsure")
+    What one round finds out about it stands here, too: `verdict`, `known` (the event that has its fact), and, where it
+    was sent to be appended, `outcome` and `position`.
+    """
+
+    __slots__ = (
+        "answer",
+        "attempts",
+        "draft",
+        "fresh",
+        "home",
+        "judge",
+        "key",
+        "known",
+        "outcome",
+        "position",
+        "unsure",
+        "verdict",
+    )
 
     def __init__(
-        self, draft: Draft, judge: Judge | None, home: StreamKey | None, answer: asyncio.Future[Answer]
+        self,
+        draft: Draft,
+        judge: Judge | None,
+        answer: asyncio.Future[Answer],
+        *,
+        home: StreamKey | None = None,
+        fresh: bool = False,
     ) -> None:
         self.draft = draft
         self.judge = judge
         self.home = home
+        self.fresh = fresh
         self.answer = answer
         self.attempts = 0
         self.unsure = False
         self.key: StreamKey = (draft.subject, draft.stream.int)  # a UUID hashes slowly
+
+    def begin(self) -> None:
+        """Begin a round: forget what an earlier one found out."""
+        self.verdict: Verdict | None = None
+        self.known: Known | None = None
+        self.outcome: int | None = None
+        self.position: int | None = None
 
     def resolve(self, answer: Answer) -> None:
         """Answer; a caller that left hears nothing."""
@@ -73,7 +105,7 @@ def _named(draft: Draft, standing: Any) -> Draft:  # noqa: ANN401
     """A transition is filed under the job its run belongs to, which only its history tells."""
     if draft.namespace is not None or draft.subject is not Subject.RUN or standing is None:
         return draft
-    return draft._replace(namespace=standing.created.namespace, job=standing.created.job)
+    return draft.of_job(standing.created.namespace, standing.created.job)
 
 
 def again(items: Iterable[Item]) -> list[Item]:
@@ -92,13 +124,16 @@ class Batch:
     """One batch on its way: read, decided, appended, answered."""
 
     def __init__(self, items: list[Item], recent: Recent) -> None:
+        for item in items:
+            item.begin()
         self._items = items
         self._recent = recent
-        self._streams: dict[StreamKey, Stream] = {}
+        self._crowded = len({item.key for item in items}) < len(items)
+        """Whether several are about one stream: each must then see what those before it add."""
+        self._standing: dict[StreamKey, Any] = {}
+        """The registers of each stream that a command is about, as read or guessed."""
         self._homes: dict[StreamKey, Any] = {}
-        self._known: dict[int, Known] = {}
-        self._verdicts: dict[int, Verdict] = {}
-        self._appending: list[int] = []
+        self._appending: list[Item] = []
 
     async def carry_out(self, link: Link, on_append: OnAppend) -> list[Item]:
         """Carry the batch out. Returns what must go round again; raises Refused and Unreachable for all of it."""
@@ -108,32 +143,35 @@ class Batch:
         appended = await self._append(link)
         if appended and Outcome.RECORDED in appended.outcomes:
             on_append(max(appended.positions), appended.outcomes.count(Outcome.RECORDED))
-        return self._answer(appended)
+        return self._answer(appended.recorded_at if appended else None)
 
     async def _read(self, link: Link) -> None:
-        by_subject: dict[Subject, list[int]] = {}
-        commands = Counter(item.key for item in self._items if item.judge is not None)
-        for index, item in enumerate(self._items):
+        by_subject: dict[Subject, list[Item]] = {}
+        commands = Counter([item.key for item in self._items if item.judge is not None]) if self._crowded else {}
+        for item in self._items:
             # A guess is for one command alone: where another must be read, so must this one, facts and all.
-            if item.judge is not None and not (commands[item.key] == 1 and self._guess(item)):
-                by_subject.setdefault(item.draft.subject, []).append(index)
-        for subject, indexes in by_subject.items():
-            drafts = [self._items[index].draft for index in indexes]
-            read = await ledger.read_streams(link, subject, [d.stream for d in drafts], [d.fact for d in drafts])
-            for index, stream in zip(indexes, read, strict=True):
-                self._streams[self._items[index].key] = stream
-                if stream.known:
-                    self._known[index] = stream.known
+            if item.judge is not None and not (commands.get(item.key, 1) == 1 and self._guess(item)):
+                by_subject.setdefault(item.draft.subject, []).append(item)
+        for subject, items in by_subject.items():
+            streams, facts = [item.draft.stream for item in items], [item.draft.fact for item in items]
+            for item, stream in zip(items, await ledger.read_streams(link, subject, streams, facts), strict=True):
+                self._standing[item.key] = stream.registers
+                item.known = stream.known
         await self._read_homes(link)
 
     def _guess(self, item: Item) -> bool:
         """Tell whether what is remembered of the run is enough to append by; whatever else must be read."""
-        if item.draft.subject is not Subject.RUN or item.attempts:
+        if item.attempts or item.draft.subject is not Subject.RUN or item.judge is None:
             return False
+        if item.fresh:
+            self._standing[item.key] = None
+            return True
         guess = self._recent.get(item.draft.stream)
-        if guess is None or item.judge is None or item.judge(guess, None) is not Verdict.APPEND:
+        if guess is None or item.judge(guess, None) is not Verdict.APPEND:
             return False
-        self._streams[item.key] = Stream(guess, None)
+        self._standing[item.key] = guess
+        if item.home is None and not self._crowded:
+            item.verdict = Verdict.APPEND
         return True
 
     async def _read_homes(self, link: Link) -> None:
@@ -146,44 +184,48 @@ class Batch:
 
     def _decide(self) -> None:
         """Judge each command in the order of arrival; later ones of a stream see what earlier ones will have added."""
-        crowded = len(self._items) > len(self._streams)
-        pending: dict[StreamKey, Any] = {}
-        facts: dict[tuple[StreamKey, bytes], Known] = {}
-        for index, item in enumerate(self._items):
-            key, draft = item.key, item.draft
+        if self._crowded:
+            self._decide_in_turn()
+            return
+        for item in self._items:
             if item.judge is not None:
-                known = self._known.get(index) or facts.get((key, draft.fact))
-                standing = pending.get(key) or self._streams[key].registers
-                verdict = item.judge(standing, known)
-                if verdict is Verdict.APPEND and self._homeless(item.home):
-                    verdict = Verdict.HOMELESS
-                self._verdicts[index] = verdict
+                standing = self._standing[item.key]
+                verdict = item.verdict or self._judge(item, standing, item.known)
                 if verdict is not Verdict.APPEND:
                     continue
-                item.draft = draft = _named(draft, standing)
-            self._appending.append(index)
-            if crowded:
-                facts.setdefault((key, draft.fact), Known(0, draft.request_digest))
-                if key in self._streams:
-                    pending[key] = self._with(pending.get(key) or self._streams[key].registers, draft, 0, None)
+                item.draft = _named(item.draft, standing)
+            self._appending.append(item)
+
+    def _decide_in_turn(self) -> None:
+        pending = dict(self._standing)
+        facts: dict[tuple[StreamKey, bytes], Known] = {}
+        for item in self._items:
+            key, fact = item.key, item.draft.fact
+            if item.judge is not None:
+                if self._judge(item, pending[key], item.known or facts.get((key, fact))) is not Verdict.APPEND:
+                    continue
+                item.draft = _named(item.draft, pending[key])
+            self._appending.append(item)
+            facts.setdefault((key, fact), Known(0, item.draft.request_digest))
+            if key in pending:
+                pending[key] = self._with(pending[key], item.draft, 0, None)
+
+    def _judge(self, item: Item, standing: Any, known: Known | None) -> Verdict:  # noqa: ANN401
+        assert item.judge is not None  # noqa: S101  only commands are judged
+        verdict = item.judge(standing, known)
+        item.verdict = Verdict.HOMELESS if verdict is Verdict.APPEND and self._homeless(item.home) else verdict
+        return item.verdict
 
     async def _excuse(self, link: Link) -> None:
         """Line 0 of the table: what conflicts now may be what was recorded once, with another key or without one."""
-        conflicts = [
-            index
-            for index, verdict in self._verdicts.items()
-            if verdict is Verdict.CONFLICT and self._items[index].draft.state in _REPORTED
-        ]
+        conflicts = [i for i in self._items if i.verdict is Verdict.CONFLICT and i.draft.state in _REPORTED]
         if not conflicts:
             return
-        adding = {
-            (i.key, i.draft.state, i.draft.transitioned_at) for i in map(self._items.__getitem__, self._appending)
-        }
-        drafts = [self._items[index].draft for index in conflicts]
-        recorded = await ledger.said_already(link, drafts)
-        for nth, (index, draft) in enumerate(zip(conflicts, drafts, strict=True)):
-            if nth in recorded or (self._items[index].key, draft.state, draft.transitioned_at) in adding:
-                self._verdicts[index] = Verdict.UNCHANGED
+        adding = {(i.key, i.draft.state, i.draft.transitioned_at) for i in self._appending}
+        recorded = await ledger.said_already(link, [item.draft for item in conflicts])
+        for nth, item in enumerate(conflicts):
+            if nth in recorded or (item.key, item.draft.state, item.draft.transitioned_at) in adding:
+                item.verdict = Verdict.UNCHANGED
 
     def _homeless(self, home: StreamKey | None) -> bool:
         """A deleted job takes no runs; a deleted namespace takes jobs, as in Marquez, and is there again by that."""
@@ -196,74 +238,66 @@ class Batch:
     def _with(standing: Any, draft: Draft, position: int, recorded_at: datetime | None) -> Any:  # noqa: ANN401
         shape = SHAPES[draft.subject]
         event = draft.at(position, recorded_at or draft.transitioned_at)
-        part = shape.of(event, draft.said)
+        # A fact is seldom looked into: only where a command for the same run shares its batch.
+        part = shape.of(event, draft.said if draft.source == "api" else say(event, draft.payload))
         return part if standing is None else shape.merge(standing, part)
 
     async def _append(self, link: Link) -> ledger.Appended | None:
         if not self._appending:
             return None
-        items = [self._items[index] for index in self._appending]
-        expected = [self._expectation(item) for item in items]
+        expected = [self._expectation(item) for item in self._appending]
         try:
-            return await ledger.append(link, [item.draft for item in items], expected)
+            appended = await ledger.append(link, [item.draft for item in self._appending], expected)
         except Unreachable:
-            for item in items:
+            for item in self._appending:
                 item.unsure = True  # going round again, its own event may be found in the ledger
             raise
+        for item, item.outcome, item.position in zip(  # noqa: B007  each is told where it went
+            self._appending, appended.outcomes, appended.positions, strict=True
+        ):
+            pass
+        return appended
 
     def _expectation(self, item: Item) -> int | None:
         """Where the stream ended when the command was judged. Facts expect nothing."""
         if item.judge is None:
             return None
-        standing = self._streams[item.key].registers
+        standing = self._standing[item.key]
         if standing is None:
             return 0
         position: int = standing.position if item.draft.subject is Subject.RUN else standing.own_position
         return position
 
-    def _answer(self, appended: ledger.Appended | None) -> list[Item]:
+    def _answer(self, recorded_at: datetime | None) -> list[Item]:
         """Answer in order, each with the view as of its own event; return those that lost a race."""
-        became = dict(zip(self._appending, range(len(self._appending)), strict=True))
-        views = {key: stream.registers for key, stream in self._streams.items()}
+        views = self._standing
         lost: set[StreamKey] = set()
         back: list[Item] = []
-        for index, item in enumerate(self._items):
-            position = recorded_at = None
-            if appended is not None and index in became:
-                outcome, position = appended.outcomes[became[index]], appended.positions[became[index]]
-                if outcome != Outcome.RECORDED and item.judge is not None:
-                    lost.add(item.key)  # also where another process appended the same: read again, and see it
-                elif outcome == Outcome.RECORDED:
-                    recorded_at = appended.recorded_at
-                    if item.key in views:
-                        views[item.key] = self._with(views[item.key], item.draft, position, recorded_at)
-            if item.judge is not None and item.key in lost:
-                back.append(item)
-                continue
-            item.resolve(self._answer_of(index, item, views.get(item.key), position, recorded_at))
-        self._remember(views, lost)
+        for item in self._items:
+            key, recorded = item.key, item.outcome == Outcome.RECORDED
+            if item.judge is not None:
+                if item.outcome is not None and not recorded:
+                    lost.add(key)  # also where another process appended the same: read again, and see it
+                if key in lost:
+                    back.append(item)
+                    continue
+            if recorded and item.position and key in views:
+                views[key] = self._with(views[key], item.draft, item.position, recorded_at)
+            item.resolve(self._answer_of(item, views.get(key), recorded_at if recorded else None))
+        self._remember(lost)
         return again(back)
 
-    def _remember(self, views: dict[StreamKey, Any], lost: set[StreamKey]) -> None:
-        for index in self._appending:
-            item = self._items[index]
+    def _remember(self, lost: set[StreamKey]) -> None:
+        for item in self._appending:
             if item.draft.subject is Subject.RUN:
-                if item.key in lost or item.key not in views:
+                if item.key in lost or item.key not in self._standing:
                     self._recent.forget(item.draft.stream)
                 else:
-                    self._recent.keep(item.draft.stream, views[item.key])
+                    self._recent.keep(item.draft.stream, self._standing[item.key])
 
-    def _answer_of(
-        self,
-        index: int,
-        item: Item,
-        view: Any,  # noqa: ANN401  registers of any subject
-        position: int | None,
-        recorded_at: datetime | None,
-    ) -> Answer:
-        verdict = self._verdicts.get(index)
-        known = self._known.get(index)
-        if verdict is Verdict.UNCHANGED and item.unsure and known:
+    @staticmethod
+    def _answer_of(item: Item, view: Any, recorded_at: datetime | None) -> Answer:  # noqa: ANN401
+        if item.unsure and item.known and item.verdict is Verdict.UNCHANGED:
             # The connection broke while this very item was being appended, and there it is.
-            return Answer(Verdict.APPEND, view, known.position, view.updated_at)
-        return Answer(verdict, view, position if recorded_at or item.judge is None else None, recorded_at)
+            return Answer(Verdict.APPEND, view, item.known.position, view.updated_at)
+        return Answer(item.verdict, view, item.position if recorded_at or item.judge is None else None, recorded_at)

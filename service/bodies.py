@@ -54,22 +54,21 @@ async def pieces(request: web.Request) -> AsyncGenerator[bytes, None]:
 
 
 async def _raw(request: web.Request) -> AsyncIterator[bytes]:
-    try:
-        while piece := await _next(request):
-            yield piece
-    except (RequestPayloadError, ClientError, OSError) as error:
-        raise Interrupted(f"the body broke off ({type(error).__name__})") from None
+    while piece := await _next(request):
+        yield piece
 
 
 async def _next(request: web.Request) -> bytes:
     """Return what has come. Raises TooSlow: nobody holds a connection, and the memory behind it, by saying nothing."""
-    if request.content.is_eof():
-        return await request.content.readany()
     try:
+        if request.content.is_eof():
+            return await request.content.readany()
         async with asyncio.timeout(_PATIENCE_S):
             return await request.content.readany()
     except TimeoutError:
         raise TooSlow(f"nothing more of the body came for {_PATIENCE_S:.0f} s") from None
+    except (RequestPayloadError, ClientError, OSError) as error:
+        raise Interrupted(f"the body broke off ({type(error).__name__})") from None
 
 
 class Unpacker:
@@ -115,9 +114,19 @@ async def whole(request: web.Request, limit: int) -> bytes:
         raise TooLarge(f"the body has more than {limit} bytes")
     taken: list[bytes] = []
     size = 0
-    async for piece in _raw(request) if plain else pieces(request):
-        taken.append(piece)
-        size += len(piece)
-        if size > limit:
-            raise TooLarge(f"the body has more than {limit} bytes")
+    if plain:
+        # No generator: it would cost an ordinary request as much as reading its body does.
+        while piece := await _next(request):
+            size = _checked(size + len(piece), limit)
+            taken.append(piece)
+    else:
+        async for piece in pieces(request):
+            size = _checked(size + len(piece), limit)
+            taken.append(piece)
     return taken[0] if len(taken) == 1 else b"".join(taken)
+
+
+def _checked(size: int, limit: int) -> int:
+    if size > limit:
+        raise TooLarge(f"the body has more than {limit} bytes")
+    return size

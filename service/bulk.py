@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +17,14 @@ _PAUSE_AFTER_LOSS = 0.2
 _BATCH_BYTES = 4 * 1024 * 1024
 
 
+KeepUp = Callable[[int, int, int], Awaitable[None]]
+"""Hears up to which position how many events of how many characters were recorded; returns when more may come."""
+
+
+async def go_on(_position: int, _events: int, _size: int) -> None:
+    """Hold nobody back."""
+
+
 class Recorded(NamedTuple):
     """Where a fact is: its position, and the time where it was recorded just now (None: it was known already)."""
 
@@ -27,18 +35,24 @@ class Recorded(NamedTuple):
 class Bulk:
     """Appends facts; whoever has more than fits waits, which is the back-pressure."""
 
-    def __init__(self, links: Sequence[Link], *, max_batch: int, on_append: Callable[[int, int], None]) -> None:
-        """Take as many connections as batches may be in flight."""
+    def __init__(
+        self, links: Sequence[Link], *, max_batch: int, on_append: Callable[[int, int], None], keep_up: KeepUp = go_on
+    ) -> None:
+        """Take as many connections as batches may be in flight, who hears of each, and who may hold back the next."""
         self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
         for link in links:
             self._free.put_nowait(link)
         self._max_batch = max_batch
         self._on_append = on_append
+        self._keep_up = keep_up
 
     async def append(self, drafts: Sequence[Draft]) -> list[Recorded | RunfoldError]:
         """Append facts durably; item i of the answer says what became of draft i."""
         parts = await asyncio.gather(*(self._with_a_link(part) for part in self._split(drafts)))
-        return [one for part in parts for one in part]
+        results = [one for part in parts for one in part]
+        last = max((one.position for one in results if isinstance(one, Recorded)), default=0)
+        await self._keep_up(last, len(drafts), sum(len(draft.payload or "") for draft in drafts))
+        return results
 
     def _split(self, drafts: Sequence[Draft]) -> list[list[Draft]]:
         parts: list[list[Draft]] = [[]]

@@ -7,76 +7,77 @@ asks for the position that was the head when it came in, and waits.
 from __future__ import annotations
 
 import asyncio
-import logging
+from collections import deque
 from contextlib import suppress
 
 from service import ledger
 from service.errors import Unavailable
-from service.folding import fold_once
+from service.folder import Folds
 from service.link import Link, Unreachable
-
-_log = logging.getLogger(__name__)
 
 WAIT = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
 
-_MUCH = 20_000
-"""Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
-asks for a list in the middle of it waits for this many, well below WAIT."""
+MOST_BYTES, MOST_EVENTS = 40 * 1024 * 1024, 30_000
+"""What may be recorded in bulk and not be folded: about a second's work, so that lists go on while much comes in."""
 
-_QUIET = 0.2
-"""Seconds without an append after which there is time to fold."""
-
-_PATIENCE = 3.0
-"""Seconds after which what has gathered is folded in any case."""
+_PATIENCE = 10.0
+"""Seconds after which whoever records in bulk goes on though the catalog does not."""
 
 
 class Catalog:
-    """The folding task of this process."""
+    """How far the catalog is folded, as this process knows; and who waits for it."""
 
-    def __init__(self, link: Link, head_link: Link) -> None:
-        """Take a connection to fold with and one to ask for the head with."""
-        self._link = link
+    def __init__(self, folds: Folds, head_link: Link) -> None:
+        """Take who folds, and a connection to ask for the head with."""
+        self._folds = folds
         self._head_link = head_link
         self._head_lock = asyncio.Lock()
         self._reached = 0
-        self._wanted = 0
-        self._appended = 0
-        self._wake = asyncio.Event()
         self._moved: asyncio.Future[None] | None = None
-        self._task: asyncio.Task[None] | None = None
         self._next_head: asyncio.Task[int] | None = None
+        self._bulk: deque[tuple[int, int, int]] = deque()
 
     def start(self) -> None:
         """Start folding; what is not folded yet is folded first."""
         self._moved = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._run(), name="catalog")
+        self._folds.start(self._advance)
 
     async def close(self) -> None:
         """Stop; what is not folded yet is folded by the next process that starts or is asked."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._folds.close()
 
     def appended(self, position: int) -> None:
         """Hear that this process appended up to a position."""
-        if position > self._appended:
-            self._appended = position
-            self._wake.set()
+        self._folds.appended(position)
 
     async def reach(self, position: int) -> None:
         """Wait until the catalog holds a position. Raises Unavailable after WAIT seconds."""
         try:
             async with asyncio.timeout(WAIT):
                 while self._reached < position:
-                    self._wanted = max(self._wanted, position)
-                    self._wake.set()
+                    self._folds.want(position)
                     assert self._moved is not None  # noqa: S101  start() comes before any request
                     await asyncio.shield(self._moved)
         except TimeoutError:
             raise Unavailable(
                 f"the catalog has not caught up with position {position}; nothing is lost, ask again"
             ) from None
+
+    async def keep_up(self, position: int, events: int, size: int) -> None:
+        """Hear what was recorded in bulk up to a position, and wait while too much of that is not folded."""
+        self._bulk.append((position, events, size))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                while self._is_behind():
+                    self._folds.want(self._bulk[0][0])
+                    assert self._moved is not None  # noqa: S101  start() comes before any request
+                    await asyncio.shield(self._moved)
+
+    def _is_behind(self) -> bool:
+        while self._bulk and self._bulk[0][0] <= self._reached:
+            self._bulk.popleft()
+        return sum(one[1] for one in self._bulk) > MOST_EVENTS or sum(one[2] for one in self._bulk) > MOST_BYTES
 
     async def catch_up(self) -> None:
         """Wait until the catalog holds all that was recorded when this was called."""
@@ -95,39 +96,6 @@ class Catalog:
                 return (await ledger.head(self._head_link)).position
             except Unreachable as error:
                 raise Unavailable(f"the database does not answer: {error}") from error
-
-    async def _run(self) -> None:
-        await self._fold_to_the_end()
-        while True:
-            if self._wanted <= self._reached:
-                await self._wake.wait()
-                self._wake.clear()
-                await self._be_lazy()
-            await self._fold_to_the_end()
-
-    async def _be_lazy(self) -> None:
-        """Let appends gather while they come thick and fast, unless somebody waits or much has gathered."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
-                    async with asyncio.timeout(_QUIET):
-                        await self._wake.wait()
-                    self._wake.clear()
-
-    async def _fold_to_the_end(self) -> None:
-        try:
-            while True:
-                position, folded = await fold_once(self._link)
-                self._advance(position)
-                if not folded:
-                    # Appends commit before they are told of: nobody waits for what is beyond the end.
-                    self._wanted = min(self._wanted, position)
-                    return
-        except Unreachable:
-            await asyncio.sleep(_QUIET)
-        except Exception:  # noqa: BLE001  the task must outlive whatever happens to one page
-            _log.exception("the catalog could not be folded")
-            await asyncio.sleep(_QUIET)
 
     def _advance(self, position: int) -> None:
         self._reached = max(self._reached, position)

@@ -28,11 +28,9 @@ from service.schemas import (
     decode_put_job,
     decode_put_namespace,
 )
-from service.subjects import Said
+from service.subjects import NOTHING_SAID, Said
 
 _log = logging.getLogger(__name__)
-
-NOTHING_SAID = Said(NO_CONTENT)
 
 
 def say(event: Event, payload: str | None) -> Said:

@@ -98,19 +98,20 @@ def job_registers_of(
     own = event.subject == "job"
     deleted = event.kind == Kind.DELETED
     takes_away = deleted or event.kind == Kind.ERASED
+    # Positional, as in service/domain.py: the fold makes one for every event that came with a payload.
     return JobRegisters(
-        namespace=event.namespace or "",
-        name=event.job or "",
-        position=event.position,
-        own_position=event.position if own else 0,
-        seen=0 if takes_away else event.position,
-        deleted=event.position if deleted else 0,
-        updated_at=event.recorded_at,
-        first_seen=None if takes_away else FirstSeen(event.kind != Kind.DEFINED, at),
-        definition=definition,
-        inputs=StampedDatasets(at, digest, content.inputs) if content.inputs is not None else None,
-        outputs=StampedDatasets(at, digest, content.outputs) if content.outputs is not None else None,
-        facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
+        event.namespace or "",
+        event.job or "",
+        event.position,
+        event.position if own else 0,
+        0 if takes_away else event.position,
+        event.position if deleted else 0,
+        event.recorded_at,
+        None if takes_away else FirstSeen(event.kind != Kind.DEFINED, at),
+        definition,
+        StampedDatasets(at, digest, content.inputs) if content.inputs is not None else None,
+        StampedDatasets(at, digest, content.outputs) if content.outputs is not None else None,
+        {k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
     )
 
 
@@ -138,14 +139,14 @@ def namespace_registers_of(event: Event, definition: NamespaceDefinition | None 
     deleted = own and event.kind == Kind.DELETED
     takes_away = deleted or event.kind == Kind.ERASED
     return NamespaceRegisters(
-        name=event.namespace or "",
-        position=event.position,
-        own_position=event.position if own else 0,
-        seen=0 if takes_away else event.position,
-        deleted=event.position if deleted else 0,
-        updated_at=event.recorded_at if own else EPOCH,
-        first_seen=None if takes_away else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
-        definition=definition,
+        event.namespace or "",
+        event.position,
+        event.position if own else 0,
+        0 if takes_away else event.position,
+        event.position if deleted else 0,
+        event.recorded_at if own else EPOCH,
+        None if takes_away else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
+        definition,
     )
 
 

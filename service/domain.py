@@ -31,7 +31,10 @@ class RunState(StrEnum):
     ABORTED = "ABORTED"
 
 
-TERMINAL_RANK = {RunState.COMPLETED: 1, RunState.FAILED: 2, RunState.ABORTED: 3}
+_NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
+"""As an event's row has them: a comparison of two plain texts is one of the cheapest there is."""
+
+TERMINAL_RANK: Mapping[str | None, int] = {RunState.COMPLETED: 1, RunState.FAILED: 2, RunState.ABORTED: 3}
 """States that end a run, and which of them stands where two are reported for the same microsecond."""
 
 
@@ -120,7 +123,7 @@ class Created(NamedTuple):
 
     def order(self) -> tuple[bool, datetime, bytes]:
         """Return what decides between two of them."""
-        return (self.implied, self.at, self.fact)
+        return self[:3]
 
 
 class Terminal(NamedTuple):
@@ -164,6 +167,9 @@ class StampedNominal(NamedTuple):
     end: datetime | None
 
 
+_NO_FACETS: Mapping[str, Stamped] = {}
+
+
 class RunRegisters(NamedTuple):
     """Everything Runfold knows of a run, as merged so far. Empty registers are the merge's neutral element."""
 
@@ -175,8 +181,8 @@ class RunRegisters(NamedTuple):
     inferred: Inferred | None = None
     parent_run: tuple[datetime, bytes, UUID] | None = None
     nominal: StampedNominal | None = None
-    run_facets: Mapping[str, Stamped] = {}
-    job_facets: Mapping[str, Stamped] = {}
+    run_facets: Mapping[str, Stamped] = _NO_FACETS
+    job_facets: Mapping[str, Stamped] = _NO_FACETS
     heard: int = 0
     """The last position that says something of the run: an erasure only takes away."""
 
@@ -218,36 +224,53 @@ def milliseconds(at: datetime) -> int:
 
 def registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
     """Return what one event alone says of its run."""
+    # Positional, here and in merge(): every event goes through both, and keywords double what a named tuple costs.
     if event.kind == Kind.ERASED:
-        return RunRegisters(position=event.position, updated_at=event.recorded_at)
-    at = event.transitioned_at
-    digest = event.payload_digest or event.fact
-    state = event.state
-    monitored = event.source == MONITOR
-    rank = TERMINAL_RANK.get(state) if state is not None else None  # type: ignore[call-overload]  # a str enum's value
-    nominal = content.facet_nominal
+        return RunRegisters(event.position, event.recorded_at)
+    at, state, position = event.transitioned_at, event.state, event.position
+    plain = content is NO_CONTENT
+    terminal, inferred = _end(event)
     return RunRegisters(
-        position=event.position,
-        updated_at=event.recorded_at,
-        created=Created(
-            implied=state != RunState.NEW,
-            at=at,
-            fact=event.fact,
-            namespace=event.namespace or "",
-            job=event.job or "",
-            args=content.args,
-            nominal_start=content.nominal_start,
-            nominal_end=content.nominal_end,
+        position,
+        event.recorded_at,
+        Created(
+            state != _NEW,
+            at,
+            event.fact,
+            event.namespace or "",
+            event.job or "",
+            content.args,
+            content.nominal_start,
+            content.nominal_end,
         ),
-        started_at=at if state == RunState.RUNNING else None,
-        terminal=Terminal(at, rank, RunState(state)) if rank and state and not monitored else None,
-        inferred=Inferred(event.position, at, RunState(state)) if rank and state and monitored else None,
-        parent_run=(at, digest, event.parent_run) if event.parent_run else None,
-        nominal=StampedNominal(at, digest, *nominal) if nominal else None,
-        run_facets={k: Stamped(at, digest, v) for k, v in content.run_facets.items()} if content.run_facets else {},
-        job_facets={k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
-        heard=event.position,
+        at if state == _RUNNING else None,
+        terminal,
+        inferred,
+        (at, event.payload_digest or event.fact, event.parent_run) if event.parent_run else None,
+        None if plain else _nominal(event, content),
+        _NO_FACETS if plain else _stamped(event, content.run_facets),
+        _NO_FACETS if plain else _stamped(event, content.job_facets),
+        position,
     )
+
+
+def _end(event: Event) -> tuple[Terminal | None, Inferred | None]:
+    """Return the end that an event reports, or infers."""
+    rank = TERMINAL_RANK.get(event.state)
+    if rank is None:
+        return None, None
+    state, at = RunState(event.state), event.transitioned_at  # type: ignore[arg-type]
+    return (None, Inferred(event.position, at, state)) if event.source == MONITOR else (Terminal(at, rank, state), None)
+
+
+def _nominal(event: Event, content: Content) -> StampedNominal | None:
+    times = content.facet_nominal
+    return StampedNominal(event.transitioned_at, event.payload_digest or event.fact, *times) if times else None
+
+
+def _stamped(event: Event, facets: Mapping[str, bytes | None]) -> Mapping[str, Stamped]:
+    at, digest = event.transitioned_at, event.payload_digest or event.fact
+    return {name: Stamped(at, digest, value) for name, value in facets.items()} if facets else _NO_FACETS
 
 
 def merge(a: RunRegisters, b: RunRegisters) -> RunRegisters:
@@ -257,12 +280,12 @@ def merge(a: RunRegisters, b: RunRegisters) -> RunRegisters:
         a.updated_at if a.updated_at > b.updated_at else b.updated_at,
         _earlier_created(a.created, b.created),
         _least(a.started_at, b.started_at),
-        _greatest(a.terminal, b.terminal),
-        _greatest(a.inferred, b.inferred),
-        latest(a.parent_run, b.parent_run),
-        latest(a.nominal, b.nominal),
-        merge_facets(a.run_facets, b.run_facets),
-        merge_facets(a.job_facets, b.job_facets),
+        _greatest(a.terminal, b.terminal) if a.terminal or b.terminal else None,
+        _greatest(a.inferred, b.inferred) if a.inferred or b.inferred else None,
+        latest(a.parent_run, b.parent_run) if a.parent_run or b.parent_run else None,
+        latest(a.nominal, b.nominal) if a.nominal or b.nominal else None,
+        merge_facets(a.run_facets, b.run_facets) if a.run_facets or b.run_facets else _NO_FACETS,
+        merge_facets(a.job_facets, b.job_facets) if a.job_facets or b.job_facets else _NO_FACETS,
         a.heard if a.heard > b.heard else b.heard,
     )
 
@@ -282,6 +305,8 @@ def merge_facets(a: Mapping[str, Stamped], b: Mapping[str, Stamped]) -> Mapping[
 def _earlier_created(a: Created | None, b: Created | None) -> Created | None:
     if a is None or b is None:
         return a or b
+    if a.implied is not b.implied:
+        return b if a.implied else a
     return a if a.order() <= b.order() else b
 
 

@@ -9,15 +9,27 @@ from uuid import UUID
 from service.domain import NO_CONTENT, Content, Kind, RunState, Subject
 from service.fold import job_id, namespace_id
 from service.ledger import Draft
-from service.subjects import Said
+from service.subjects import NOTHING_SAID, Said
 
 _FACT_BYTES = 16
 
 
 def digest(*parts: str | bytes) -> bytes:
     """Return 16 bytes of SHA-256 over parts, each behind its length."""
+    return _fact(_behind_lengths(*parts))
+
+
+def _behind_lengths(*parts: str | bytes) -> bytes:
     raw = [part.encode() if isinstance(part, str) else part for part in parts]
-    return sha256(b"".join([b"%d:%b" % (len(part), part) for part in raw])).digest()[:_FACT_BYTES]
+    return b"".join([b"%d:%b" % (len(part), part) for part in raw])
+
+
+def _fact(preimage: bytes) -> bytes:
+    return sha256(preimage).digest()[:_FACT_BYTES]
+
+
+_REPORTED = {state: _behind_lengths("transition", state) for state in RunState}
+"""What the fact of a reported transition begins with."""
 
 
 class Caller:
@@ -44,6 +56,7 @@ class Caller:
 def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, caller: Caller) -> Draft:
     """Return a reported transition; `explicit` says that the caller named the time."""
     time = at.isoformat()
+    keyed = caller.key is not None
     return Draft(
         Subject.RUN,
         run_id,
@@ -55,11 +68,11 @@ def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, c
         None,
         "api",
         caller.actor,
-        caller.fact("transition", state, time),
-        caller.request_digest("transition", state, time if explicit else ""),
+        caller.fact() if keyed else _fact(_REPORTED[state] + b"%d:%b" % (len(time), time.encode())),
+        digest("transition", state, time if explicit else "") if keyed else None,
         None,
         None,
-        Said(NO_CONTENT),
+        NOTHING_SAID,
     )
 
 
@@ -124,7 +137,7 @@ def deletion(subject: Subject, names: tuple[str, str | None], at: datetime, call
         None,
         None,
         None,
-        Said(NO_CONTENT),
+        NOTHING_SAID,
     )
 
 

@@ -1,6 +1,5 @@
 """Starting PostgreSQL's programs: as whom, with which environment, and tied to our own life."""
 
-import ctypes
 import os
 import pwd
 import signal
@@ -12,14 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from service.children import PR_SET_PDEATHSIG, libc
 from service.embedded_files import EmbeddedError
 
 SERVER_USERS = ("postgres", "nobody")
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
-PR_SET_PDEATHSIG = 1
-
-# Loaded here because nothing may be loaded between fork and exec.
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -126,10 +122,10 @@ def _die_with(parent: int) -> Callable[[], None]:
     def between_fork_and_exec() -> None:
         # A job in the background of a script inherits SIGINT ignored; it must count from the first moment on.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        if _libc is None:
+        if libc is None:
             return
         # Popen has changed the user by now; before, this would have been cleared by the change.
-        if _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0) != 0 or os.getppid() != parent:
+        if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0) != 0 or os.getppid() != parent:
             os._exit(1)
 
     return between_fork_and_exec

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from service import registers
-from service.content import NOTHING_SAID, say
+from service.content import say
 from service.definitions import (
     JobRegisters,
     NamespaceRegisters,
@@ -20,17 +20,35 @@ from service.definitions import (
 )
 from service.domain import Event, Kind, RunRegisters, Subject, merge, registers_of, stream_of
 from service.erasure import read_record
-from service.subjects import SHAPES
+from service.subjects import NOTHING_SAID, SHAPES
 
 T = TypeVar("T")
 
 
-class Page(NamedTuple):
-    """What a page of events adds, by the id of what it adds to."""
+STRIDE = 256
+"""Events of a run from one snapshot of its registers to the next."""
 
-    runs: dict[UUID, RunRegisters]
+
+class Standing(NamedTuple):
+    """A run as it stands: its registers, and how many events were folded into them since the last snapshot."""
+
+    registers: RunRegisters
+    since: int
+
+
+class Page(NamedTuple):
+    """What a page of events says: of runs, event by event in the order of positions; of jobs and namespaces, merged."""
+
+    runs: list[tuple[UUID, RunRegisters]]
     jobs: dict[UUID, JobRegisters]
     namespaces: dict[UUID, NamespaceRegisters]
+
+
+class Runs(NamedTuple):
+    """Runs as they stand after a page, and snapshots that fell due within it."""
+
+    standing: dict[UUID, Standing]
+    snapshots: list[tuple[UUID, RunRegisters]]
 
 
 class RunRow(NamedTuple):
@@ -47,6 +65,7 @@ class RunRow(NamedTuple):
     ended_at: datetime | None
     parent_run: UUID | None
     registers: bytes
+    since: int
 
 
 @lru_cache(maxsize=10_000)
@@ -85,7 +104,7 @@ class Folding:
 
     def __init__(self) -> None:
         """Begin with an empty page."""
-        self._page = Page({}, {}, {})
+        self._page = Page([], {}, {})
         self._mentions: dict[tuple[str, str], _Mentions] = {}
 
     def add(self, event: Event, payload: str | None) -> None:
@@ -98,7 +117,7 @@ class Folding:
             return
         said = NOTHING_SAID if payload is None else say(event, payload)
         if event.subject == Subject.RUN:
-            _merge_into(self._page.runs, event.stream, registers_of(event, said.content), merge)
+            self._page.runs.append((event.stream, registers_of(event, said.content)))
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return
@@ -109,13 +128,13 @@ class Folding:
 
     def _take_note(self, event: Event) -> None:
         """An erasure moves its own stream on; what it takes away is folded anew (service/refold.py)."""
-        found: dict[str, dict[UUID, Any]] = {
-            Subject.RUN: self._page.runs,
-            Subject.JOB: self._page.jobs,
-            Subject.NAMESPACE: self._page.namespaces,
-        }
         shape = SHAPES[Subject(event.subject)]
-        _merge_into(found[event.subject], event.stream, shape.of(event, NOTHING_SAID), shape.merge)
+        part = shape.of(event, NOTHING_SAID)
+        if event.subject == Subject.RUN:
+            self._page.runs.append((event.stream, part))
+        else:
+            found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
+            _merge_into(found, event.stream, part, shape.merge)
 
     def _mention(self, namespace: str, job: str, event: Event) -> None:
         mentions = self._mentions.get((namespace, job))
@@ -135,13 +154,30 @@ class Folding:
         return self._page
 
 
+def onto(before: Mapping[UUID, Standing], parts: Iterable[tuple[UUID, RunRegisters]]) -> Runs:
+    """Merge what a page says of runs into the runs as they stand before it."""
+    runs = Runs({}, [])
+    for run_id, part in parts:
+        standing = runs.standing.get(run_id) or before.get(run_id)
+        if standing is None:
+            runs.standing[run_id] = Standing(part, 1)
+            continue
+        merged, since = merge(standing.registers, part), standing.since + 1
+        if since >= STRIDE:
+            runs.snapshots.append((run_id, merged))
+            since = 0
+        runs.standing[run_id] = Standing(merged, since)
+    return runs
+
+
 def _merge_into(found: dict[UUID, T], key: UUID, part: T, merge_two: Callable[[T, T], T]) -> None:
     standing = found.get(key)
     found[key] = part if standing is None else merge_two(standing, part)
 
 
-def run_row(run_id: UUID, run: RunRegisters) -> RunRow:
+def run_row(run_id: UUID, standing: Standing) -> RunRow:
     """Return a run's row."""
+    run, since = standing
     created, ended = run.created, run.ended
     if created is None:
         raise ValueError(f"run {run_id} has no event")
@@ -157,6 +193,7 @@ def run_row(run_id: UUID, run: RunRegisters) -> RunRow:
         ended.at if ended else None,
         run.parent_run[2] if run.parent_run else None,
         registers.pack(run),
+        since,
     )
 
 
@@ -180,11 +217,10 @@ def namespace_row(identity: UUID, namespace: NamespaceRegisters) -> tuple[object
 
 
 ROWS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {
-    Subject.RUN: run_row,
     Subject.JOB: job_row,
     Subject.NAMESPACE: namespace_row,
 }
-"""How each subject's registers become its row."""
+"""How the registers of what is no run become its row."""
 
 
 def erased_parts(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Subject, UUID], list[int]]:
@@ -200,13 +236,14 @@ def erased_parts(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Sub
     return parts
 
 
-def count_changes(before: Mapping[UUID, RunRegisters], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
+def count_changes(before: Mapping[UUID, Standing], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
     """Return by how many each (job, state) changes."""
     counts: dict[tuple[UUID, str], int] = {}
     for run_id, row in after.items():
-        old = before.get(run_id)
-        if old is not None and old.created is not None:
-            was = (job_id(old.created.namespace, old.created.job), old.state)
+        standing = before.get(run_id)
+        if standing is not None and standing.registers.created is not None:
+            old, created = standing.registers, standing.registers.created
+            was = (job_id(created.namespace, created.job), old.state)
             if was == (row.job_id, row.state):
                 continue
             counts[was] = counts.get(was, 0) - 1

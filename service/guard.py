@@ -22,8 +22,8 @@ from service.keys import SCOPES, Key, Scope
 from service.link import Link, Unreachable
 from service.operations import LONG, OPEN, READING
 
-ACTOR = web.RequestKey("actor", str)
-"""Where a request has the name of its API key."""
+ACTOR: web.RequestKey[str | None] = web.RequestKey("actor", type(None))
+"""Where a request has the name of its API key; None where it needs none."""
 
 STALE_S = 5.0
 """Seconds after which a key that was revoked stops working everywhere, at the latest."""

@@ -16,11 +16,11 @@ from uuid import UUID
 import msgspec
 
 from service import ledger, timestamps
-from service.domain import NO_CONTENT, Kind, Subject, stream_of
+from service.domain import Kind, Subject, stream_of
 from service.drafts import digest
 from service.ledger import LOG, Draft, Outcome
 from service.link import Link, load
-from service.subjects import Said
+from service.subjects import NOTHING_SAID
 
 _ANY = load("any_keys")
 _EVENTS = load("key_events")
@@ -174,5 +174,5 @@ def _draft(name: str, kind: Kind, payload: KeyPayload) -> Draft:
         request_digest=None,
         payload_digest=sha256(body).digest(),
         payload=body.decode(),
-        said=Said(NO_CONTENT),
+        said=NOTHING_SAID,
     )

@@ -54,6 +54,10 @@ class Draft(NamedTuple):
     payload: str | None
     said: Said
 
+    def of_job(self, namespace: str, job: str) -> Draft:
+        """Return the same, filed under a job."""
+        return Draft._make((*self[:5], namespace, job, *self[7:]))
+
     def at(self, position: int, recorded_at: datetime) -> Event:
         """Return the event this became."""
         return Event(

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from service.errors import RunfoldError
-from service.guard import Guard
+from service.guard import ACTOR, Guard
 from service.identifiers import uuid7
 from service.meter import Meter
 from service.problems import SERVER_ERROR, of_error, of_http, problem
@@ -28,6 +28,7 @@ def around(guard: Guard, meter: Meter) -> Middleware:
     @web.middleware
     async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = perf_counter()
+        request[ACTOR] = None
         try:
             if guard.on and not guard.admit(request):
                 await guard.admit_later(request)

@@ -15,14 +15,14 @@ import msgspec
 
 from service import slices, timestamps
 from service.complaints import complaints
-from service.content import NOTHING_SAID, event_from_slices, lineage_content, parent_run, run_uuid
+from service.content import event_from_slices, parent_run, run_uuid
 from service.depth import MAX_DEPTH, too_deep
 from service.domain import Kind, RunState, Subject, stream_of
 from service.errors import Invalid, Malformed
 from service.fold import job_id
 from service.ledger import Draft
 from service.schemas import OpenLineageDataset, OpenLineageEvent, decode_event
-from service.subjects import Said
+from service.subjects import NOTHING_SAID
 
 _FACT_BYTES = 16
 
@@ -60,14 +60,8 @@ class _Reading(NamedTuple):
 
 
 def fact(body: bytes, origin: Origin, now: datetime) -> Draft:
-    """Read an event that is to be appended in bulk. Raises Malformed or Invalid, naming every field that is wrong."""
-    return _draft(_read(body, now), body, origin, NOTHING_SAID)
-
-
-def telling_fact(body: bytes, origin: Origin, now: datetime) -> Draft:
-    """Read an event that may share a batch with commands for its run: what it says is read out too."""
-    reading = _read(body, now)
-    return _draft(reading, body, origin, Said(lineage_content(reading.event)))
+    """Read an event that is to be appended. Raises Malformed or Invalid, naming every field that is wrong."""
+    return _draft(_read(body, now), body, origin)
 
 
 def _read(body: bytes, now: datetime) -> _Reading:
@@ -161,7 +155,7 @@ def _is_whole(event: OpenLineageEvent, subject: Subject) -> bool:
     return (event.job if subject is Subject.JOB else event.dataset) is not None
 
 
-def _draft(reading: _Reading, body: bytes, origin: Origin, said: Said) -> Draft:
+def _draft(reading: _Reading, body: bytes, origin: Origin) -> Draft:
     event, text, subject, at = reading
     digest = sha256(body).digest()
     state = None
@@ -184,7 +178,7 @@ def _draft(reading: _Reading, body: bytes, origin: Origin, said: Said) -> Draft:
         None,
         digest,
         text,
-        said,
+        NOTHING_SAID,  # whoever needs it reads the payload
     )
 
 

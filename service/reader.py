@@ -80,13 +80,12 @@ class Reader:
     async def _answer(self, link: Link, batch: dict[UUID, list[asyncio.Future[RunRegisters | None]]]) -> None:
         try:
             read = await self._read(link, list(batch))
+        except (Unreachable, Refused) as error:
+            _fail(batch, error)
+            return
         except Exception as error:  # noqa: BLE001  the task must outlive whatever happens to one batch
             _log.exception("a read of %d runs failed", len(batch))
-            failure = Unavailable(f"the run could not be read ({type(error).__name__})")
-            for waiters in batch.values():
-                for waiter in waiters:
-                    if not waiter.done():
-                        waiter.set_exception(failure)
+            _fail(batch, error)
             return
         for waiters, stream in zip(batch.values(), read, strict=True):
             for waiter in waiters:
@@ -102,3 +101,11 @@ class Reader:
                     raise
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)
         raise AssertionError
+
+
+def _fail(batch: dict[UUID, list[asyncio.Future[RunRegisters | None]]], error: Exception) -> None:
+    failure = Unavailable(f"the run could not be read ({type(error).__name__})")
+    for waiters in batch.values():
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_exception(failure)

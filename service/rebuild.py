@@ -88,7 +88,7 @@ async def _rebuild(link: Link, swapping: Link, archived: Archived, progress: Pro
 async def _fold(link: Link, archived: Archived, progress: Progress) -> int:
     end = (await ledger.head(link)).position
     while True:
-        position, folded = await fold_once(link, _LARGE_PAGE, _BESIDE, archived)
+        position, folded, _ = await fold_once(link, _LARGE_PAGE, _BESIDE, archived)
         progress(position, max(end, position))
         if not folded or position >= end:
             return position

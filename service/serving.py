@@ -1,7 +1,6 @@
 """Serves in one process until told to stop; then answers what is under way, and closes."""
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -11,6 +10,7 @@ from contextlib import suppress
 from aiohttp import web
 
 from service.app import build_app
+from service.children import calm_the_collector
 from service.protocol import Runner
 from service.settings import Settings
 from service.sockets import BACKLOG
@@ -61,19 +61,12 @@ async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[
     runner = Runner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
     try:
         await runner.setup()
-        _calm_the_collector()
+        calm_the_collector()
         await web.SockSite(runner, listener, backlog=BACKLOG).start()
         ready()
         await wait_for_stop(asked, look)
     finally:
         await _close(runner, listener)
-
-
-def _calm_the_collector() -> None:
-    """Collect garbage seldom, and never what was there at the start: a quarter of a request's time otherwise."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 async def _close(runner: web.AppRunner, listener: socket.socket) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 CONNECTIONS = 22
-"""To the database, that a process of the service opens at most; a test counts what app.py makes."""
+"""To the database, that a process of the service and its children open at most; a test counts what app.py makes."""
+
+APART, INSIDE = "apart", "inside"
+"""Where the catalog is folded: in a process of its own, or in the one that serves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,4 +30,15 @@ class Settings:
     max_event_bytes: int = 16 * 1024 * 1024
     max_body_bytes: int = 1024 * 1024
     statement_cache_size: int = 100
+    folding: str = INSIDE
     log_level: str = "info"
+
+    def pack(self) -> bytes:
+        """Return one line for a child's standard input: everybody can read arguments, and a URL has a password."""
+        return json.dumps(asdict(self), default=str).encode()
+
+
+def unpack(line: bytes) -> Settings:
+    """Return what was packed."""
+    fields = json.loads(line)
+    return Settings(**fields | {"data_dir": Path(fields["data_dir"])})

@@ -14,7 +14,7 @@ from service.definitions import (
     merge_namespaces,
     namespace_registers_of,
 )
-from service.domain import Content, Event, Subject, merge, registers_of
+from service.domain import NO_CONTENT, Content, Event, Subject, merge, registers_of
 from service.erasure import Stamp, job_without, namespace_without, run_without
 
 
@@ -23,6 +23,9 @@ class Said(NamedTuple):
 
     content: Content
     definition: JobDefinition | NamespaceDefinition | None = None
+
+
+NOTHING_SAID = Said(NO_CONTENT)
 
 
 class Shape(NamedTuple):

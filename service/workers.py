@@ -4,7 +4,6 @@ The parent holds every listening socket: connections that come while a worker is
 """
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
@@ -14,13 +13,12 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-import msgspec
 import uvloop
 
 from service import logs
-from service.embedded_process import PR_SET_PDEATHSIG
+from service.children import die_with
 from service.serving import CLOSE_S, Look, Lost, serve, stop_asked, wait_for_stop
-from service.settings import Settings
+from service.settings import Settings, unpack
 
 _READY = b"ready\n"
 
@@ -29,9 +27,6 @@ _REST_S = 1.0
 
 _PATIENCE_S = CLOSE_S + 10.0
 """Seconds a worker is given to stop; it gives up by itself before that, unless it hangs."""
-
-# Loaded here: between fork and exec nothing may be.
-_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 _log = logging.getLogger(__name__)
 
@@ -68,7 +63,7 @@ class _Worker:
     def __init__(self, settings: Settings, listener: socket.socket, asked: asyncio.Event) -> None:
         self.started = asyncio.Event()
         self.failed: str | None = None
-        self._settings = msgspec.json.encode(settings, enc_hook=str)
+        self._settings = settings.pack()
         self._listener = listener.fileno()
         self._asked = asked
         self._process: Process | None = None
@@ -107,7 +102,6 @@ class _Worker:
             pass_fds=[self._listener],
             start_new_session=True,  # Ctrl-C reaches the parent alone, who passes it on
         )
-        # Not as arguments: everybody can read those, and a database URL has a password.
         with suppress(ConnectionError):
             process.stdin.write(self._settings)  # type: ignore[union-attr]
             process.stdin.write_eof()  # type: ignore[union-attr]
@@ -123,14 +117,6 @@ class _Worker:
             self._process.send_signal(number)
 
 
-def die_with(parent: int) -> None:
-    """Have the kernel end this process, new from its parent, when the parent dies, however it dies (Linux)."""
-    if _libc is not None:
-        _libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _say_ready() -> None:
     os.write(1, _READY)
 
@@ -138,8 +124,7 @@ def _say_ready() -> None:
 def main(listener: int, parent: int) -> None:
     """Be a worker: serve the inherited socket with the settings that come on stdin."""
     die_with(parent)
-    read = msgspec.json.Decoder(Settings, dec_hook=lambda kind, text: kind(text))
-    settings = read.decode(sys.stdin.buffer.read())
+    settings = unpack(sys.stdin.buffer.read())
     logs.set_up(settings.log_level)
 
     def look() -> str | None:

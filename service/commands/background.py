@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from service.workers import die_with
+from service.children import die_with
 
 
 @asynccontextmanager

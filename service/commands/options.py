@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 from platformdirs import user_data_path
 
-from service.settings import Settings
+from service.settings import APART, Settings
 
-DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False))
+DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), folding=APART)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -15,7 +15,7 @@ from service import keys, logs, sockets
 from service.commands.database import Database, migrate, owned
 from service.commands.options import database_options, setting
 from service.serving import STOP_SIGNALS, serve
-from service.settings import Settings
+from service.settings import APART, INSIDE, Settings
 from service.workers import supervise
 
 _POSITIVE = click.IntRange(min=1)
@@ -33,6 +33,11 @@ _POSITIVE = click.IntRange(min=1)
 )
 @setting("--insecure", "Listen beyond this machine without authentication.", is_flag=True)
 @setting("--access-log/--no-access-log", "Log a line a request.")
+@setting(
+    "--folding",
+    "Where the catalog is folded: in a process apart, or inside the serving one (less memory, slower under load).",
+    type=click.Choice([APART, INSIDE]),
+)
 @setting("--log-level", "The least that is logged.", type=click.Choice(logs.LEVELS))
 @setting("--queue-capacity", "Requests that may wait to be recorded; one more is told 503.", type=_POSITIVE)
 @setting("--max-batch", "Events recorded in one transaction.", type=_POSITIVE)

@@ -140,14 +140,14 @@ def _as_of(head: Head, files: dict[Where, list[int]]) -> dict[str, object]:
 async def _known(audit: Audit, run: UUID, position: int) -> tuple[RunRegisters | None, list[int]]:
     """Fold what the ledger told up to a position, on top of what the catalog has folded of that.
 
-    Where a payload was erased since, the catalog may still have what it said: then all is folded from the ledger.
-    Returns the positions whose payloads were missing, too.
+    Where a payload was erased and that is not folded yet, the catalog may still have what it said: then all is folded
+    from the ledger. Returns the positions whose payloads were missing, too.
     """
-    standing, after = await audit.folded(run, position)
-    if standing is not None and await _erased(audit, run, after):
-        standing, after = None, 0
+    standing, folded = await audit.folded(run, position)
+    if standing is not None and await _erased(audit, run, folded):
+        standing = None
     parts, missing = [standing] if standing else [], []
-    async with aclosing(audit.history(run, position, after)) as history:
+    async with aclosing(audit.history(run, position, standing.position if standing else 0)) as history:
         async for told in history:
             parts.append(registers_of(told.event, told.content))
             if told.missing:

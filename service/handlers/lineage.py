@@ -38,7 +38,7 @@ def _is_json(request: web.Request) -> bool:
 
 
 def _origin(request: web.Request) -> Origin:
-    return Origin("openlineage", request.get(ACTOR))
+    return Origin("openlineage", request[ACTOR])
 
 
 async def record(request: web.Request) -> web.Response:
@@ -47,7 +47,7 @@ async def record(request: web.Request) -> web.Response:
     if not _is_json(request):
         raise UnsupportedType(f"Content-Type {request.content_type} is not read here; send application/json")
     body = await bodies.whole(request, resources.settings.max_event_bytes)
-    draft = openlineage.telling_fact(body.strip(b" \t\r\n"), _origin(request), timestamps.now())
+    draft = openlineage.fact(body.strip(b" \t\r\n"), _origin(request), timestamps.now())
     await resources.appender.fact(draft)
     return web.Response(status=201)
 

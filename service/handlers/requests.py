@@ -44,7 +44,7 @@ def run_id(request: web.Request) -> tuple[str, UUID]:
     found = parse_uuid(text)
     if found is None:
         raise RunNotFound(text)
-    return str(found), found
+    return text.lower(), found
 
 
 def name(request: web.Request, part: str) -> str:
@@ -59,6 +59,8 @@ def name(request: web.Request, part: str) -> str:
 
 def _is_utf8(path: str) -> bool:
     """Bytes that are no UTF-8 would stay percent-encoded, and be taken for those very characters."""
+    if "%" not in path:
+        return True
     try:
         unquote_to_bytes(path).decode()
     except UnicodeDecodeError:
@@ -75,7 +77,7 @@ def caller(request: web.Request) -> Caller:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
         raise Malformed(f"the Idempotency-Key must be 1 to {_MAX_KEY} printable characters")
-    return Caller(request.get(ACTOR), key)
+    return Caller(request[ACTOR], key)
 
 
 def reported_time(request: web.Request) -> tuple[datetime, bool]:

@@ -64,7 +64,8 @@ async def create(request: web.Request) -> web.Response:
     who = caller(request)
     identity = _identity(asked.id, names, who)
     draft = drafts.new_run(identity, names, timestamps.now(), body, content, who)
-    result = await _create(resources, draft, names)
+    made_here = asked.id is None and who.key is None
+    result = await _create(resources, draft, names, fresh=made_here)
     run = str(identity)
     location = f"{request.scheme}://{request.host}/api/v1/jobs/runs/{run}"
     return _created(run, result, location)
@@ -79,13 +80,15 @@ def _identity(given: str | None, names: tuple[str, str], who: Caller) -> UUID:
     return found
 
 
-async def _create(resources: Resources, draft: Draft, names: tuple[str, str]) -> Answer:
+async def _create(resources: Resources, draft: Draft, names: tuple[str, str], *, fresh: bool) -> Answer:
     created = registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
     assert created is not None  # noqa: S101  registers of a NEW event name its creator
     command = Create(created, draft.request_digest)
     home = (Subject.JOB, job_id(*names))
     for attempt in (1, 2):
-        result = await resources.appender.command(draft, lambda run, known: decide_create(run, command, known), home)
+        result = await resources.appender.command(
+            draft, lambda run, known: decide_create(run, command, known), home, fresh=fresh
+        )
         if result.verdict is not Verdict.HOMELESS:
             return result
         if attempt == 1:

@@ -16,7 +16,7 @@ from service.fold import job_id
 
 @pytest.fixture
 async def appender(links):
-    opened = Appender(links[:2])
+    opened = Appender(links[0])
     opened.start()
     yield opened
     await opened.drain()
@@ -25,7 +25,7 @@ async def appender(links):
 @pytest.fixture
 async def rival(links):
     """Another process of the service, as far as the ledger can tell."""
-    opened = Appender(links[2:4])
+    opened = Appender(links[2])
     opened.start()
     yield opened
     await opened.drain()
@@ -213,7 +213,7 @@ async def test_a_connection_that_breaks_before_its_commit_is_looked_into(appende
 
 async def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(make_proxy, dsn, db):
     proxy = await make_proxy()
-    appender = Appender([proxy.link()])
+    appender = Appender(proxy.link())
     appender.start()
     run = await created(appender)
     async with held_head(dsn):
@@ -229,7 +229,7 @@ async def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(make_prox
 
 async def test_a_creation_whose_answer_is_lost_is_still_a_creation(make_proxy, dsn, db):
     proxy = await make_proxy()
-    appender = Appender([proxy.link()])
+    appender = Appender(proxy.link())
     appender.start()
     async with held_head(dsn):
         creation = appender.command(*new(uuid4()))
@@ -241,7 +241,7 @@ async def test_a_creation_whose_answer_is_lost_is_still_a_creation(make_proxy, d
 
 async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_proxy):
     proxy = await make_proxy()
-    appender = Appender([proxy.link()])
+    appender = Appender(proxy.link())
     appender.start()
     run = await created(appender)
     await proxy.stop()
@@ -253,29 +253,27 @@ async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_
 
 
 async def test_a_full_queue_turns_the_next_one_away_and_recovers(links, dsn, db):
-    appender = Appender(links[:2], capacity=3)
+    appender = Appender(links[0], capacity=3)
     appender.start()
     async with held_head(dsn):
-        under_way = [appender.fact(fact(uuid4(), "RUNNING"))]
-        await wait_until(all_appending(db, 1), "one writer waits for the head")
-        under_way.append(appender.fact(fact(uuid4(), "RUNNING")))
-        await wait_until(all_appending(db, 2), "both writers wait for the head")
+        under_way = appender.fact(fact(uuid4(), "RUNNING"))
+        await wait_until(all_appending(db, 1), "the writer waits for the head")
         waiting = [appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(3)]
         assert (appender.full, appender.depth) == (True, 3)
         with pytest.raises(Overloaded, match="nothing was recorded"):
             appender.fact(fact(uuid4(), "RUNNING"))
-    await asyncio.gather(*under_way, *waiting)
+    await asyncio.gather(under_way, *waiting)
     assert not appender.full
-    assert (await appender.fact(fact(uuid4(), "RUNNING"))).position == 6
+    assert (await appender.fact(fact(uuid4(), "RUNNING"))).position == 5
     await appender.drain()
 
 
 async def test_draining_answers_all_that_wait_and_takes_nothing_more(links, dsn, db):
-    appender = Appender(links[:2], max_batch=5)
+    appender = Appender(links[0], max_batch=5)
     appender.start()
     async with held_head(dsn):
         waiting = [appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(40)]
-        await wait_until(all_appending(db, 2), "both writers wait for the head")
+        await wait_until(all_appending(db, 1), "the writer waits for the head")
         draining = asyncio.create_task(appender.drain())
         await asyncio.sleep(0)
         with pytest.raises(Unavailable, match="shutting down"):
@@ -295,7 +293,7 @@ async def test_a_caller_that_leaves_takes_nobody_along(appender, dsn, db):
 
 
 async def test_a_caller_that_leaves_while_it_waits_is_recorded_all_the_same(links, dsn, db):
-    appender = Appender(links[:1])
+    appender = Appender(links[0])
     appender.start()
     async with held_head(dsn):
         first = appender.fact(fact(uuid4(), "RUNNING"))
@@ -314,7 +312,7 @@ async def test_a_run_of_a_job_that_is_unknown_has_no_home(appender, db):
 
 async def test_whoever_hears_of_appends_hears_the_last_position(links):
     heard = []
-    appender = Appender(links[:2], on_append=lambda position, *_: heard.append(position))
+    appender = Appender(links[0], on_append=lambda position, *_: heard.append(position))
     appender.start()
     await asyncio.gather(*(appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(10)))
     await appender.drain()

@@ -10,10 +10,10 @@ from histories import at
 
 from service import ledger
 from service.app import build_app
-from service.catalog import fold_once
 from service.definitions import NamespaceDefinition
 from service.domain import RunState, Subject
 from service.drafts import Caller, definition, deletion
+from service.folding import fold_once
 from service.settings import Settings
 from service.subjects import Said
 

@@ -6,7 +6,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from service.app import build_app
 from service.handlers import ledger
 from service.link import Link, Pool
-from service.settings import CONNECTIONS, Settings
+from service.settings import CONNECTIONS, INSIDE, Settings
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def made(monkeypatch):
     return sizes
 
 
-async def test_a_process_opens_as_many_connections_as_room_is_made_for(made, dsn):
-    verifying = 2 * ledger._AT_ONCE
-    async with TestClient(TestServer(build_app(Settings(database_url=dsn)))) as client:
+async def test_a_process_and_its_children_open_as_many_connections_as_room_is_made_for(made, dsn):
+    verifying = 2 * ledger._AT_ONCE  # and what would fold apart folds here, to be counted
+    async with TestClient(TestServer(build_app(Settings(database_url=dsn, folding=INSIDE)))) as client:
         assert (await client.get("/readyz")).status == 200
     assert sum(made) + verifying == CONNECTIONS

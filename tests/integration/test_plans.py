@@ -7,8 +7,8 @@ import pytest
 from building import fact, facts, new, report, unguarded
 
 from service import ledger
-from service.catalog import fold_once
 from service.domain import Subject
+from service.folding import fold_once
 from service.link import load
 
 GROW = """

@@ -31,6 +31,8 @@ LAYERS = [
     {"wire", "openlineage"},
     {"complaints", "batches", "elements"},
     {"catalog", "lists", "rebuild", "verify", "keys", "archiving", "restoring", "erasing"},
+    {"apart"},
+    {"folder"},
     {"archives", "folding"},
     {"tail"},
     {"audit", "searches"},
@@ -55,6 +57,7 @@ LAYERS = [
     {"embedded_binaries"},
     {"embedded_process"},
     {"embedded_files"},
+    {"children"},
     {"errors", "settings", "schemas", "slices", "timestamps", "depth", "lines"},
     {"__init__"},
 ]

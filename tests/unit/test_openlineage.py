@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 from service import timestamps
 from service.batches import elements
+from service.content import say
 from service.depth import MAX_DEPTH, too_deep
 from service.domain import Kind, RunState, Subject, stream_of
 from service.elements import Elements
 from service.errors import Invalid, Malformed
 from service.fold import job_id
 from service.lines import Line, Lines
-from service.openlineage import Origin, fact, telling_fact
+from service.openlineage import Origin, fact
 
 NOW = datetime(2024, 2, 2, tzinfo=UTC)
 ORIGIN = Origin("openlineage", "airflow")
@@ -245,9 +246,9 @@ def test_names_have_an_end():
 )
 def test_whatever_is_json_is_kept_to_the_byte_in_a_facet(facet):
     body = json.dumps(event(run={"runId": RUN, "facets": {"f": "QQ"}})).replace('"QQ"', facet).encode()
-    draft = telling_fact(body, ORIGIN, NOW)
+    draft = fact(body, ORIGIN, NOW)
     assert draft.payload.encode() == body
-    assert draft.said.content.run_facets == {"f": facet.encode()}
+    assert say(draft.at(1, NOW), draft.payload).content.run_facets == {"f": facet.encode()}
 
 
 def test_an_event_is_as_deep_as_its_deepest_facet():

@@ -1,0 +1,88 @@
+"""Looks into the service's PostgreSQL beside the service, over a connection that no fault is meant for."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+NAME = "runfold-chaos"
+"""What our connection is called, so that we do not end it ourselves."""
+
+_EVENTS = """
+select e.position, e.subject, e.stream, e.kind, e.state, e.transitioned_at, e.recorded_at, e.namespace, e.job, e.source,
+       e.payload_digest, convert_to(p.body::text, 'UTF8') as body
+  from runfold.events e
+  left join runfold.payloads p on p.log = e.log and p.position = e.position
+ where e.log = 0 and e.position > $1
+ order by e.position
+ limit 20000
+"""
+_HEAD = "select position from runfold.ledger_head where log = 0"
+_LAG = """
+select h.position - c.position
+  from runfold.ledger_head h, runfold.catalog_cursor c
+ where h.log = 0 and c.log = 0
+"""
+_OTHERS = f"""
+select pid
+  from pg_stat_activity
+ where datname = current_database() and backend_type = 'client backend' and application_name <> '{NAME}'
+"""
+
+
+class Row(NamedTuple):
+    """An event as it lies in the ledger, with its payload."""
+
+    position: int
+    subject: str
+    stream: UUID
+    kind: str
+    state: str | None
+    transitioned_at: datetime
+    recorded_at: datetime
+    namespace: str | None
+    job: str | None
+    source: str
+    payload_digest: bytes | None
+    body: bytes | None
+
+
+class Database:
+    """A connection for every question: the server may have been another one a moment ago."""
+
+    def __init__(self, dsn: str) -> None:
+        """Take the server's own address."""
+        self.dsn = dsn
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[Any]:
+        connection = await asyncpg.connect(
+            self.dsn, timeout=10, command_timeout=60, server_settings={"application_name": NAME}
+        )
+        try:
+            rows: list[Any] = await connection.fetch(statement, *arguments)
+            return rows
+        finally:
+            connection.terminate()
+
+    async def after(self, position: int) -> list[Row]:
+        """Return what was recorded after a position, oldest first; not more than 20,000."""
+        return [Row(*row) for row in await self._fetch(_EVENTS, position)]
+
+    async def head(self) -> int:
+        """Return the last position."""
+        return int((await self._fetch(_HEAD))[0][0])
+
+    async def lag(self) -> int:
+        """Return how many events the catalog has not folded."""
+        return int((await self._fetch(_LAG))[0][0])
+
+    async def connections(self) -> list[int]:
+        """Return the backends of everybody else's connections."""
+        return [row[0] for row in await self._fetch(_OTHERS)]
+
+    async def terminate(self, pids: list[int]) -> None:
+        """End connections as an administrator would."""
+        await self._fetch("select pg_terminate_backend(pid) from unnest($1::int[]) as pid", pids)

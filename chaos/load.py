@@ -1,0 +1,89 @@
+"""Many clients at once, that can be told to finish what they are about."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from random import Random
+
+from chaos.caller import Caller
+from chaos.client import PATIENCE_S, Client, GaveUpError, Tally, session
+from chaos.journal import Journal
+from chaos.lives import live
+from chaos.waiting import Violation, until
+
+_HASTY_S = 3.0
+"""Patience of every fourth client: what it was not told of may be recorded or not."""
+
+_QUIET_S = PATIENCE_S + 30.0
+
+
+class Load:
+    """Clients that live one life after the other."""
+
+    def __init__(self, journal: Journal, *, clients: int, pause: float, seed: str) -> None:
+        """Take where to note, how many clients, and the seconds they rest at most. `base` is where they ask."""
+        self.tally = Tally()
+        self.base = ""
+        self._journal = journal
+        self._clients = clients
+        self._pause = pause
+        self._seed = seed
+        self._rounds = 0
+        self._ending = False
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Run; at the end wait until every client has done what it was about. Raises what went wrong with any."""
+        self._ending = False
+        self._rounds += 1
+        self._tasks = [asyncio.create_task(self._client(number)) for number in range(self._clients)]
+        try:
+            yield
+            self._ending = True
+            await self._all_done()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _all_done(self) -> None:
+        done, pending = await asyncio.wait(self._tasks, timeout=_QUIET_S, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        if pending:
+            raise Violation(f"{len(pending)} clients were not answered within {_QUIET_S:.0f} s")
+
+    async def answered(self, count: int, seconds: float = PATIENCE_S) -> None:
+        """Wait until so many more requests were answered. Raises what went wrong with any client."""
+        wanted = self.tally.answered + count
+
+        async def enough() -> bool:
+            self.look()
+            return self.tally.answered >= wanted
+
+        await until(enough, f"{count} more requests are answered", seconds)
+
+    def look(self) -> None:
+        """Raise what went wrong with any client."""
+        for task in self._tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    def caller(self, client: Client, chance: Random) -> Caller:
+        """Return a caller outside the crowd."""
+        return Caller(client, self._journal, chance)
+
+    async def _client(self, number: int) -> None:
+        chance = Random(f"{self._seed}/{self._rounds}/{number}")
+        patience = _HASTY_S if number % 4 == 3 else PATIENCE_S
+        async with session() as own:
+            caller = Caller(Client(self.base, own, self.tally, chance, patience), self._journal, chance)
+            while not self._ending:
+                try:
+                    await live(caller)
+                except GaveUpError:
+                    continue
+                await asyncio.sleep(chance.uniform(0, self._pause))

@@ -1,0 +1,79 @@
+"""The service's processes, and PostgreSQL's, as /proc shows them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_GONE = (FileNotFoundError, ProcessLookupError)
+
+
+def family(pid: int) -> Iterator[int]:
+    """Give a process and all that descend from it."""
+    yield pid
+    for child in _children(pid):
+        yield from family(child)
+
+
+def _children(pid: int) -> list[int]:
+    with suppress(*_GONE):
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    return []
+
+
+def command_line(pid: int) -> str:
+    """Return what a process calls itself; nothing where it is gone."""
+    with suppress(*_GONE):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+    return ""
+
+
+def is_postgres(pid: int) -> bool:
+    """Tell whether it is one of PostgreSQL's."""
+    with suppress(*_GONE):
+        return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
+    return False
+
+
+def backends(postmaster: int) -> list[int]:
+    """Return the processes that serve connections."""
+    return [pid for pid in _children(postmaster) if command_line(pid).startswith("postgres: runfold ")]
+
+
+def server_processes(postmaster: int) -> list[int]:
+    """Return all of PostgreSQL's."""
+    return [pid for pid in family(postmaster) if is_postgres(pid)]
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal; a process that is gone hears nothing."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs; one that has ended and was not reaped does not."""
+    with suppress(*_GONE):
+        text = Path(f"/proc/{pid}/stat").read_text()
+        return text[text.rindex(")") + 2] not in "ZX"
+    return False
+
+
+def resident(pid: int) -> int:
+    """Return the memory of a process in bytes, pages that others share divided among them."""
+    with suppress(*_GONE, PermissionError):
+        found = re.search(r"^Pss:\s+(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
+        return int(found[1]) * 1024 if found else 0
+    return 0
+
+
+def descriptors(pid: int) -> int:
+    """Return how many files a process has open."""
+    with suppress(*_GONE):
+        return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+    return 0

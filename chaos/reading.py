@@ -1,0 +1,130 @@
+"""Asks the service what there is, and holds its answers against the fold of the ledger."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from random import Random
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from chaos.caller import BASE, JOBS, NAMESPACE, job_path
+from chaos.client import Client, Request
+from chaos.model import Ledger, Run
+
+_OK = frozenset({200})
+_STATES = ("NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED")
+_MANY = 1_000
+_LISTED = 300
+_OLD = 500
+"""How many of the runs looked at before are looked at again."""
+
+
+class Reading:
+    """A look at everything the service shows."""
+
+    def __init__(self, client: Client, ledger: Ledger, random: Random) -> None:
+        """Take what to ask with, what should be seen, and chance."""
+        self._client = client
+        self._ledger = ledger
+        self._random = random
+        self._seen = 0
+
+    async def problem(self) -> str | None:
+        """Say the first thing that is not as the ledger has it."""
+        for look in (self._head, self._single, self._lists, self._running, self._jobs):
+            found = await look()
+            if found is not None:
+                return found
+        self._seen = self._ledger.position
+        return None
+
+    async def _get(self, path: str) -> Any:  # noqa: ANN401  JSON is anything
+        return (await self._client.ask(Request("GET", BASE + path, _OK))).json
+
+    async def _head(self) -> str | None:
+        shown = (await self._get("/ledger/head"))["position"]
+        end = self._ledger.position
+        return None if shown == end else f"the ledger's head is shown as {shown}; it is {end}"
+
+    async def _single(self) -> str | None:
+        for some in _chunks(self._to_look_at(), _MANY):
+            body = json.dumps({"ids": [str(run.id) for run in some]}).encode()
+            answer = await self._client.ask(Request("POST", f"{BASE}/runs/lookup", _OK, body))
+            views = answer.json["runs"]
+            for run in some:
+                view = views[str(run.id)]
+                found = f"run {run.id} is not found" if view is None else run.differs(view)
+                if found is not None:
+                    return found
+        return None
+
+    def _to_look_at(self) -> list[Run]:
+        """Return the runs that something was recorded of since the last look, and some others."""
+        runs = self._ledger.runs.values()
+        new = [run for run in runs if run.position > self._seen]
+        old = [run for run in runs if run.position <= self._seen]
+        return new + self._random.sample(old, min(_OLD, len(old)))
+
+    def _of(self, job: str) -> list[Run]:
+        """Return a job's runs as a list should show them."""
+        found = [run for run in self._ledger.runs.values() if run.job == job]
+        return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
+
+    async def _lists(self) -> str | None:
+        for job in JOBS:
+            runs = self._of(job)
+            path = job_path(job).removeprefix(BASE) + "/runs"
+            shown = await self._get(f"{path}?limit={_LISTED}")
+            found = _differ(runs[:_LISTED], shown["runs"]) or _total(len(runs), shown["totalCount"])
+            states = Counter(run.state for run in runs)
+            for state in _STATES:
+                counted = await self._get(f"{path}?limit=0&state={state}")
+                found = found or _total(states[state], counted["totalCount"], f" in state {state}")
+            if found is not None:
+                return f"the list of {job}: {found}"
+        return None
+
+    async def _running(self) -> str | None:
+        """Page through all that run."""
+        shown: set[UUID] = set()
+        cursor: str | None = ""
+        while cursor is not None:
+            after = f"&cursor={quote(cursor, safe='')}" if cursor else ""
+            page = await self._get(f"/runs?state=RUNNING&limit={_MANY}{after}")
+            shown |= {UUID(view["id"]) for view in page["runs"]}
+            cursor = page["next"]
+        running = {run.id for run in self._ledger.runs.values() if run.state == "RUNNING"}
+        if shown == running:
+            return None
+        return f"/runs?state=RUNNING shows {len(shown)}, of which {len(shown - running)} do not run; {len(running)} do"
+
+    async def _jobs(self) -> str | None:
+        shown = {job["name"]: job for job in (await self._get(f"/namespaces/{NAMESPACE}/jobs"))["jobs"]}
+        if set(shown) != set(JOBS):
+            return f"the jobs are shown as {sorted(shown)}"
+        for job in JOBS:
+            found = _differ(self._of(job)[:10], shown[job]["latestRuns"] or [])
+            if found is not None:
+                return f"the latest runs of {job}: {found}"
+        return None
+
+
+def _differ(runs: list[Run], views: list[dict[str, Any]]) -> str | None:
+    expected, shown = [str(run.id) for run in runs], [view["id"] for view in views]
+    if expected != shown:
+        place = next((i for i, pair in enumerate(zip(expected, shown, strict=False)) if len(set(pair)) > 1), None)
+        return f"{len(shown)} runs are shown, {len(expected)} expected; the first difference is at {place}"
+    return next((found for run, view in zip(runs, views, strict=True) if (found := run.differs(view))), None)
+
+
+def _total(expected: int, shown: int, of: str = "") -> str | None:
+    return None if expected == shown else f"totalCount{of} is {shown}; there are {expected}"
+
+
+def _chunks(items: Iterable[Run], size: int) -> Iterator[list[Run]]:
+    listed = list(items)
+    for start in range(0, len(listed), size):
+        yield listed[start : start + size]

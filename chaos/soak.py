@@ -1,0 +1,105 @@
+"""Asks a real service steadily for long, and checks that it neither grows nor falls behind, and that all of it holds.
+
+`make soak`, or `.venv/bin/python -m chaos.soak --seconds 3600 --workers 2`. Exit status 1 with the first thing that
+did not hold, and the seed. docs/testing.md says what is done and what is checked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chaos.examiner import CHECKED, Examiner
+from chaos.journal import Journal
+from chaos.load import Load
+from chaos.options import directory, parser, report, say
+from chaos.sampling import EVERY_S, Growth, Sample, check_growth, growth, sampling
+from chaos.world import Ground, World, world
+
+_PAUSE_S = 0.2
+_LOOK_S = 60.0
+_ALIVE = 5
+"""Requests that must be answered between two samples: the service never stands still."""
+
+
+@dataclass
+class Soaked:
+    """What came of it."""
+
+    samples: list[Sample] = field(default_factory=list)
+    grown: list[Growth] = field(default_factory=list)
+    counts: dict[str, int] = field(default_factory=dict)
+    transitions: int = 0
+    payloads: int = 0
+    positions: int = 0
+    verified: str = ""
+
+
+async def soak(ground: Ground, seconds: float, clients: int, tell: Callable[[str], None]) -> Soaked:
+    """Ask for so long, looking at everything once a minute. Raises Violation for the first thing that does not hold."""
+    journal, soaked = Journal(), Soaked()
+    load = Load(journal, clients=clients, pause=_PAUSE_S, seed=ground.seed)
+    async with world(ground, load.tally) as there:
+        load.base = there.service.url
+        examiner = Examiner(there, journal)
+        try:
+            await load.caller(there.client, there.random).define()
+            await _steadily(there, load, examiner, (seconds, soaked, tell))
+            soaked.verified = await there.verify()
+            await there.service.stop()
+        finally:
+            await examiner.close()
+    soaked.counts, soaked.positions = dict(load.tally.counts), examiner.ledger.position
+    soaked.transitions, soaked.payloads = journal.acknowledged
+    return soaked
+
+
+async def _steadily(
+    there: World, load: Load, examiner: Examiner, plan: tuple[float, Soaked, Callable[[str], None]]
+) -> None:
+    seconds, soaked, tell = plan
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        async with load.running(), sampling(there, soaked.samples):
+            pause = time.monotonic() + min(left, _LOOK_S)
+            while time.monotonic() < pause:
+                await load.answered(_ALIVE, seconds=10 * EVERY_S)
+        await examiner.caught_up()
+        await examiner.examine()
+        tell(f"{examiner.ledger.position} events hold; {soaked.samples[-1]}")
+    soaked.grown = growth(soaked.samples)
+    check_growth(soaked.grown)
+
+
+async def _run(given: argparse.Namespace, base: Path) -> None:
+    ground = Ground(base, f"{given.seed}/soak", given.workers, embedded=True)
+    soaked = await soak(ground, given.seconds, given.clients, say)
+    for what, count in sorted(soaked.counts.items()):
+        print(f"{count:10,} {what}")
+    print(f"{soaked.transitions:10,} commands acknowledged")
+    print(f"{soaked.payloads:10,} bodies (creations, events) acknowledged")
+    print(
+        f"{soaked.positions:10,} events in the ledger; {max(one.lag for one in soaked.samples):,} the most not folded"
+    )
+    for line in (*map(str, soaked.grown), soaked.verified):
+        print(line)
+    print(f"\nOnce a minute for {given.seconds} s (seed {given.seed}) it held that the catalog catches up, and that")
+    for line in CHECKED:
+        print(f"  - {line}")
+
+
+def main() -> int:
+    """Read the command line and run; return the exit status."""
+    reader = parser("A steady load for long.", 600)
+    reader.add_argument("--workers", type=int, choices=range(1, 9), default=1, help="of the service (default 1)")
+    given = reader.parse_args()
+    with directory(given.keep) as base:
+        return report(given.seed, _run(given, base))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The service, its PostgreSQL and whatever stands between them: what faults strike and checks look at."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from chaos import processes
+from chaos.client import Client, Tally, session
+from chaos.database import Database
+from chaos.proxy import Proxy
+from chaos.service import ROOT, Service, environment
+from chaos.waiting import Violation
+from service.embedded import EmbeddedPostgres, attach
+
+KINDS = ("embedded", "workers", "beside")
+"""A process with an embedded PostgreSQL; two workers with one; two workers beside a PostgreSQL, behind a proxy."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a world is built, and by which chance."""
+
+    directory: Path
+    seed: str
+    workers: int
+    embedded: bool
+
+
+class World:
+    """A running service with everything around it."""
+
+    def __init__(self, ground: Ground, service: Service, server: Server | None, client: Client) -> None:
+        """Take what was opened."""
+        self.service = service
+        self.server = server
+        self.client = client
+        self.workers = ground.workers
+        self.random = Random(f"{ground.seed}/faults")
+        self._data = ground.directory / "data"
+
+    @property
+    def proxy(self) -> Proxy:
+        """What stands before PostgreSQL."""
+        assert self.server is not None  # noqa: S101  only faults that need one ask
+        return self.server.proxy
+
+    @property
+    def database(self) -> Database:
+        """PostgreSQL itself, no proxy before it."""
+        dsn = attach(self._data) if self.server is None else self.server.postgres.dsn
+        if dsn is None:
+            raise Violation("the service is ready, and its embedded PostgreSQL is not")
+        return Database(dsn)
+
+    @property
+    def postmaster(self) -> int:
+        """PostgreSQL's first process."""
+        parent = self.service.pid if self.server is None else os.getpid()
+        found = [pid for pid in processes.family(parent) if processes.is_postgres(pid)]
+        if not found:
+            raise Violation(f"no PostgreSQL runs below process {parent}")
+        return found[0]
+
+    async def verify(self) -> str:
+        """Have the program verify the ledger; return what it says. Raises Violation when it does not hold."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "service", "verify", "--database-url", self.database.dsn),
+            cwd=ROOT,
+            env=environment(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            raise Violation(f"runfold verify: {output.decode(errors='replace').strip()}")
+        return output.decode().splitlines()[-1]
+
+
+class Server:
+    """A PostgreSQL of ours beside the service, and the proxy before it."""
+
+    def __init__(self, directory: Path, chance: Random) -> None:
+        """Start PostgreSQL."""
+        self._data = directory / "beside"
+        self.postgres = EmbeddedPostgres(self._data)
+        self.postgres.start()
+        self._short = tempfile.TemporaryDirectory(prefix="runfold-chaos-")
+        self.proxy = Proxy(self.postgres.dsn, Path(self._short.name), chance)
+
+    def restart(self) -> None:
+        """Start PostgreSQL again after it was killed; the whole program waits meanwhile, proxy and clients included."""
+        self.postgres.stop()
+        self.postgres = EmbeddedPostgres(self._data)
+        self.postgres.start()
+
+    async def close(self) -> None:
+        """Stop both."""
+        await self.proxy.close()
+        self.postgres.stop()
+        self._short.cleanup()
+
+
+@asynccontextmanager
+async def world(ground: Ground, tally: Tally) -> AsyncIterator[World]:
+    """Build a world, and leave nothing of it running."""
+    async with AsyncExitStack() as stack:
+        server = None
+        where: tuple[object, ...] = ("--data-dir", ground.directory / "data")
+        if not ground.embedded:
+            server = Server(ground.directory, Random(f"{ground.seed}/proxy"))
+            stack.push_async_callback(server.close)
+            await server.proxy.listen()
+            where = ("--database-url", server.proxy.dsn)
+        service = Service((*where, "--workers", ground.workers), ground.directory / "service.log")
+        stack.push_async_callback(service.close)
+        await service.start()
+        own = await stack.enter_async_context(session())
+        client = Client(service.url, own, tally, Random(f"{ground.seed}/looking"))
+        yield World(ground, service, server, client)

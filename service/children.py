@@ -1,0 +1,27 @@
+"""What every process of ours does at its start: end with its parent, and not look for garbage all the time."""
+
+import ctypes
+import gc
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1
+
+# Loaded here: between fork and exec nothing may be.
+libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel end this process, new from its parent, when the parent dies, however it dies (Linux)."""
+    if libc is not None:
+        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def calm_the_collector() -> None:
+    """Collect garbage seldom, and never what was there at the start (docs/decisions/0008-garbage.md)."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)

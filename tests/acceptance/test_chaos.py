@@ -1,0 +1,39 @@
+"""The short forms of `make chaos` and `make soak`: the same faults and checks, for seconds. docs/testing.md."""
+
+from dataclasses import replace
+
+import pytest
+
+from chaos.options import say
+from chaos.rounds import Force, chaos
+from chaos.soak import soak
+from chaos.world import Ground
+
+SEED = "short"
+SHORT = Force(seconds=12, clients=10, before=40, longest=1.5, turns=1)
+
+FAULTS = {
+    "embedded": ("kill_service", "kill_postmaster", "kill_both", "stop_service", "kill_backend", "pause_backends"),
+    "workers": ("kill_service", "kill_worker", "kill_helper", "pause_service", "terminate_all"),
+    "beside": ("kill_server_beside", "lose_answers", "cut_requests", "cut_connections", "stall", "refuse"),
+}
+
+
+def ground(directory, kind):
+    say(f"seed {SEED}")
+    return Ground(directory, f"{SEED}/{kind}", 1 if kind == "embedded" else 2, embedded=kind != "beside")
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+async def test_whatever_befalls_it_what_it_acknowledged_is_there_once(kind, tmp_path):
+    outcome = await chaos(ground(tmp_path, kind), replace(SHORT, only=FAULTS[kind]), say)
+    assert outcome.struck
+    assert outcome.transitions > 100
+    assert outcome.payloads > 100
+    assert outcome.verified.startswith(f"Positions 1 to {outcome.positions} hold.")
+
+
+async def test_asked_steadily_it_neither_grows_nor_falls_behind(tmp_path):
+    soaked = await soak(ground(tmp_path, "embedded"), 10, 8, say)
+    assert soaked.transitions > 100
+    assert soaked.verified.startswith(f"Positions 1 to {soaked.positions} hold.")

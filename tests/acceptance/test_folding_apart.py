@@ -1,0 +1,90 @@
+"""The process that folds beside the one that serves: it comes back, it leaves, and nobody is told less for it."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import aiohttp
+import pytest
+from conftest import wait_until
+from programs import program, until_ended
+
+APART = "service.apart"
+RUNS = "/api/v1/namespaces/etl/jobs/load/runs"
+
+
+@pytest.fixture
+async def serving(dsn, tmp_path):
+    """The service on the test's database, and a client of it."""
+    arguments = ("serve", "--port", 0, "--database-url", dsn)
+    async with program(tmp_path / "stderr", *arguments) as service:
+        await service.wait_until_ready()
+        async with aiohttp.ClientSession(service.url) as session:
+            yield service, session
+
+
+async def ok(answering, status=200):
+    async with answering as answer:
+        assert answer.status == status, await answer.text()
+        return await answer.json()
+
+
+async def define(session):
+    await ok(session.put("/api/v1/namespaces/etl", json={"ownerName": "me"}))
+    job = {"type": "BATCH", "inputs": [], "outputs": []}
+    await ok(session.put("/api/v1/namespaces/etl/jobs/load", json=job))
+
+
+async def test_whoever_was_told_recorded_finds_it_in_the_next_list(serving):
+    service, session = serving
+    assert len(service.children(APART)) == 1
+    await define(session)
+    for count in range(1, 20):
+        await ok(session.post(RUNS), 201)
+        assert (await ok(session.get(RUNS)))["totalCount"] == count
+
+
+async def test_one_that_is_killed_is_followed_by_another_and_lists_go_on(serving):
+    service, session = serving
+    await define(session)
+    (folding,) = service.children(APART)
+    os.kill(folding, signal.SIGKILL)
+    await until_ended(folding)
+    await ok(session.post(RUNS), 201)
+
+    async def listed():
+        async with session.get(RUNS) as answer:
+            assert answer.status in (200, 503)
+            return answer.status == 200 and (await answer.json())["totalCount"] == 1
+
+    await wait_until(listed, "the run is in the list")
+    assert service.children(APART) != [folding]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+async def test_it_does_not_outlive_the_service(number, serving):
+    service, session = serving
+    await define(session)
+    (folding,) = service.children(APART)
+    service.send(number)
+    await service.end()
+    await until_ended(folding)
+
+
+async def test_its_arguments_and_environment_hold_no_url(serving, dsn):
+    service, _session = serving
+    (folding,) = service.children(APART)
+    for part in ("cmdline", "environ"):
+        assert dsn.encode() not in await asyncio.to_thread(Path(f"/proc/{folding}/{part}").read_bytes)
+
+
+async def test_folding_can_be_left_inside(dsn, tmp_path):
+    arguments = ("serve", "--port", 0, "--database-url", dsn, "--folding", "inside")
+    async with program(tmp_path / "stderr", *arguments) as service:
+        await service.wait_until_ready()
+        assert service.children(APART) == []
+        async with aiohttp.ClientSession(service.url) as session:
+            await define(session)
+            await ok(session.post(RUNS), 201)
+            assert (await ok(session.get(RUNS)))["totalCount"] == 1
