@@ -16,12 +16,21 @@ from service.schemas import DatasetId
 State = Literal["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"]
 
 
+class Archived(Struct, forbid_unknown_fields=True):
+    """A file with payloads that left the database, and the positions of those that the answer had to do without."""
+
+    file: str
+    sha256: str
+    positions: list[int]
+
+
 class AsOf(Struct, forbid_unknown_fields=True):
-    """What `knownAt` came to: the last position of the log that counted."""
+    """What `knownAt` came to: the last position of the log that counted; `archived`: what of that could not be read."""
 
     log: int
     position: int
     recordedAt: datetime | None
+    archived: list[Archived] | UnsetType = UNSET
 
 
 class Run(Struct, forbid_unknown_fields=True):
@@ -147,10 +156,11 @@ class Batch(Struct, forbid_unknown_fields=True):
 
 
 class LineageEvents(Struct, forbid_unknown_fields=True):
-    """OpenLineage events as they were sent, by eventTime."""
+    """OpenLineage events as they were sent, by eventTime; `archived` where some of the page are left out."""
 
     events: list[Any]
     totalCount: int
+    archived: list[Archived] | UnsetType = UNSET
 
 
 class Wrong(Struct, forbid_unknown_fields=True):
@@ -161,7 +171,10 @@ class Wrong(Struct, forbid_unknown_fields=True):
 
 
 class Problem(Struct, forbid_unknown_fields=True):
-    """RFC 9457, with Marquez's `code` and `message` beside it; `run` with a conflict."""
+    """RFC 9457, with Marquez's `code` and `message` beside it; `run` with a conflict.
+
+    `summary` and `failed_events` with a batch that broke off: what became of the events that came before.
+    """
 
     type: str
     title: str
@@ -171,6 +184,8 @@ class Problem(Struct, forbid_unknown_fields=True):
     message: str
     errors: list[Wrong] | UnsetType = UNSET
     run: Run | UnsetType = UNSET
+    summary: BatchSummary | UnsetType = UNSET
+    failed_events: list[FailedEvent] | UnsetType = UNSET
 
 
 class Alive(Struct, forbid_unknown_fields=True):
@@ -232,13 +247,14 @@ class EventPage(Struct, forbid_unknown_fields=True):
 
 
 class Judgement(Struct, forbid_unknown_fields=True):
-    """What an event did to its run."""
+    """What an event did to its run; `incomplete` where what its payload said is archived, and not judged."""
 
     effect: str
     late: bool
     changed: list[str]
     supersededBy: int | None
     reason: str | None
+    incomplete: bool
 
 
 class JudgedEvent(Event, forbid_unknown_fields=True, kw_only=True):

@@ -107,16 +107,28 @@ async def archived_where(link: Link | Pool, positions: Collection[int]) -> dict[
     }
 
 
+async def by_file(link: Link | Pool, positions: Sequence[int]) -> dict[Where, list[int]]:
+    """Return the files that have the payloads at some positions, and which each has; what was erased is in none."""
+    where = await archived_where(link, positions)
+    gone = await _erased(link, list(where)) if where else set()
+    files: dict[Where, list[int]] = {}
+    for position in sorted(where.keys() - gone):
+        files.setdefault(where[position], []).append(position)
+    return files
+
+
 async def excused(link: Link | Pool, positions: Sequence[int]) -> set[int]:
     """Return at which positions a payload may be missing: its archive or its erasure is recorded."""
     if not positions:
         return set()
     found = set(await archived_where(link, positions))
     others = [position for position in positions if position not in found]
-    if others:
-        async with link.connection() as connection:
-            found.update(row[0] for row in await connection.fetch(_ERASED, LOG, others))
-    return found
+    return found | await _erased(link, others) if others else found
+
+
+async def _erased(link: Link | Pool, positions: Sequence[int]) -> set[int]:
+    async with link.connection() as connection:
+        return {row[0] for row in await connection.fetch(_ERASED, LOG, positions)}
 
 
 @asynccontextmanager

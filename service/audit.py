@@ -95,6 +95,14 @@ class Head(NamedTuple):
     recorded_at: datetime
 
 
+class Told(NamedTuple):
+    """An event of a run and what its payload says; `missing`: there was one, and the database has it no more."""
+
+    event: Event
+    content: Content
+    missing: bool
+
+
 class Folded(NamedTuple):
     """Registers as they were at a position or before it, None where there are none; the run is folded up to `upto`."""
 
@@ -233,14 +241,15 @@ class Audit:
             rows = await connection.fetch(_RECORDED_AFTER, LOG, position, limit, PAGE_BYTES)
         return [Recorded(row[0], Traits._make(row[1:9]), row[9]) for row in rows]
 
-    async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[tuple[Event, Content]]:
+    async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[Told]:
         """Give a run's events with what their payloads say, oldest first."""
         while True:
             async with self._lanes.connection() as connection:
                 rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _SAID_PIECE)
             for row in rows:
                 event = Event._make(row[:15])
-                yield event, say(event, row[15]).content
+                missing = row[15] is None and event.payload_digest is not None
+                yield Told(event, say(event, row[15]).content, missing)
             if len(rows) < _SAID_PIECE:
                 return
             after = rows[-1][0]

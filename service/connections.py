@@ -4,6 +4,7 @@ import logging
 from typing import Any
 
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 
 class _Quiet(logging.Filter):
@@ -11,7 +12,7 @@ class _Quiet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        if not isinstance(error, HttpProcessingError):
+        if not isinstance(error, (HttpProcessingError, RequestPayloadError)):
             return True
         record.exc_info = None
         record.levelno, record.levelname = logging.INFO, "INFO"

@@ -35,7 +35,6 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
-        "max_connections": "100",
         "max_wal_size": "1GB",
         "shared_buffers": "128MB",
         "TimeZone": "UTC",
@@ -53,6 +52,9 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "log_min_error_statement": "panic",
     }
 )
+FEWEST_CONNECTIONS = 100
+"""As many connections as an embedded server takes at least."""
+
 BUILTIN_LOCALE_MAJOR = 17
 POLL_S = 0.02
 # Recovery reports its progress every 10 s; this long without a word it is taken for stuck.
@@ -81,11 +83,13 @@ class EmbeddedPostgres:
     when the thread that started it ends, hence the main thread.
     """
 
-    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
-        """Prepare; `settings` go before SETTINGS and are meant for tests."""
+    def __init__(
+        self, data_dir: Path, *, connections: int = FEWEST_CONNECTIONS, settings: Mapping[str, str] | None = None
+    ) -> None:
+        """Prepare; the server takes so many connections. `settings` go before SETTINGS and are meant for tests."""
         self.data_dir = data_dir.absolute()
         self.dsn = ""
-        self._settings = {**SETTINGS, **(settings or {})}
+        self._settings = {**SETTINGS, "max_connections": str(connections), **(settings or {})}
         self._held = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -22,6 +22,8 @@ RunfoldError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -40,6 +42,8 @@ class RunfoldError(Exception):
 
     code = "internal"
     title = "Internal error"
+    extensions: Mapping[str, bytes] = MappingProxyType({})
+    """Further members of the problem (RFC 9457, 3.2), each as JSON."""
 
     def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
         """Take the sentence for the caller, and each field's error where there are several."""
@@ -150,9 +154,10 @@ class Conflict(RunfoldError):
 
 
 class TooSlow(RunfoldError):
-    """The request's body did not arrive in time; nothing of it was recorded.
+    """The request's body did not arrive in time; nothing of it was recorded, but of a batch what `summary` says.
 
-    Send it again. If the line is slow, send less at once, compressed (`Content-Encoding: gzip`).
+    Send it again; nothing is recorded twice. If the line is slow, send less at once, compressed
+    (`Content-Encoding: gzip`).
     """
 
     code = "too-slow"
@@ -160,7 +165,7 @@ class TooSlow(RunfoldError):
 
 
 class TooLarge(RunfoldError):
-    """The body holds more bytes than are taken in one piece.
+    """The body holds more bytes than are taken in one piece; of a batch was recorded what `summary` says.
 
     Send less at once; OpenLineage events go to `POST /api/v1/lineage/batch` as lines
     (`application/x-ndjson`), of any number.

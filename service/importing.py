@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from io import BufferedReader
 from typing import Protocol
 
+from service.bookmarks import Course
 from service.elements import Elements
 from service.errors import Malformed
 from service.ingestion import Ingestion
@@ -26,9 +27,9 @@ class _Cutter(Protocol):
 
 
 async def import_events(
-    raw: BufferedReader, ingestion: Ingestion, max_bytes: int, progress: Callable[[int], None]
+    raw: BufferedReader, ingestion: Ingestion, max_bytes: int, progress: Callable[[int], None], course: Course
 ) -> None:
-    """Read a file to its end; progress hears how many bytes of it are read.
+    """Read a file to its end, but for what the course passes over; progress hears how many bytes of it are read.
 
     Raises Malformed where the file itself is broken (what came before that is recorded), and stops where the database
     does not answer: `ingestion.retriable` says so.
@@ -38,14 +39,24 @@ async def import_events(
         for piece in _pieces(raw):
             if cutter is None:
                 cutter = Elements(max_bytes) if piece.lstrip(_SPACE).startswith(b"[") else Lines(max_bytes)
-            await ingestion.add(cutter.feed(piece))
+            await ingestion.add(course.fresh(cutter.feed(piece)))
             progress(_told(raw))
+            if course.due(_told(raw)):
+                await _mark(course, ingestion, _told(raw))
             if ingestion.retriable:
                 break
         else:
-            await ingestion.add(cutter.end() if cutter else [])
+            await ingestion.add(course.fresh(cutter.end() if cutter else []))
+            await _mark(course, ingestion, _told(raw))
     finally:
         await ingestion.finish()
+
+
+async def _mark(course: Course, ingestion: Ingestion, size: int) -> None:
+    """Wait until all is recorded, and say so."""
+    await ingestion.finish()
+    if not ingestion.retriable:
+        await course.mark(size)
 
 
 def _told(raw: BufferedReader) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from service import archives
+from service.archives import Where
 from service.ledger import LOG
 from service.link import Pool, load
 from service.lists import RunItem, Slice
@@ -21,11 +23,12 @@ _LIST = {
     for one in (False, True)
     for down in (False, True)
 }
-_PAYLOADS = load("payloads")
+_PAYLOADS = load("lineage_payloads")
 _CHILDREN = load("children_of_run")
 _COUNT_CHILDREN = load("count_children_of_run")
 
 _PIECE_BYTES = 4 * 1024 * 1024
+_FIRST = 16
 _MOST_AT_ONCE = 1_000
 
 
@@ -35,6 +38,13 @@ class Span(NamedTuple):
     namespace: str | None
     after: datetime | None
     before: datetime | None
+
+
+class Piece(NamedTuple):
+    """Events as they were sent, and the positions of those whose payload is not in the database."""
+
+    texts: list[str]
+    missing: list[int]
 
 
 class Lineage:
@@ -57,20 +67,20 @@ class Lineage:
         statement = _LIST[span.namespace is not None, descending]
         return [row[0] for row in await self._pool.fetch(statement, LOG, *span, *part)]
 
-    async def texts(self, positions: Sequence[int]) -> AsyncIterator[list[str]]:
-        """Yield the events as they were sent, a few at a time: as many as are likely to come to _PIECE_BYTES.
-
-        One whose payload was archived or erased is left out.
-        """
-        at, count = 0, 16
+    async def pieces(self, positions: Sequence[int]) -> AsyncGenerator[Piece]:
+        """Yield the events a few at a time: as many as come to _PIECE_BYTES, and one more where the last is large."""
+        at, count = 0, _FIRST
         while at < len(positions):
-            wanted = positions[at : at + count]
-            found = {row[0]: row[1] for row in await self._pool.fetch(_PAYLOADS, LOG, wanted)}
-            texts = [found[position] for position in wanted if position in found]
-            yield texts
-            at += count
-            mean = sum(map(len, texts)) // len(wanted) + 1
+            rows = await self._pool.fetch(_PAYLOADS, LOG, positions[at : at + count], _PIECE_BYTES)
+            piece = Piece([row[1] for row in rows if row[1] is not None], [row[0] for row in rows if row[1] is None])
+            yield piece
+            at += len(rows)
+            mean = sum(map(len, piece.texts)) // len(rows) + 1
             count = max(1, min(_MOST_AT_ONCE, 4 * count, _PIECE_BYTES // mean))
+
+    async def archived(self, positions: Sequence[int]) -> dict[Where, list[int]]:
+        """Return which files have the payloads at some positions; those that were erased are in none."""
+        return await archives.by_file(self._pool, positions)
 
     async def children(self, parent: UUID, part: Slice) -> tuple[list[RunItem], int]:
         """Return the runs that named a run as their parent, newest first, and how many there are."""

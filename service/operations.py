@@ -101,7 +101,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         schemas.CreateRun,
         body_required=False,
         errors=(400, 404, 409, 413, 415, 422),
-        description="The id is made (UUIDv7) where none is given. The same id and content again: 200.",
+        description="The id is made (UUIDv7) where none is given. The same id and content again: 200. "
+        "The nominal times are plans, and may lie any time ahead.",
     ),
     ("GET", f"{_JOB}/runs"): Operation(
         "Runs",
@@ -119,7 +120,8 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
             Parameter("validAt", "As it stood then, as is known now: by transitions up to this time.", _TIME),
         ),
         errors=(400, 404),
-        description="With `knownAt` or `validAt` the answer has `asOf`.",
+        description="With `knownAt` or `validAt` the answer has `asOf`; `asOf.archived` names "
+        "the files of payloads that would have counted, and are not in the database.",
     ),
     ("GET", f"{BASE}/runs"): Operation(
         "Runs",
@@ -242,7 +244,9 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {201: None},
         body=schemas.OpenLineageEvent,
         errors=(400, 413, 415, 422),
-        description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped.",
+        description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped. "
+        "`eventTime` may be at most 24 hours ahead of the server's clock; a `nominalTime` facet is a plan, and may be "
+        "any time ahead.",
     ),
     ("POST", f"{BASE}/lineage/batch"): Operation(
         "OpenLineage",
@@ -250,8 +254,10 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
         {204: None, 200: answers.Batch},
         body=schemas.OpenLineageEvent,
         body_types=("application/json", "application/x-ndjson"),
-        errors=(400, 413, 415, 422),
-        description="A JSON array, or any number of lines, read as a stream. 204: all were recorded; 200: not all.",
+        errors=(400, 413, 415),
+        description="A JSON array, or any number of lines, read as a stream. 204: all were recorded; 200: not all. "
+        "A batch is no transaction: where a stream breaks off, what was complete before is recorded, and the problem "
+        "says in `summary` and `failed_events` what became of it. An array is read whole before any of it is recorded.",
     ),
     ("GET", f"{BASE}/events/lineage"): Operation(
         "OpenLineage",

@@ -61,7 +61,7 @@ def _speakable(body: dict[str, Any]) -> dict[str, Any]:
 
 def of_error(error: RunfoldError) -> web.Response:
     """Return the answer to an error of ours."""
-    more: dict[str, Any] = {}
+    more: dict[str, Any] = {name: orjson.Fragment(text) for name, text in error.extensions.items()}
     if error.errors:
         more["errors"] = [_speakable(one._asdict()) for one in error.errors]
     if isinstance(error, errors.Conflict):

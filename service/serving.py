@@ -11,6 +11,7 @@ from aiohttp import web
 
 from service.app import build_app
 from service.children import calm_the_collector
+from service.protocol import Runner
 from service.settings import Settings
 from service.sockets import BACKLOG
 
@@ -57,7 +58,7 @@ async def wait_for_stop(asked: asyncio.Event, look: Look) -> None:
 async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], look: Look) -> None:
     """Answer requests on a listening socket, calling `ready` when it does, until a signal. Raises Lost."""
     asked = stop_asked()
-    runner = web.AppRunner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
+    runner = Runner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
     try:
         await runner.setup()
         calm_the_collector()

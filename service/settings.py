@@ -6,6 +6,9 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+CONNECTIONS = 22
+"""To the database, that a process of the service and its children open at most; a test counts what app.py makes."""
+
 APART, INSIDE = "apart", "inside"
 """Where the catalog is folded: in a process of its own, or in the one that serves."""
 

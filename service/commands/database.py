@@ -12,11 +12,14 @@ import asyncpg
 import click
 
 from service import migrations
-from service.embedded import EmbeddedPostgres, attach
+from service.embedded import FEWEST_CONNECTIONS, EmbeddedPostgres, attach
 from service.embedded_files import cluster_in
 from service.logs import without_password
+from service.settings import CONNECTIONS
 
 _CONNECT_S = 10.0
+_OTHERS = 25
+"""Connections for commands, people who look inside, and PostgreSQL's own superuser."""
 
 
 class Database(NamedTuple):
@@ -32,12 +35,16 @@ def _all_is_well() -> str | None:
 
 
 @contextmanager
-def owned(url: str, data_dir: Path) -> Iterator[Database]:
-    """Give the database at the URL, or the embedded one, started and stopped. Raises EmbeddedError."""
+def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
+    """Give the database at the URL, or the embedded one, started and stopped. Raises EmbeddedError.
+
+    The embedded one takes as many connections as that many processes of the service open, and some for commands.
+    """
     if url:
         yield Database(url, without_password(url), _all_is_well)
         return
-    with EmbeddedPostgres(data_dir) as postgres:
+    connections = max(FEWEST_CONNECTIONS, workers * CONNECTIONS + _OTHERS)
+    with EmbeddedPostgres(data_dir, connections=connections) as postgres:
 
         def look() -> str | None:
             status = postgres.poll()

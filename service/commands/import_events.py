@@ -5,13 +5,14 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, NamedTuple, cast
 
 import click
 
+from service import bookmarks, saved
+from service.bookmarks import Bookmark, Course
 from service.bulk import Bulk
 from service.commands.database import attached, migrate
 from service.commands.options import DEFAULTS, database_options
@@ -19,8 +20,9 @@ from service.commands.progress import progress_bar
 from service.errors import RunfoldError
 from service.importing import import_events
 from service.ingestion import Failure, Ingestion
-from service.link import Link
+from service.link import Link, Unreachable
 from service.openlineage import Origin
+from service.saved import Saved
 
 _LINKS = 2
 _SHOWN = 20
@@ -34,12 +36,16 @@ _SHOWN = 20
 @click.option(
     "--refused", type=click.File("wb"), metavar="FILE", help="Write the events that were refused to FILE, one a line."
 )
+@click.option("--restart", is_flag=True, help="Read files from their beginning, whatever their bookmarks say.")
 @database_options
-def command(files: Sequence[str], refused: BinaryIO | None, database_url: str, data_dir: Path) -> None:
+def command(
+    files: Sequence[str], *, refused: BinaryIO | None, restart: bool, database_url: str, data_dir: Path
+) -> None:
     """Read OpenLineage events from files: JSON arrays or lines of JSON, either of them gzip; - is standard input.
 
-    An event that is in the ledger already is passed over, so an import that broke off is resumed by repeating it.
-    Exit status 1 where events were refused.
+    An event that is in the ledger already is not recorded again, so an import that broke off is resumed by repeating
+    it. It goes on where it was: while it runs, a bookmark lies beside each file (FILE.runfold-import). Exit status 1
+    where events were refused.
     """
     told = _Told(refused)
     with attached(database_url, data_dir, must_exist=False) as dsn, ExitStack() as opened:
@@ -48,9 +54,28 @@ def command(files: Sequence[str], refused: BinaryIO | None, database_url: str, d
             stream = (
                 cast("BufferedReader", sys.stdin.buffer) if name == "-" else opened.enter_context(Path(name).open("rb"))
             )
-            told.add(asyncio.run(_import(dsn, name, stream, told)))
+            asyncio.run(_import(dsn, _Source(name, stream), told, restart=restart))
+    for name in files:
+        bookmarks.remove(Path(name).resolve())
     told.tell()
     sys.exit(1 if told.failures else 0)
+
+
+class _Source(NamedTuple):
+    """A file as it was named, and opened."""
+
+    name: str
+    stream: BufferedReader
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self.stream.fileno()).st_size if self.stream.seekable() else 0
+
+    @property
+    def file(self) -> Path | None:
+        """The file, where a bookmark can lie beside it."""
+        path = Path(self.name).resolve()
+        return path if self.name != "-" and path.is_file() else None
 
 
 class _Told:
@@ -63,9 +88,9 @@ class _Told:
         self.known = 0
         self.failures = 0
 
-    def add(self, one: Ingestion) -> None:
+    def add(self, one: Ingestion, course: Course) -> None:
         self.new += one.recorded - one.known
-        self.known += one.known
+        self.known += one.known + course.passed
 
     def hear(self, name: str, failure: Failure) -> None:
         self.note(f"{name}:{failure.line.number}: {failure.reason}")
@@ -86,23 +111,46 @@ class _Told:
             click.echo(f"  … and {self.failures - _SHOWN} more", err=True)
 
 
-async def _import(dsn: str, name: str, stream: BufferedReader, told: _Told) -> Ingestion:
-    links = [Link(dsn) for _ in range(_LINKS)]
+async def _import(dsn: str, source: _Source, told: _Told, *, restart: bool) -> None:
+    done = None if restart or source.file is None else await _bookmark(dsn, source.file)
+    *links, own = [Link(dsn) for _ in range(_LINKS + 1)]
+    course = Course(own, source.file, done)
+
+    def heard(failure: Failure) -> None:
+        told.hear(source.name, failure)
+        course.hear(failure)
+
     bulk = Bulk(links, max_batch=DEFAULTS.max_batch, on_append=lambda _position, _events: None)
-    heard = partial(told.hear, name)
     ingestion = Ingestion(bulk.append, Origin("import"), max_bytes=DEFAULTS.max_event_bytes, on_failure=heard)
-    size = os.fstat(stream.fileno()).st_size if stream.seekable() else 0
     try:
-        with progress_bar(f"Importing {name} (bytes)") as show:
-            await import_events(stream, ingestion, DEFAULTS.max_event_bytes, lambda done: show(done, size))
+        with progress_bar(f"Importing {source.name} (bytes)") as show:
+            size = source.size
+            await import_events(
+                source.stream, ingestion, DEFAULTS.max_event_bytes, lambda read: show(read, size), course
+            )
     except RunfoldError as error:
-        told.note(f"{name}: {error.detail}; what came before that was read")
+        told.note(f"{source.name}: {error.detail}; what came before that was read")
     finally:
-        for link in links:
+        course.close()
+        if course.trouble is not None:
+            click.echo(course.trouble, err=True)
+        for link in (*links, own):
             await link.close()
     if ingestion.retriable:
         raise click.ClickException(
-            f"The database does not answer: {ingestion.recorded} events of {name} are recorded, not all. "
+            f"The database does not answer: {ingestion.recorded} events of {source.name} are recorded, not all. "
             "Repeat the import to go on; nothing is recorded twice."
         )
-    return ingestion
+    told.add(ingestion, course)
+
+
+async def _bookmark(dsn: str, file: Path) -> Bookmark | None:
+    """Return a file's bookmark where it holds of this ledger, too."""
+    found = bookmarks.find(file)
+    try:
+        if found is None or await saved.compare(dsn, Saved(found.position, bytes.fromhex(found.hash))) is not None:
+            return None
+    except Unreachable:
+        return None  # the first batch will say so
+    click.echo(f"{file}: all up to line {found.line} is in the ledger, says {bookmarks.beside(file).name}.", err=True)
+    return found

@@ -60,7 +60,7 @@ def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
         signal.signal(number, _leave)
     with sockets.bind(settings.host, settings.port) as bound:
         _refuse_exposure(bound, authenticated=settings.auth != "off", insecure=settings.insecure)
-        with owned(settings.database_url, settings.data_dir) as database:
+        with owned(settings.database_url, settings.data_dir, workers=settings.workers) as database:
             _serve(dataclasses.replace(settings, database_url=database.dsn), bound, database)
 
 

@@ -7,27 +7,36 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import datetime
 from functools import reduce
+from typing import NamedTuple
 from uuid import UUID
 
 from aiohttp import hdrs, web
 
 from service import wire
+from service.archives import Where
 from service.audit import Audit, Head, Line, Page, Span
-from service.domain import Kind, RunRegisters, merge, registers_of
+from service.domain import Kind, RunRegisters, RunState, merge, registers_of
 from service.errors import RunNotFound
 from service.filters import Filters
 from service.frames import next_cursor
 from service.handlers import asked, runs
 from service.handlers.begun import begun, write
-from service.handlers.requests import answer, integer, run_id
+from service.handlers.requests import answer, archived_view, integer, run_id
 from service.ledger import LOG
-from service.resources import RESOURCES
+from service.resources import RESOURCES, Resources
 from service.timetravel import ValidAt
 from service.verdicts import Judgement, Judging
 
 _NO_LIMIT = 2**31 - 1
 _PIECE = 200
 """Events folded before others on the loop get their turn."""
+
+
+class _Verdict(NamedTuple):
+    """What became of an event; `incomplete`: what its payload said is not in that, it is archived."""
+
+    judgement: Judgement
+    incomplete: bool
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -38,7 +47,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     audit = request.app[RESOURCES].audit
     head = await audit.head()
     after = asked.cursor(asked.one(request, "cursor") or asked.START, head)
-    verdicts = await _judged(audit, run, head.position)
+    verdicts = await _judged(request.app[RESOURCES], run, head.position)
     if not verdicts:
         raise RunNotFound(text)
     if request.method == hdrs.METH_HEAD:
@@ -54,20 +63,26 @@ async def events(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _judged(audit: Audit, run: UUID, upto: int) -> dict[int, Judgement]:
+async def _judged(resources: Resources, run: UUID, upto: int) -> dict[int, _Verdict]:
     judging = Judging()
-    positions = []
-    async with aclosing(audit.history(run, upto)) as history:
-        async for event, content in history:
-            judging.add(event, content)
-            positions.append(event.position)
+    positions, missing = [], []
+    async with aclosing(resources.audit.history(run, upto)) as history:
+        async for told in history:
+            judging.add(told.event, told.content)
+            positions.append(told.event.position)
+            if told.missing:
+                missing.append(told.event.position)
             if len(positions) % _PIECE == 0:
                 await asyncio.sleep(0)
-    return dict(zip(positions, judging.judgements(), strict=True))
+    archived = {position for some in (await resources.lineage.archived(missing)).values() for position in some}
+    return {
+        position: _Verdict(judgement, position in archived)
+        for position, judgement in zip(positions, judging.judgements(), strict=True)
+    }
 
 
 async def _write(
-    response: web.StreamResponse, pages: AsyncGenerator[Page], verdicts: dict[int, Judgement], limit: int
+    response: web.StreamResponse, pages: AsyncGenerator[Page], verdicts: dict[int, _Verdict], limit: int
 ) -> int:
     """Write up to `limit` events; return the position of the last, 0 where there was none."""
     last = written = 0
@@ -83,13 +98,15 @@ async def _write(
     return last
 
 
-def _told(line: Line, verdict: Judgement) -> bytes:
+def _told(line: Line, verdict: _Verdict) -> bytes:
+    judgement = verdict.judgement
     view = {
-        "effect": verdict.effect,
-        "late": verdict.late,
-        "changed": verdict.changed,
-        "supersededBy": verdict.superseded_by,
-        "reason": verdict.reason,
+        "effect": judgement.effect,
+        "late": judgement.late,
+        "changed": judgement.changed,
+        "supersededBy": judgement.superseded_by,
+        "reason": judgement.reason,
+        "incomplete": verdict.incomplete,
     }
     return b'%b,"verdict":%b}' % (line.text[:-1], wire.dump(view))
 
@@ -98,38 +115,47 @@ async def as_it_was(request: web.Request) -> web.Response:
     """GET /jobs/runs/{id}?knownAt=&validAt=."""
     text, run = run_id(request)
     known_at, valid_at = asked.time(request, "knownAt"), asked.time(request, "validAt")
-    audit = request.app[RESOURCES].audit
-    as_of = await audit.known_at(known_at)
+    resources = request.app[RESOURCES]
+    as_of = await resources.audit.known_at(known_at)
     if valid_at is None:
-        found = await _known(audit, run, as_of.position)
+        found, missing = await _known(resources.audit, run, as_of.position)
     else:
-        found = await _valid(audit, run, as_of.position, valid_at)
+        found, missing = await _valid(resources.audit, run, as_of.position, valid_at)
     if found is None:
         raise RunNotFound(text)
-    return answer(wire.dump(wire.run_view(text, found) | {"asOf": _as_of(as_of)}))
+    files = await resources.lineage.archived(missing)
+    return answer(wire.dump(wire.run_view(text, found) | {"asOf": _as_of(as_of, files)}))
 
 
-def _as_of(head: Head) -> dict[str, object]:
-    return {"log": LOG, "position": head.position, "recordedAt": head.recorded_at if head.position else None}
+def _as_of(head: Head, files: dict[Where, list[int]]) -> dict[str, object]:
+    """Tell what was counted; and where that lies which could not be, for it left the database."""
+    view: dict[str, object] = {
+        "log": LOG,
+        "position": head.position,
+        "recordedAt": head.recorded_at if head.position else None,
+    }
+    return view | {"archived": archived_view(files)} if files else view
 
 
-async def _known(audit: Audit, run: UUID, position: int) -> RunRegisters | None:
+async def _known(audit: Audit, run: UUID, position: int) -> tuple[RunRegisters | None, list[int]]:
     """Fold what the ledger told up to a position, on top of what the catalog has folded of that.
 
     Where a payload was erased and that is not folded yet, the catalog may still have what it said: then all is folded
-    from the ledger.
+    from the ledger. Returns the positions whose payloads were missing, too.
     """
     standing, folded = await audit.folded(run, position)
     if standing is not None and await _erased(audit, run, folded):
         standing = None
-    parts = [standing] if standing else []
+    parts, missing = [standing] if standing else [], []
     async with aclosing(audit.history(run, position, standing.position if standing else 0)) as history:
-        async for event, content in history:
-            parts.append(registers_of(event, content))
+        async for told in history:
+            parts.append(registers_of(told.event, told.content))
+            if told.missing:
+                missing.append(told.event.position)
             if len(parts) >= _PIECE:
                 parts = [reduce(merge, parts)]
                 await asyncio.sleep(0)
-    return reduce(merge, parts) if parts else None
+    return (reduce(merge, parts) if parts else None), missing
 
 
 async def _erased(audit: Audit, run: UUID, after: int) -> bool:
@@ -137,16 +163,18 @@ async def _erased(audit: Audit, run: UUID, after: int) -> bool:
     return await audit.count(Filters(run=run, kinds=(Kind.ERASED,)), erasures) > 0
 
 
-async def _valid(audit: Audit, run: UUID, position: int, at: datetime) -> RunRegisters | None:
+async def _valid(audit: Audit, run: UUID, position: int, at: datetime) -> tuple[RunRegisters | None, list[int]]:
     folding = ValidAt(at)
-    count = 0
+    count, missing = 0, []
     async with aclosing(audit.history(run, position)) as history:
-        async for event, content in history:
-            folding.add(event, content)
+        async for told in history:
+            folding.add(told.event, told.content)
             count += 1
+            if told.missing and (told.event.transitioned_at <= at or told.event.state == RunState.NEW):
+                missing.append(told.event.position)
             if count % _PIECE == 0:
                 await asyncio.sleep(0)
-    return folding.run()
+    return folding.run(), missing
 
 
 async def read(request: web.Request) -> web.Response:

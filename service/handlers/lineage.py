@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from aiohttp import web
 
 from service import bodies, openlineage, timestamps, wire
 from service.batches import elements
-from service.bodies import Interrupted
 from service.complaints import unspeakable
 from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
 from service.guard import ACTOR
-from service.handlers.requests import answer, run_id, slice_of
+from service.handlers.begun import begun, write
+from service.handlers.requests import answer, archived_view, run_id, slice_of
 from service.ingestion import Failure, Ingestion
-from service.lineage import Span
+from service.lineage import Lineage, Piece, Span
 from service.lines import Line, Lines
 from service.openlineage import Origin
-from service.resources import RESOURCES, Resources
+from service.resources import RESOURCES
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 """A JSON array is read whole, so that a broken one records nothing. What is larger comes as a stream of lines."""
+
+_NOTHING = Piece([], [])
 
 _STREAMS = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 
@@ -51,65 +53,58 @@ async def record(request: web.Request) -> web.Response:
 
 
 async def record_batch(request: web.Request) -> web.Response:
-    """POST /lineage/batch: a JSON array, or lines of JSON."""
+    """POST /lineage/batch: a JSON array, or lines of JSON.
+
+    No transaction: what is complete when the body breaks off is recorded, and the error says how much that was.
+    """
     resources = request.app[RESOURCES]
     ingestion = Ingestion(resources.appender.bulk, _origin(request), max_bytes=resources.settings.max_event_bytes)
-    if request.content_type in _STREAMS:
-        await _take_lines(request, resources, ingestion)
-    elif _is_json(request):
-        body = await bodies.whole(request, MAX_BATCH_BYTES)
-        await ingestion.add(Line(None, text) for text in elements(body))
-        await ingestion.finish()
-    else:
-        raise UnsupportedType(
-            f"Content-Type {request.content_type} is not read here; send application/json or application/x-ndjson"
-        )
-    return _told(ingestion)
-
-
-async def _take_lines(request: web.Request, resources: Resources, ingestion: Ingestion) -> None:
-    """Take line by line; what is complete when the stream breaks off is recorded, of the rest nothing."""
-    lines = Lines(resources.settings.max_event_bytes)
     try:
-        async with aclosing(bodies.pieces(request)) as pieces:
-            await _feed(pieces, lines, ingestion)
-    except Interrupted as error:
-        await ingestion.finish()
-        raise Malformed(
-            f"{error.detail}; the {ingestion.received} lines before that were taken, {ingestion.recorded} recorded"
-        ) from None
-    except (RunfoldError, asyncio.CancelledError):  # a server that notices first that its client has gone cancels
-        await ingestion.finish()
+        await _take(request, resources.settings.max_event_bytes, ingestion)
+    except RunfoldError as error:
+        error.detail += f"; of {ingestion.received} events before that, {ingestion.recorded} are recorded"
+        error.extensions = {name: wire.dump(value) for name, value in _account(ingestion).items()}
         raise
-
-
-async def _feed(pieces: AsyncIterator[bytes], lines: Lines, ingestion: Ingestion) -> None:
-    async for piece in pieces:
-        await ingestion.add(lines.feed(piece))
-    await ingestion.add(lines.end())
-    await ingestion.finish()
-
-
-def _told(ingestion: Ingestion) -> web.Response:
-    """Answer as OpenLineage 2-0-2 says: nothing where all was recorded, else what was not."""
     if not ingestion.failed:
         return web.Response(status=204)
-    failures = sorted(ingestion.failures, key=lambda failure: failure.place)
-    return answer(
-        wire.dump(
-            {
-                "status": "partial_success",
-                "summary": {
-                    "received": ingestion.received,
-                    "successful": ingestion.recorded,
-                    "failed": ingestion.failed,
-                    "retriable": ingestion.retriable,
-                    "non_retriable": ingestion.failed - ingestion.retriable,
-                },
-                "failed_events": [_failure(failure) for failure in failures],
-            }
-        )
-    )
+    return answer(wire.dump({"status": "partial_success"} | _account(ingestion)))
+
+
+async def _take(request: web.Request, max_bytes: int, ingestion: Ingestion) -> None:
+    try:
+        if request.content_type in _STREAMS:
+            await _take_lines(request, Lines(max_bytes), ingestion)
+        elif _is_json(request):
+            body = await bodies.whole(request, MAX_BATCH_BYTES)
+            await ingestion.add(Line(None, text) for text in elements(body))
+        else:
+            raise UnsupportedType(
+                f"Content-Type {request.content_type} is not read here; send application/json or application/x-ndjson"
+            )
+    finally:
+        # Also when cancelled, by a server that notices first that its client has gone.
+        await ingestion.finish()
+
+
+async def _take_lines(request: web.Request, lines: Lines, ingestion: Ingestion) -> None:
+    async with aclosing(bodies.pieces(request)) as pieces:
+        async for piece in pieces:
+            await ingestion.add(lines.feed(piece))
+    await ingestion.add(lines.end())
+
+
+def _account(ingestion: Ingestion) -> dict[str, Any]:
+    """Tell what became of the events as OpenLineage 2-0-2 says."""
+    return {
+        "summary": {
+            "received": ingestion.received,
+            "successful": ingestion.recorded,
+            "failed": ingestion.failed,
+            "retriable": ingestion.retriable,
+            "non_retriable": ingestion.failed - ingestion.retriable,
+        },
+        "failed_events": [_failure(failure) for failure in sorted(ingestion.failures, key=attrgetter("place"))],
+    }
 
 
 def _failure(failure: Failure) -> dict[str, Any]:
@@ -130,7 +125,7 @@ async def list_events(request: web.Request) -> web.StreamResponse:
     part = slice_of(request)
     total = await lineage.count(span)
     positions = await lineage.positions(span, part, descending=direction == "desc")
-    return await _give(request, total, lineage.texts(positions))
+    return await _give(request, total, lineage, positions)
 
 
 def _bound(request: web.Request, parameter: str) -> datetime | None:
@@ -143,24 +138,42 @@ def _refuse_unspeakable(namespace: str | None) -> None:
         raise Malformed("parameter namespace has a character that cannot be recorded")
 
 
-async def _give(request: web.Request, total: int, texts: AsyncIterator[list[str]]) -> web.StreamResponse:
+async def _give(request: web.Request, total: int, lineage: Lineage, positions: list[int]) -> web.StreamResponse:
     """Answer; what does not come to much, in one piece, else piece by piece as it is read."""
-    head = b'{"totalCount":%d,"events":[' % total
-    first = ",".join(await anext(texts, []))
-    second = await anext(texts, None)
-    if second is None:
-        return answer(b"".join((head, first.encode(), b"]}")))
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
-    await response.prepare(request)
-    await response.write(head + first.encode())
-    separator = "," if first else ""
-    while second is not None:
-        if second:
-            await response.write((separator + ",".join(second)).encode())
-            separator = ","
-        second = await anext(texts, None)
-    await response.write_eof(b"]}")
+    async with aclosing(lineage.pieces(positions)) as pieces:
+        first = await anext(pieces, None) or _NOTHING  # not as the default: anext() takes a tuple apart
+        second = await anext(pieces, None)
+        head = b'{"totalCount":%d,"events":[%b' % (total, ",".join(first.texts).encode())
+        if second is None:
+            return answer(head + await _tail(lineage, first.missing))
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        with begun(request):
+            await write(response, head)
+            missing = await _write(response, "," if first.texts else "", second, pieces)
+            await write(response, await _tail(lineage, first.missing + missing))
+            await response.write_eof()
     return response
+
+
+async def _write(
+    response: web.StreamResponse, separator: str, piece: Piece | None, pieces: AsyncIterator[Piece]
+) -> list[int]:
+    """Write pieces, the first after a separator; return the positions that had no payload."""
+    missing: list[int] = []
+    while piece is not None:
+        if piece.texts:
+            await write(response, (separator + ",".join(piece.texts)).encode())
+            separator = ","
+        missing += piece.missing
+        piece = await anext(pieces, None)
+    return missing
+
+
+async def _tail(lineage: Lineage, missing: list[int]) -> bytes:
+    """Return the answer's end, which says where the events are that were left out."""
+    files = await lineage.archived(missing)
+    return b"]%b}" % (b',"archived":%b' % wire.dump(archived_view(files)) if files else b"")
 
 
 async def children(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
@@ -10,6 +11,7 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from service import bodies, timestamps, wire
+from service.archives import Where
 from service.content import parse_uuid
 from service.domain import RunState
 from service.drafts import Caller
@@ -29,6 +31,11 @@ _MAX_DIGITS = 17
 def answer(body: bytes, status: int = 200) -> web.Response:
     """Answer JSON."""
     return web.Response(body=body, status=status, headers=_JSON)
+
+
+def archived_view(files: Mapping[Where, Sequence[int]]) -> list[dict[str, object]]:
+    """Tell in which files the payloads are that an answer had to do without."""
+    return [{**where._asdict(), "positions": positions} for where, positions in files.items()]
 
 
 def run_id(request: web.Request) -> tuple[str, UUID]:

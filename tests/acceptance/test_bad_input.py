@@ -315,3 +315,9 @@ async def test_another_creation_of_an_id_is_a_conflict(client, refused, run):
     assert problem["run"]["args"] == {}
     assert (await client.post(RUNS, json={"id": identity})).status == 200
     assert (await client.post(RUNS, json={"id": str(uuid4())})).status == 201
+
+
+async def test_what_is_not_even_http_is_refused_in_the_same_form(refused):
+    await refused(400, "GET", "/livez?" + "x" * 100_000)
+    await refused(400, "GET", "/livez", **{"X-Long": "x" * 100_000})
+    await refused(400, "S3CRET", "/livez")

@@ -6,10 +6,14 @@ import signal
 import socket
 
 import aiohttp
+import asyncpg
 import pytest
 from building import held_head
 from conftest import wait_until
 from programs import command_line, program, run, until_ended
+
+from service.embedded import FEWEST_CONNECTIONS, attach
+from service.settings import CONNECTIONS
 
 STOPPING = "stopping: answering what is under way"
 
@@ -200,3 +204,15 @@ async def test_an_environment_variable_sets_what_no_flag_does(dsn, log):
         await service.wait_until_ready()
         await get(f"{service.url}/livez")
         await wait_until(lambda: asyncio.sleep(0, "GET /livez 200" in log.read_text()), "the access log has it")
+
+
+async def test_the_embedded_postgresql_takes_as_many_connections_as_the_workers_need(log, tmp_path):
+    data_dir = tmp_path / "data"
+    async with program(log, "serve", "--port", 0, "--workers", 5, "--data-dir", data_dir) as service:
+        await service.wait_until_ready()
+        db = await asyncpg.connect(attach(data_dir))
+        most = int(await db.fetchval("show max_connections"))
+        await db.close()
+        service.send(signal.SIGTERM)
+        assert (await service.end()).status == 0
+    assert most > 5 * CONNECTIONS > FEWEST_CONNECTIONS

@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from building import events, fact, unguarded
 from conftest import REPOSITORY
+from histories import at
 from partitions import LATER, RUNS, append, catalog, example_says, fill, fold_all, holds
 
 from service import archives, archiving, ledger, parquet
@@ -84,13 +85,48 @@ async def test_the_service_goes_on_with_archived_payloads(dsn, link, client, tmp
     assert "payloadArchived" not in history[-1]
     page = (await ok(await client.get(f"{BASE}/events?limit=20")))["events"]
     assert [one["payloadArchived"]["file"] for one in page] == [done[0].file] * 10 + [done[1].file] * 10
-    assert (await ok(await client.get(f"{BASE}/events/lineage")))["totalCount"] == 25
+    listed = await ok(await client.get(f"{BASE}/events/lineage?limit=8&offset=2"))
+    assert (listed["totalCount"], len(listed["events"])) == (25, 3)
+    assert listed["archived"] == [{"file": done[1].file, "sha256": done[1].sha256, "positions": [*range(16, 21)]}]
+    assert "archived" not in await ok(await client.get(f"{BASE}/events/lineage?limit=5"))
     again = fact(RUNS[0], RunState.RUNNING, 0)
     assert (await append(link, again)).positions == [1]  # told again, it is still known
     ended = await ok(await client.post(f"{run_path}/complete"))
     assert (ended["state"], ended["facets"]) == ("COMPLETED", views_before["facets"])
     where = await archives.archived_where(link, [1, 20, 21])
     assert where == {1: (done[0].file, done[0].sha256), 20: (done[1].file, done[1].sha256)}
+
+
+async def test_of_a_moment_of_the_past_it_is_said_which_archived_payloads_could_not_count(
+    filled, dsn, client, tmp_path
+):
+    run = f"{BASE}/jobs/runs/{RUNS[0]}"  # positions 1, 6, 11, 16, 21
+    recorded = await filled.fetchval("select recorded_at from runfold.events where position = 16")
+    times = ({"knownAt": recorded.isoformat()}, {"validAt": at(15).isoformat()})
+    before = [await ok(await client.get(run, params=asked)) for asked in times]
+    assert [("minute" in view["facets"], "archived" in view["asOf"]) for view in before] == [(True, False)] * 2
+    done = await archive(dsn, LATER, tmp_path)
+    files = [
+        {"file": one.file, "sha256": one.sha256, "positions": positions}
+        for one, positions in zip(done, ([1, 6], [11, 16]), strict=True)
+    ]
+    for asked in times:
+        view = await ok(await client.get(run, params=asked))
+        assert (view["state"], view["facets"], view["asOf"]["archived"]) == ("RUNNING", {}, files)
+    early = await ok(await client.get(run, params={"validAt": at(7).isoformat()}))
+    assert [file["positions"] for file in early["asOf"]["archived"]] == [[1, 6]]
+    assert "archived" not in (await ok(await client.get(run, params={"knownAt": LATER.isoformat()})))["asOf"]
+    await restore(dsn)
+    assert [(await ok(await client.get(run, params=asked)))["facets"] for asked in times] == [
+        view["facets"] for view in before
+    ]
+
+
+@pytest.mark.usefixtures("filled")
+async def test_a_verdict_without_an_archived_payload_is_called_incomplete(dsn, client, tmp_path):
+    await archive(dsn, LATER, tmp_path)
+    events = (await ok(await client.get(f"{BASE}/jobs/runs/{RUNS[0]}/events")))["events"]
+    assert [event["verdict"]["incomplete"] for event in events] == [True] * 4 + [False]
 
 
 @pytest.mark.usefixtures("filled")

@@ -1,6 +1,8 @@
 """Clients that hold a connection and say nothing, or say too much."""
 
 import asyncio
+import json
+from uuid import uuid4
 
 import pytest
 
@@ -52,6 +54,18 @@ async def test_a_body_that_does_not_come_is_408_and_the_connection_closed(impati
 async def test_a_chunked_body_that_stops_is_408(impatient):
     head = b"POST /api/v1/lineage HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     assert (await say(impatient, head, b'3\r\n{"e\r\n')).startswith(b"HTTP/1.1 408")
+
+
+async def test_a_stream_of_lines_that_stops_says_how_much_of_it_is_recorded(impatient, db):
+    event = {"eventTime": "2024-02-01T00:00:00Z", "job": {"namespace": "n", "name": "j"}, "producer": "https://x.y"}
+    lines = "".join(f"{json.dumps(event | {'run': {'runId': str(uuid4())}})}\n" for _ in range(3))
+    head = b"POST /api/v1/lineage/batch HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+    answer = await say(impatient, head + b"Content-Length: 100000\r\n\r\n", f"{lines}nonsense\n{{".encode())
+    assert answer.startswith(b"HTTP/1.1 408")
+    problem = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert problem["summary"] == {"received": 4, "successful": 3, "failed": 1, "retriable": 0, "non_retriable": 1}
+    assert [failure["line"] for failure in problem["failed_events"]] == [4]
+    assert await db.fetchval("select count(*) from runfold.events where source = 'openlineage'") == 3
 
 
 async def test_headers_without_end_are_refused(client):
