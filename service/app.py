@@ -35,8 +35,8 @@ from service.lineage import Lineage
 from service.link import Link, Pool
 from service.lists import Lists
 from service.meter import Meter
-from service.middleware import access_log, around
-from service.operations import BASE
+from service.middleware import access_log, around, missing
+from service.operations import BASE, REST
 from service.postings import Posting
 from service.reader import Reader
 from service.resources import RESOURCES, Resources
@@ -56,16 +56,16 @@ def build_app(settings: Settings) -> web.Application:
     """Return the application; what it needs is opened when it starts and closed, drained, when it stops."""
     guard = Guard(_link(settings), settings.auth)
     meter = Meter()
-    middlewares = [around(guard, meter)]
     app = web.Application(
-        middlewares=[access_log(), *middlewares] if settings.access_log else middlewares,
+        middlewares=[access_log()] if settings.access_log else [],
         client_max_size=settings.max_body_bytes,
         handler_args=HANDLER_ARGS,
     )
     app[SETTINGS], app[GUARD], app[METER], app[REGISTRY] = settings, guard, meter, process_registry()
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_hang_up)
-    app.add_routes(_routes())
+    wrapped = around(guard, meter)
+    app.add_routes([web.route(one.method, one.path, wrapped(one.handler), **one.kwargs) for one in _routes()])
     return app
 
 
@@ -112,6 +112,7 @@ def _routes() -> list[web.RouteDef]:
         web.get("/docs", documents.read),
         web.get("/errors/{code}", documents.error),
         web.get("/", documents.root),
+        web.route("*", REST.replace("}", ":.*}"), missing),
     ]
 
 

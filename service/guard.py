@@ -20,7 +20,7 @@ from service import keys
 from service.errors import Forbidden, Unauthenticated, Unavailable
 from service.keys import SCOPES, Key, Scope
 from service.link import Link, Unreachable
-from service.operations import LONG, OPEN, READING
+from service.operations import LONG, OPEN, READING, REST
 
 ACTOR: web.RequestKey[str | None] = web.RequestKey("actor", type(None))
 """Where a request has the name of its API key; None where it needs none."""
@@ -183,4 +183,4 @@ def _scope(route: web.AbstractRoute) -> Scope:
     path = _path(route)
     if path in OPEN:
         return Scope.OPEN
-    return Scope.READ if route.method in _READING or path in READING else Scope.WRITE
+    return Scope.READ if route.method in _READING or path in READING or path == REST else Scope.WRITE

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from aiohttp import hdrs, web
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 
+from service.operations import REST
+
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the histogram's buckets, in seconds."""
 
@@ -53,7 +55,7 @@ class Meter:
     def _row(self, request: web.Request, response: web.StreamResponse) -> _Row:
         """Make the row of a route and status. What has no route shares a few: paths and methods are endless."""
         route, status = request.match_info.route, response.status
-        if route.resource is not None:
+        if route.resource is not None and route.resource.canonical != REST:
             return self._rows.setdefault((route, status), _Row(route.resource.canonical, route.method, status))
         method = request.method if request.method in hdrs.METH_ALL else "(other)"
         return self._rows.setdefault((method, status), _Row(_NO_ROUTE, method, status))

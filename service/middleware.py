@@ -1,7 +1,12 @@
-"""Around every request: who may, what went wrong, how long it took. One middleware, for each costs."""
+"""Around every handler: who may, what went wrong, how long it took.
+
+Not a middleware of aiohttp's: to find its way through one takes a request 3 microseconds, a twentieth of a read of a
+run. What has no route of its own goes to `missing`, so every request comes by here.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import wraps
 from time import perf_counter
 
 from aiohttp import web
@@ -11,7 +16,8 @@ from service.errors import RunfoldError
 from service.guard import ACTOR, Guard
 from service.identifiers import uuid7
 from service.meter import Meter
-from service.problems import SERVER_ERROR, of_error, of_http, problem
+from service.operations import REST
+from service.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
 
 _log = logging.getLogger(__name__)
 
@@ -22,32 +28,44 @@ _MAX_ID = 128
 _FIRST_ERROR = 400
 
 
-def around(guard: Guard, meter: Meter) -> Middleware:
-    """Return the middleware that admits, answers errors as problems, names the request and counts it."""
+def around(guard: Guard, meter: Meter) -> Callable[[Handler], Handler]:
+    """Return what wraps a handler: it admits, answers errors as problems, names the request and counts it."""
 
-    @web.middleware
-    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
-        began = perf_counter()
-        request[ACTOR] = None
-        try:
-            if guard.on and not guard.admit(request):
-                await guard.admit_later(request)
-            response = await handler(request)
-        except RunfoldError as error:
-            response = _named(of_error(error), request)
-        except web.HTTPException as error:
-            if error.status < _FIRST_ERROR:
-                raise
-            response = _named(of_http(error), request)
-        except Exception:  # noqa: BLE001  a caller is told something in any case
-            response = _failed(request)
-        else:
-            if _REQUEST_ID in request.headers and not response.prepared:
-                _named(response, request)
-        meter.observe(request, response, perf_counter() - began)
-        return response
+    def wrapped(handler: Handler) -> Handler:
+        @wraps(handler)
+        async def answer(request: web.Request) -> web.StreamResponse:
+            began = perf_counter()
+            request[ACTOR] = None
+            try:
+                if guard.on and not guard.admit(request):
+                    await guard.admit_later(request)
+                response = await handler(request)
+            except RunfoldError as error:
+                response = _named(of_error(error), request)
+            except web.HTTPException as error:
+                if error.status < _FIRST_ERROR:
+                    raise
+                response = _named(of_http(error), request)
+            except Exception:  # noqa: BLE001  a caller is told something in any case
+                response = _failed(request)
+            else:
+                if _REQUEST_ID in request.headers and not response.prepared:
+                    _named(response, request)
+            meter.observe(request, response, perf_counter() - began)
+            return response
 
-    return answer
+        return answer
+
+    return wrapped
+
+
+async def missing(request: web.Request) -> web.StreamResponse:
+    """Say that there is no such path, or which methods it takes."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        if resource.canonical != REST:
+            allowed |= (await resource.resolve(request))[1]
+    raise unrouted(request.method, allowed)
 
 
 def _named(response: web.StreamResponse, request: web.Request) -> web.StreamResponse:

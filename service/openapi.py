@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from service import answers
 from service.errors import RunfoldError, Unavailable
-from service.operations import BATCHES, OPEN, OPERATIONS, Operation, Parameter
+from service.operations import BATCHES, OPEN, OPERATIONS, REST, Operation, Parameter
 from service.problems import STATUS
 
 _COMPONENT = "#/components/schemas/{name}"
@@ -38,7 +38,7 @@ def routes_of(app: web.Application) -> list[tuple[str, str, web.AbstractRoute]]:
     found = [
         (route.method, route.resource.canonical, route)
         for route in app.router.routes()
-        if route.resource is not None and route.method != hdrs.METH_HEAD
+        if route.resource is not None and route.resource.canonical != REST and route.method != hdrs.METH_HEAD
     ]
     order = {key: index for index, key in enumerate(OPERATIONS)}
     return sorted(found, key=lambda one: order.get(one[:2], len(order)))

@@ -8,6 +8,9 @@ from service import answers, schemas
 from service.answers import State
 
 BASE = "/api/v1"
+REST = "/{rest}"
+"""The route for whatever no other one takes: nothing to be described."""
+
 _NAMESPACE = f"{BASE}/namespaces/{{namespace}}"
 _JOB = f"{_NAMESPACE}/jobs/{{job}}"
 _RUN = f"{BASE}/jobs/runs/{{id}}"

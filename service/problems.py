@@ -76,6 +76,11 @@ def of_error(error: RunfoldError) -> web.Response:
     return response
 
 
+def unrouted(method: str, allowed: set[str]) -> web.HTTPException:
+    """Return what a request is refused with that no route takes: other methods are, or there is no such path."""
+    return web.HTTPMethodNotAllowed(method, allowed) if allowed else web.HTTPNotFound()
+
+
 def of_http(error: web.HTTPException) -> web.Response:
     """Return the answer to what aiohttp itself refuses: no such route, wrong method, too large."""
     title = HTTP_TITLES.get(error.status, error.reason)

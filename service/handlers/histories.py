@@ -19,7 +19,7 @@ from service.domain import Kind, RunRegisters, RunState, merge, registers_of
 from service.errors import RunNotFound
 from service.filters import Filters
 from service.frames import next_cursor
-from service.handlers import asked, runs
+from service.handlers import asked
 from service.handlers.begun import begun, write
 from service.handlers.requests import answer, archived_view, integer, run_id
 from service.ledger import LOG
@@ -181,4 +181,8 @@ async def read(request: web.Request) -> web.Response:
     """GET /jobs/runs/{id}: as it is, or as it was."""
     if request.query_string and not {"knownAt", "validAt"}.isdisjoint(request.query):
         return await as_it_was(request)
-    return await runs.read(request)
+    text, identity = run_id(request)
+    run = await request.app[RESOURCES].reader.read(identity)
+    if run is None:
+        raise RunNotFound(text)
+    return answer(wire.dump(wire.run_view(text, run)))

@@ -109,15 +109,6 @@ def _created(run: str, result: Answer, location: str) -> web.Response:
     return response
 
 
-async def read(request: web.Request) -> web.Response:
-    """GET /jobs/runs/{id}."""
-    text, identity = run_id(request)
-    run = await request.app[RESOURCES].reader.read(identity)
-    if run is None:
-        raise RunNotFound(text)
-    return answer(wire.dump(wire.run_view(text, run)))
-
-
 async def facets(request: web.Request) -> web.Response:
     """GET /jobs/runs/{id}/facets?type=run|job."""
     text, identity = run_id(request)

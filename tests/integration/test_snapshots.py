@@ -14,7 +14,7 @@ from service.domain import RunState, merge, registers_of
 from service.erasing import erase
 from service.fold import STRIDE
 from service.folding import fold_once
-from service.handlers.histories import _known
+from service.handlers import histories
 from service.lanes import Lanes
 from service.rebuild import rebuild
 
@@ -52,8 +52,14 @@ async def snapshots(db, run=RUN):
     ]
 
 
+async def known(audit, position):
+    found, missing = await histories._known(audit, RUN, position)
+    assert missing == []
+    return found
+
+
 async def folded_from_the_first(audit, position):
-    parts = [registers_of(event, content) async for event, content in audit.history(RUN, position)]
+    parts = [registers_of(told.event, told.content) async for told in audit.history(RUN, position)]
     return reduce(merge, parts) if parts else None
 
 
@@ -69,7 +75,7 @@ async def test_what_was_known_at_any_position_is_what_the_history_up_to_it_says(
     await append(link, [beat((minute * 37) % COUNT) for minute in range(COUNT)])
     await fold_all(link)
     for position in (0, 1, STRIDE - 1, STRIDE, STRIDE + 1, 2 * STRIDE + 100, COUNT - 1, COUNT, COUNT + 5):
-        assert await _known(audit, RUN, position) == await folded_from_the_first(audit, position), position
+        assert await known(audit, position) == await folded_from_the_first(audit, position), position
 
 
 async def test_no_more_than_a_stride_of_events_is_read(link, audit, monkeypatch):
@@ -86,7 +92,7 @@ async def test_no_more_than_a_stride_of_events_is_read(link, audit, monkeypatch)
     monkeypatch.setattr(audit, "history", counted)
     for position in range(STRIDE, COUNT, 97):
         read.clear()
-        await _known(audit, RUN, position)
+        await known(audit, position)
         assert len(read) < STRIDE
 
 
@@ -98,9 +104,9 @@ async def test_what_was_erased_is_in_no_snapshot_and_the_rest_stays(dsn, link, d
     await fold_all(link)
     assert await snapshots(db) == [STRIDE]
     for position in (STRIDE + 10, 2 * STRIDE, 3 * STRIDE):
-        known = await _known(audit, RUN, position)
-        assert known == await folded_from_the_first(audit, position)
-        assert json.dumps({"beat": erased - 1}).encode() not in [facet.value for facet in known.run_facets.values()]
+        found = await known(audit, position)
+        assert found == await folded_from_the_first(audit, position)
+        assert json.dumps({"beat": erased - 1}).encode() not in [facet.value for facet in found.run_facets.values()]
 
 
 async def test_a_rebuilt_catalog_has_the_same_snapshots(dsn, link, db):
