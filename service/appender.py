@@ -96,7 +96,7 @@ class Appender:
     def _submit(self, item: Item) -> asyncio.Future[Answer]:
         if self._closing:
             raise Unavailable("the service is shutting down; nothing was recorded")
-        if self.full:
+        if len(self._waiting) >= self._capacity:
             raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
         self._waiting.append(item)
         if self._idle is not None:
@@ -146,6 +146,8 @@ class Appender:
             if len(batch) == 1:
                 batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
                 return []
+            for item in batch:
+                item.begin_again()
             middle = len(batch) // 2
             return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
         except Unreachable:

@@ -12,7 +12,7 @@ from uuid import UUID
 from service import ledger
 from service.content import say
 from service.decide import Known, Verdict
-from service.domain import RunState, Subject
+from service.domain import RunState, Subject, advanced
 from service.errors import Unavailable
 from service.ledger import Draft, Outcome
 from service.link import Link, Unreachable
@@ -83,12 +83,14 @@ class Item:
         self.unsure = False
         self.key: StreamKey = (draft.subject, draft.stream.int)  # a UUID hashes slowly
 
-    def begin(self) -> None:
-        """Begin a round: forget what an earlier one found out."""
         self.verdict: Verdict | None = None
         self.known: Known | None = None
         self.outcome: int | None = None
         self.position: int | None = None
+
+    def begin_again(self) -> None:
+        """Forget what a round found out, for it came to nothing."""
+        self.verdict = self.known = self.outcome = self.position = None
 
     def resolve(self, answer: Answer) -> None:
         """Answer; a caller that left hears nothing."""
@@ -114,6 +116,7 @@ def again(items: Iterable[Item]) -> list[Item]:
     for item in items:
         item.attempts += 1
         if item.attempts < _ROUNDS:
+            item.begin_again()
             back.append(item)
         else:
             item.fail(Unavailable("this may have been recorded or not; it is safe to repeat"))
@@ -124,8 +127,6 @@ class Batch:
     """One batch on its way: read, decided, appended, answered."""
 
     def __init__(self, items: list[Item], recent: Recent) -> None:
-        for item in items:
-            item.begin()
         self._items = items
         self._recent = recent
         self._crowded = len({item.key for item in items}) < len(items)
@@ -193,7 +194,8 @@ class Batch:
                 verdict = item.verdict or self._judge(item, standing, item.known)
                 if verdict is not Verdict.APPEND:
                     continue
-                item.draft = _named(item.draft, standing)
+                if item.draft.namespace is None:
+                    item.draft = _named(item.draft, standing)
             self._appending.append(item)
 
     def _decide_in_turn(self) -> None:
@@ -236,8 +238,10 @@ class Batch:
 
     @staticmethod
     def _with(standing: Any, draft: Draft, position: int, recorded_at: datetime | None) -> Any:  # noqa: ANN401
-        shape = SHAPES[draft.subject]
         event = draft.at(position, recorded_at or draft.transitioned_at)
+        if draft.payload is None and draft.subject is Subject.RUN and standing is not None:
+            return advanced(standing, event)
+        shape = SHAPES[draft.subject]
         # A fact is seldom looked into: only where a command for the same run shares its batch.
         part = shape.of(event, draft.said if draft.source == "api" else say(event, draft.payload))
         return part if standing is None else shape.merge(standing, part)
@@ -245,7 +249,7 @@ class Batch:
     async def _append(self, link: Link) -> ledger.Appended | None:
         if not self._appending:
             return None
-        expected = [self._expectation(item) for item in self._appending]
+        expected = [self._expectation(item) if item.judge is not None else None for item in self._appending]
         try:
             appended = await ledger.append(link, [item.draft for item in self._appending], expected)
         except Unreachable:
@@ -258,10 +262,8 @@ class Batch:
             pass
         return appended
 
-    def _expectation(self, item: Item) -> int | None:
+    def _expectation(self, item: Item) -> int:
         """Where the stream ended when the command was judged. Facts expect nothing."""
-        if item.judge is None:
-            return None
         standing = self._standing[item.key]
         if standing is None:
             return 0

@@ -13,7 +13,7 @@ from orjson import Fragment
 from service import depth, timestamps
 from service.content import creator_content
 from service.definitions import JobRegisters, NamespaceRegisters
-from service.domain import Content, RunRegisters, Stamped, StampedDatasets
+from service.domain import Content, RunRegisters, RunState, Stamped, StampedDatasets
 from service.errors import FieldError, Invalid, Malformed
 from service.schemas import (
     CreateRun,
@@ -119,7 +119,7 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "updatedAt": run.updated_at,
         "nominalStartTime": nominal_start,
         "nominalEndTime": nominal_end,
-        "state": ended.state if ended else run.state,
+        "state": ended.state if ended else RunState.NEW if run.started_at is None else RunState.RUNNING,
         "startedAt": run.started_at,
         "endedAt": ended.at if ended else None,
         "durationMs": run.duration_ms if ended else None,

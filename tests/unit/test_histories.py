@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.decide import Verdict
-from service.domain import RunRegisters, RunState, merge
+from service.domain import RunRegisters, RunState, advanced, merge, registers_of
 from service.registers import pack, unpack_run
 from service.wire import dump, run_view
 
@@ -35,6 +35,13 @@ def test_merge_is_idempotent(found):
 def test_nothing_known_is_neutral(found):
     whole = folded(found)
     assert merge(whole, RunRegisters()) == merge(RunRegisters(), whole) == whole
+
+
+@given(parts, told("api", "openlineage", "monitor"), st.integers(1, 12))
+def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, said, position):
+    run = folded(found)
+    event, _ = said.recorded(position)
+    assert advanced(run, event) == merge(run, registers_of(event))
 
 
 @given(histories("api", "openlineage", least=1), st.randoms())
