@@ -24,7 +24,7 @@ from service.settings import Settings, unpack
 _LONG_S = 300.0
 """Seconds a statement of folding may take: a page must not be given up and begun again for ever."""
 
-_TELL_S = 0.05
+_TELL_S = 0.02
 """Seconds that appended positions wait to be told: nobody waits for them, and each telling wakes the child."""
 
 _REST_S = 1.0

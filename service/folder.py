@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
@@ -16,9 +17,15 @@ from service.link import Link, Unreachable
 
 _log = logging.getLogger(__name__)
 
-_MUCH = 20_000
+_MUCH = 30_000
 """Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
 asks for a list in the middle of it waits for this many."""
+
+_LATELY = 2.0
+"""Seconds after somebody waited in which the next one is expected …"""
+
+_ATTENTIVE = 0.02
+"""… and events gather for no more than so many seconds, so that there is little left to fold when it comes."""
 
 _CLOSE_S = 2.0
 
@@ -28,7 +35,7 @@ _WORTHWHILE = 100
 _QUIET = 0.2
 """Seconds without an append after which there is time to fold."""
 
-_PATIENCE = 3.0
+_PATIENCE = 4.0
 """Seconds after which what has gathered is folded in any case."""
 
 Reached = Callable[[int], None]
@@ -68,6 +75,7 @@ class Folder:
         self._reached = 0
         self._wanted = 0
         self._appended = 0
+        self._wanted_at = -math.inf
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -92,6 +100,7 @@ class Folder:
 
     def want(self, position: int) -> None:
         """Hear that somebody waits for a position."""
+        self._wanted_at = asyncio.get_running_loop().time()
         if position > self._wanted:
             self._wanted = position
             self._wake.set()
@@ -107,8 +116,9 @@ class Folder:
 
     async def _be_lazy(self) -> None:
         """Let appends gather while they come thick and fast, unless somebody waits or much has gathered."""
+        asked_lately = asyncio.get_running_loop().time() - self._wanted_at < _LATELY
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_ATTENTIVE if asked_lately else _PATIENCE):
                 while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
                     async with asyncio.timeout(_QUIET):
                         await self._wake.wait()
