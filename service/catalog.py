@@ -18,7 +18,7 @@ from service.link import Link, Unreachable
 WAIT = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
 
-MOST_BYTES, MOST_EVENTS = 40 * 1024 * 1024, 30_000
+MOST_BYTES, MOST_EVENTS = 50 * 1024 * 1024, 30_000
 """What may be recorded in bulk and not be folded: about a second's work, so that lists go on while much comes in."""
 
 _PATIENCE = 10.0

@@ -53,8 +53,7 @@ async def snapshots(db, run=RUN):
 
 
 async def known(audit, position):
-    found, missing = await histories._known(audit, RUN, position)
-    assert missing == []
+    found, _missing = await histories._known(audit, RUN, position)
     return found
 
 
