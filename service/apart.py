@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
@@ -21,7 +22,7 @@ from service.folder import Folder, Reached
 from service.link import Link
 from service.settings import Settings, unpack
 
-_LONG_S = 300.0
+_LONG_S = 60.0
 """Seconds a statement of folding may take: a page must not be given up and begun again for ever."""
 
 _TELL_S = 0.02
@@ -60,8 +61,7 @@ class FoldingProcess:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        if self._process is not None:
-            await _end(self._process)
+        await self._end()
 
     def want(self, position: int) -> None:
         """Pass on that somebody waits."""
@@ -96,13 +96,22 @@ class FoldingProcess:
                 _log.error("the folding process ended with %d; another one follows", await process.wait())
             except OSError as error:
                 _log.error("no folding process can be started: %s", error)
+            except Exception:  # noqa: BLE001  whatever a child says or does, there must be one
+                _log.exception("the folding process cannot be followed; another one takes its place")
+                await self._end()
             await asyncio.sleep(_REST_S)
+
+    async def _end(self) -> None:
+        if self._process is not None:
+            await _end(self._process)
 
 
 def folding_links(settings: Settings) -> tuple[Link, Link]:
     """Return the connections that a Folder works with."""
     cache = settings.statement_cache_size
-    reading, writing = (Link(settings.database_url, statement_cache_size=cache, command_timeout=_LONG_S) for _ in "rw")
+    reading, writing = (
+        Link(settings.database_url, statement_cache_size=cache, never_idle=True, command_timeout=_LONG_S) for _ in "rw"
+    )
     return reading, writing
 
 
@@ -129,7 +138,7 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-async def _fold() -> None:
+async def _fold(report: Reached) -> None:
     """Be the child until standard input ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -138,7 +147,7 @@ async def _fold() -> None:
     calm_the_collector()
     links = folding_links(settings)
     folder = Folder(*links)
-    folder.start(_report)
+    folder.start(report)
     async for line in reader:
         (folder.want if line.startswith(_WANTED) else folder.appended)(int(line[1:]))
     await folder.close()
@@ -146,14 +155,22 @@ async def _fold() -> None:
         await link.close()
 
 
-def _report(position: int) -> None:
-    os.write(1, b"%d\n" % position)
-
-
 def main(parent: int) -> None:
     """Fold for a parent."""
-    die_with(parent)
-    uvloop.run(_fold())
+    # Whoever stops a whole group of processes means the parent, who goes on answering for a while and needs this one.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    die_with(parent, signal.SIGKILL)
+    uvloop.run(_fold(_report_to(os.dup(1))))
+
+
+def _report_to(parent: int) -> Reached:
+    """Return what tells the parent; whatever else is printed goes where errors go."""
+    os.dup2(2, 1)
+
+    def report(position: int) -> None:
+        os.write(parent, b"%d\n" % position)
+
+    return report
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def _routes() -> list[web.RouteDef]:
         web.get("/docs", documents.read),
         web.get("/errors/{code}", documents.error),
         web.get("/", documents.root),
-        web.route("*", REST.replace("}", ":.*}"), missing),
+        web.route("*", REST.replace("}", r":[\s\S]*}"), missing),
     ]
 
 
@@ -136,7 +136,8 @@ def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> OnApp
         catalog.appended(position)
         posting.appended(position)
         tail.appended(position)
-        meter.appended(events)
+        if events:
+            meter.appended(events)
 
     return appended
 

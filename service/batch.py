@@ -52,6 +52,7 @@ class Item:
 
     __slots__ = (
         "answer",
+        "asked",
         "attempts",
         "draft",
         "fresh",
@@ -74,7 +75,7 @@ class Item:
         home: StreamKey | None = None,
         fresh: bool = False,
     ) -> None:
-        self.draft = draft
+        self.asked = self.draft = draft
         self.judge = judge
         self.home = home
         self.fresh = fresh
@@ -90,6 +91,7 @@ class Item:
 
     def begin_again(self) -> None:
         """Forget what a round found out, for it came to nothing."""
+        self.draft = self.asked
         self.verdict = self.known = self.outcome = self.position = None
 
     def resolve(self, answer: Answer) -> None:
@@ -148,10 +150,10 @@ class Batch:
 
     async def _read(self, link: Link) -> None:
         by_subject: dict[Subject, list[Item]] = {}
-        commands = Counter([item.key for item in self._items if item.judge is not None]) if self._crowded else {}
+        counted = Counter([item.key for item in self._items]) if self._crowded else {}
         for item in self._items:
-            # A guess is for one command alone: where another must be read, so must this one, facts and all.
-            if item.judge is not None and not (commands.get(item.key, 1) == 1 and self._guess(item)):
+            # A guess is for a command that is alone: beside another item it could be judged again, and otherwise.
+            if item.judge is not None and not (counted.get(item.key, 1) == 1 and self._guess(item)):
                 by_subject.setdefault(item.draft.subject, []).append(item)
         for subject, items in by_subject.items():
             streams, facts = [item.draft.stream for item in items], [item.draft.fact for item in items]
@@ -286,20 +288,22 @@ class Batch:
             if recorded and item.position and key in views:
                 views[key] = self._with(views[key], item.draft, item.position, recorded_at)
             item.resolve(self._answer_of(item, views.get(key), recorded_at if recorded else None))
-        self._remember(lost)
+        self._remember()
         return again(back)
 
-    def _remember(self, lost: set[StreamKey]) -> None:
+    def _remember(self) -> None:
+        """Remember what is known whole: a command's append has proved that nothing lay between it and what was read."""
+        proved = {i.key for i in self._appending if i.judge is not None and i.outcome == Outcome.RECORDED}
         for item in self._appending:
             if item.draft.subject is Subject.RUN:
-                if item.key in lost or item.key not in self._standing:
-                    self._recent.forget(item.draft.stream)
-                else:
+                if item.key in proved:
                     self._recent.keep(item.draft.stream, self._standing[item.key])
+                else:
+                    self._recent.forget(item.draft.stream)
 
     @staticmethod
     def _answer_of(item: Item, view: Any, recorded_at: datetime | None) -> Answer:  # noqa: ANN401
         if item.unsure and item.known and item.verdict is Verdict.UNCHANGED:
             # The connection broke while this very item was being appended, and there it is.
-            return Answer(Verdict.APPEND, view, item.known.position, view.updated_at)
+            return Answer(Verdict.APPEND, view, item.known.position, item.known.recorded_at)
         return Answer(item.verdict, view, item.position if recorded_at or item.judge is None else None, recorded_at)

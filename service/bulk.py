@@ -97,7 +97,7 @@ class Bulk:
                     raise
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)
         new = [outcome == Outcome.RECORDED for outcome in appended.outcomes]
-        if any(new):
+        if any(new) or attempt > 1:  # after a lost connection what is known may be what the first attempt recorded
             self._on_append(max(appended.positions), new.count(True))
         return [
             Recorded(position, appended.recorded_at if recorded else None)

@@ -7,7 +7,6 @@ asks for the position that was the head when it came in, and waits.
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from contextlib import suppress
 
 from service import ledger
@@ -36,7 +35,7 @@ class Catalog:
         self._reached = 0
         self._moved: asyncio.Future[None] | None = None
         self._next_head: asyncio.Task[int] | None = None
-        self._bulk: deque[tuple[int, int, int]] = deque()
+        self._bulk: list[tuple[int, int, int]] = []
 
     def start(self) -> None:
         """Start folding; what is not folded yet is folded first."""
@@ -70,13 +69,12 @@ class Catalog:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 while self._is_behind():
-                    self._folds.want(self._bulk[0][0])
+                    self._folds.want(min(self._bulk)[0])
                     assert self._moved is not None  # noqa: S101  start() comes before any request
                     await asyncio.shield(self._moved)
 
     def _is_behind(self) -> bool:
-        while self._bulk and self._bulk[0][0] <= self._reached:
-            self._bulk.popleft()
+        self._bulk = [one for one in self._bulk if one[0] > self._reached]
         return sum(one[1] for one in self._bulk) > MOST_EVENTS or sum(one[2] for one in self._bulk) > MOST_BYTES
 
     async def catch_up(self) -> None:

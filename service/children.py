@@ -12,10 +12,10 @@ PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def die_with(parent: int) -> None:
+def die_with(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel end this process, new from its parent, when the parent dies, however it dies (Linux)."""
     if libc is not None:
-        libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
+        libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
         os._exit(1)
 

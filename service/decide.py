@@ -31,6 +31,7 @@ class Known(NamedTuple):
 
     position: int
     request_digest: bytes | None
+    recorded_at: datetime | None = None
 
 
 class Transition(NamedTuple):

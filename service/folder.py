@@ -131,15 +131,20 @@ class Folder:
             while not done:
                 done = await self._fold_pages(reached)
         except Unreachable:
-            await asyncio.sleep(_QUIET)
+            await self._try_again()
         except Exception:  # noqa: BLE001  the task must outlive whatever happens to one page
             _log.exception("the catalog could not be folded")
-            await asyncio.sleep(_QUIET)
+            await self._try_again()
+
+    async def _try_again(self) -> None:
+        await asyncio.sleep(_QUIET)
+        self._wake.set()
 
     async def _fold_pages(self, reached: Reached) -> bool:
         """Fold page after page from where the cursor is. False where there is more to do from where it is then."""
         ahead: _Ahead | None = None
         position = await cursor(self._reading)
+        self._advance(position, reached)  # another process may have brought it there
         try:
             while True:
                 taken, ahead = ahead or self._read(position), None

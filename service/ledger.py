@@ -125,7 +125,7 @@ async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -
         if part == "catalog":
             merged[index] = shape.unpack(row[2])
         elif part == "known":
-            known[index] = Known(row["position"], row["request_digest"])
+            known[index] = Known(row["position"], row["request_digest"], row["recorded_at"])
         else:
             events.append((index, Event._make(row[3:])))
     bodies = await payloads(link, [event.position for _, event in events if event.payload_digest])

@@ -22,6 +22,9 @@ _CONNECT_TIMEOUT = 5.0
 
 # A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md.
 _SETTINGS = "set enable_seqscan = off; set jit = off;"
+# What a machine that vanished holds locked is free after a minute, not after two hours.
+_SETTINGS += "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;"
+_NEVER_IDLE = "set idle_in_transaction_session_timeout = '30s';"
 _KEEP_PLANS = "set plan_cache_mode = force_generic_plan;"
 
 
@@ -118,17 +121,18 @@ class Link:
         *,
         statement_cache_size: int = 100,
         keep_plans: bool = False,
+        never_idle: bool = False,
         command_timeout: float = COMMAND_TIMEOUT,
     ) -> None:
         """Take a PostgreSQL URL; behind a transaction pooler statement_cache_size must be 0.
 
         `keep_plans` is for the few statements on single streams, whose plans do not depend on their arguments: planning
-        one anew costs more than executing it.
+        one anew costs more than executing it. `never_idle` is for transactions that hold what others wait for.
         """
         self._dsn = dsn
         self._cache = statement_cache_size
         self._timeout = command_timeout
-        self._settings = _SETTINGS + (_KEEP_PLANS if keep_plans else "")
+        self._settings = _SETTINGS + (_KEEP_PLANS if keep_plans else "") + (_NEVER_IDLE if never_idle else "")
         self._connection: asyncpg.Connection | None = None
 
     @asynccontextmanager
@@ -143,14 +147,22 @@ class Link:
 
     async def _open(self) -> asyncpg.Connection:
         if self._connection is None or self._connection.is_closed():
-            self._connection = await asyncpg.connect(
-                self._dsn,
-                timeout=_CONNECT_TIMEOUT,
-                command_timeout=self._timeout,
-                statement_cache_size=self._cache,
-            )
-            await self._connection.execute(self._settings)
+            self._connection = await self._connect()
         return self._connection
+
+    async def _connect(self) -> asyncpg.Connection:
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=_CONNECT_TIMEOUT,
+            command_timeout=self._timeout,
+            statement_cache_size=self._cache,
+        )
+        try:
+            await connection.execute(self._settings)
+        except BaseException:
+            connection.terminate()  # without its settings it must not be used
+            raise
+        return connection
 
     def _drop(self) -> None:
         """Have done with a connection whose state nobody knows; the next use opens another."""

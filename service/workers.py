@@ -124,6 +124,7 @@ def _say_ready() -> None:
 def main(listener: int, parent: int) -> None:
     """Be a worker: serve the inherited socket with the settings that come on stdin."""
     die_with(parent)
+    os.set_inheritable(listener, False)  # noqa: FBT003  it takes no keyword; the folding process is not to hold the port
     settings = unpack(sys.stdin.buffer.read())
     logs.set_up(settings.log_level)
 

@@ -73,7 +73,8 @@ def migrate(dsn: str) -> None:
     # In a process of its own: what migrating loads would stay in the memory of one that goes on to serve.
     done = subprocess.run([sys.executable, "-m", __name__], input=dsn.encode(), stderr=subprocess.PIPE, check=False)  # noqa: S603
     if done.returncode:
-        raise click.ClickException(f"The database cannot be migrated: {done.stderr.decode().strip()}")
+        (*_, last) = done.stderr.decode(errors="replace").strip().splitlines() or ("no reason given",)
+        raise click.ClickException(f"The database cannot be migrated: {without_password(last)}")
 
 
 async def _revision(dsn: str) -> str | None:

@@ -327,3 +327,30 @@ async def test_a_keyed_repeat_is_recognised_beside_another_command_though_a_riva
         appender.command(*report(run, "RUNNING", 5, key="k")), appender.command(*report(run, "COMPLETED", 1))
     )
     assert [answer.verdict for answer in answers] == [Verdict.UNCHANGED, Verdict.UNCHANGED]
+
+
+async def test_a_run_that_a_fact_shared_a_batch_with_is_not_remembered_for_more_than_was_read(appender, rival):
+    run = await created(appender)
+    await rival.fact(fact(run, "FAILED", 5))
+    answers = await asyncio.gather(appender.fact(fact(run, "RUNNING", 1)), appender.command(*report(run, "RUNNING", 2)))
+    assert answers[1].registers.terminal.state == "FAILED"
+    assert (await appender.command(*report(run, "COMPLETED", 9))).verdict is Verdict.CONFLICT
+
+
+async def test_a_run_that_nothing_was_appended_to_by_a_command_is_read_the_next_time(appender, rival):
+    run = await created(appender)
+    await appender.command(*report(run, "RUNNING", 1))
+    await asyncio.gather(appender.fact(fact(run, "RUNNING", 3)), appender.command(*report(run, "RUNNING", 2)))
+    assert appender._recent.get(run) is None
+    await rival.fact(fact(run, "FAILED", 5))
+    assert (await appender.command(*report(run, "COMPLETED", 9))).verdict is Verdict.CONFLICT
+
+
+async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_finds(appender, rival):
+    run = uuid4()
+    await rival.command(*new(run, job="theirs"))
+    ours, start = await asyncio.gather(
+        appender.command(*new(run, job="ours"), fresh=True), appender.command(*report(run, "RUNNING", 1))
+    )
+    assert ours.verdict is Verdict.CONFLICT
+    assert (start.verdict, start.registers.created.job) == (Verdict.APPEND, "theirs")

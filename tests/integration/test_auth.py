@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from conftest import wait_until
 from marquez_client import MarquezClient
 from openlineage.client.transport.http import ApiKeyTokenProvider
+from yarl import URL
 
 from service import guard as guarding
 from service import keys
@@ -220,6 +221,17 @@ async def test_the_clients_of_marquez_and_openlineage_are_understood(serve, link
     marquez = MarquezClient(url=str(client.make_url("")).rstrip("/"), api_key=secret)
     answer = await asyncio.to_thread(marquez.create_namespace, "by-marquez", "me")
     assert answer["name"] == "by-marquez"
+
+
+@pytest.mark.parametrize("path", ["/nope", "/api/v1/nope/%2F", "/no%0Ape", "/api/v1/namespaces/a%0Ab"])
+async def test_what_has_no_route_is_for_nobody_without_a_key(serve, link, path):
+    secret = await keys.create(link, "reader", "read")
+    client = await serve()
+    url = URL(path, encoded=True)
+    assert (await client.post(url)).status == 401
+    answer = await client.post(url, headers=bearer(secret))
+    assert answer.status in (404, 405)
+    assert (await answer.json())["status"] == answer.status
 
 
 async def test_a_route_knows_the_scope_it_needs(serve, link):
