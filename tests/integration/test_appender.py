@@ -8,6 +8,7 @@ from building import APPENDING, events, fact, held_head, new, report
 from conftest import wait_until
 
 from service.appender import Appender
+from service.batch import Item, again
 from service.decide import Verdict
 from service.domain import RunState, Subject
 from service.errors import Invalid, Overloaded, Unavailable
@@ -337,20 +338,25 @@ async def test_a_run_that_a_fact_shared_a_batch_with_is_not_remembered_for_more_
     assert (await appender.command(*report(run, "COMPLETED", 9))).verdict is Verdict.CONFLICT
 
 
+BARE = (
+    '{"eventTime": "2024-01-01T00:00:00Z", "producer": "tests", "run": {"runId": "%s"},'
+    ' "job": {"namespace": "etl", "name": "load"}}'
+)
+
+
 async def test_a_run_that_nothing_was_appended_to_by_a_command_is_read_the_next_time(appender, rival):
     run = await created(appender)
     await appender.command(*report(run, "RUNNING", 1))
-    await asyncio.gather(appender.fact(fact(run, "RUNNING", 3)), appender.command(*report(run, "RUNNING", 2)))
+    plain = fact(run, "RUNNING", 3, payload=BARE % run)
+    await asyncio.gather(appender.fact(plain), appender.command(*report(run, "RUNNING", 2)))
     assert appender._recent.get(run) is None
     await rival.fact(fact(run, "FAILED", 5))
     assert (await appender.command(*report(run, "COMPLETED", 9))).verdict is Verdict.CONFLICT
 
 
-async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_finds(appender, rival):
-    run = uuid4()
-    await rival.command(*new(run, job="theirs"))
-    ours, start = await asyncio.gather(
-        appender.command(*new(run, job="ours"), fresh=True), appender.command(*report(run, "RUNNING", 1))
-    )
-    assert ours.verdict is Verdict.CONFLICT
-    assert (start.verdict, start.registers.created.job) == (Verdict.APPEND, "theirs")
+async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_finds():
+    draft, judge = report(uuid4(), "RUNNING", 1)
+    item = Item(draft, judge, asyncio.get_running_loop().create_future())
+    item.draft = draft.of_job("etl", "found first")
+    assert again([item]) == [item]
+    assert item.draft is draft
