@@ -33,6 +33,13 @@ class AsOf(Struct, forbid_unknown_fields=True):
     archived: list[Archived] | UnsetType = UNSET
 
 
+class JobId(Struct, forbid_unknown_fields=True):
+    """A job's name."""
+
+    namespace: str
+    name: str
+
+
 class Run(Struct, forbid_unknown_fields=True):
     """A run as its history makes it."""
 
@@ -51,6 +58,7 @@ class Run(Struct, forbid_unknown_fields=True):
     outputDatasetVersions: list[Any]
     facets: dict[str, Any]
     asOf: AsOf | UnsetType = UNSET
+    job: JobId | UnsetType = UNSET
 
 
 class Runs(Struct, forbid_unknown_fields=True):
@@ -88,13 +96,6 @@ class Namespaces(Struct, forbid_unknown_fields=True):
     """Namespaces by name."""
 
     namespaces: list[Namespace]
-
-
-class JobId(Struct, forbid_unknown_fields=True):
-    """A job's name."""
-
-    namespace: str
-    name: str
 
 
 class Job(Struct, forbid_unknown_fields=True):

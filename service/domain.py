@@ -20,6 +20,9 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONITOR = "monitor"
 """The source of ends that nobody reported: they yield to whatever is reported."""
 
+SOURCES = ("api", "openlineage", "import", MONITOR)
+"""By which way an event came."""
+
 
 class RunState(StrEnum):
     """Marquez's run states."""

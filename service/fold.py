@@ -25,7 +25,7 @@ from service.subjects import NOTHING_SAID, SHAPES
 T = TypeVar("T")
 
 
-STRIDE = 256
+STRIDE = 128
 """Events of a run from one snapshot of its registers to the next."""
 
 

@@ -84,6 +84,7 @@ def unrouted(method: str, allowed: set[str]) -> web.HTTPException:
 def of_http(error: web.HTTPException) -> web.Response:
     """Return the answer to what aiohttp itself refuses: no such route, wrong method, too large."""
     title = HTTP_TITLES.get(error.status, error.reason)
+    # In Marquez's words, which its clients may know; the page of the error says more.
     response = problem(error.status, f"http-{error.status}", title, f"HTTP {error.status} {error.reason}")
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 _ZULU = orjson.OPT_UTC_Z
 _NO_ARGS = Fragment(b"{}")
+_HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 def dump(value: Any) -> bytes:  # noqa: ANN401  whatever orjson writes
@@ -48,12 +50,20 @@ def _read(body: bytes, decode: Callable[[bytes], T]) -> T:
     except msgspec.ValidationError as error:
         raise Malformed(_in_the_callers_words(str(error))) from None
     except msgspec.DecodeError as error:
-        raise Malformed(f"the body is not JSON: {error}") from None
+        raise Malformed(_not_json(body, error)) from None
     except RecursionError:
         raise Malformed("the body is nested too deeply") from None
     if "\\u0000" in text:
         _refuse_nul(msgspec.json.decode(body))
     return decoded
+
+
+def _not_json(body: bytes, error: msgspec.DecodeError) -> str:
+    if not body.strip():
+        return "the body is empty"
+    if _HALF_A_PAIR.search(body) and "truncated" in str(error):
+        return "a text in the body has half of a surrogate pair, which stands for no character"
+    return f"the body is not JSON: {error}"
 
 
 def _refuse_nul(value: object) -> None:
@@ -129,6 +139,11 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "outputDatasetVersions": [],
         "facets": facets_view(run.run_facets) if run.run_facets else {},
     }
+
+
+def job_of(run: RunRegisters) -> dict[str, str] | None:
+    """Return the name of a run's job."""
+    return {"namespace": run.created.namespace, "name": run.created.job} if run.created else None
 
 
 def facets_view(facets: Mapping[str, Stamped]) -> dict[str, Fragment]:

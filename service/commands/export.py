@@ -16,7 +16,7 @@ from service import saved, timestamps
 from service.commands.database import attached
 from service.commands.options import database_options
 from service.commands.progress import progress_bar
-from service.domain import RunState
+from service.domain import SOURCES, Kind, RunState
 from service.errors import RunfoldError
 from service.exporting import Exported, Format, NoParquet, export
 from service.filters import Filters
@@ -34,12 +34,12 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--until", callback=_time, metavar="TIME", help="What was recorded before this."),
         click.option("--since", callback=_time, metavar="TIME", help="What was recorded then or later."),
-        click.option("--source", "sources", multiple=True, help="api, openlineage, import, monitor; repeatable."),
+        click.option("--source", "sources", multiple=True, type=click.Choice(SOURCES), help="Repeatable."),
         click.option("--actor", help="What this API key recorded."),
         click.option(
             "--state", "states", multiple=True, type=click.Choice([s.value for s in RunState]), help="Repeatable."
         ),
-        click.option("--kind", "kinds", multiple=True, help="transition, facts, defined, ...; repeatable."),
+        click.option("--kind", "kinds", multiple=True, type=click.Choice([k.value for k in Kind]), help="Repeatable."),
         click.option("--run", type=click.UUID, metavar="ID", help="The events of one run."),
         click.option("--job", help="The events of jobs of this name."),
         click.option("--namespace", help="The events of this namespace."),

@@ -14,6 +14,7 @@ import uvloop
 from service import keys, logs, sockets
 from service.commands.database import Database, migrate, owned
 from service.commands.options import database_options, setting
+from service.embedded_files import cluster_in
 from service.serving import STOP_SIGNALS, serve
 from service.settings import APART, INSIDE, Settings
 from service.workers import supervise
@@ -59,7 +60,10 @@ def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
     for number in STOP_SIGNALS:
         signal.signal(number, _leave)
     with sockets.bind(settings.host, settings.port) as bound:
-        _refuse_exposure(bound, authenticated=settings.auth != "off", insecure=settings.insecure)
+        # A database that is yet to be made has no keys.
+        may_have_keys = bool(settings.database_url) or cluster_in(settings.data_dir).exists()
+        authenticated = settings.auth == "on" or (settings.auth == "auto" and may_have_keys)
+        _refuse_exposure(bound, authenticated=authenticated, insecure=settings.insecure)
         with owned(settings.database_url, settings.data_dir, workers=settings.workers) as database:
             _serve(dataclasses.replace(settings, database_url=database.dsn), bound, database)
 

@@ -57,6 +57,8 @@ async def _judge(dsn: str, first: int, last: int | None, against: Path | None, p
 
 
 def _as_text(verdict: Verdict) -> str:
+    if not verdict.ok and verdict.reason and verdict.reason.startswith("the export was altered"):
+        return f"Nothing can be proved: {verdict.reason}."
     if not verdict.ok:
         return f"Position {verdict.broken_at} does not hold: {verdict.reason}."
     if verdict.last == 0:

@@ -11,7 +11,7 @@ from aiohttp import web
 from service import cursors, wire
 from service.audit import Head, Span
 from service.content import parse_uuid
-from service.domain import RunState
+from service.domain import SOURCES, Kind, RunState
 from service.errors import Malformed
 from service.filters import PARAMETERS, Filters
 from service.ledger import LOG
@@ -73,20 +73,20 @@ def uuid(request: web.Request, parameter: str) -> UUID | None:
 def filters(request: web.Request, *others: str) -> Filters:
     """Return which events are asked for; `others` are the route's further parameters."""
     only(request, (*PARAMETERS, *others))
-    states = several(request, "state")
-    for state in states or ():
-        if state not in RunState.__members__:
-            raise Malformed(f"parameter state must be one of {', '.join(RunState)}")
+    states, kinds, sources = (several(request, parameter) for parameter in ("state", "kind", "source"))
+    for parameter, values, known in (("state", states, RunState), ("kind", kinds, Kind), ("source", sources, SOURCES)):
+        if not set(values or ()) <= set(known):
+            raise Malformed(f"parameter {parameter} must be one of {', '.join(known)}")
     since, until = time(request, "since"), time(request, "until")
     in_order("since", since, "until", until)
     return Filters(
         text(request, "namespace"),
         text(request, "job"),
         uuid(request, "run"),
-        several(request, "kind"),
+        kinds,
         states,
         text(request, "actor"),
-        several(request, "source"),
+        sources,
         since,
         until,
     )

@@ -179,7 +179,8 @@ async def _valid(audit: Audit, run: UUID, position: int, at: datetime) -> tuple[
 
 async def read(request: web.Request) -> web.Response:
     """GET /jobs/runs/{id}: as it is, or as it was."""
-    if request.query_string and not {"knownAt", "validAt"}.isdisjoint(request.query):
+    if request.query_string:
+        asked.only(request, ("knownAt", "validAt"))
         return await as_it_was(request)
     text, identity = run_id(request)
     run = await request.app[RESOURCES].reader.read(identity)

@@ -15,6 +15,7 @@ from service.domain import RunRegisters, RunState, Subject, registers_of
 from service.drafts import Caller
 from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunNotFound
 from service.fold import job_id
+from service.handlers import asked
 from service.handlers.requests import answer, caller, fresh, json_body, name, reported_time, run_id, slice_of, states
 from service.identifiers import uuid7, uuid_of_key
 from service.ledger import Draft
@@ -29,6 +30,8 @@ def transition_to(state: RunState) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         resources = request.app[RESOURCES]
         text, identity = run_id(request)
+        if request.query_string:
+            asked.only(request, ("at",))  # a misspelt time would be recorded as now, for ever
         at, explicit = reported_time(request)
         draft = drafts.transition(identity, state, at, explicit=explicit, caller=caller(request))
         command = Transition(state, at, draft.request_digest)
@@ -60,11 +63,11 @@ async def create(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
-    asked, content = wire.read_create_run(body)
+    wanted, content = wire.read_create_run(body)
     who = caller(request)
-    identity = _identity(asked.id, names, who)
+    identity = _identity(wanted.id, names, who)
     draft = drafts.new_run(identity, names, timestamps.now(), body, content, who)
-    made_here = asked.id is None and who.key is None
+    made_here = wanted.id is None and who.key is None
     result = await _create(resources, draft, names, fresh=made_here)
     run = str(identity)
     location = f"{request.scheme}://{request.host}/api/v1/jobs/runs/{run}"

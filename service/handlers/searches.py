@@ -21,7 +21,7 @@ async def runs(request: web.Request) -> web.Response:
     await fresh(request)
     found = await request.app[RESOURCES].searches.runs(wanted, after, limit + 1)
     shown = found[:limit]
-    views = [wire.run_view(str(run.id), run.registers) for run in shown]
+    views = [wire.run_view(str(run.id), run.registers) | {"job": wire.job_of(run.registers)} for run in shown]
     return answer(wire.dump({"runs": views, "next": cursors.of_row(shown[-1].row) if found[limit:] else None}))
 
 

@@ -244,3 +244,22 @@ async def test_what_the_catalog_has_folded_already_does_not_change_what_was_know
         assert [view["state"] for view in views][:3] == ["NEW", "RUNNING", "COMPLETED"]
         last = await get(client, f"/jobs/runs/{run}", knownAt="2999-01-01T00:00:00Z")
         assert {name: last[name] for name in last if name != "asOf"} == await get(client, f"/jobs/runs/{run}")
+
+
+@pytest.mark.parametrize("query", ["At=2024-01-01T00:00:00Z", "at=2024-01-01T00:00:00Z&reason=x"])
+async def test_a_misspelt_time_of_a_transition_is_refused_and_records_nothing(client, run, query, db):
+    before = await db.fetchval("select position from runfold.ledger_head")
+    answer = await client.post(f"{BASE}/jobs/runs/{run}/start?{query}")
+    assert answer.status == 400
+    assert "these are: at" in (await answer.json())["detail"]
+    assert await db.fetchval("select position from runfold.ledger_head") == before
+
+
+async def test_a_misspelt_time_travel_is_not_answered_with_today(client, run):
+    await get(client, f"/jobs/runs/{run}", 400, validat="1999-01-01T00:00:00Z")
+
+
+@pytest.mark.parametrize("filters", [{"kind": "bogus"}, {"source": "bogus"}])
+async def test_a_misspelt_filter_is_no_empty_answer(client, filters):
+    for path in ("/events", "/events/count", "/events/stream"):
+        assert "must be one of" in (await get(client, path, 400, **filters))["detail"]

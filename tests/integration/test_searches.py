@@ -146,3 +146,9 @@ async def test_every_search_goes_by_an_index(link, statement, index, names, more
 @pytest.mark.parametrize("limit", ["--5", "1e3", " 7", "٣", "9" * 400])
 async def test_a_limit_that_is_no_number_is_400(client, limit):
     assert (await client.get(f"{BASE}/runs", params={"limit": limit})).status == 400
+
+
+async def test_runs_across_jobs_say_whose_they_are(filled):
+    runs = await everything(filled)
+    assert runs
+    assert {frozenset(run["job"]) for run in runs} == {frozenset({"namespace", "name"})}
