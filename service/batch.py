@@ -258,10 +258,8 @@ class Batch:
             for item in self._appending:
                 item.unsure = True  # going round again, its own event may be found in the ledger
             raise
-        for item, item.outcome, item.position in zip(  # noqa: B007  each is told where it went
-            self._appending, appended.outcomes, appended.positions, strict=True
-        ):
-            pass
+        for item, outcome, position in zip(self._appending, appended.outcomes, appended.positions, strict=True):
+            item.outcome, item.position = outcome, position
         return appended
 
     def _expectation(self, item: Item) -> int:

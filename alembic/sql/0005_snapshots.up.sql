@@ -4,7 +4,7 @@ create type runfold.run_row as (
     started_at timestamptz, ended_at timestamptz, parent_run uuid, registers bytea, since int
 );
 
--- Of a run with many events, its registers as they were, a few hundred events apart: what was known of it at a time is the
+-- Of a run with many events, its registers as they were, 128 events apart: what was known of it at a time is the
 -- latest of them before that, merged with what came in between. Derived, like everything of the catalog.
 alter table runfold.runs add column since int not null default 0;  -- events folded since its last snapshot
 create table runfold.run_snapshots (
@@ -13,93 +13,6 @@ create table runfold.run_snapshots (
     registers bytea  not null,
     primary key (id, position)
 );
-
--- As before, but that a batch without payloads is spared the statement that would insert them, some 10 µs.
-create or replace function runfold.append_events(p_log int, p_drafts runfold.draft[])
-returns table (recorded_at timestamptz, positions bigint[], outcomes smallint[])
-language plpgsql security definer set search_path = pg_catalog, pg_temp
-set enable_seqscan = off                  -- or a plan cached on a small table scans a large one
-set plan_cache_mode = force_generic_plan  -- planning anew costs as much as appending a dozen events
-as $$
-#variable_conflict use_column
-declare
-    head      runfold.ledger_head;
-    started   bigint;
-    hashes    bytea[] := array_fill(null::bytea, array[cardinality(p_drafts)]);  -- or it would begin at the first one set
-    size      bigint := runfold.payload_partition_size();
-    bodies    boolean := false;
-    item      record;
-begin
-    select * into strict head from runfold.ledger_head h where h.log = p_log for update;
-    -- Under the lock, or a later position could carry an earlier time.
-    recorded_at := greatest(head.recorded_at, clock_timestamp());
-    started := head.position;
-    for item in
-        select i.n, i.subject, i.stream, i.kind, i.state, i.transitioned_at, i.namespace, i.job, i.parent_run,
-               i.source, i.actor, i.fact, i.request_digest, i.payload_digest,
-               (select e.position from runfold.events e
-                 where e.log = p_log and e.subject = i.subject and e.stream = i.stream and e.fact = i.fact) as known,
-               i.expected is null or i.expected = coalesce(
-                   (select e.position from runfold.events e
-                     where e.log = p_log and e.subject = i.subject and e.stream = i.stream
-                     order by e.position desc limit 1), 0) as holds,
-               min(i.n) over (partition by i.stream, i.subject, i.fact) as first
-          from unnest(p_drafts) with ordinality
-            as i (subject, stream, kind, state, transitioned_at, namespace, job, parent_run, source, actor,
-                  fact, request_digest, payload_digest, body, expected, n)
-         order by i.n
-    loop
-        if item.known is not null then
-            positions[item.n] := item.known;
-            outcomes[item.n] := 1;
-        elsif item.first < item.n then
-            positions[item.n] := positions[item.first];
-            outcomes[item.n] := case outcomes[item.first] when 2 then 2 else 1 end;
-        elsif not item.holds then
-            positions[item.n] := 0;
-            outcomes[item.n] := 2;
-        else
-            head.position := head.position + 1;
-            head.hash := sha256('\x01'::bytea || head.hash || record_send(row(
-                p_log, head.position, convert_to(item.subject, 'UTF8'), item.stream,
-                convert_to(item.kind, 'UTF8'), convert_to(item.state, 'UTF8'), item.transitioned_at, recorded_at,
-                convert_to(item.namespace, 'UTF8'), convert_to(item.job, 'UTF8'), item.parent_run,
-                convert_to(item.source, 'UTF8'), convert_to(item.actor, 'UTF8'),
-                item.fact, item.request_digest, item.payload_digest)));
-            positions[item.n] := head.position;
-            outcomes[item.n] := 0;
-            hashes[item.n] := head.hash;
-            if item.payload_digest is not null then
-                bodies := true;
-            end if;
-        end if;
-    end loop;
-    if head.position > started then
-        if head.position / size > started / size then
-            perform runfold.ensure_payload_partition(head.position / size + 1);
-        end if;
-        insert into runfold.events
-        select p_log, i.position, i.subject, i.stream, i.kind, i.state, i.transitioned_at, recorded_at, i.namespace,
-               i.job, i.parent_run, i.source, i.actor, i.fact, i.request_digest, i.payload_digest, i.hash
-          from unnest(p_drafts, positions, outcomes, hashes)
-            as i (subject, stream, kind, state, transitioned_at, namespace, job, parent_run, source, actor,
-                  fact, request_digest, payload_digest, body, expected, position, outcome, hash)
-         where i.outcome = 0;
-        if bodies then
-            insert into runfold.payloads (log, position, body)
-            select p_log, i.position, i.body::json
-              from unnest(p_drafts, positions, outcomes)
-                as i (subject, stream, kind, state, transitioned_at, namespace, job, parent_run, source, actor,
-                      fact, request_digest, payload_digest, body, expected, position, outcome)
-             where i.outcome = 0 and i.body is not null;
-        end if;
-        update runfold.ledger_head h
-           set position = head.position, hash = head.hash, recorded_at = append_events.recorded_at
-         where h.log = p_log;
-    end if;
-    return next;
-end
-$$;
 
 -- As before, but that a position is asked for as a range: on a small table an equality looked like a use for the index on
 -- facts, and that plan stayed cached while the table grew (docs/decisions/0003-plans-that-stay-good.md).

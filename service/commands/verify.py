@@ -53,12 +53,12 @@ async def _judge(dsn: str, first: int, last: int | None, against: Path | None, p
     reason = await saved.compare(dsn, former) if former else None
     if not verdict.ok or former is None or reason is None:
         return verdict
-    return verdict._replace(ok=False, broken_at=former.position, reason=reason)
+    return verdict._replace(ok=False, reason=reason)  # it says itself which position, or which file, is at fault
 
 
 def _as_text(verdict: Verdict) -> str:
-    if not verdict.ok and verdict.reason and verdict.reason.startswith("the export was altered"):
-        return f"Nothing can be proved: {verdict.reason}."
+    if verdict.reason and verdict.broken_at is None:
+        return f"What was saved is not this ledger's beginning: {verdict.reason}."
     if not verdict.ok:
         return f"Position {verdict.broken_at} does not hold: {verdict.reason}."
     if verdict.last == 0:
