@@ -18,12 +18,12 @@ from service.identifiers import uuid7
 from service.meter import Meter
 from service.operations import REST
 from service.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
+from service.ready import REQUEST_ID
 
 _log = logging.getLogger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
-_REQUEST_ID = "X-Request-ID"
 _MAX_ID = 128
 _FIRST_ERROR = 400
 
@@ -49,7 +49,7 @@ def around(guard: Guard, meter: Meter) -> Callable[[Handler], Handler]:
             except Exception:  # noqa: BLE001  a caller is told something in any case
                 response = _failed(request)
             else:
-                if _REQUEST_ID in request.headers and not response.prepared:
+                if REQUEST_ID in request.headers and not response.prepared:
                     _named(response, request)
             meter.observe(request, response, perf_counter() - began)
             return response
@@ -69,13 +69,13 @@ async def missing(request: web.Request) -> web.StreamResponse:
 
 
 def _named(response: web.StreamResponse, request: web.Request) -> web.StreamResponse:
-    response.headers[_REQUEST_ID] = _request_id(request)
+    response.headers[REQUEST_ID] = _request_id(request)
     return response
 
 
 def _request_id(request: web.Request) -> str:
     """Return the caller's X-Request-ID where it is a decent one, else a new id."""
-    given = request.headers.get(_REQUEST_ID, "")
+    given = request.headers.get(REQUEST_ID, "")
     return given if 0 < len(given) <= _MAX_ID and given.isascii() and given.isprintable() else str(uuid7())
 
 
@@ -85,7 +85,7 @@ def _failed(request: web.Request) -> web.StreamResponse:
     _log.exception("request %s: %s %s failed", found, request.method, request.path)
     detail = f"Something is wrong here; logged as {found}."
     response = problem(SERVER_ERROR, "internal", "Internal error", detail)
-    response.headers[_REQUEST_ID] = found
+    response.headers[REQUEST_ID] = found
     return response
 
 

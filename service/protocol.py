@@ -14,6 +14,7 @@ from aiohttp.http import RawRequestMessage
 
 from service.connections import HANDLER_ARGS
 from service.errors import Malformed
+from service.front import Front
 from service.problems import SERVER_ERROR, of_error, of_http, problem
 
 _LINE, _FIELD, _HEADERS = (HANDLER_ARGS[limit] for limit in ("max_line_size", "max_field_size", "max_headers"))
@@ -31,14 +32,14 @@ class Runner(web.AppRunner):
     """Runs an application on connections that answer every error as a problem."""
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server())
+        return _Server(await super()._make_server(), Front(self.app))
 
 
 class _Server(web.Server):
     """Makes a _Connection for each client, where aiohttp's makes a RequestHandler."""
 
-    def __init__(self, made: web.Server) -> None:
-        super().__init__(made.request_handler, request_factory=made.request_factory, loop=made._loop, **made._kwargs)  # noqa: SLF001  it tells nobody what it was made of
+    def __init__(self, made: web.Server, front: Front) -> None:
+        super().__init__(front, request_factory=made.request_factory, loop=made._loop, **made._kwargs)  # noqa: SLF001  it tells nobody what it was made of
 
     def __call__(self) -> web.RequestHandler:
         return _Connection(self, loop=self._loop, **self._kwargs)

@@ -19,6 +19,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 from proxy import Proxy
+from served import Served
 
 from service import migrations
 from service.app import build_app
@@ -117,7 +118,7 @@ async def links(dsn: str) -> AsyncIterator[list[Link]]:
 @pytest.fixture
 async def client(dsn: str, aiohttp_client):
     """The service in this process, asked over HTTP."""
-    return await aiohttp_client(build_app(Settings(database_url=dsn)))
+    return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
 
 
 class Service(NamedTuple):

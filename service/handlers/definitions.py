@@ -14,9 +14,10 @@ from service.definitions import JobDefinition, JobRegisters, NamespaceDefinition
 from service.domain import StampedDatasets, Subject
 from service.errors import JobNotFound, NamespaceNotFound
 from service.fold import namespace_id
-from service.handlers.requests import answer, caller, fresh, json_body, name, slice_of, states
+from service.handlers.requests import caller, fresh, json_body, name, slice_of, states
 from service.ledger import Draft
 from service.lists import JobItem
+from service.ready import answer
 from service.resources import RESOURCES, Resources
 from service.schemas import PutJob, PutNamespace
 
@@ -32,7 +33,7 @@ async def put_namespace(request: web.Request) -> web.Response:
     draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, said, caller(request))
     result = await resources.appender.command(draft, lambda standing, known: _define_namespace(standing, known, asked))
     await _recorded(resources, result)
-    return await _namespace(resources, namespace)
+    return answer(request, await _namespace(resources, namespace))
 
 
 def _define_namespace(standing: NamespaceRegisters | None, _known: Known | None, asked: PutNamespace) -> Verdict:
@@ -49,7 +50,7 @@ async def get_namespace(request: web.Request) -> web.Response:
     """GET /namespaces/{namespace}; a deleted one is answered, with isHidden."""
     resources = request.app[RESOURCES]
     await fresh(request)
-    return await _namespace(resources, name(request, "namespace"))
+    return answer(request, await _namespace(resources, name(request, "namespace")))
 
 
 async def delete_namespace(request: web.Request) -> web.Response:
@@ -57,10 +58,10 @@ async def delete_namespace(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     namespace = name(request, "namespace")
     await resources.catalog.catch_up()
-    response = await _namespace(resources, namespace)
+    view = await _namespace(resources, namespace)
     draft = drafts.deletion(Subject.NAMESPACE, (namespace, None), timestamps.now(), caller(request))
     await _recorded(resources, await resources.appender.command(draft, _delete))
-    return response
+    return answer(request, view)
 
 
 async def list_namespaces(request: web.Request) -> web.Response:
@@ -69,7 +70,7 @@ async def list_namespaces(request: web.Request) -> web.Response:
     part = slice_of(request)
     await fresh(request)
     found = await resources.lists.namespaces(part)
-    return answer(wire.dump({"namespaces": [wire.namespace_view(namespace) for namespace in found]}))
+    return answer(request, wire.dump({"namespaces": [wire.namespace_view(namespace) for namespace in found]}))
 
 
 async def put_job(request: web.Request) -> web.Response:
@@ -85,7 +86,7 @@ async def put_job(request: web.Request) -> web.Response:
     if result.verdict is Verdict.HOMELESS:
         raise NamespaceNotFound(namespace)
     await _recorded(resources, result)
-    return await _job(resources, namespace, job)
+    return answer(request, await _job(resources, namespace, job))
 
 
 async def _put_job(resources: Resources, draft: Draft, asked: PutJob) -> Answer:
@@ -121,7 +122,7 @@ async def get_job(request: web.Request) -> web.Response:
     """GET /namespaces/{namespace}/jobs/{job}."""
     resources = request.app[RESOURCES]
     await fresh(request)
-    return await _job(resources, name(request, "namespace"), name(request, "job"))
+    return answer(request, await _job(resources, name(request, "namespace"), name(request, "job")))
 
 
 async def delete_job(request: web.Request) -> web.Response:
@@ -129,10 +130,10 @@ async def delete_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     namespace, job = name(request, "namespace"), name(request, "job")
     await resources.catalog.catch_up()
-    response = await _job(resources, namespace, job)
+    view = await _job(resources, namespace, job)
     draft = drafts.deletion(Subject.JOB, (namespace, job), timestamps.now(), caller(request))
     await _recorded(resources, await resources.appender.command(draft, _delete))
-    return response
+    return answer(request, view)
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -144,7 +145,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     if namespace is not None and await resources.lists.namespace(namespace) is None:
         raise NamespaceNotFound(namespace)
     jobs, total = await resources.lists.jobs(namespace, last, part)
-    return answer(wire.dump({"totalCount": total, "jobs": [_job_view(job) for job in jobs]}))
+    return answer(request, wire.dump({"totalCount": total, "jobs": [_job_view(job) for job in jobs]}))
 
 
 def _delete(_standing: Any, known: Known | None) -> Verdict:  # noqa: ANN401  a judge takes any registers
@@ -158,20 +159,20 @@ async def _recorded(resources: Resources, result: Answer) -> None:
         await resources.catalog.catch_up()
 
 
-async def _namespace(resources: Resources, namespace: str) -> web.Response:
+async def _namespace(resources: Resources, namespace: str) -> bytes:
     found = await resources.lists.namespace(namespace)
     if found is None:
         raise NamespaceNotFound(namespace)
-    return answer(wire.dump(wire.namespace_view(found)))
+    return wire.dump(wire.namespace_view(found))
 
 
-async def _job(resources: Resources, namespace: str, job: str) -> web.Response:
+async def _job(resources: Resources, namespace: str, job: str) -> bytes:
     found = await resources.lists.job(namespace, job)
     if found is None:
         if await resources.lists.namespace(namespace) is None:
             raise NamespaceNotFound(namespace)
         raise JobNotFound(job)
-    return answer(wire.dump(_job_view(found)))
+    return wire.dump(_job_view(found))
 
 
 def _job_view(job: JobItem) -> dict[str, Any]:

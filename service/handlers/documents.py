@@ -5,12 +5,12 @@ from aiohttp import web
 
 from service import openapi, pages
 from service.errors import NotFound
-from service.handlers.requests import answer
+from service.ready import answer
 
 
 async def schema(request: web.Request) -> web.Response:
     """GET /openapi.json: this API as OpenAPI 3.1."""
-    return answer(orjson.dumps(openapi.document(request.app)))
+    return answer(request, orjson.dumps(openapi.document(request.app)))
 
 
 async def read(request: web.Request) -> web.Response:

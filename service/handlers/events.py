@@ -12,7 +12,8 @@ from service.filters import Filters
 from service.frames import next_cursor, on_one_line
 from service.handlers import asked
 from service.handlers.begun import begun, write
-from service.handlers.requests import answer, integer
+from service.handlers.requests import integer
+from service.ready import answer
 from service.resources import RESOURCES
 
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -30,7 +31,7 @@ async def read(request: web.Request) -> web.StreamResponse:
     if any(kind in accepted for kind in _CSV):
         return await _stream(request, wanted, span, Form.CSV, "text/csv")
     page = await request.app[RESOURCES].audit.collect(wanted, span, limit)
-    return answer(b'{"events":[%b],"next":%b}' % (_joined(page), _next(page)))
+    return answer(request, b'{"events":[%b],"next":%b}' % (_joined(page), _next(page)))
 
 
 def _joined(page: Page) -> bytes:
@@ -69,4 +70,4 @@ async def count(request: web.Request) -> web.Response:
     wanted = asked.filters(request)
     span = await asked.span(request, wanted)
     total = await request.app[RESOURCES].audit.count(wanted, span)
-    return answer(wire.dump({"count": total}))
+    return answer(request, wire.dump({"count": total}))

@@ -6,13 +6,13 @@ from aiohttp import web
 
 from service import migrations, wire
 from service.errors import RunfoldError, Unavailable
-from service.handlers.requests import answer
+from service.ready import answer
 from service.resources import RESOURCES
 
 
-async def livez(_request: web.Request) -> web.Response:
+async def livez(request: web.Request) -> web.Response:
     """GET /livez: the process answers."""
-    return answer(b'{"status":"alive"}')
+    return answer(request, b'{"status":"alive"}')
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -29,4 +29,4 @@ async def readyz(request: web.Request) -> web.Response:
     ready = set(checks.values()) == {"ok"}
     if not ready:
         raise Unavailable("; ".join(f"{check}: {found}" for check, found in checks.items() if found != "ok"))
-    return answer(wire.dump({"status": "ready", "checks": checks}))
+    return answer(request, wire.dump({"status": "ready", "checks": checks}))

@@ -21,8 +21,9 @@ from service.filters import Filters
 from service.frames import next_cursor
 from service.handlers import asked
 from service.handlers.begun import begun, write
-from service.handlers.requests import answer, archived_view, integer, run_id
+from service.handlers.requests import archived_view, integer, run_id
 from service.ledger import LOG
+from service.ready import answer
 from service.resources import RESOURCES, Resources
 from service.timetravel import ValidAt
 from service.verdicts import Judgement, Judging
@@ -51,7 +52,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     if not verdicts:
         raise RunNotFound(text)
     if request.method == hdrs.METH_HEAD:
-        return answer(b"")
+        return web.Response(headers={"Content-Type": "application/json"})
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
     with begun(request):
@@ -124,7 +125,7 @@ async def as_it_was(request: web.Request) -> web.Response:
     if found is None:
         raise RunNotFound(text)
     files = await resources.lineage.archived(missing)
-    return answer(wire.dump(wire.run_view(text, found) | {"asOf": _as_of(as_of, files)}))
+    return answer(request, wire.dump(wire.run_view(text, found) | {"asOf": _as_of(as_of, files)}))
 
 
 def _as_of(head: Head, files: dict[Where, list[int]]) -> dict[str, object]:
@@ -186,4 +187,4 @@ async def read(request: web.Request) -> web.Response:
     run = await request.app[RESOURCES].reader.read(identity)
     if run is None:
         raise RunNotFound(text)
-    return answer(wire.dump(wire.run_view(text, run)))
+    return answer(request, wire.dump(wire.run_view(text, run)))

@@ -7,9 +7,10 @@ from aiohttp import web
 from service import wire
 from service.errors import Malformed, Overloaded, Unavailable
 from service.handlers import asked
-from service.handlers.requests import answer, integer
+from service.handlers.requests import integer
 from service.ledger import LOG
 from service.link import Unreachable
+from service.ready import answer
 from service.resources import RESOURCES
 from service.verify import Verdict, verify
 
@@ -29,7 +30,7 @@ async def head(request: web.Request) -> web.Response:
     found = await request.app[RESOURCES].audit.head()
     recorded_at = found.recorded_at if found.position else None
     view = {"log": LOG, "position": found.position, "hash": found.hash.hex(), "recordedAt": recorded_at}
-    return answer(wire.dump(view))
+    return answer(request, wire.dump(view))
 
 
 async def check(request: web.Request) -> web.Response:
@@ -53,7 +54,7 @@ async def check(request: web.Request) -> web.Response:
         raise Unavailable(f"the database does not answer: {error}") from error
     finally:
         _under_way.discard(ticket)
-    return answer(wire.dump(_view(verdict)))
+    return answer(request, wire.dump(_view(verdict)))
 
 
 def _view(verdict: Verdict) -> dict[str, object]:

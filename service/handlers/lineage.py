@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from datetime import datetime
+from http import HTTPStatus
 from operator import attrgetter
 from typing import Any
 
@@ -16,11 +17,12 @@ from service.complaints import unspeakable
 from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
 from service.guard import ACTOR
 from service.handlers.begun import begun, write
-from service.handlers.requests import answer, archived_view, run_id, slice_of
+from service.handlers.requests import archived_view, run_id, slice_of
 from service.ingestion import Failure, Ingestion
 from service.lineage import Lineage, Piece, Span
 from service.lines import Line, Lines
 from service.openlineage import Origin
+from service.ready import answer
 from service.resources import RESOURCES
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
@@ -49,7 +51,7 @@ async def record(request: web.Request) -> web.Response:
     body = await bodies.whole(request, resources.settings.max_event_bytes)
     draft = openlineage.fact(body.strip(b" \t\r\n"), _origin(request), timestamps.now())
     await resources.appender.fact(draft)
-    return web.Response(status=201)
+    return answer(request, status=HTTPStatus.CREATED)
 
 
 async def record_batch(request: web.Request) -> web.Response:
@@ -67,7 +69,7 @@ async def record_batch(request: web.Request) -> web.Response:
         raise
     if not ingestion.failed:
         return web.Response(status=204)
-    return answer(wire.dump({"status": "partial_success"} | _account(ingestion)))
+    return answer(request, wire.dump({"status": "partial_success"} | _account(ingestion)))
 
 
 async def _take(request: web.Request, max_bytes: int, ingestion: Ingestion) -> None:
@@ -145,7 +147,7 @@ async def _give(request: web.Request, total: int, lineage: Lineage, positions: l
         second = await anext(pieces, None)
         head = b'{"totalCount":%d,"events":[%b' % (total, ",".join(first.texts).encode())
         if second is None:
-            return answer(head + await _tail(lineage, first.missing))
+            return answer(request, head + await _tail(lineage, first.missing))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         with begun(request):
@@ -185,4 +187,6 @@ async def children(request: web.Request) -> web.Response:
     runs, total = await resources.lineage.children(identity, part)
     if not total and await resources.reader.read(identity) is None:
         raise RunNotFound(text)
-    return answer(wire.dump({"runs": [wire.run_view(str(run.id), run.registers) for run in runs], "totalCount": total}))
+    return answer(
+        request, wire.dump({"runs": [wire.run_view(str(run.id), run.registers) for run in runs], "totalCount": total})
+    )

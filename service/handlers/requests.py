@@ -8,7 +8,6 @@ from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from aiohttp import web
-from multidict import CIMultiDict
 
 from service import bodies, timestamps, wire
 from service.archives import Where
@@ -21,16 +20,9 @@ from service.lists import Slice
 from service.resources import RESOURCES
 from service.schemas import MAX_NAME
 
-_JSON = CIMultiDict({"Content-Type": "application/json"})
-
 MAX_LIMIT = 10_000
 _MAX_KEY = 255
 _MAX_DIGITS = 17
-
-
-def answer(body: bytes, status: int = 200) -> web.Response:
-    """Answer JSON."""
-    return web.Response(body=body, status=status, headers=_JSON)
 
 
 def archived_view(files: Mapping[Where, Sequence[int]]) -> list[dict[str, object]]:

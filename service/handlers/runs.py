@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from uuid import UUID
 
 from aiohttp import web
@@ -16,9 +17,11 @@ from service.drafts import Caller
 from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunNotFound
 from service.fold import job_id
 from service.handlers import asked
-from service.handlers.requests import answer, caller, fresh, json_body, name, reported_time, run_id, slice_of, states
+from service.handlers.requests import caller, fresh, json_body, name, reported_time, run_id, slice_of, states
 from service.identifiers import uuid7, uuid_of_key
 from service.ledger import Draft
+from service.operations import BASE
+from service.ready import answer
 from service.resources import RESOURCES, Resources
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -36,7 +39,7 @@ def transition_to(state: RunState) -> Handler:
         draft = drafts.transition(identity, state, at, explicit=explicit, caller=caller(request))
         command = Transition(state, at, draft.request_digest)
         result = await resources.appender.command(draft, lambda run, known: decide(run, command, known))
-        return answer(_transitioned(text, command, result))
+        return answer(request, _transitioned(text, command, result))
 
     return handle
 
@@ -69,9 +72,7 @@ async def create(request: web.Request) -> web.Response:
     draft = drafts.new_run(identity, names, timestamps.now(), body, content, who)
     made_here = wanted.id is None and who.key is None
     result = await _create(resources, draft, names, fresh=made_here)
-    run = str(identity)
-    location = f"{request.scheme}://{request.host}/api/v1/jobs/runs/{run}"
-    return _created(run, result, location)
+    return _created(request, str(identity), result)
 
 
 def _identity(given: str | None, names: tuple[str, str], who: Caller) -> UUID:
@@ -101,15 +102,20 @@ async def _create(resources: Resources, draft: Draft, names: tuple[str, str], *,
     raise JobNotFound(names[1])
 
 
-def _created(run: str, result: Answer, location: str) -> web.Response:
+def _created(request: web.Request, run: str, result: Answer) -> web.Response:
     if result.verdict is Verdict.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
     view = wire.dump(wire.run_view(run, result.registers))
     if result.verdict is Verdict.CONFLICT:
         raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
-    response = answer(view, 201 if result.verdict is Verdict.APPEND else 200)
-    response.headers["Location"] = location
-    return response
+    status = HTTPStatus.CREATED if result.verdict is Verdict.APPEND else HTTPStatus.OK
+    return answer(request, view, status, location=_location(request, run))
+
+
+def _location(request: web.Request, run: str) -> str:
+    path = f"{BASE}/jobs/runs/{run}"
+    host = request.host
+    return f"{request.scheme}://{host}{path}" if host.isascii() and host.isprintable() else path
 
 
 async def facets(request: web.Request) -> web.Response:
@@ -122,7 +128,7 @@ async def facets(request: web.Request) -> web.Response:
     if run is None:
         raise RunNotFound(text)
     found = run.run_facets if kind == "run" else run.job_facets
-    return answer(wire.dump({"runId": text, "facets": wire.facets_view(found)}))
+    return answer(request, wire.dump({"runId": text, "facets": wire.facets_view(found)}))
 
 
 async def list_of_job(request: web.Request) -> web.Response:
@@ -134,7 +140,9 @@ async def list_of_job(request: web.Request) -> web.Response:
     if await resources.lists.job(*names) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.lists.runs_of_job(*names, wanted, part)
-    return answer(wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total}))
+    return answer(
+        request, wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total})
+    )
 
 
 async def look_up(request: web.Request) -> web.Response:
@@ -144,4 +152,4 @@ async def look_up(request: web.Request) -> web.Response:
     waiting = {text: reader.read(identity) if (identity := parse_uuid(text)) else None for text in wanted}
     found = {text: await waiter if waiter is not None else None for text, waiter in waiting.items()}
     views = {text: wire.run_view(text, run) if run is not None else None for text, run in found.items()}
-    return answer(wire.dump({"runs": views}))
+    return answer(request, wire.dump({"runs": views}))

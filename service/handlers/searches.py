@@ -6,7 +6,8 @@ from aiohttp import web
 
 from service import cursors, wire
 from service.handlers import asked
-from service.handlers.requests import answer, fresh, integer, states
+from service.handlers.requests import fresh, integer, states
+from service.ready import answer
 from service.resources import RESOURCES
 from service.searches import PARAMETERS, RunFilters
 
@@ -22,7 +23,7 @@ async def runs(request: web.Request) -> web.Response:
     found = await request.app[RESOURCES].searches.runs(wanted, after, limit + 1)
     shown = found[:limit]
     views = [wire.run_view(str(run.id), run.registers) | {"job": wire.job_of(run.registers)} for run in shown]
-    return answer(wire.dump({"runs": views, "next": cursors.of_row(shown[-1].row) if found[limit:] else None}))
+    return answer(request, wire.dump({"runs": views, "next": cursors.of_row(shown[-1].row) if found[limit:] else None}))
 
 
 def _filters(request: web.Request) -> RunFilters:

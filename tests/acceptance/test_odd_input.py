@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from building import APPENDING, events, head, held_head
 from conftest import wait_until
+from served import Served
 from yarl import URL
 
 from service.app import build_app
@@ -233,7 +234,7 @@ async def test_a_client_that_leaves_in_mid_commit_is_recorded_once(client, run, 
 
 
 async def test_a_full_queue_is_told_when_to_come_again(dsn, db, aiohttp_client):
-    client = await aiohttp_client(build_app(Settings(database_url=dsn, queue_capacity=5, max_batch=2)))
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, queue_capacity=5, max_batch=2))))
     await client.put(f"{BASE}/namespaces/etl", json={"ownerName": "me"})
     await client.put(f"{BASE}/namespaces/etl/jobs/load", json=A_JOB)
     before = await head(db)
@@ -264,7 +265,9 @@ def appending(db, count):
 
 
 async def test_a_database_that_is_not_there_is_told_and_not_recorded(tmp_path, aiohttp_client):
-    client = await aiohttp_client(build_app(Settings(database_url=f"postgresql://runfold@/none?host={tmp_path}")))
+    client = await aiohttp_client(
+        Served(build_app(Settings(database_url=f"postgresql://runfold@/none?host={tmp_path}")))
+    )
     for response in (
         await client.get("/readyz"),
         await client.get(f"{BASE}/jobs"),

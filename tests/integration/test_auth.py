@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from conftest import wait_until
 from marquez_client import MarquezClient
 from openlineage.client.transport.http import ApiKeyTokenProvider
+from served import Served
 from yarl import URL
 
 from service import guard as guarding
@@ -29,7 +30,7 @@ NAMESPACE = "/api/v1/namespaces/etl"
 @pytest.fixture
 async def serve(dsn, aiohttp_client):
     async def start(**settings):
-        return await aiohttp_client(build_app(Settings(database_url=dsn, **settings)))
+        return await aiohttp_client(Served(build_app(Settings(database_url=dsn, **settings))))
 
     return start
 

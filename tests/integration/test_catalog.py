@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 from building import fact, new, report
 from histories import at
+from served import Served
 
 from service import ledger
 from service.app import build_app
@@ -130,7 +131,7 @@ async def test_a_fold_that_fails_leaves_the_cursor_where_it_was(link, db):
 @pytest.fixture
 async def two(dsn, aiohttp_client):
     """Two processes of the service, as far as the database can tell."""
-    return [await aiohttp_client(build_app(Settings(database_url=dsn))) for _ in range(2)]
+    return [await aiohttp_client(Served(build_app(Settings(database_url=dsn)))) for _ in range(2)]
 
 
 async def ok(response, status=200):

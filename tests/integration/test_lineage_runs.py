@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestClient
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lineage_client import BATCH, NDJSON, PEER, RUN, bodies, event, get, send
+from served import Served
 
 from service import timestamps
 from service.app import build_app
@@ -70,7 +71,7 @@ steps = st.lists(
 
 
 async def test_neither_order_nor_repetition_of_events_changes_a_run(dsn, aiohttp_client):
-    client = await aiohttp_client(build_app(Settings(database_url=dsn)))
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
     loop = asyncio.get_running_loop()
 
     @settings(max_examples=40)

@@ -1,6 +1,7 @@
 """What Prometheus is told."""
 
 from prometheus_client.parser import text_string_to_metric_families
+from served import Served
 
 from service.app import build_app
 from service.link import Unreachable
@@ -65,7 +66,7 @@ class _Away:
 
 
 async def test_two_apps_in_one_process_count_apart(client, dsn, aiohttp_client):
-    other = await aiohttp_client(build_app(Settings(database_url=dsn)))
+    other = await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
     await client.get("/livez")
     assert request_key("/livez", "GET", "200") not in await scrape(other)
     assert (await scrape(client))[request_key("/livez", "GET", "200")] == 1

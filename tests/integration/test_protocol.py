@@ -4,11 +4,10 @@ import asyncio
 import json
 
 import pytest
-from aiohttp.test_utils import TestServer
+from served import Served
 
 from service.app import build_app
 from service.connections import HANDLER_ARGS
-from service.protocol import Runner
 from service.settings import Settings
 
 SOON_S = 5.0
@@ -33,16 +32,9 @@ NO_HTTP = {
 }
 
 
-class Serving(TestServer):
-    """A server that runs the application as `runfold serve` does."""
-
-    async def _make_runner(self, **settings):
-        return Runner(self.app, **settings)
-
-
 @pytest.fixture
 async def serving(dsn, aiohttp_client):
-    return await aiohttp_client(Serving(build_app(Settings(database_url=dsn))))
+    return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
 
 
 async def say(client, said: bytes) -> bytes:

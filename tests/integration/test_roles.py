@@ -9,6 +9,7 @@ import pytest
 from building import facts
 from conftest import execute
 from partitions import small_partitions
+from served import Served
 
 from service import ledger, migrations
 from service.app import build_app
@@ -55,7 +56,7 @@ async def ok(response, status=200):
 
 async def test_a_run_lives_its_whole_life_in_a_service_with_least_rights(role_dsn, aiohttp_client):
     await asyncio.to_thread(migrations.upgrade, role_dsn)  # `serve` does so first
-    client = await aiohttp_client(build_app(Settings(database_url=role_dsn)))
+    client = await aiohttp_client(Served(build_app(Settings(database_url=role_dsn))))
     await ok(await client.put(f"{BASE}/namespaces/etl", json={"ownerName": "me"}))
     await ok(await client.put(f"{BASE}/namespaces/etl/jobs/load", json={"type": "BATCH", "inputs": [], "outputs": []}))
     run = await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs", json={"args": {"a": "1"}}), 201)

@@ -5,6 +5,7 @@ import json
 from uuid import uuid4
 
 import pytest
+from served import Served
 
 from service import bodies
 from service.app import build_app
@@ -20,7 +21,7 @@ async def impatient(dsn, aiohttp_client, monkeypatch):
     monkeypatch.setattr(bodies, "_PATIENCE_S", 0.2)
     monkeypatch.setitem(HANDLER_ARGS, "keepalive_timeout", 0.3)
     monkeypatch.setitem(HANDLER_ARGS, "lingering_time", 0.1)
-    return await aiohttp_client(build_app(Settings(database_url=dsn)))
+    return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
 
 
 async def say(client, *parts: bytes) -> bytes:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from building import facts
+from served import Served
 
 from service import tail as tails
 from service.app import build_app
@@ -88,7 +89,7 @@ async def test_filters_are_those_of_the_pages(client):
 
 
 async def test_what_another_process_appends_is_heard(client, aiohttp_client, dsn):
-    other = await aiohttp_client(build_app(Settings(database_url=dsn)))
+    other = await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
     async with listening(client) as events:
         positions = [*await append(other, 3), *await append(client, 3), *await append(other, 3)]
         found = [event["position"] for _, event in await take(events, 9)]

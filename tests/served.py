@@ -1,0 +1,13 @@
+"""The application as `runfold serve` runs it, in the process of the tests."""
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from service.protocol import Runner
+
+
+class Served(TestServer):
+    """A server with the service's own connections and short ways."""
+
+    async def _make_runner(self, **settings) -> web.AppRunner:
+        return Runner(self.app, **settings)
