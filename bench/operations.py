@@ -118,7 +118,10 @@ class Operations:
         return Runs(ours, others)
 
     async def _through_the_api(self, count: int) -> list[UUID]:
-        """Have the service create runs, as a scheduler does before it starts them."""
+        """Have the service create runs, as a scheduler does before it starts them; the newest first.
+
+        Of runs created long ago a process remembers nothing, and at this rate that is some seconds: they are `others`.
+        """
         before = await self.stage.database.head()
         port = self.stage.service.port
         while len(ids := await self.stage.database.created(before)) < count:
@@ -126,7 +129,7 @@ class Operations:
             created = await self.stage.wrk.constant(port, Load(CREATING, seconds), "POST", RUNS, RUN_BODY)
             if not created.clean:
                 raise WrongAnswersError(f"creates: {created}")
-        return ids[:count]
+        return ids[: -count - 1 : -1]
 
     async def _start(
         self,

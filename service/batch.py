@@ -12,12 +12,17 @@ from uuid import UUID
 from service import ledger
 from service.content import say
 from service.decide import Known, Verdict
-from service.domain import RunState, Subject, advanced
+from service.domain import RunState, Subject, make, moved
 from service.errors import Unavailable
 from service.ledger import Draft, Outcome
 from service.link import Link, Unreachable
 from service.recent import Recent
 from service.subjects import SHAPES
+
+# A member of an enum is found slowly, and these are asked for again and again for every item.
+_RUN = Subject.RUN
+_APPEND, _CONFLICT = Verdict.APPEND, Verdict.CONFLICT
+_RECORDED = Outcome.RECORDED.value
 
 _ROUNDS = 3
 """How often a command that lost a race, or whose connection broke, goes round before its caller is told 503."""
@@ -107,7 +112,7 @@ class Item:
 
 def _named(draft: Draft, standing: Any) -> Draft:  # noqa: ANN401
     """A transition is filed under the job its run belongs to, which only its history tells."""
-    if draft.namespace is not None or draft.subject is not Subject.RUN or standing is None:
+    if draft.namespace is not None or draft.subject is not _RUN or standing is None:
         return draft
     return draft.of_job(standing.created.namespace, standing.created.job)
 
@@ -144,8 +149,8 @@ class Batch:
         self._decide()
         await self._excuse(link)
         appended = await self._append(link)
-        if appended and Outcome.RECORDED in appended.outcomes:
-            on_append(max(appended.positions), appended.outcomes.count(Outcome.RECORDED))
+        if appended and _RECORDED in appended.outcomes:
+            on_append(max(appended.positions), appended.outcomes.count(_RECORDED))
         return self._answer(appended.recorded_at if appended else None)
 
     async def _read(self, link: Link) -> None:
@@ -164,17 +169,17 @@ class Batch:
 
     def _guess(self, item: Item) -> bool:
         """Tell whether what is remembered of the run is enough to append by; whatever else must be read."""
-        if item.attempts or item.draft.subject is not Subject.RUN or item.judge is None:
+        if item.attempts or item.draft.subject is not _RUN or item.judge is None:
             return False
         if item.fresh:
             self._standing[item.key] = None
             return True
         guess = self._recent.get(item.draft.stream)
-        if guess is None or item.judge(guess, None) is not Verdict.APPEND:
+        if guess is None or item.judge(guess, None) is not _APPEND:
             return False
         self._standing[item.key] = guess
         if item.home is None and not self._crowded:
-            item.verdict = Verdict.APPEND
+            item.verdict = _APPEND
         return True
 
     async def _read_homes(self, link: Link) -> None:
@@ -194,7 +199,7 @@ class Batch:
             if item.judge is not None:
                 standing = self._standing[item.key]
                 verdict = item.verdict or self._judge(item, standing, item.known)
-                if verdict is not Verdict.APPEND:
+                if verdict is not _APPEND:
                     continue
                 if item.draft.namespace is None:
                     item.draft = _named(item.draft, standing)
@@ -206,7 +211,7 @@ class Batch:
         for item in self._items:
             key, fact = item.key, item.draft.fact
             if item.judge is not None:
-                if self._judge(item, pending[key], item.known or facts.get((key, fact))) is not Verdict.APPEND:
+                if self._judge(item, pending[key], item.known or facts.get((key, fact))) is not _APPEND:
                     continue
                 item.draft = _named(item.draft, pending[key])
             self._appending.append(item)
@@ -217,12 +222,12 @@ class Batch:
     def _judge(self, item: Item, standing: Any, known: Known | None) -> Verdict:  # noqa: ANN401
         assert item.judge is not None  # noqa: S101  only commands are judged
         verdict = item.judge(standing, known)
-        item.verdict = Verdict.HOMELESS if verdict is Verdict.APPEND and self._homeless(item.home) else verdict
+        item.verdict = Verdict.HOMELESS if verdict is _APPEND and self._homeless(item.home) else verdict
         return item.verdict
 
     async def _excuse(self, link: Link) -> None:
         """Line 0 of the table: what conflicts now may be what was recorded once, with another key or without one."""
-        conflicts = [i for i in self._items if i.verdict is Verdict.CONFLICT and i.draft.state in _REPORTED]
+        conflicts = [i for i in self._items if i.verdict is _CONFLICT and i.draft.state in _REPORTED]
         if not conflicts:
             return
         adding = {(i.key, i.draft.state, i.draft.transitioned_at) for i in self._appending}
@@ -240,10 +245,12 @@ class Batch:
 
     @staticmethod
     def _with(standing: Any, draft: Draft, position: int, recorded_at: datetime | None) -> Any:  # noqa: ANN401
-        event = draft.at(position, recorded_at or draft.transitioned_at)
-        if draft.payload is None and draft.subject is Subject.RUN and standing is not None:
-            return advanced(standing, event)
-        shape = SHAPES[draft.subject]
+        at = recorded_at or draft.transitioned_at
+        if draft.payload is None and draft.subject is _RUN and standing is not None:
+            simply = moved(standing, draft, position, at)
+            if simply is not None:
+                return simply
+        event, shape = draft.at(position, at), SHAPES[draft.subject]
         # A fact is seldom looked into: only where a command for the same run shares its batch.
         part = shape.of(event, draft.said if draft.source == "api" else say(event, draft.payload))
         return part if standing is None else shape.merge(standing, part)
@@ -267,7 +274,7 @@ class Batch:
         standing = self._standing[item.key]
         if standing is None:
             return 0
-        position: int = standing.position if item.draft.subject is Subject.RUN else standing.own_position
+        position: int = standing.position if item.draft.subject is _RUN else standing.own_position
         return position
 
     def _answer(self, recorded_at: datetime | None) -> list[Item]:
@@ -276,7 +283,7 @@ class Batch:
         lost: set[StreamKey] = set()
         back: list[Item] = []
         for item in self._items:
-            key, recorded = item.key, item.outcome == Outcome.RECORDED
+            key, recorded = item.key, item.outcome == _RECORDED
             if item.judge is not None:
                 if item.outcome is not None and not recorded:
                     lost.add(key)  # also where another process appended the same: read again, and see it
@@ -291,9 +298,9 @@ class Batch:
 
     def _remember(self) -> None:
         """Remember what is known whole: a command's append has proved that nothing lay between it and what was read."""
-        proved = {i.key for i in self._appending if i.judge is not None and i.outcome == Outcome.RECORDED}
+        proved = {i.key for i in self._appending if i.judge is not None and i.outcome == _RECORDED}
         for item in self._appending:
-            if item.draft.subject is Subject.RUN:
+            if item.draft.subject is _RUN:
                 if item.key in proved:
                     self._recent.keep(item.draft.stream, self._standing[item.key])
                 else:
@@ -303,5 +310,6 @@ class Batch:
     def _answer_of(item: Item, view: Any, recorded_at: datetime | None) -> Answer:  # noqa: ANN401
         if item.unsure and item.known and item.verdict is Verdict.UNCHANGED:
             # The connection broke while this very item was being appended, and there it is.
-            return Answer(Verdict.APPEND, view, item.known.position, item.known.recorded_at)
-        return Answer(item.verdict, view, item.position if recorded_at or item.judge is None else None, recorded_at)
+            return Answer(_APPEND, view, item.known.position, item.known.recorded_at)
+        position = item.position if recorded_at or item.judge is None else None
+        return make(Answer, (item.verdict, view, position, recorded_at))

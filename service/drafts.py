@@ -6,7 +6,9 @@ from datetime import datetime
 from hashlib import sha256
 from uuid import UUID
 
-from service.domain import NO_CONTENT, Content, Kind, RunState, Subject
+import orjson
+
+from service.domain import NO_CONTENT, Content, Kind, RunState, Subject, make
 from service.fold import job_id, namespace_id
 from service.ledger import Draft
 from service.subjects import NOTHING_SAID, Said
@@ -27,6 +29,8 @@ def _behind_lengths(*parts: str | bytes) -> bytes:
 def _fact(preimage: bytes) -> bytes:
     return sha256(preimage).digest()[:_FACT_BYTES]
 
+
+_RUN, _TRANSITION = Subject.RUN, Kind.TRANSITION
 
 _REPORTED = {state: _behind_lengths("transition", state) for state in RunState}
 """What the fact of a reported transition begins with."""
@@ -55,12 +59,12 @@ class Caller:
 
 def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, caller: Caller) -> Draft:
     """Return a reported transition; `explicit` says that the caller named the time."""
-    time = at.isoformat()
+    time = orjson.dumps(at)[1:-1]  # what isoformat() returns, in a fifth of the time
     keyed = caller.key is not None
-    return Draft(
-        Subject.RUN,
+    draft = (
+        _RUN,
         run_id,
-        Kind.TRANSITION,
+        _TRANSITION,
         state,
         at,
         None,
@@ -68,12 +72,13 @@ def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, c
         None,
         "api",
         caller.actor,
-        caller.fact() if keyed else _fact(_REPORTED[state] + b"%d:%b" % (len(time), time.encode())),
+        caller.fact() if keyed else _fact(_REPORTED[state] + b"%d:%b" % (len(time), time)),
         digest("transition", state, time if explicit else "") if keyed else None,
         None,
         None,
         NOTHING_SAID,
     )
+    return make(Draft, draft)
 
 
 def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, content: Content, caller: Caller) -> Draft:

@@ -18,7 +18,18 @@ from service.definitions import (
     merge_namespaces,
     namespace_registers_of,
 )
-from service.domain import Event, Kind, RunRegisters, Subject, merge, registers_of, stream_of
+from service.domain import (
+    NO_CONTENT,
+    Content,
+    Event,
+    Kind,
+    RunRegisters,
+    Subject,
+    advanced,
+    make,
+    registers_of,
+    stream_of,
+)
 from service.erasure import read_record
 from service.subjects import NOTHING_SAID, SHAPES
 
@@ -36,10 +47,17 @@ class Standing(NamedTuple):
     since: int
 
 
+class Told(NamedTuple):
+    """An event of a run, and what its payload says."""
+
+    event: Event
+    content: Content
+
+
 class Page(NamedTuple):
     """What a page of events says: of runs, event by event in the order of positions; of jobs and namespaces, merged."""
 
-    runs: list[tuple[UUID, RunRegisters]]
+    runs: list[Told]
     jobs: dict[UUID, JobRegisters]
     namespaces: dict[UUID, NamespaceRegisters]
 
@@ -117,7 +135,7 @@ class Folding:
             return
         said = NOTHING_SAID if payload is None else say(event, payload)
         if event.subject == Subject.RUN:
-            self._page.runs.append((event.stream, registers_of(event, said.content)))
+            self._page.runs.append(make(Told, (event, said.content)))
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return
@@ -128,13 +146,12 @@ class Folding:
 
     def _take_note(self, event: Event) -> None:
         """An erasure moves its own stream on; what it takes away is folded anew (service/refold.py)."""
-        shape = SHAPES[Subject(event.subject)]
-        part = shape.of(event, NOTHING_SAID)
         if event.subject == Subject.RUN:
-            self._page.runs.append((event.stream, part))
-        else:
-            found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
-            _merge_into(found, event.stream, part, shape.merge)
+            self._page.runs.append(Told(event, NO_CONTENT))
+            return
+        shape = SHAPES[Subject(event.subject)]
+        found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
+        _merge_into(found, event.stream, shape.of(event, NOTHING_SAID), shape.merge)
 
     def _mention(self, namespace: str, job: str, event: Event) -> None:
         mentions = self._mentions.get((namespace, job))
@@ -154,19 +171,20 @@ class Folding:
         return self._page
 
 
-def onto(before: Mapping[UUID, Standing], parts: Iterable[tuple[UUID, RunRegisters]]) -> Runs:
+def onto(before: Mapping[UUID, Standing], told: Iterable[Told]) -> Runs:
     """Merge what a page says of runs into the runs as they stand before it."""
     runs = Runs({}, [])
-    for run_id, part in parts:
+    for event, content in told:
+        run_id = event.stream
         standing = runs.standing.get(run_id) or before.get(run_id)
         if standing is None:
-            runs.standing[run_id] = Standing(part, 1)
+            runs.standing[run_id] = Standing(registers_of(event, content), 1)
             continue
-        merged, since = merge(standing.registers, part), standing.since + 1
+        merged, since = advanced(standing.registers, event, content), standing.since + 1
         if since >= STRIDE:
             runs.snapshots.append((run_id, merged))
             since = 0
-        runs.standing[run_id] = Standing(merged, since)
+        runs.standing[run_id] = make(Standing, (merged, since))
     return runs
 
 
@@ -181,7 +199,7 @@ def run_row(run_id: UUID, standing: Standing) -> RunRow:
     created, ended = run.created, run.ended
     if created is None:
         raise ValueError(f"run {run_id} has no event")
-    return RunRow(
+    row = (
         run_id,
         run.position,
         job_id(created.namespace, created.job),
@@ -195,6 +213,7 @@ def run_row(run_id: UUID, standing: Standing) -> RunRow:
         registers.pack(run),
         since,
     )
+    return make(RunRow, row)
 
 
 def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:

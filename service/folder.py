@@ -21,11 +21,11 @@ _MUCH = 30_000
 """Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
 asks for a list in the middle of it waits for this many."""
 
-_LATELY = 2.0
-"""Seconds after somebody waited in which the next one is expected …"""
+_SOON = 2.0
+"""Whoever waits twice within so many seconds is expected a third time, as soon after that …"""
 
 _ATTENTIVE = 0.02
-"""… and events gather for no more than so many seconds, so that there is little left to fold when it comes."""
+"""… and until then events gather for no more than so many seconds, so that there is little left to fold."""
 
 _CLOSE_S = 2.0
 
@@ -58,6 +58,24 @@ class Folds(Protocol):
         """Hear that somebody waits for a position."""
 
 
+class Expectation:
+    """Whether somebody will soon wait: who came twice in a short time is expected again."""
+
+    def __init__(self) -> None:
+        """Nobody came yet."""
+        self._came = self._until = -math.inf
+
+    def came(self, now: float) -> None:
+        """Hear that somebody waits."""
+        if now - self._came < _SOON:
+            self._until = now + _SOON
+        self._came = now
+
+    def holds(self, now: float) -> bool:
+        """Tell whether somebody is expected."""
+        return now < self._until
+
+
 class _Ahead(NamedTuple):
     """A page that is being read, and up to where somebody was known to wait when that began."""
 
@@ -75,7 +93,7 @@ class Folder:
         self._reached = 0
         self._wanted = 0
         self._appended = 0
-        self._wanted_at = -math.inf
+        self._expected = Expectation()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -100,7 +118,7 @@ class Folder:
 
     def want(self, position: int) -> None:
         """Hear that somebody waits for a position."""
-        self._wanted_at = asyncio.get_running_loop().time()
+        self._expected.came(asyncio.get_running_loop().time())
         if position > self._wanted:
             self._wanted = position
             self._wake.set()
@@ -116,9 +134,9 @@ class Folder:
 
     async def _be_lazy(self) -> None:
         """Let appends gather while they come thick and fast, unless somebody waits or much has gathered."""
-        asked_lately = asyncio.get_running_loop().time() - self._wanted_at < _LATELY
+        expected = self._expected.holds(asyncio.get_running_loop().time())
         with suppress(TimeoutError):
-            async with asyncio.timeout(_ATTENTIVE if asked_lately else _PATIENCE):
+            async with asyncio.timeout(_ATTENTIVE if expected else _PATIENCE):
                 while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
                     async with asyncio.timeout(_QUIET):
                         await self._wake.wait()

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from service import fold
 from service.definitions import merge_jobs, merge_namespaces
-from service.domain import Event, Kind, Subject
+from service.domain import Event, Kind, Subject, make
 from service.fold import Page, Standing
 from service.ledger import LOG
 from service.link import Link, load
@@ -21,7 +21,7 @@ from service.subjects import SHAPES
 TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_snapshots", "run_counts", "lineage_counts")
 """The catalog: everything that is derived from the ledger."""
 
-PAGE = 4000
+PAGE = 2000
 """Events folded in one transaction."""
 
 _PAGE_BYTES = 1024 * 1024
@@ -139,7 +139,7 @@ async def read_page(
     folding = fold.Folding()
     erasures = []
     for index, row in enumerate(rows, 1):
-        event = Event._make(row[:15])
+        event = make(Event, row[:15])
         body = archived(row[0]) if row[15] is None and row[14] is not None else row[15]
         folding.add(event, body)
         if event.kind == Kind.ERASED:
@@ -179,7 +179,7 @@ class _Writer:
 
     async def write(self, page: Page, last: int) -> None:
         """Write a page's rows and move the cursor to its last position."""
-        before = await self.runs({run_id for run_id, _ in page.runs})
+        before = await self.runs({told.event.stream for told in page.runs})
         after = fold.onto(before, page.runs)
         runs = {run_id: fold.run_row(run_id, run) for run_id, run in after.standing.items()}
         jobs = _merged(await self._rows(Subject.JOB, page.jobs), page.jobs, merge_jobs)

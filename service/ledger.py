@@ -10,7 +10,7 @@ from uuid import UUID
 
 from service.content import say
 from service.decide import Known
-from service.domain import Event, Kind, Subject
+from service.domain import Event, Kind, Subject, make
 from service.erasure import read_record
 from service.link import Link, load
 from service.refold import without
@@ -56,20 +56,11 @@ class Draft(NamedTuple):
 
     def of_job(self, namespace: str, job: str) -> Draft:
         """Return the same, filed under a job."""
-        return Draft._make((*self[:5], namespace, job, *self[7:]))
+        return make(Draft, (*self[:5], namespace, job, *self[7:]))
 
     def at(self, position: int, recorded_at: datetime) -> Event:
         """Return the event this became."""
-        return Event(
-            position,
-            self.subject,
-            self.stream,
-            self.kind,
-            self.state,
-            self.transitioned_at,
-            recorded_at,
-            *self[5:13],
-        )
+        return make(Event, (position, *self[:5], recorded_at, *self[5:13]))
 
 
 class Appended(NamedTuple):
@@ -127,7 +118,7 @@ async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -
         elif part == "known":
             known[index] = Known(row["position"], row["request_digest"], row["recorded_at"])
         else:
-            events.append((index, Event._make(row[3:])))
+            events.append((index, make(Event, row[3:])))
     bodies = await payloads(link, [event.position for _, event in events if event.payload_digest])
     for index, event in events:
         part = shape.of(event, say(event, bodies.get(event.position)))

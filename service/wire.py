@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _ZULU = orjson.OPT_UTC_Z
 _NO_ARGS = Fragment(b"{}")
+_NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
 _HALF_A_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -120,8 +121,8 @@ def read_look_up(body: bytes) -> LookUpRuns:
 
 def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
     """Return a run as the API shows it; JSON that callers sent goes out as the bytes it came as."""
-    created = run.created
-    ended = run.ended
+    created, started_at = run.created, run.started_at
+    ended = run.terminal or run.ended
     nominal_start, nominal_end = run.nominal_times
     return {
         "id": run_id,
@@ -129,8 +130,8 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "updatedAt": run.updated_at,
         "nominalStartTime": nominal_start,
         "nominalEndTime": nominal_end,
-        "state": ended.state if ended else RunState.NEW if run.started_at is None else RunState.RUNNING,
-        "startedAt": run.started_at,
+        "state": ended.state if ended else _NEW if started_at is None else _RUNNING,
+        "startedAt": started_at,
         "endedAt": ended.at if ended else None,
         "durationMs": run.duration_ms if ended else None,
         "args": Fragment(created.args) if created and created.args else _NO_ARGS,

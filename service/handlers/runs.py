@@ -45,12 +45,13 @@ def transition_to(state: RunState) -> Handler:
 
 
 def _transitioned(run: str, command: Transition, result: Answer) -> bytes:
-    if result.verdict is Verdict.UNKNOWN:
+    verdict = result.verdict
+    if verdict is Verdict.UNKNOWN:
         raise RunNotFound(run)
-    if result.verdict is Verdict.KEY_REUSED:
+    if verdict is Verdict.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
     view = wire.dump(wire.run_view(run, result.registers))
-    if result.verdict is Verdict.CONFLICT:
+    if verdict is Verdict.CONFLICT:
         raise Conflict(_refusal(run, result.registers, command), view)
     return view
 

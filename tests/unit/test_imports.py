@@ -18,6 +18,7 @@ LAYERS = [
     {"handlers"},
     {"pages"},
     {"html", "openapi", "middleware", "protocol"},
+    {"front", "ready"},
     {"guard", "meter", "problems", "connections"},
     {"operations"},
     {"bodies"},
