@@ -17,7 +17,7 @@ from contextlib import suppress
 import uvloop
 
 from service import logs
-from service.children import calm_the_collector, die_with
+from service.children import calm_the_collector, die_with, give_way
 from service.folder import Folder, Reached
 from service.link import Link
 from service.settings import Settings, unpack
@@ -160,6 +160,7 @@ def main(parent: int) -> None:
     # Whoever stops a whole group of processes means the parent, who goes on answering for a while and needs this one.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     die_with(parent, signal.SIGKILL)
+    give_way()
     uvloop.run(_fold(_report_to(os.dup(1))))
 
 

@@ -45,6 +45,14 @@ async def test_whoever_was_told_recorded_finds_it_in_the_next_list(serving):
         assert (await ok(session.get(RUNS)))["totalCount"] == count
 
 
+async def test_it_interrupts_nobody_and_has_no_lower_priority(serving):
+    service, session = serving
+    await define(session)  # which is answered once it was folded
+    (child,) = service.children(APART)
+    assert os.sched_getscheduler(child) == os.SCHED_BATCH
+    assert os.getpriority(os.PRIO_PROCESS, child) == os.getpriority(os.PRIO_PROCESS, service.process.pid)
+
+
 async def test_one_that_is_killed_is_followed_by_another_and_lists_go_on(serving):
     service, session = serving
     await define(session)
