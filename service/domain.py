@@ -17,7 +17,10 @@ T = TypeVar("T", datetime, "Terminal", "Inferred")
 S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
 
 make = tuple.__new__
-"""make(T, (a, b)) is T(a, b) for a named tuple T, at half the cost: for what is made for every event."""
+"""make(T, (a, b)) is T(a, b) for a named tuple T, at half the cost: for what is made for every event.
+
+It fills in no defaults and counts nothing: the tuple must have all of the fields.
+"""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MONITOR = "monitor"
@@ -322,13 +325,14 @@ def moved(run: RunRegisters, by: Moves, position: int, recorded_at: datetime) ->
     created, at, state = run.created, by.transitioned_at, by.state
     if by.kind != _TRANSITION or state is None or state == _NEW or by.source == MONITOR:
         return None
-    if by.parent_run or created is None or created.implied:
+    rank = TERMINAL_RANK.get(state)
+    if by.parent_run or created is None or created.implied or (rank is None and state != _RUNNING):
         return None
     _, updated_at, _, started_at, terminal, inferred, parent_run, nominal, run_facets, job_facets, heard = run
-    if state == _RUNNING:
+    if rank is None:
         started_at = _least(started_at, at)
     else:
-        terminal = _greatest(terminal, Terminal(at, TERMINAL_RANK[state], RunState(state)))
+        terminal = _greatest(terminal, Terminal(at, rank, RunState(state)))
     merged = (
         position if position > run.position else run.position,
         recorded_at if recorded_at > updated_at else updated_at,

@@ -17,7 +17,7 @@ from service.link import Link, Unreachable
 
 _log = logging.getLogger(__name__)
 
-_MUCH = 30_000
+_MUCH = 40_000
 """Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
 asks for a list in the middle of it waits for this many."""
 
@@ -118,8 +118,8 @@ class Folder:
 
     def want(self, position: int) -> None:
         """Hear that somebody waits for a position."""
-        self._expected.came(asyncio.get_running_loop().time())
-        if position > self._wanted:
+        if position > self._wanted:  # else it is somebody who waits already
+            self._expected.came(asyncio.get_running_loop().time())
             self._wanted = position
             self._wake.set()
 

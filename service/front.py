@@ -1,7 +1,7 @@
-"""The short way to what schedulers ask all day: a run, and its transitions.
+"""The short way to what schedulers ask all day: a run, its transitions, and whatever else lies below a run.
 
 aiohttp finds a route by walking the path from its end and matching patterns; for these a look into a dictionary is
-enough (docs/decisions/0014-ready-answers.md). Whatever is not as plain as that goes aiohttp's way, to the same
+enough (docs/decisions/0014-short-ways.md). Whatever is not as plain as that goes aiohttp's way, to the same
 handlers.
 """
 
@@ -26,7 +26,7 @@ class Front:
         self._app = app
         found = [(route, route.resource.canonical) for route in app.router.routes() if route.resource is not None]
         self._short = {
-            (route.method, path.removeprefix(_RUN).removeprefix("/")): route
+            (route.method, path.removeprefix(_RUN)): route
             for route, path in found
             if path.startswith(_RUN) and not app.middlewares
         }
@@ -36,8 +36,8 @@ class Front:
         assert isinstance(request, web.Request)  # noqa: S101  that is what the application's factory makes
         path = request.rel_url.raw_path
         if path.startswith(_PREFIX):
-            run, _, rest = path[_LENGTH:].partition("/")
-            route = self._short.get((request.method, rest))
+            run, slash, rest = path[_LENGTH:].partition("/")
+            route = self._short.get((request.method, slash + rest))
             if route is not None and run and "%" not in run and hdrs.EXPECT not in request.headers:
                 match = web.UrlMappingMatchInfo({"id": run}, route)
                 match.add_app(self._app)

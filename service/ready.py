@@ -19,6 +19,7 @@ REQUEST_ID = "X-Request-ID"
 """What a caller names a request with; its answer must repeat it."""
 
 _JSON = "application/json"
+_now = time.time
 
 
 def answer(
@@ -39,7 +40,10 @@ def answer(
 
 
 class Ready(web.Response):
-    """What there is to say, as it goes over the wire. There is nothing to be changed: no header, no cookie."""
+    """What there is to say, as it goes over the wire.
+
+    Nothing of it can be changed: it has no headers and no cookies, and no signal of aiohttp's is sent for it.
+    """
 
     def __init__(self, body: bytes, status: int, location: str | None) -> None:
         """Take a status of this module's, and a location without control characters."""
@@ -63,9 +67,21 @@ class Ready(web.Response):
         return self._message is None
 
     @property
+    def reason(self) -> str:
+        """What the status means."""
+        return HTTPStatus(self._kind).phrase
+
+    @property
     def keep_alive(self) -> bool:
         """The connection lives on: nobody else is answered like this."""
         return True
+
+    def force_close(self) -> None:
+        """Refuse: its head says otherwise."""
+        raise RuntimeError("a ready answer leaves the connection open")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._kind} {self.reason}>"
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
         """Send it. Raises ConnectionError when nobody is there any more."""
@@ -96,7 +112,7 @@ class _Heads:
 
     def of(self, status: int) -> bytes:
         """Return the beginning of an answer that is sent now."""
-        second = int(time.time())
+        second = int(_now())
         if second != self._second:
             self._second = second
             self._heads.clear()

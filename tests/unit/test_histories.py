@@ -1,13 +1,21 @@
 """What holds for any history: of facts in any order, and of commands."""
 
-from histories import ENDS, Command, Model, commands, folded, histories, recorded, timeless, told
+from histories import ENDS, NOON, RUN, Command, Model, commands, folded, histories, recorded, timeless, times, told
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from service import drafts
 from service.decide import Verdict
-from service.domain import RunRegisters, RunState, advanced, merge, registers_of
+from service.domain import Event, RunRegisters, RunState, advanced, merge, moved, registers_of
+from service.drafts import Caller
 from service.registers import pack, unpack_run
 from service.wire import dump, run_view
+
+
+def said_later(run: RunRegisters, state: str) -> Event:
+    draft = drafts.transition(RUN, RunState.RUNNING, NOON, explicit=True, caller=Caller()).of_job("etl", "load")
+    return draft.at(run.position + 1, NOON)._replace(state=state)
+
 
 parts = histories("api", "openlineage", "monitor", least=3).map(recorded)
 
@@ -40,8 +48,25 @@ def test_nothing_known_is_neutral(found):
 @given(parts, told("api", "openlineage", "monitor"), st.integers(1, 12))
 def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, said, position):
     run = folded(found)
-    event, _ = said.recorded(position)
+    event, content = said.recorded(position)
     assert advanced(run, event) == merge(run, registers_of(event))
+    assert advanced(run, event, content) == merge(run, registers_of(event, content))
+
+
+@given(parts, times, st.sampled_from(RunState), st.integers(1, 12), times)
+def test_what_was_sent_moves_a_run_as_what_was_recorded_does(found, at, state, position, recorded_at):
+    run = folded(found)
+    draft = drafts.transition(RUN, state, at, explicit=True, caller=Caller()).of_job("etl", "load")
+    simply = moved(run, draft, position, recorded_at)
+    assert simply in (None, merge(run, registers_of(draft.at(position, recorded_at))))
+    assert simply is not None or state == "NEW" or run.created is None or run.created.implied
+
+
+@given(parts)
+def test_a_state_that_is_not_known_yet_stops_no_fold(found):
+    """A later version may know more of them, and write them while this one still folds."""
+    event = said_later(folded(found), "PAUSED")
+    assert advanced(folded(found), event) == merge(folded(found), registers_of(event))
 
 
 @given(histories("api", "openlineage", least=1), st.randoms())
