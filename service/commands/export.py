@@ -94,7 +94,7 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
 
 
 def _write(write: Callable[..., Any], output: Path | None, form: Format) -> Exported:
-    """Write beside, then into place: a file of that name is whole."""
+    """Write beside, then into place: a file of that name is whole, and nothing else is left."""
     part = output.with_name(output.name + ".part") if output else None
     try:
         with ExitStack() as stack:
@@ -102,10 +102,13 @@ def _write(write: Callable[..., Any], output: Path | None, form: Format) -> Expo
             progress = stack.enter_context(progress_bar("Exporting"))
             exported: Exported = asyncio.run(write(file, form, progress))
             file.flush()
+        if part is not None and output is not None:
+            part.replace(output)
+    except BrokenPipeError:
+        raise  # `| head` has had enough; click ends without a word
     except (RunfoldError, NoParquet, OSError) as error:
+        raise click.ClickException(f"{error}.") from error
+    finally:
         if part is not None:
             part.unlink(missing_ok=True)
-        raise click.ClickException(f"{error}.") from error
-    if part is not None and output is not None:
-        part.replace(output)
     return exported

@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
+import sys
 
 import asyncpg
 import pytest
 from building import facts
 from conftest import execute
-from programs import program, run
+from programs import DEADLINE_S, REPOSITORY, program, run
 
 from service import ledger
 from service.commands.lives import LIVES
@@ -98,6 +100,22 @@ async def test_where_there_is_no_database_none_is_made(command, log, tmp_path):
     assert ended.status == 1
     assert "There is no database in" in ended.errors
     assert not (tmp_path / "data").exists()
+
+
+async def test_an_export_whose_reader_has_had_enough_ends_without_a_word(dsn, link):
+    drafts = facts(3)
+    await ledger.append(link, drafts, [None] * len(drafts))
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", "export", "--database-url", dsn),
+        cwd=REPOSITORY,
+        stdout=writing,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(writing)
+    _, errors = await asyncio.wait_for(process.communicate(), DEADLINE_S)
+    assert (process.returncode, errors) == (1, b"")
 
 
 async def test_rebuild_says_how_far_the_catalog_is_folded(dsn, log):

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from service import ledger
 from service.cli import cli
+from service.commands.export import _write
+from service.exporting import Format
 
 SPACED = b'{\n "args": {"a": "1"}\r\n}'
 
@@ -49,6 +51,16 @@ async def test_lines_are_the_ledger_and_the_head_lies_beside_them(filled, tmp_pa
     assert (head["position"], head["hash"]) == (31, events[-1]["hash"])
     assert (head["events"], head["sha256"]) == (31, sha256(file.read_bytes()).hexdigest())
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_export_that_is_interrupted_leaves_nothing_behind(tmp_path):
+    async def interrupted(file, *_):
+        file.write(b"half a line")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        _write(interrupted, tmp_path / "events.ndjson", Format.NDJSON)
+    assert not list(tmp_path.iterdir())
 
 
 async def test_csv_and_parquet_hold_the_same(filled, tmp_path):
