@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID, uuid5
 
 T = TypeVar("T", datetime, "Terminal", "Inferred")
@@ -302,25 +302,11 @@ def merge(a: RunRegisters, b: RunRegisters) -> RunRegisters:
     return make(RunRegisters, merged)
 
 
-class Moves(Protocol):
-    """What a transition is told by, before and after it was recorded."""
-
-    @property
-    def kind(self) -> str: ...  # noqa: D102
-    @property
-    def state(self) -> str | None: ...  # noqa: D102
-    @property
-    def transitioned_at(self) -> datetime: ...  # noqa: D102
-    @property
-    def source(self) -> str: ...  # noqa: D102
-    @property
-    def parent_run(self) -> UUID | None: ...  # noqa: D102
-
-
-def moved(run: RunRegisters, by: Moves, position: int, recorded_at: datetime) -> RunRegisters | None:
+def moved(run: RunRegisters, by: Any, position: int, recorded_at: datetime) -> RunRegisters | None:  # noqa: ANN401
     """Return merge(run, registers_of(event)) for an event without content, at a third of what that costs.
 
-    None for what is not so simple; nearly everything is that schedulers report of runs they created.
+    `by`: the Event, or the draft of it. None for what is not so simple; nearly everything is that schedulers report of
+    runs they created.
     """
     created, at, state = run.created, by.transitioned_at, by.state
     if by.kind != _TRANSITION or state is None or state == _NEW or by.source == MONITOR:
