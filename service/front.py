@@ -24,12 +24,9 @@ class Front:
     def __init__(self, app: web.Application) -> None:
         """Take an application whose routes are all there."""
         self._app = app
-        found = [(route, route.resource.canonical) for route in app.router.routes() if route.resource is not None]
-        self._short = {
-            (route.method, path.removeprefix(_RUN)): route
-            for route, path in found
-            if path.startswith(_RUN) and not app.middlewares
-        }
+        routes = [] if app.middlewares else app.router.routes()  # a middleware sees what the application handles
+        found = [(route, route.resource.canonical) for route in routes if route.resource is not None]
+        self._short = {(route.method, path.removeprefix(_RUN)): route for route, path in found if path.startswith(_RUN)}
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Return the answer to come."""

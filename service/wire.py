@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 import orjson
@@ -122,7 +123,7 @@ def read_look_up(body: bytes) -> LookUpRuns:
 def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
     """Return a run as the API shows it; JSON that callers sent goes out as the bytes it came as."""
     created, started_at = run.created, run.started_at
-    ended = run.terminal or run.ended
+    ended = run.ended
     nominal_start, nominal_end = run.nominal_times
     return {
         "id": run_id,
@@ -140,6 +141,11 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "outputDatasetVersions": [],
         "facets": facets_view(run.run_facets) if run.run_facets else {},
     }
+
+
+def runs_view(runs: Iterable[tuple[UUID, RunRegisters]], total: int) -> dict[str, Any]:
+    """Return a page of a list of runs, and how many the whole list has."""
+    return {"runs": [run_view(str(run_id), run) for run_id, run in runs], "totalCount": total}
 
 
 def job_of(run: RunRegisters) -> dict[str, str] | None:

@@ -187,6 +187,4 @@ async def children(request: web.Request) -> web.Response:
     runs, total = await resources.lineage.children(identity, part)
     if not total and await resources.reader.read(identity) is None:
         raise RunNotFound(text)
-    return answer(
-        request, wire.dump({"runs": [wire.run_view(str(run.id), run.registers) for run in runs], "totalCount": total})
-    )
+    return answer(request, wire.dump(wire.runs_view(runs, total)))

@@ -141,9 +141,7 @@ async def list_of_job(request: web.Request) -> web.Response:
     if await resources.lists.job(*names) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.lists.runs_of_job(*names, wanted, part)
-    return answer(
-        request, wire.dump({"runs": [wire.run_view(str(r.id), r.registers) for r in runs], "totalCount": total})
-    )
+    return answer(request, wire.dump(wire.runs_view(runs, total)))
 
 
 async def look_up(request: web.Request) -> web.Response:
