@@ -118,8 +118,9 @@ async def list_under_load(stage: Stage) -> ListUnderLoad:
     path = f"{RUNS}?limit=20"
     idle = await stage.wrk.constant(stage.service.port, Load(1, 1, LISTS_A_SECOND), "GET", path)
     load = Load(CONNECTIONS, seconds + 1, PACE)
+    before = await stage.database.head()
     starting = asyncio.create_task(stage.wrk.by_id(stage.service.port, load, "POST", f"{RUN}/start", ids))
-    await asyncio.sleep(0.5)
+    await stage.database.goes_on(before)
     lists = await stage.wrk.constant(stage.service.port, Load(1, seconds, LISTS_A_SECOND), "GET", path)
     starts = await starting
     if not starts.clean or starts.exhausted:

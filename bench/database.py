@@ -92,6 +92,12 @@ class Database:
             await asyncio.sleep(0.02)
         return time.monotonic() - began
 
+    async def goes_on(self, after: int, seconds: float = 30) -> None:
+        """Wait until something was recorded after a position."""
+        async with asyncio.timeout(seconds):
+            while await self.head() <= after:  # noqa: ASYNC110  it is the database that is waited for
+                await asyncio.sleep(0.02)
+
     async def count(self, state: str, after: int = 0) -> int:
         """Return how many transitions to `state` were recorded after a position, once no more come in."""
         statement = "select count(*) from runfold.events where log = 0 and position > $1 and state = $2"
