@@ -14,7 +14,7 @@ import aiohttp
 from bench.database import Database
 from bench.programs import DidNotStartError, Program, runfold, serve
 from bench.stage import ready
-from service import embedded
+from service.embedded import postgres
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -66,7 +66,7 @@ async def open_ledger(directory: Path, data_dir: Path) -> AsyncIterator[LedgerSt
         url = f"http://127.0.0.1:{service.port}"
         http = await held.enter_async_context(aiohttp.ClientSession(url, timeout=timeout))
         await ready(http, service)
-        dsn = await asyncio.to_thread(embedded.attach, data_dir)
+        dsn = await asyncio.to_thread(postgres.attach, data_dir)
         if dsn is None:
             raise DidNotStartError("the embedded PostgreSQL is not to be found")
         database = await Database.connect(dsn)

@@ -21,9 +21,9 @@ import asyncpg
 from bench import lives
 from bench.rows import EVENT_COLUMNS, PAYLOAD_COLUMNS, rows_of
 from bench.tasks import until_done_or_told
-from service import migrations
-from service.embedded import EmbeddedError, EmbeddedPostgres
-from service.ledger import LOG
+from service.database import migrations
+from service.embedded.postgres import EmbeddedError, EmbeddedPostgres
+from service.ledger.events import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,8 +12,8 @@ from uuid import UUID
 
 from bench.lives import LONG, name_of, namespace_of, time_of
 from bench.operations import WrongAnswersError
-from service.cursors import Place, Row, of_place, of_row
-from service.ledger import LOG
+from service.ledger.cursors import Place, Row, of_place, of_row
+from service.ledger.events import LOG
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

@@ -8,8 +8,8 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.lives import time_of
-from service.ledger import LOG
-from service.ledger_form import chained
+from service.audit.hash_chain import chained
+from service.ledger.events import LOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

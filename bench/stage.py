@@ -20,7 +20,7 @@ import aiohttp
 from bench.database import Database
 from bench.programs import DidNotStartError, Program, Usage, runfold, serve
 from bench.wrk import Load, Result, Wrk
-from service import embedded
+from service.embedded.postgres import attach
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Sequence
@@ -143,7 +143,7 @@ async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> As
         held.push_async_callback(service.stop)
         http = await held.enter_async_context(aiohttp.ClientSession(f"http://127.0.0.1:{service.port}"))
         await ready(http, service)
-        dsn = await asyncio.to_thread(embedded.attach, data_dir)
+        dsn = await asyncio.to_thread(attach, data_dir)
         if dsn is None:
             raise DidNotStartError("the embedded PostgreSQL is not to be found")
         database = await Database.connect(dsn)

@@ -11,7 +11,7 @@ from chaos.model import Ledger
 from chaos.reading import Reading
 from chaos.waiting import Violation, until
 from chaos.world import World
-from service.verify import verify
+from service.audit.verification import verify
 
 CAUGHT_UP_S = 30.0
 _LOOKS = 10

@@ -68,7 +68,7 @@ class Service:
 
     def workers(self) -> list[int]:
         """Return those that answer requests."""
-        found = [pid for pid in self.own() if "service.workers" in processes.command_line(pid)]
+        found = [pid for pid in self.own() if "service.server.workers" in processes.command_line(pid)]
         return found or [self.pid]
 
     def helpers(self) -> list[int]:

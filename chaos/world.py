@@ -17,8 +17,8 @@ from chaos.database import Database
 from chaos.proxy import Proxy
 from chaos.service import ROOT, Service, environment
 from chaos.waiting import Violation
-from service.embedded import EmbeddedPostgres, attach
-from service.embedded_files import cluster_in
+from service.embedded.files import cluster_in
+from service.embedded.postgres import EmbeddedPostgres, attach
 
 KINDS = ("embedded", "workers", "beside")
 """A process with an embedded PostgreSQL; two workers with one; two workers beside a PostgreSQL, behind a proxy."""

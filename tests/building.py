@@ -13,13 +13,13 @@ from uuid import UUID, uuid4
 import asyncpg
 from histories import at
 
-from service import drafts
-from service.content import lineage_content, parent_run, read_event
-from service.decide import Create, Transition, decide, decide_create
-from service.domain import Content, Kind, RunState, Subject, registers_of
-from service.drafts import Caller
-from service.ledger import Draft
-from service.subjects import Said
+from service.domain.decisions import Create, Transition, decide, decide_create
+from service.domain.run import Content, Kind, RunState, Subject, registers_of
+from service.ledger import drafts
+from service.ledger.aggregates import Said
+from service.ledger.drafts import Caller
+from service.ledger.events import Draft
+from service.payloads.contents import lineage_content, parent_run, read_event
 
 APPENDING = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%append_events%'"
 

@@ -21,10 +21,10 @@ from hypothesis import HealthCheck, settings
 from proxy import Proxy
 from served import Served
 
-from service import migrations
-from service.app import build_app
-from service.embedded import EmbeddedPostgres
-from service.link import Link
+from service.database import migrations
+from service.database.connections import Link
+from service.embedded.postgres import EmbeddedPostgres
+from service.http.app import build_app
 from service.settings import Settings
 
 REPOSITORY = Path(__file__).parents[1]

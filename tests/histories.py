@@ -11,19 +11,10 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from service import drafts
-from service.decide import Known, Transition, Verdict, decide
-from service.domain import (
-    EPOCH,
-    Content,
-    DatasetName,
-    Event,
-    RunRegisters,
-    RunState,
-    merge,
-    registers_of,
-)
-from service.drafts import Caller
+from service.domain.decisions import Known, Transition, Verdict, decide
+from service.domain.run import EPOCH, Content, DatasetName, Event, RunRegisters, RunState, merge, registers_of
+from service.ledger import drafts
+from service.ledger.drafts import Caller
 
 RUN = UUID("0190a0a0-0000-7000-8000-000000000001")
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)

@@ -9,12 +9,11 @@ import asyncpg
 from building import fact
 from conftest import REPOSITORY
 
-from service import ledger
-from service.domain import RunState
-from service.folding import fold_once
-from service.ledger import Appended, Draft
-from service.link import Link
-from service.verify import verify
+from service.audit.verification import verify
+from service.catalog.page_writer import fold_once
+from service.database.connections import Link
+from service.domain.run import RunState
+from service.ledger.events import Appended, Draft, append_events
 
 SIZE = 10
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -32,7 +31,7 @@ def small_partitions(size: int = SIZE) -> str:
 
 
 async def append(link: Link, *drafts: Draft) -> Appended:
-    return await ledger.append(link, drafts, [None] * len(drafts))
+    return await append_events(link, drafts, [None] * len(drafts))
 
 
 async def fill(db: asyncpg.Connection, link: Link) -> None:

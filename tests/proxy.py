@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from service.link import Link
+from service.database.connections import Link
 
 
 class Proxy:

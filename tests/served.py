@@ -3,7 +3,7 @@
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from service.protocol import Runner
+from service.http.server_protocol import Runner
 
 
 class Served(TestServer):

@@ -1,7 +1,7 @@
 """The ledger, its append function, and the catalog folded from it."""
 
 from alembic import op
-from service.migrations import run_file
+from service.database.migrations import run_file
 
 revision = "0001"
 down_revision = None

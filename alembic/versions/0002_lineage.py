@@ -1,7 +1,7 @@
 """OpenLineage events by their own time."""
 
 from alembic import op
-from service.migrations import run_file
+from service.database.migrations import run_file
 
 revision = "0002"
 down_revision = "0001"

@@ -1,7 +1,7 @@
 """Indexes and functions for the auditor: events by every filter, times to positions, runs across jobs."""
 
 from alembic import op
-from service.migrations import run_file
+from service.database.migrations import run_file
 
 revision = "0003"
 down_revision = "0002"

@@ -1,7 +1,7 @@
 """Append-only for the owner, too; a role with least rights; archived and erased payloads."""
 
 from alembic import op
-from service.migrations import run_file
+from service.database.migrations import run_file
 
 revision = "0004"
 down_revision = "0003"

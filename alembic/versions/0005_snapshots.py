@@ -1,7 +1,7 @@
 """Snapshots of long runs; rows of runs written as one array."""
 
 from alembic import op
-from service.migrations import run_file
+from service.database.migrations import run_file
 
 revision = "0005"
 down_revision = "0004"

@@ -14,9 +14,9 @@ from building import facts
 from conftest import execute
 from programs import DEADLINE_S, REPOSITORY, program, run
 
-from service import ledger
-from service.commands.lives import LIVES
-from service.migrations import head
+from service.cli.commands.lives import LIVES
+from service.database.migrations import head
+from service.ledger.events import append_events
 from service.settings import Settings
 
 
@@ -74,7 +74,7 @@ async def test_migrate_to_a_schema_from_the_future_is_told_in_a_sentence(dsn, lo
 
 
 async def test_verify_answers_yes_with_the_head_and_no_with_the_first_broken_position(dsn, link, log):
-    await ledger.append(link, facts(9), [None] * 9)
+    await append_events(link, facts(9), [None] * 9)
     command = ("verify", "--database-url", dsn)
     yes = await run(log, *command)
     assert yes.status == 0
@@ -104,7 +104,7 @@ async def test_where_there_is_no_database_none_is_made(command, log, tmp_path):
 
 async def test_an_export_whose_reader_has_had_enough_ends_without_a_word(dsn, link):
     drafts = facts(3)
-    await ledger.append(link, drafts, [None] * len(drafts))
+    await append_events(link, drafts, [None] * len(drafts))
     reading, writing = os.pipe()
     os.close(reading)
     process = await asyncio.create_subprocess_exec(

@@ -10,7 +10,7 @@ import pytest
 from conftest import wait_until
 from programs import program, until_ended
 
-APART = "service.apart"
+APART = "service.catalog.projector_process"
 RUNS = "/api/v1/namespaces/etl/jobs/load/runs"
 
 

@@ -12,7 +12,7 @@ from conftest import wait_until
 from served import Served
 from yarl import URL
 
-from service.app import build_app
+from service.http.app import build_app
 from service.settings import Settings
 
 BASE = "/api/v1"

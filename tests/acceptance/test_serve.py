@@ -12,7 +12,7 @@ from building import held_head
 from conftest import wait_until
 from programs import command_line, program, run, until_ended
 
-from service.embedded import FEWEST_CONNECTIONS, attach
+from service.embedded.postgres import FEWEST_CONNECTIONS, attach
 from service.settings import CONNECTIONS
 
 STOPPING = "stopping: answering what is under way"
@@ -115,11 +115,11 @@ async def test_beyond_this_machine_there_are_two_ways_out(way_out, serving):
 async def test_a_worker_that_dies_is_followed_by_another(serving, log):
     async with serving("--workers", 2) as service:
         await service.wait_until_ready()
-        first, second = service.children("service.workers")
+        first, second = service.children("service.server.workers")
         os.kill(first, signal.SIGKILL)
 
         async def replaced():
-            now = set(service.children("service.workers"))
+            now = set(service.children("service.server.workers"))
             return second in now and len(now - {first}) == 2
 
         await wait_until(replaced, "there are two again")
@@ -133,7 +133,7 @@ async def test_a_worker_that_dies_is_followed_by_another(serving, log):
 async def test_workers_die_with_their_parent(serving):
     async with serving("--workers", 2) as service:
         await service.wait_until_ready()
-        workers = service.children("service.workers")
+        workers = service.children("service.server.workers")
         assert len(workers) == 2
         service.send(signal.SIGKILL)
         for worker in workers:
@@ -143,7 +143,7 @@ async def test_workers_die_with_their_parent(serving):
 async def test_no_worker_shows_the_database_s_address_to_who_lists_processes(serving):
     async with serving("--workers", 2) as service:
         await service.wait_until_ready()
-        workers = service.children("service.workers")
+        workers = service.children("service.server.workers")
         assert len(workers) == 2
         for worker in workers:
             assert "postgresql://" not in command_line(worker)

@@ -7,12 +7,12 @@ import pytest
 from building import APPENDING, events, fact, held_head, new, report
 from conftest import wait_until
 
-from service.appender import Appender
-from service.batch import Item, again
-from service.decide import Verdict
-from service.domain import RunState, Subject
+from service.catalog.projection import job_id
+from service.domain.decisions import Verdict
+from service.domain.run import RunState, Subject
 from service.errors import Invalid, Overloaded, Unavailable
-from service.fold import job_id
+from service.ledger.appender import Appender
+from service.ledger.batch import Item, again
 
 
 @pytest.fixture

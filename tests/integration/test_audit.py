@@ -12,8 +12,8 @@ from uuid import uuid4
 import pytest
 from building import held_head
 
-from service.cursors import Place, of_place
-from service.resources import RESOURCES
+from service.http.resources import RESOURCES
+from service.ledger.cursors import Place, of_place
 
 BASE = "/api/v1"
 SPACED = '{\n "args": {"a": "1"},\r\n "nominalStartTime": "2024-01-01T00:00:00Z"\n}'

@@ -14,14 +14,14 @@ from openlineage.client.transport.http import ApiKeyTokenProvider
 from served import Served
 from yarl import URL
 
-from service import guard as guarding
-from service import keys
-from service.app import GUARD, build_app
-from service.cli import cli
-from service.domain import stream_of
-from service.guard import ACTOR, STALE_S
-from service.keys import KeyEvent, Scope
-from service.link import Unreachable
+from service.auth import keys
+from service.auth.keys import KeyEvent, Scope
+from service.cli.main import cli
+from service.database.connections import Unreachable
+from service.domain.run import stream_of
+from service.http import authentication as guarding
+from service.http.app import GUARD, build_app
+from service.http.authentication import ACTOR, STALE_S
 from service.settings import Settings
 
 NAMESPACE = "/api/v1/namespaces/etl"

@@ -4,7 +4,7 @@ import asyncio
 
 from served import Served
 
-from service.app import build_app
+from service.http.app import build_app
 from service.settings import Settings
 
 DEFAULT = "/api/v1/namespaces/default"

@@ -9,14 +9,14 @@ from building import fact, new, report
 from histories import at
 from served import Served
 
-from service import ledger
-from service.app import build_app
-from service.definitions import NamespaceDefinition
-from service.domain import RunState, Subject
-from service.drafts import Caller, definition, deletion
-from service.folding import fold_once
+from service.catalog.page_writer import fold_once
+from service.domain.job import NamespaceDefinition
+from service.domain.run import RunState, Subject
+from service.http.app import build_app
+from service.ledger.aggregates import Said
+from service.ledger.drafts import Caller, definition, deletion
+from service.ledger.events import append_events, read_streams
 from service.settings import Settings
-from service.subjects import Said
 
 TABLES = ("namespaces", "jobs", "runs", "run_counts")
 EMPTY = "truncate runfold.namespaces, runfold.jobs, runfold.runs, runfold.run_counts"
@@ -69,7 +69,7 @@ def a_namespace(owner, minute):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_whatever_the_size_of_its_pages_the_catalog_is_the_same(link, db, seed):
     drafts = list(a_history(seed))
-    await ledger.append(link, drafts, [None] * len(drafts))
+    await append_events(link, drafts, [None] * len(drafts))
     folded = []
     for page_size in (1, 7, 4000):
         await db.execute(EMPTY)
@@ -82,20 +82,20 @@ async def test_whatever_the_size_of_its_pages_the_catalog_is_the_same(link, db, 
 
 async def test_a_run_is_read_the_same_however_far_the_catalog_is(link):
     drafts = list(a_history(4, 150))
-    await ledger.append(link, drafts, [None] * len(drafts))
+    await append_events(link, drafts, [None] * len(drafts))
     runs = sorted({draft.stream for draft in drafts if draft.subject is Subject.RUN})
     views = []
     for page_size in (0, 40, 60, 4000):
         if page_size:
             await fold_once(link, page_size)
-        views.append([one.registers for one in await ledger.read_streams(link, Subject.RUN, runs, [None] * len(runs))])
+        views.append([one.registers for one in await read_streams(link, Subject.RUN, runs, [None] * len(runs))])
     assert views[0] == views[1] == views[2] == views[3]
 
 
 async def test_counts_are_what_counting_would_say(link, db):
     drafts = list(a_history(5))
     for part in range(0, len(drafts), 50):
-        await ledger.append(link, drafts[part : part + 50], [None] * len(drafts[part : part + 50]))
+        await append_events(link, drafts[part : part + 50], [None] * len(drafts[part : part + 50]))
         await fold_all(link, 20)
     counted = await db.fetch("select job_id, state, count(*) from runfold.runs group by 1, 2 order by 1, 2")
     kept = await db.fetch("select * from runfold.run_counts where total <> 0 order by 1, 2")
@@ -104,7 +104,7 @@ async def test_counts_are_what_counting_would_say(link, db):
 
 async def test_two_processes_that_fold_at_once_fold_each_event_once(links, db):
     drafts = list(a_history(6))
-    await ledger.append(links[0], drafts, [None] * len(drafts))
+    await append_events(links[0], drafts, [None] * len(drafts))
     await asyncio.gather(*(fold_all(link, 13) for link in links))
     together = await catalog(db)
     await db.execute(EMPTY)
@@ -115,7 +115,7 @@ async def test_two_processes_that_fold_at_once_fold_each_event_once(links, db):
 
 async def test_a_fold_that_fails_leaves_the_cursor_where_it_was(link, db):
     drafts = list(a_history(7, 50))
-    await ledger.append(link, drafts, [None] * len(drafts))
+    await append_events(link, drafts, [None] * len(drafts))
     await db.execute("alter table runfold.jobs add constraint poison check (position < 0)")
     with pytest.raises(Exception, match="poison"):
         await fold_once(link)

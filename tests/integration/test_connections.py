@@ -3,9 +3,9 @@
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.app import build_app
-from service.handlers import ledger
-from service.link import Link, Pool
+from service.database.connections import Link, Pool
+from service.http.app import build_app
+from service.http.handlers import ledger
 from service.settings import CONNECTIONS, INSIDE, Settings
 
 

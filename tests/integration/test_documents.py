@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from service.openapi import error_kinds, routes_of
+from service.http.openapi.document import error_kinds, routes_of
 
 
 @pytest.mark.parametrize("path", ["/docs", "/errors/conflict"])

@@ -24,8 +24,9 @@ from embedding import (
     wait_until_ended,
 )
 
-from service import embedded, embedded_files
-from service.embedded import EmbeddedError, EmbeddedPostgres, attach
+from service.embedded import files
+from service.embedded import postgres as embedded_postgres
+from service.embedded.postgres import EmbeddedError, EmbeddedPostgres, attach
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_a_server_that_outlived_its_owner_is_stopped_by_the_next_start(tmp_path,
     orphan = EmbeddedPostgres(tmp_path / "data", settings=QUICK)
     orphan.start()
     orphan._held.close()  # its owner's locks go, but no signal comes, as on a system without PR_SET_PDEATHSIG
-    monkeypatch.setattr(embedded, "PREDECESSOR_S", 10.0)
+    monkeypatch.setattr(embedded_postgres, "PREDECESSOR_S", 10.0)
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
         assert orphan.poll() == 0
         assert query(postgres.dsn, "SELECT 1") == 1
@@ -200,7 +201,7 @@ def test_attach_finds_a_server_that_runs_and_no_other(tmp_path, begin):
 
     os.kill(service.postmaster, signal.SIGKILL)
     wait_until_ended(service.postmaster)
-    assert embedded_files.is_ready(data_dir / "postgres"), "the stale pid file still calls it ready"
+    assert files.is_ready(data_dir / "postgres"), "the stale pid file still calls it ready"
     assert attach(data_dir) is None
 
 
@@ -208,7 +209,7 @@ def test_the_short_way_to_a_deep_socket_is_cleared_away_after_kill_9(tmp_path, b
     data_dir = tmp_path / ("deep" * 30)
     service = begin(data_dir)
     service.wait_for_answer()
-    abandoned = embedded_files.find_socket_dir(data_dir)
+    abandoned = files.find_socket_dir(data_dir)
     service.kill()
     assert abandoned.is_symlink()
     with EmbeddedPostgres(data_dir, settings=QUICK) as postgres:
@@ -217,9 +218,9 @@ def test_the_short_way_to_a_deep_socket_is_cleared_away_after_kill_9(tmp_path, b
 
 
 def test_a_server_that_does_not_stop_is_made_to(tmp_path, monkeypatch, caplog):
-    caplog.set_level("WARNING", logger="service.embedded")
+    caplog.set_level("WARNING", logger="service.embedded.postgres")
     steps = ((signal.SIGINT, 0.01), (signal.SIGQUIT, 0.01), (signal.SIGKILL, None))
-    monkeypatch.setattr(embedded, "STOP_STEPS", steps)
+    monkeypatch.setattr(embedded_postgres, "STOP_STEPS", steps)
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
         os.kill(postgres._process.pid, signal.SIGSTOP)
     assert [record.getMessage()[-10:] for record in caplog.records] == [" of SIGINT", "of SIGQUIT"]

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from embedding import IS_ROOT, QUICK, copied_packages, public_directory, query
 
-from service import embedded_binaries
-from service.embedded import EmbeddedError, EmbeddedPostgres
-from service.embedded_binaries import Binaries
+from service.embedded import binaries as embedded_binaries
+from service.embedded.binaries import Binaries
+from service.embedded.postgres import EmbeddedError, EmbeddedPostgres
 
 
 @pytest.fixture

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 from embedding import IS_ROOT, QUICK, query, wait_until_ended
 
-from service import embedded, embedded_files
-from service.embedded import EmbeddedError, EmbeddedPostgres, attach
+from service.embedded import files
+from service.embedded import postgres as embedded_postgres
+from service.embedded.postgres import EmbeddedError, EmbeddedPostgres, attach
 
 
 def test_a_pid_file_that_names_another_program_is_no_server(tmp_path):
@@ -61,7 +62,7 @@ def test_any_path_can_hold_the_data(name, tmp_path):
     with EmbeddedPostgres(data_dir, settings=QUICK) as postgres:
         assert query(postgres.dsn, "SELECT 1") == 1
         assert attach(data_dir) == postgres.dsn
-        socket_dir = embedded_files.find_socket_dir(data_dir)
+        socket_dir = files.find_socket_dir(data_dir)
         assert socket_dir.samefile(data_dir / "postgres")
     assert attach(data_dir) is None
     assert not socket_dir.is_symlink()
@@ -139,9 +140,9 @@ def test_it_is_out_of_reach_of_ctrl_c_so_that_the_service_can_drain_first(tmp_pa
 def test_a_start_may_take_its_time_but_not_fall_silent(tmp_path, monkeypatch):
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
         pass
-    monkeypatch.setattr(embedded, "SILENCE_S", 0.05)
+    monkeypatch.setattr(embedded_postgres, "SILENCE_S", 0.05)
     with monkeypatch.context() as patched:
-        patched.setattr(embedded_files, "is_ready", lambda _: False)
+        patched.setattr(files, "is_ready", lambda _: False)
         with pytest.raises(EmbeddedError, match=r"has logged nothing for [\s\S]*starting PostgreSQL"):
             postgres.start()
     assert postgres.poll() is None

@@ -9,15 +9,16 @@ from building import fact, head, new, report
 from histories import at
 from partitions import LATER, RUNS, append, catalog, fill, fold_all, holds
 
-from service import ledger, parquet
-from service.archiving import archive
-from service.content import creator_content
-from service.domain import RunState, Subject
-from service.erasing import erase
-from service.rebuild import rebuild
-from service.restoring import restore
-from service.rights import CannotDo
-from service.schemas import decode_create_run
+from service.database.roles import CannotDo
+from service.domain.run import RunState, Subject
+from service.ledger.events import read_streams
+from service.maintenance import parquet_files
+from service.maintenance.archive import archive
+from service.maintenance.erase import erase
+from service.maintenance.rebuild import rebuild
+from service.maintenance.restore import restore
+from service.payloads.contents import creator_content
+from service.payloads.schemas import decode_create_run
 
 BASE = "/api/v1"
 
@@ -107,11 +108,11 @@ async def test_a_single_read_shows_nothing_that_is_erased_however_far_the_catalo
     if folded == "after":
         await fold_all(link)
     await db.fetch("select * from runfold.erase_payloads(0, $1, 'why', null)", [await head(db)])
-    [read] = await ledger.read_streams(link, Subject.RUN, [RUNS[0]], [None])
+    [read] = await read_streams(link, Subject.RUN, [RUNS[0]], [None])
     assert {name: facet.value for name, facet in read.registers.run_facets.items()} == {"a": b'{"v": 1}'}
     assert read.registers.position == await head(db)
     await fold_all(link)
-    assert (await ledger.read_streams(link, Subject.RUN, [RUNS[0]], [None]))[0].registers == read.registers
+    assert (await read_streams(link, Subject.RUN, [RUNS[0]], [None]))[0].registers == read.registers
 
 
 async def test_what_a_process_remembers_of_a_run_does_not_outlive_an_erasure(dsn, db, client):
@@ -179,7 +180,7 @@ async def test_an_archived_payload_is_restored_before_it_is_erased(filled, dsn, 
     done = await erase(dsn, 3, "article 17")
     assert [copy.sha256 for copy in done.copies] == [old.sha256]
     await archive(dsn, LATER, tmp_path)
-    kept = [row.position for rows in parquet.read(tmp_path / old.file) for row in rows]
+    kept = [row.position for rows in parquet_files.read(tmp_path / old.file) for row in rows]
     assert kept == [1, 2, *range(4, 11)]
     await holds(dsn)
     before = await catalog(filled)

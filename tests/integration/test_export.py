@@ -9,10 +9,10 @@ import pytest
 from building import facts, new
 from click.testing import CliRunner
 
-from service import ledger
-from service.cli import cli
-from service.commands.export import _write
-from service.exporting import Format
+from service.audit.export import Format
+from service.cli.commands.export import _write
+from service.cli.main import cli
+from service.ledger.events import append_events
 
 SPACED = b'{\n "args": {"a": "1"}\r\n}'
 
@@ -20,7 +20,7 @@ SPACED = b'{\n "args": {"a": "1"}\r\n}'
 @pytest.fixture
 async def filled(dsn, link):
     drafts = [new(facts(1)[0].stream, body=SPACED)[0], *facts(30)]
-    await ledger.append(link, drafts, [None] * len(drafts))
+    await append_events(link, drafts, [None] * len(drafts))
     return dsn
 
 
@@ -88,7 +88,7 @@ async def test_the_ledger_begins_with_its_export_then_and_later(filled, link, tm
     await export(filled, file, "--format", form)
     assert (await verify(filled, file)).exit_code == 0
     more = facts(3)
-    await ledger.append(link, more, [None] * 3)
+    await append_events(link, more, [None] * 3)
     result = await verify(filled, file)
     assert result.exit_code == 0, result.output
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 from building import head
 
-from service.depth import MAX_DEPTH
-from service.rebuild import rebuild
+from service.maintenance.rebuild import rebuild
+from service.payloads.depth import MAX_DEPTH
 
 BASE = "/api/v1"
 RUNS = f"{BASE}/namespaces/etl/jobs/load/runs"

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from conftest import wait_until
 from programs import program, run
 
-from service import bookmarks
-from service.bookmarks import beside
-from service.bulk import Bulk
-from service.cli import cli
+from service.cli.main import cli
 from service.errors import Unavailable
+from service.ingest import checkpoints
+from service.ingest.checkpoints import beside
+from service.ledger.bulk_appender import Bulk
 
 
 def event() -> str:
@@ -48,8 +48,8 @@ def imported(dsn):
 @pytest.fixture
 def often(monkeypatch):
     """A bookmark with every line, however short the file, and batches as small."""
-    monkeypatch.setattr(bookmarks, "_EVERY", 1)
-    monkeypatch.setattr("service.importing._PIECE", 200)
+    monkeypatch.setattr(checkpoints, "_EVERY", 1)
+    monkeypatch.setattr("service.ingest.file_import._PIECE", 200)
 
 
 @contextmanager
@@ -200,7 +200,7 @@ def test_where_no_bookmark_can_be_put_the_import_is_none_the_worse(imported, tmp
 
 @pytest.mark.usefixtures("often")
 def test_a_file_with_very_many_refused_lines_keeps_the_bookmark_that_names_them_all(imported, tmp_path, monkeypatch):
-    monkeypatch.setattr(bookmarks, "_MOST_REFUSED", 2)
+    monkeypatch.setattr(checkpoints, "_MOST_REFUSED", 2)
     file = tmp_path / "events"
     file.write_text("\n".join([event(), *("nonsense" * 30 for _ in range(40)), *(event() for _ in range(5))]))
     with sending(batches=3) as sent:

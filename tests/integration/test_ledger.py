@@ -12,18 +12,17 @@ from building import APPENDING, events, fact, facts, held_head, new, report, ung
 from conftest import wait_until
 from histories import at
 
-from service import ledger
-from service.domain import RunState, Subject
-from service.ledger import Outcome
-from service.link import Link, Refused, Unreachable
+from service.database.connections import Link, Refused, Unreachable
+from service.domain.run import RunState, Subject
+from service.ledger.events import Outcome, append_events, read_head, read_payloads, read_streams
 
 
 async def append(link, *drafts):
-    return await ledger.append(link, drafts, [None] * len(drafts))
+    return await append_events(link, drafts, [None] * len(drafts))
 
 
 async def command(link, draft, expected):
-    return await ledger.append(link, [draft], [expected])
+    return await append_events(link, [draft], [expected])
 
 
 @pytest.mark.parametrize(
@@ -54,10 +53,10 @@ async def test_nothing_that_was_recorded_can_be_changed(change, link, db):
 
 
 async def test_the_first_event_has_position_1(link):
-    assert (await ledger.head(link)).position == 0
+    assert (await read_head(link)).position == 0
     appended = await append(link, *facts(3))
     assert (appended.positions, appended.outcomes) == ([1, 2, 3], [Outcome.RECORDED] * 3)
-    assert (await ledger.head(link)).position == 3
+    assert (await read_head(link)).position == 3
 
 
 async def test_positions_are_gapless_and_times_in_their_order_however_many_write(links, db):
@@ -131,7 +130,7 @@ async def test_a_run_and_a_job_of_one_uuid_are_two_streams(link):
     run = fact(uuid4(), "RUNNING")
     job = run._replace(subject=Subject.JOB)
     assert (await append(link, run, job)).outcomes == [Outcome.RECORDED] * 2
-    assert (await ledger.read_streams(link, Subject.RUN, [run.stream], [None]))[0].registers.position == 1
+    assert (await read_streams(link, Subject.RUN, [run.stream], [None]))[0].registers.position == 1
 
 
 async def test_a_command_is_recorded_where_its_stream_ends_as_expected(link):
@@ -168,7 +167,7 @@ async def test_a_stream_is_read_with_what_it_knows(link):
     run, other = uuid4(), uuid4()
     told = fact(run, "RUNNING", 3)
     await append(link, told, fact(run, "COMPLETED", 5))
-    found, nothing = await ledger.read_streams(link, Subject.RUN, [run, other], [told.fact, told.fact])
+    found, nothing = await read_streams(link, Subject.RUN, [run, other], [told.fact, told.fact])
     assert (found.registers.state, found.registers.started_at) == (RunState.COMPLETED, at(3))
     assert found.registers.run_facets["minute"].value == b'{"of": 5}'
     assert found.known.position == 1
@@ -179,7 +178,7 @@ async def test_one_stream_may_be_asked_for_twice(link):
     run = uuid4()
     told = fact(run, "RUNNING")
     await append(link, told)
-    found = await ledger.read_streams(link, Subject.RUN, [run, run], [None, told.fact])
+    found = await read_streams(link, Subject.RUN, [run, run], [None, told.fact])
     assert [one.known is not None for one in found] == [False, True]
     assert found[0].registers == found[1].registers
 
@@ -187,7 +186,7 @@ async def test_one_stream_may_be_asked_for_twice(link):
 async def test_a_payload_comes_back_to_the_byte(link):
     text = '{ "eventTime":"2024-01-01T00:00:00Z", "producer" : "p","a":1.0e5,"a":2,"s":"\\u0000\\ud800" }\n'
     await append(link, fact(uuid4(), None, payload=text))
-    assert (await ledger.payloads(link, [1, 2])) == {1: text}
+    assert (await read_payloads(link, [1, 2])) == {1: text}
 
 
 async def test_payloads_beyond_a_partition_find_the_next_one(link, db):
@@ -195,7 +194,7 @@ async def test_payloads_beyond_a_partition_find_the_next_one(link, db):
     for position in (size - 1, 2 * size - 1, 3 * size - 1):
         await unguarded(db, "update runfold.ledger_head set position = $1", position)
         appended = await append(link, *facts(3))
-        assert len(await ledger.payloads(link, appended.positions)) == 3
+        assert len(await read_payloads(link, appended.positions)) == 3
 
 
 @pytest.mark.parametrize(
@@ -219,24 +218,24 @@ async def test_times_far_away_are_recorded_as_they_are(link):
     run = uuid4()
     early = at(0).replace(year=1)
     await append(link, fact(run, "RUNNING")._replace(transitioned_at=early))
-    assert (await ledger.read_streams(link, Subject.RUN, [run], [None]))[0].registers.started_at == early
+    assert (await read_streams(link, Subject.RUN, [run], [None]))[0].registers.started_at == early
 
 
 async def test_a_server_that_is_not_there_is_unreachable(tmp_path):
     link = Link(f"postgresql://runfold@/none?host={tmp_path}")
     with pytest.raises(Unreachable):
-        await ledger.head(link)
+        await read_head(link)
     await link.close()
 
 
 async def test_a_link_comes_back_by_itself_whatever_it_has_heard_of_its_end(link, db):
     for _ in range(25):
-        await ledger.head(link)
+        await read_head(link)
         pid = await link._connection.fetchval("select pg_backend_pid()")
         await db.fetch("select pg_terminate_backend($1)", pid)
         with suppress(Unreachable):  # or it has heard already that the connection is gone
-            await ledger.head(link)
-        assert (await ledger.head(link)).position == 0
+            await read_head(link)
+        assert (await read_head(link)).position == 0
 
 
 async def test_a_batch_of_many_is_one_moment(link, db):

@@ -10,10 +10,10 @@ from aiohttp import ClientPayloadError
 from hypothesis import strategies as st
 from lineage_client import BATCH, EVENTS, NDJSON, event, get, send
 
+from service.catalog.lineage_events import Lineage, Span
+from service.catalog.queries import Slice
+from service.database.connections import Pool
 from service.errors import Unavailable
-from service.lineage import Lineage, Span
-from service.link import Pool
-from service.lists import Slice
 
 
 async def test_events_are_listed_as_sent_by_their_own_time(client):

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lineage_client import BATCH, NDJSON, PEER, RUN, bodies, event, get, send
 from served import Served
 
-from service import timestamps
-from service.app import build_app
+from service.domain import timestamps
+from service.http.app import build_app
 from service.settings import Settings
 
 

@@ -7,7 +7,7 @@ import pytest
 from asyncpg import connect
 from conftest import REPOSITORY, execute
 
-from service import migrations
+from service.database import migrations
 
 SHAPE = """
 select 'column', table_name || '.' || column_name, data_type || coalesce(column_default, '') || is_nullable
@@ -64,7 +64,7 @@ async def test_migrating_again_changes_nothing(empty_dsn):
 
 
 async def test_replicas_that_start_together_migrate_one_after_the_other(empty_dsn):
-    program = "import sys; from service.migrations import upgrade; upgrade(sys.argv[1])"
+    program = "import sys; from service.database.migrations import upgrade; upgrade(sys.argv[1])"
     replicas = [
         await asyncio.create_subprocess_exec(sys.executable, "-c", program, empty_dsn, cwd=REPOSITORY) for _ in range(3)
     ]

@@ -3,11 +3,11 @@
 import pytest
 
 from bench import millions
-from service.audit import Audit, Span
-from service.filters import Filters
-from service.folding import fold_once
-from service.lanes import Lanes
-from service.verify import verify
+from service.audit.filters import Filters
+from service.audit.ledger_reader import Audit, Span
+from service.audit.verification import verify
+from service.catalog.page_writer import fold_once
+from service.database.lanes import Lanes
 
 
 async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, link):

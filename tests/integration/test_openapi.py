@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from service import answers
-from service.app import build_app
-from service.openapi import document, routes_of
-from service.operations import OPEN, OPERATIONS, READING
+from service.http.app import build_app
+from service.http.openapi import responses
+from service.http.openapi.document import document, routes_of
+from service.http.openapi.operations import OPEN, OPERATIONS, READING
 from service.settings import Settings
 
 BASE = "/api/v1"
@@ -124,7 +124,7 @@ async def test_real_answers_are_what_the_document_says(client):
         operation = OPERATIONS[method, template(client.app, method, path)]
         if status >= 400:
             assert status in operation.errors
-            msgspec.json.decode(text, type=answers.Problem)
+            msgspec.json.decode(text, type=responses.Problem)
             continue
         kind = operation.answers[status]
         if isinstance(kind, type):

@@ -8,16 +8,18 @@ import pytest
 from building import fact, facts, new, report, unguarded
 from histories import NOON, at
 
-from service import audit, filters, ledger, postings, searches
-from service.audit import Audit, Form, Span
-from service.domain import RunState, Subject
-from service.filters import Filters
-from service.folding import fold_once
-from service.lanes import Lanes
-from service.link import load
-from service.offsets import CHUNK
-from service.postings import post_next
-from service.searches import RunFilters, Searches
+from service.audit import filters, ledger_reader, postings
+from service.audit.bitmaps import CHUNK
+from service.audit.filters import Filters
+from service.audit.ledger_reader import Audit, Form, Span
+from service.audit.postings import post_next
+from service.catalog import searches
+from service.catalog.page_writer import fold_once
+from service.catalog.searches import RunFilters, Searches
+from service.database.connections import load
+from service.database.lanes import Lanes
+from service.domain.run import RunState, Subject
+from service.ledger.events import append_events, read_head, read_streams
 
 GROW = """
 insert into runfold.events (log, position, subject, stream, kind, state, transitioned_at, recorded_at, namespace, job,
@@ -64,11 +66,11 @@ async def use(link, runs):
     """Do what every request does, more often than it takes to have a generic plan."""
     for run in runs:
         drafts = [new(run)[0], report(run, "RUNNING")[0]._replace(namespace="etl", job="load"), *facts(3)]
-        await ledger.append(link, drafts[:1], [0])
-        await ledger.append(link, drafts[1:], [None] * 4)
-        found = await ledger.read_streams(link, Subject.RUN, [run, uuid4()], [drafts[0].fact, None])
+        await append_events(link, drafts[:1], [0])
+        await append_events(link, drafts[1:], [None] * 4)
+        found = await read_streams(link, Subject.RUN, [run, uuid4()], [drafts[0].fact, None])
         assert found[0].known.position
-        await ledger.head(link)
+        await read_head(link)
 
 
 async def test_appends_and_reads_never_scan_a_table_however_it_grew(link, db):
@@ -82,13 +84,13 @@ async def test_appends_and_reads_never_scan_a_table_however_it_grew(link, db):
 async def test_a_long_run_is_read_from_where_the_catalog_has_it(link, db):
     run = uuid4()
     for minute in range(0, 3000, 500):
-        await ledger.append(link, [fact(run, "RUNNING", minute + one) for one in range(500)], [None] * 500)
+        await append_events(link, [fact(run, "RUNNING", minute + one) for one in range(500)], [None] * 500)
     while (await fold_once(link, 4000))[1]:
         pass
     await db.execute("analyze runfold.events, runfold.runs")
     before = await index_entries(link)
     for _ in range(10):
-        await ledger.read_streams(link, Subject.RUN, [run], [None])
+        await read_streams(link, Subject.RUN, [run], [None])
     assert await index_entries(link) - before < 100
 
 
@@ -111,7 +113,7 @@ PARAMETERS = {
 @pytest.mark.parametrize("statement", PARAMETERS)
 async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_grown(statement, link, db):
     run = uuid4()
-    await ledger.append(link, [*facts(10), new(run)[0]], [None] * 11)
+    await append_events(link, [*facts(10), new(run)[0]], [None] * 11)
     await fold_once(link)
     types, values = PARAMETERS[statement]
     sql = load(statement, subject="run", catalog="runs").rstrip().rstrip(";")
@@ -135,16 +137,21 @@ ANY = "null, null, null, null, null, null"
 COUNTED = "int, bigint, bigint, text[], text[], text[], text, text, text"
 A_RUN = "'00000000-0000-0000-0000-000000000001'"
 AUDITED = {
-    "a page of the ledger": (audit._RANGE[Form.JSON], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
-    "a page as CSV": (audit._RANGE[Form.CSV], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
+    "a page of the ledger": (
+        ledger_reader._RANGE[Form.JSON],
+        ASKED,
+        f"0, 3, 9, 5, 1000, {ANY}",
+        {"events_position_key"},
+    ),
+    "a page as CSV": (ledger_reader._RANGE[Form.CSV], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
     "a page of a run": (
-        audit._STREAM[Form.JSON],
+        ledger_reader._STREAM[Form.JSON],
         f"{ASKED}, uuid",
         f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
         {"events_pkey"},
     ),
     "events at positions": (
-        audit._POSITIONS[Form.JSON],
+        ledger_reader._POSITIONS[Form.JSON],
         f"{ASKED}, bigint[]",
         f"0, 0, 9, 5, 1000, {ANY}, array[2, 7]",
         {"events_position_key"},
@@ -161,20 +168,20 @@ AUDITED = {
         "0, 1::smallint, array['etl'], 0, 3",
         {"event_postings_pkey"},
     ),
-    "events counted": (audit._COUNT_RANGE, COUNTED, f"0, 3, 9, {ANY}", {"events_position_key"}),
+    "events counted": (ledger_reader._COUNT_RANGE, COUNTED, f"0, 3, 9, {ANY}", {"events_position_key"}),
     "events of a run counted": (
-        audit._COUNT_STREAM,
+        ledger_reader._COUNT_STREAM,
         f"{COUNTED}, uuid",
         f"0, 3, 9, {ANY}, {A_RUN}",
         {"events_pkey"},
     ),
-    "where the log ended": (audit._KNOWN_AT, "int, timestamptz", "0, now()", {"events_position_key"}),
+    "where the log ended": (ledger_reader._KNOWN_AT, "int, timestamptz", "0, now()", {"events_position_key"}),
 }
 
 
 @pytest.mark.parametrize("question", AUDITED)
 async def test_what_auditors_ask_has_one_plan_by_its_key_before_and_after_the_tables_grew(question, link, db):
-    await ledger.append(link, facts(10), [None] * 10)
+    await append_events(link, facts(10), [None] * 10)
     sql, types, values, keys = AUDITED[question]
     async with link.connection() as connection:
         await connection.execute(f"prepare small ({types}) as {sql.rstrip()}")
@@ -200,7 +207,7 @@ async def needle(link, db):
     """One event that is like no other, between tens of thousands; where it is, and when that was."""
     draft = fact(RUN, "ABORTED")._replace(kind="facts", namespace="rare", job="seldom", actor="ann", source="monitor")
     await grow(db, catalog=False)
-    appended = await ledger.append(link, [draft], [None])
+    appended = await append_events(link, [draft], [None])
     await grow(db, catalog=False)
     while await post_next(link):
         pass
@@ -254,7 +261,7 @@ async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(paramet
     lines = [("RUNNING", STARTED), ("ABORTED", ENDED)]
     for state, time in lines:
         draft = fact(RUN, state)._replace(namespace="rare", job="seldom", transitioned_at=time, fact=uuid4().bytes)
-        await ledger.append(link, [draft], [None])
+        await append_events(link, [draft], [None])
     await fold_once(link)
     await db.execute(GROW_RUNS, NOON)
     await db.execute("analyze runfold.runs")
@@ -270,7 +277,7 @@ async def plan(connection, call):
 
 
 async def test_a_page_of_the_ledger_is_read_by_position(link, db):
-    await ledger.append(link, facts(10), [None] * 10)
+    await append_events(link, facts(10), [None] * 10)
     await fold_once(link)
     await grow(db, catalog=False)
     before = await scans(link)

@@ -11,14 +11,13 @@ from histories import NOON
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service import ledger
-from service.audit import Audit, Form, Span
-from service.filters import EVERYTHING, Filters, Traits
-from service.lanes import Lanes
-from service.ledger import LOG
-from service.link import Link
-from service.offsets import CHUNK
-from service.postings import _POSTINGS, _wanted, ends, post_next
+from service.audit.bitmaps import CHUNK
+from service.audit.filters import EVERYTHING, Filters, Traits
+from service.audit.ledger_reader import Audit, Form, Span
+from service.audit.postings import _POSTINGS, _wanted, ends, post_next
+from service.database.connections import Link
+from service.database.lanes import Lanes
+from service.ledger.events import LOG, append_events
 
 TOTAL = 2 * CHUNK + 700
 
@@ -146,9 +145,9 @@ async def test_times_become_positions(audit):
 
 
 async def test_a_page_of_large_payloads_ends_early(audit, link, monkeypatch):
-    monkeypatch.setattr("service.audit.PAGE_BYTES", 1000)
+    monkeypatch.setattr("service.audit.ledger_reader.PAGE_BYTES", 1000)
     drafts = facts(20)
-    appended = await ledger.append(link, drafts, [None] * len(drafts))
+    appended = await append_events(link, drafts, [None] * len(drafts))
     span = Span(0, max(appended.positions))
     page = await audit.collect(EVERYTHING, span, 100)
     assert 0 < len(page.lines) < len(drafts)

@@ -6,8 +6,8 @@ import json
 import pytest
 from served import Served
 
-from service.app import build_app
-from service.connections import HANDLER_ARGS
+from service.http.app import build_app
+from service.http.connections import HANDLER_ARGS
 from service.settings import Settings
 
 SOON_S = 5.0

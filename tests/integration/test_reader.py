@@ -6,10 +6,10 @@ from uuid import uuid4
 import pytest
 from building import fact, facts
 
-from service import ledger
-from service.domain import RunState
+from service.domain.run import RunState
 from service.errors import Overloaded, Unavailable
-from service.reader import Reader
+from service.ledger.events import append_events
+from service.ledger.run_reader import Reader
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ async def reader(links):
 
 
 async def append(link, *drafts):
-    return await ledger.append(link, drafts, [None] * len(drafts))
+    return await append_events(link, drafts, [None] * len(drafts))
 
 
 async def test_a_run_is_read_as_its_history_makes_it(reader, link):

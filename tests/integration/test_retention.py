@@ -15,14 +15,17 @@ from conftest import REPOSITORY
 from histories import at
 from partitions import LATER, RUNS, append, catalog, example_says, fill, fold_all, holds
 
-from service import archives, archiving, ledger, parquet
-from service.archiving import archive
-from service.domain import RunState, Subject
-from service.erasing import erase
-from service.rebuild import rebuild
-from service.restoring import restore
-from service.rights import CannotDo
-from service.verify import verify
+from service.audit.verification import verify
+from service.database.roles import CannotDo
+from service.domain.run import RunState, Subject
+from service.ledger import archive_records
+from service.ledger.events import read_payloads, read_streams
+from service.maintenance import archive as archive_module
+from service.maintenance import parquet_files
+from service.maintenance.archive import archive
+from service.maintenance.erase import erase
+from service.maintenance.rebuild import rebuild
+from service.maintenance.restore import restore
 
 BASE = "/api/v1"
 PAYLOADS = "select array_agg(position order by position) from runfold.payloads"
@@ -35,7 +38,7 @@ async def filled(db, link):
 
 
 async def views(link):
-    return [one.registers for one in await ledger.read_streams(link, Subject.RUN, RUNS, [None] * 5)]
+    return [one.registers for one in await read_streams(link, Subject.RUN, RUNS, [None] * 5)]
 
 
 async def ok(response, status=200):
@@ -45,15 +48,15 @@ async def ok(response, status=200):
 
 async def test_whole_partitions_go_to_files_that_the_ledger_names(filled, dsn, link, tmp_path):
     before = await views(link)
-    bodies = await ledger.payloads(link, range(1, 26))
+    bodies = await read_payloads(link, range(1, 26))
     done = await archive(dsn, LATER, tmp_path)
     assert [(one.first, one.last, one.payloads) for one in done] == [(1, 10, 10), (11, 20, 10)]
     assert await filled.fetchval(PAYLOADS) == [*range(21, 28)]  # the two records are the 26th and the 27th
     assert [(row["subject"], row["kind"]) for row in (await events(filled))[25:]] == [("ledger", "archived")] * 2
     for one in done:
         path = tmp_path / one.file
-        assert parquet.digest_of(path) == one.sha256
-        for row in [row for rows in parquet.read(path) for row in rows]:
+        assert parquet_files.digest_of(path) == one.sha256
+        for row in [row for rows in parquet_files.read(path) for row in rows]:
             assert bodies[row.position] == row.body
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(one.file for one in done)
     assert await views(link) == before
@@ -93,7 +96,7 @@ async def test_the_service_goes_on_with_archived_payloads(dsn, link, client, tmp
     assert (await append(link, again)).positions == [1]  # told again, it is still known
     ended = await ok(await client.post(f"{run_path}/complete"))
     assert (ended["state"], ended["facets"]) == ("COMPLETED", views_before["facets"])
-    where = await archives.archived_where(link, [1, 20, 21])
+    where = await archive_records.archived_where(link, [1, 20, 21])
     assert where == {1: (done[0].file, done[0].sha256), 20: (done[1].file, done[1].sha256)}
 
 
@@ -176,13 +179,13 @@ async def test_a_file_that_was_altered_is_not_taken(filled, dsn, tmp_path):
 
 
 async def test_restore_brings_payloads_back_to_the_byte(filled, dsn, link, tmp_path):
-    bodies = await ledger.payloads(link, range(1, 26))
+    bodies = await read_payloads(link, range(1, 26))
     await archive(dsn, LATER, tmp_path)
     assert [one.first for one in await restore(dsn, 5)] == [1]
-    assert await ledger.payloads(link, range(11)) == {n: bodies[n] for n in range(1, 11)}
+    assert await read_payloads(link, range(11)) == {n: bodies[n] for n in range(1, 11)}
     assert [one.first for one in await restore(dsn)] == [11]
     assert await restore(dsn) == []
-    assert await ledger.payloads(link, range(1, 26)) == bodies
+    assert await read_payloads(link, range(1, 26)) == bodies
     assert [row["kind"] for row in (await events(filled))[25:]] == ["archived"] * 2 + ["restored"] * 2
     await holds(dsn)
     again = await archive(dsn, LATER, tmp_path)
@@ -207,7 +210,7 @@ async def test_a_payload_that_was_altered_is_not_archived(filled, dsn, link, tmp
 
 @pytest.mark.usefixtures("filled")
 async def test_two_that_move_payloads_do_not_meet(dsn, link, tmp_path):
-    async with archives.alone(link):
+    async with archive_records.alone(link):
         for attempt in (archive(dsn, LATER, tmp_path), restore(dsn), rebuild(dsn)):
             with pytest.raises(CannotDo, match="under way"):
                 await attempt
@@ -218,8 +221,8 @@ KILLED = """
 import asyncio, os, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from service.archiving import archive
-from service.restoring import restore
+from service.maintenance.archive import archive
+from service.maintenance.restore import restore
 def step(what, _archive):
     if what == sys.argv[2]:
         os.kill(os.getpid(), 9)
@@ -249,28 +252,28 @@ async def retried(work):
 
 @pytest.mark.parametrize("step", ["written", "checked", "named", "dropped", "recorded"])
 async def test_an_archive_that_is_killed_loses_nothing_and_can_be_run_again(filled, dsn, link, tmp_path, step):
-    bodies = await ledger.payloads(link, range(1, 26))
+    bodies = await read_payloads(link, range(1, 26))
     await killed(dsn, step, tmp_path, "archive")
     gone = 10 if step == "recorded" else 0
-    assert await ledger.payloads(link, range(1, 26)) == {n: body for n, body in bodies.items() if n > gone}
+    assert await read_payloads(link, range(1, 26)) == {n: body for n, body in bodies.items() if n > gone}
     await holds(dsn)
     await retried(partial(archive, dsn, LATER, tmp_path))
     assert await filled.fetchval("select min(position) from runfold.payloads") == 21
     assert [row["kind"] for row in await events(filled)][25:] == ["archived"] * 2
     await holds(dsn)
     await restore(dsn)
-    assert await ledger.payloads(link, range(1, 26)) == bodies
+    assert await read_payloads(link, range(1, 26)) == bodies
 
 
 @pytest.mark.parametrize("step", ["put", "recorded"])
 @pytest.mark.usefixtures("filled")
 async def test_a_restore_that_is_killed_loses_nothing_and_can_be_run_again(dsn, link, tmp_path, step):
-    bodies = await ledger.payloads(link, range(1, 26))
+    bodies = await read_payloads(link, range(1, 26))
     await archive(dsn, LATER, tmp_path)
     await killed(dsn, step, tmp_path, "restore")
     await holds(dsn)
     await retried(partial(restore, dsn))
-    assert await ledger.payloads(link, range(1, 26)) == bodies
+    assert await read_payloads(link, range(1, 26)) == bodies
     await holds(dsn)
 
 
@@ -282,15 +285,15 @@ async def test_an_archive_in_the_making_takes_nothing_along_that_is_erased_meanw
             other.join()
 
     done = await archive(dsn, LATER, tmp_path, step)
-    kept = [row.position for rows in parquet.read(tmp_path / done[0].file) for row in rows]
+    kept = [row.position for rows in parquet_files.read(tmp_path / done[0].file) for row in rows]
     assert kept == [1, 2, *range(4, 11)]
     assert await filled.fetchval("select runfold.is_erased(0, 3)")
     await holds(dsn)
 
 
 async def test_an_archive_waits_for_who_reads_payloads_and_lets_appends_pass(filled, dsn, link, tmp_path, monkeypatch):
-    monkeypatch.setattr(archiving, "_BE_BRIEF", "set local lock_timeout = '50ms'")
-    monkeypatch.setattr(archiving, "_PAUSE", 0.05)
+    monkeypatch.setattr(archive_module, "_BE_BRIEF", "set local lock_timeout = '50ms'")
+    monkeypatch.setattr(archive_module, "_PAUSE", 0.05)
     reading = filled.transaction()
     await reading.start()
     await filled.fetch("select from runfold.payloads")

@@ -11,14 +11,15 @@ from conftest import execute
 from partitions import small_partitions
 from served import Served
 
-from service import ledger, migrations
-from service.app import build_app
-from service.folding import fold_once
-from service.link import Link
-from service.rebuild import rebuild
-from service.rights import CannotDo, grant
+from service.audit.verification import verify
+from service.catalog.page_writer import fold_once
+from service.database import migrations
+from service.database.connections import Link
+from service.database.roles import CannotDo, grant
+from service.http.app import build_app
+from service.ledger.events import append_events
+from service.maintenance.rebuild import rebuild
 from service.settings import Settings
-from service.verify import verify
 
 BASE = "/api/v1"
 
@@ -84,7 +85,7 @@ async def test_partitions_come_into_being_though_the_role_could_not_make_them(db
     await db.execute(small_partitions(5))
     link = Link(role_dsn)
     for _ in range(7):
-        await ledger.append(link, facts(3), [None] * 3)
+        await append_events(link, facts(3), [None] * 3)
     await fold_once(link)
     await link.close()
     assert await db.fetchval("select count(*) from runfold.payloads") == 21
@@ -123,7 +124,7 @@ async def test_only_whom_it_was_granted_may_append(db, dsn, role):
     await db.execute(f"create role {other} login; grant usage on schema runfold to {other}")
     link = Link(as_role(dsn, other))
     with pytest.raises(Exception, match="permission denied for function append_events"):
-        await ledger.append(link, facts(1), [None])
+        await append_events(link, facts(1), [None])
     await link.close()
     await db.execute(f"drop owned by {other}; drop role {other}")
     assert not await db.fetchval(
@@ -141,9 +142,9 @@ async def test_rights_it_had_beyond_that_are_taken(db, link, role, as_it):
 
 
 async def test_the_catalog_stays_its_to_write_after_a_rebuild(dsn, role_dsn, link):
-    await ledger.append(link, facts(3), [None] * 3)
+    await append_events(link, facts(3), [None] * 3)
     await rebuild(dsn)
-    await ledger.append(link, facts(3), [None] * 3)
+    await append_events(link, facts(3), [None] * 3)
     as_it = Link(role_dsn)
     assert (await fold_once(as_it)).position == 6
     await as_it.close()

@@ -7,8 +7,8 @@ import pytest
 from building import fact
 from histories import NOON, at
 
-from service.resources import RESOURCES
-from service.searches import _BY_NAME, _BY_STATE, _RUNNING, RunFilters
+from service.catalog.searches import _BY_NAME, _BY_STATE, _RUNNING, RunFilters
+from service.http.resources import RESOURCES
 
 BASE = "/api/v1"
 

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from served import Served
 
-from service import ready
-from service.app import build_app
-from service.front import Front
-from service.ready import Ready
+from service.http import fast_path
+from service.http.app import build_app
+from service.http.fast_path import Ready
+from service.http.front import Front
 from service.settings import Settings
 
 SOON_S = 5.0
@@ -260,7 +260,7 @@ async def test_an_expectation_is_met_on_a_short_way_too(job):
 
 async def test_the_date_is_that_of_the_answer(job, monkeypatch):
     times = iter((1_000_000_000.9, 1_000_000_000.99, 1_000_000_001.0))
-    monkeypatch.setattr(ready, "_now", lambda: next(times))
+    monkeypatch.setattr(fast_path, "_now", lambda: next(times))
     seen = []
     for _ in range(3):
         answer = await job.get("/livez")
@@ -280,7 +280,7 @@ async def test_a_host_that_cannot_be_repeated_is_left_out_of_the_location(job):
 
 
 async def test_an_answer_is_sent_once():
-    answer = ready.answer(make_mocked_request("GET", "/"), b"{}")
+    answer = fast_path.answer(make_mocked_request("GET", "/"), b"{}")
     assert isinstance(answer, Ready)
     assert not answer.prepared
     sent = []
@@ -298,7 +298,7 @@ async def test_an_answer_is_sent_once():
 
 
 async def test_an_answer_that_cannot_be_changed_says_so():
-    answer = ready.answer(make_mocked_request("GET", "/"), b"{}", 201)
+    answer = fast_path.answer(make_mocked_request("GET", "/"), b"{}", 201)
     with pytest.raises(RuntimeError):
         answer.force_close()
     assert repr(answer) == "<Ready 201 Created>"

@@ -7,9 +7,9 @@ from uuid import uuid4
 import pytest
 from served import Served
 
-from service import bodies
-from service.app import build_app
-from service.connections import HANDLER_ARGS
+from service.http import request_body
+from service.http.app import build_app
+from service.http.connections import HANDLER_ARGS
 from service.settings import Settings
 
 SOON_S = 5.0
@@ -18,7 +18,7 @@ REFUSED = b"HTTP/1.0 400"
 
 @pytest.fixture
 async def impatient(dsn, aiohttp_client, monkeypatch):
-    monkeypatch.setattr(bodies, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(request_body, "_PATIENCE_S", 0.2)
     monkeypatch.setitem(HANDLER_ARGS, "keepalive_timeout", 0.3)
     monkeypatch.setitem(HANDLER_ARGS, "lingering_time", 0.1)
     return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))

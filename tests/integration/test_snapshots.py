@@ -8,15 +8,15 @@ import pytest
 from building import fact
 from histories import at
 
-from service import ledger
-from service.audit import Audit
-from service.domain import RunState, merge, registers_of
-from service.erasing import erase
-from service.fold import STRIDE
-from service.folding import fold_once
-from service.handlers import histories
-from service.lanes import Lanes
-from service.rebuild import rebuild
+from service.audit.ledger_reader import Audit
+from service.catalog.page_writer import fold_once
+from service.catalog.projection import STRIDE
+from service.database.lanes import Lanes
+from service.domain.run import RunState, merge, registers_of
+from service.http.handlers import run_history
+from service.ledger.events import append_events
+from service.maintenance.erase import erase
+from service.maintenance.rebuild import rebuild
 
 RUN, OTHER = UUID("00000000-0000-4000-8000-000000000001"), UUID("00000000-0000-4000-8000-000000000002")
 COUNT = 3 * STRIDE + 10
@@ -38,7 +38,7 @@ def beat(minute, run=RUN):
 
 
 async def append(link, drafts):
-    await ledger.append(link, drafts, [None] * len(drafts))
+    await append_events(link, drafts, [None] * len(drafts))
 
 
 async def fold_all(link, page_size=4000):
@@ -53,7 +53,7 @@ async def snapshots(db, run=RUN):
 
 
 async def known(audit, position):
-    found, _missing = await histories._known(audit, RUN, position)
+    found, _missing = await run_history._known(audit, RUN, position)
     return found
 
 

@@ -8,12 +8,13 @@ import pytest
 from building import facts
 from served import Served
 
-from service import tail as tails
-from service.app import build_app
-from service.handlers import begun, stream
-from service.resources import RESOURCES
+from service.audit import tail as tails
+from service.audit.tail import Tail
+from service.http import streaming
+from service.http.app import build_app
+from service.http.handlers import event_stream
+from service.http.resources import RESOURCES
 from service.settings import Settings
-from service.tail import Tail
 
 URL = "/api/v1/events/stream"
 
@@ -137,14 +138,14 @@ async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):
 
 
 async def test_silence_is_filled_with_heartbeats(client, monkeypatch):
-    monkeypatch.setattr(stream, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
     async with client.get(URL) as answer:
         await answer.content.readuntil(b"\n\n")
         assert await answer.content.readuntil(b"\n\n") == b": heartbeat\n\n"
 
 
 async def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(client, monkeypatch):
-    monkeypatch.setattr(begun, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(streaming, "PATIENCE_S", 0.3)
     reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
     writer.transport.pause_reading()
     writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: x\r\n\r\n".encode())

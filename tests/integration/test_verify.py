@@ -11,9 +11,9 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from service import verify as module
-from service.link import Unreachable, load
-from service.verify import verify
+from service.audit import verification as module
+from service.audit.verification import verify
+from service.database.connections import Unreachable, load
 
 REPOSITORY = Path(__file__).parents[2]
 AT = datetime(2019, 5, 9, 15, 17, 32, 690346, tzinfo=UTC)

@@ -9,11 +9,19 @@ from histories import RUN, at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import content
-from service.content import creator_content, lineage_content, parent_run, parse_uuid, read_event, run_uuid, say
-from service.definitions import JobDefinition, NamespaceDefinition
-from service.domain import NO_CONTENT, DatasetName, Event
-from service.schemas import decode_create_run
+from service.domain.job import JobDefinition, NamespaceDefinition
+from service.domain.run import NO_CONTENT, DatasetName, Event
+from service.payloads import contents
+from service.payloads.contents import (
+    creator_content,
+    lineage_content,
+    parent_run,
+    parse_uuid,
+    read_event,
+    run_uuid,
+    say,
+)
+from service.payloads.schemas import decode_create_run
 
 ID = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
 
@@ -87,7 +95,7 @@ def test_slicing_and_reading_say_the_same():
             outputs=[{"namespace": "n", "name": "o", "facets": {"schema": {}}}],
         )
     )
-    assert lineage_content(content.event_from_slices(text)) == lineage_content(read_event(text))
+    assert lineage_content(contents.event_from_slices(text)) == lineage_content(read_event(text))
 
 
 def test_a_deleted_facet_is_deleted_and_a_null_one_says_nothing():

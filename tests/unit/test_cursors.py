@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import cursors
-from service.cursors import Place, Row
 from service.errors import Malformed
+from service.ledger import cursors
+from service.ledger.cursors import Place, Row
 
 places = st.builds(Place, st.integers(0, 2**32 - 1), st.integers(0, 2**63 - 1))
 rows = st.builds(

@@ -3,8 +3,8 @@
 import pytest
 from histories import Told, at, folded, recorded
 
-from service.decide import TABLE, Create, Known, Transition, Verdict, decide, decide_create
-from service.domain import NO_CONTENT, Content, RunState
+from service.domain.decisions import TABLE, Create, Known, Transition, Verdict, decide, decide_create
+from service.domain.run import NO_CONTENT, Content, RunState
 
 APPEND, UNCHANGED, CONFLICT = Verdict.APPEND, Verdict.UNCHANGED, Verdict.CONFLICT
 START, COMPLETE, FAIL, ABORT = RunState.RUNNING, RunState.COMPLETED, RunState.FAILED, RunState.ABORTED

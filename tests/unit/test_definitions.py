@@ -8,7 +8,7 @@ from histories import RUN, at, contents, times
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.definitions import (
+from service.domain.job import (
     JobDefinition,
     JobRegisters,
     NamespaceDefinition,
@@ -18,8 +18,8 @@ from service.definitions import (
     merge_namespaces,
     namespace_registers_of,
 )
-from service.domain import NO_CONTENT, Content, DatasetName, Event
-from service.registers import pack, unpack_job, unpack_namespace
+from service.domain.run import NO_CONTENT, Content, DatasetName, Event
+from service.ledger.registers import pack, unpack_job, unpack_namespace
 
 
 class Told(NamedTuple):

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from histories import ENDS, Told, at, folded, recorded
 
-from service.domain import NO_CONTENT, Content, RunRegisters, RunState, milliseconds, stream_of
+from service.domain.run import NO_CONTENT, Content, RunRegisters, RunState, milliseconds, stream_of
 
 
 def said(state=None, minute=0, *, source="openlineage", job="load", parent_run=None, **content):

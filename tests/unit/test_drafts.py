@@ -6,9 +6,9 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import drafts
-from service.domain import RunState
-from service.drafts import Caller
+from service.domain.run import RunState
+from service.ledger import drafts
+from service.ledger.drafts import Caller
 
 RUN = UUID("870492da-ecfb-4be0-91b9-9a89ddd3db90")
 

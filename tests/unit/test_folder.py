@@ -1,6 +1,6 @@
 """When the folder is in a hurry though nobody waits."""
 
-from service.folder import Expectation
+from service.catalog.projector import Expectation
 
 
 def test_who_came_once_is_not_expected_again():

@@ -4,12 +4,12 @@ from histories import ENDS, NOON, RUN, Command, Model, commands, folded, histori
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service import drafts
-from service.decide import Verdict
-from service.domain import Event, RunRegisters, RunState, advanced, merge, moved, registers_of
-from service.drafts import Caller
-from service.registers import pack, unpack_run
-from service.wire import dump, run_view
+from service.domain.decisions import Verdict
+from service.domain.run import Event, RunRegisters, RunState, advanced, merge, moved, registers_of
+from service.http.views import dump, run_view
+from service.ledger import drafts
+from service.ledger.drafts import Caller
+from service.ledger.registers import pack, unpack_run
 
 
 def said_later(run: RunRegisters, state: str) -> Event:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.catalog import MOST_BYTES, MOST_EVENTS, Catalog
+from service.catalog.freshness import MOST_BYTES, MOST_EVENTS, Catalog
 
 
 class ByHand:
@@ -60,5 +60,5 @@ async def test_too_much_waits_until_the_oldest_is_folded(catalog, folds, events,
 
 
 async def test_a_catalog_that_stands_still_holds_nobody_for_ever(catalog, monkeypatch):
-    monkeypatch.setattr("service.catalog._PATIENCE", 0.01)
+    monkeypatch.setattr("service.catalog.freshness._PATIENCE", 0.01)
     await asyncio.wait_for(catalog.keep_up(100, MOST_EVENTS + 1, 1), 5)

@@ -9,7 +9,7 @@ from aiohttp.web_urldispatcher import SystemRoute
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
-from service.meter import Meter
+from service.http.request_metrics import Meter
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import offsets
-from service.offsets import CHUNK
+from service.audit import bitmaps
+from service.audit.bitmaps import CHUNK
 
 
 def few_or_many():
@@ -21,29 +21,29 @@ def few_or_many():
 def kept(found):
     """Return a set as a posting keeps it: its total and its bytes."""
     listed = b"".join(offset.to_bytes(2, "big") for offset in found)
-    return len(found), offsets.pack(listed)
+    return len(found), bitmaps.pack(listed)
 
 
 @given(few_or_many())
 def test_what_is_packed_comes_out_in_order(found):
-    unpacked = offsets.united([kept(found)])
-    assert list(offsets.ascending(unpacked)) == sorted(found)
-    assert offsets.count(unpacked) == len(found)
+    unpacked = bitmaps.united([kept(found)])
+    assert list(bitmaps.ascending(unpacked)) == sorted(found)
+    assert bitmaps.count(unpacked) == len(found)
 
 
 @given(few_or_many(), few_or_many())
 def test_values_of_one_facet_are_united(one, other):
     other -= one
     several = [kept(one), kept(other)] if other else [kept(one)]
-    assert list(offsets.ascending(offsets.united(several))) == sorted(one | other)
+    assert list(bitmaps.ascending(bitmaps.united(several))) == sorted(one | other)
 
 
 @given(st.lists(few_or_many(), min_size=1, max_size=4))
 def test_what_all_facets_have_is_common(several):
-    common = offsets.common([offsets.united([kept(each)]) for each in several])
+    common = bitmaps.common([bitmaps.united([kept(each)]) for each in several])
     expected = sorted(set.intersection(*several))
-    assert list(offsets.ascending(common)) == expected
-    assert offsets.count(common) == len(expected)
+    assert list(bitmaps.ascending(common)) == expected
+    assert bitmaps.count(common) == len(expected)
 
 
 @pytest.mark.parametrize(("total", "size"), [(1, 2), (128, 256), (129, 1024), (512, 1024), (CHUNK, 1024)])
@@ -53,4 +53,4 @@ def test_no_more_is_kept_than_a_bitmap(total, size):
 
 def test_lists_that_were_posted_before_there_were_bitmaps_are_read():
     listed = b"".join(offset.to_bytes(2, "big") for offset in range(2000))
-    assert offsets.united([(2000, listed)]) == array("H", range(2000))
+    assert bitmaps.united([(2000, listed)]) == array("H", range(2000))

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import timestamps
-from service.batches import elements
-from service.content import say
-from service.depth import MAX_DEPTH, too_deep
-from service.domain import Kind, RunState, Subject, stream_of
-from service.elements import Elements
+from service.catalog.projection import job_id
+from service.domain import timestamps
+from service.domain.run import Kind, RunState, Subject, stream_of
 from service.errors import Invalid, Malformed
-from service.fold import job_id
-from service.lines import Line, Lines
-from service.openlineage import Origin, fact
+from service.payloads.batches import elements
+from service.payloads.contents import say
+from service.payloads.depth import MAX_DEPTH, too_deep
+from service.payloads.elements import Elements
+from service.payloads.lines import Line, Lines
+from service.payloads.openlineage import Origin, fact
 
 NOW = datetime(2024, 2, 2, tzinfo=UTC)
 ORIGIN = Origin("openlineage", "airflow")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import slices
+from service.payloads import raw_json
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -18,7 +18,7 @@ values = st.recursive(
 @given(st.dictionaries(st.text(), values), st.sampled_from([None, 1]), st.booleans())
 def test_an_objects_members_are_the_texts_they_came_as(value, indent, ascii_only):
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
-    found = slices.members(f" {text}\n")
+    found = raw_json.members(f" {text}\n")
     assert {name: json.loads(raw) for name, raw in found.items()} == value
     assert all(raw in text for raw in found.values())
 
@@ -26,7 +26,7 @@ def test_an_objects_members_are_the_texts_they_came_as(value, indent, ascii_only
 @given(st.lists(values), st.sampled_from([None, 1]))
 def test_an_arrays_elements_are_the_texts_they_came_as(value, indent):
     text = json.dumps(value, indent=indent)
-    found = slices.elements(text)
+    found = raw_json.elements(text)
     assert [json.loads(raw) for raw in found] == value
     assert all(raw in text for raw in found)
 
@@ -46,7 +46,7 @@ def test_an_arrays_elements_are_the_texts_they_came_as(value, indent):
     ],
 )
 def test_what_jsons_grammar_allows_is_taken(text, members):
-    assert slices.members(text) == members
+    assert raw_json.members(text) == members
 
 
 @pytest.mark.parametrize(
@@ -76,21 +76,21 @@ def test_what_jsons_grammar_allows_is_taken(text, members):
 )
 def test_what_is_no_json_object_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
-        slices.members(text)
+        raw_json.members(text)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[", "[1,]", "[1 2]", "[1]]", "[NaN]", "[,]"])
 def test_what_is_no_json_array_is_refused(text):
     with pytest.raises(ValueError, match=r".+"):
-        slices.elements(text)
+        raw_json.elements(text)
 
 
 def test_nesting_without_end_is_refused_and_not_fatal():
     with pytest.raises(RecursionError):
-        slices.members('{"a":' * 100_000)
+        raw_json.members('{"a":' * 100_000)
     with pytest.raises(RecursionError):
-        slices.elements("[" * 100_000)
+        raw_json.elements("[" * 100_000)
 
 
 def test_a_values_numbers_stay_text():
-    assert slices.value('{"a": [1, 2.50, "x", null, true]}') == {"a": ["1", "2.50", "x", None, True]}
+    assert raw_json.value('{"a": [1, 2.50, "x", null, true]}') == {"a": ["1", "2.50", "x", None, True]}

@@ -5,8 +5,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from service import sockets
-from service.sockets import CannotListen
+from service.server import sockets
+from service.server.sockets import CannotListen
 
 
 @pytest.fixture

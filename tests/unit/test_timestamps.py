@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service import timestamps
+from service.domain import timestamps
 
 NOON = datetime(2019, 5, 9, 12, tzinfo=UTC)
 

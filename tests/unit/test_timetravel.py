@@ -4,8 +4,8 @@ from histories import Told, at, folded, histories, recorded, times
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain import Content, RunState
-from service.timetravel import known, valid
+from service.domain.bitemporal import known, valid
+from service.domain.run import Content, RunState
 
 
 def told(state, minutes, source="api", content=Content()):  # noqa: B008

@@ -3,8 +3,8 @@
 from histories import Told, at, histories, recorded
 from hypothesis import given
 
-from service.domain import Content, RunRegisters, RunState, merge
-from service.verdicts import Effect, judge
+from service.domain.event_verdicts import Effect, judge
+from service.domain.run import Content, RunRegisters, RunState, merge
 
 
 def told(state, minutes, source="api", content=Content()):  # noqa: B008

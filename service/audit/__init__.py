@@ -1,0 +1,1 @@
+"""Reads, follows, exports and verifies the ledger."""

@@ -1,0 +1,24 @@
+"""Events as lines and as server-sent events. Pure."""
+
+from __future__ import annotations
+
+from service.ledger import cursors
+from service.ledger.cursors import Place
+from service.ledger.events import LOG
+
+_BREAKS = bytes.maketrans(b"\n\r", b"  ")
+
+
+def on_one_line(text: bytes) -> bytes:
+    """Turn line breaks into spaces. In JSON they stand between tokens only: within a string they are escaped."""
+    return text.translate(_BREAKS) if b"\n" in text or b"\r" in text else text
+
+
+def next_cursor(position: int) -> str:
+    """Return the cursor after a position."""
+    return cursors.of_place(Place(LOG, position))
+
+
+def frame(position: int, text: bytes) -> bytes:
+    """Return an event as a server-sent event; its id is the cursor after it."""
+    return b"id: %b\ndata: %b\n\n" % (next_cursor(position).encode(), on_one_line(text))

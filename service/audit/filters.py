@@ -1,0 +1,59 @@
+"""Which events are asked for. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from service.domain.run import Subject
+
+PARAMETERS = ("namespace", "job", "run", "kind", "state", "actor", "source", "since", "until")
+"""The filters of the ledger, as the API and the command line name them."""
+
+
+class Traits(NamedTuple):
+    """What filters look at."""
+
+    subject: str
+    stream: UUID
+    kind: str
+    state: str | None
+    source: str
+    namespace: str | None
+    job: str | None
+    actor: str | None
+
+
+class Filters(NamedTuple):
+    """None: any. An event has to meet every one. since is included, until is not; both are times of recording."""
+
+    namespace: str | None = None
+    job: str | None = None
+    run: UUID | None = None
+    kinds: tuple[str, ...] | None = None
+    states: tuple[str, ...] | None = None
+    actor: str | None = None
+    sources: tuple[str, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    @property
+    def any_event(self) -> bool:
+        """Whether every event in the time asked for is meant."""
+        return self._replace(since=None, until=None) == EVERYTHING
+
+    def match(self, event: Traits) -> bool:
+        """Tell whether an event is meant, its time of recording apart."""
+        return (
+            (self.namespace is None or event.namespace == self.namespace)
+            and (self.job is None or event.job == self.job)
+            and (self.actor is None or event.actor == self.actor)
+            and (self.run is None or (event.stream == self.run and event.subject == Subject.RUN))
+            and (self.kinds is None or event.kind in self.kinds)
+            and (self.states is None or event.state in self.states)
+            and (self.sources is None or event.source in self.sources)
+        )
+
+
+EVERYTHING = Filters()

@@ -1,0 +1,270 @@
+"""Folds a page of the ledger into the catalog's rows. Pure: rows in, rows out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from service.domain.erasure import read_record
+from service.domain.job import (
+    JobRegisters,
+    NamespaceRegisters,
+    job_registers_of,
+    merge_jobs,
+    merge_namespaces,
+    namespace_registers_of,
+)
+from service.domain.run import (
+    NO_CONTENT,
+    Content,
+    Event,
+    Kind,
+    RunRegisters,
+    Subject,
+    advanced,
+    make,
+    registers_of,
+    stream_of,
+)
+from service.ledger import registers
+from service.ledger.aggregates import NOTHING_SAID, SHAPES
+from service.payloads.contents import say
+
+T = TypeVar("T")
+
+
+STRIDE = 128
+"""Events of a run from one snapshot of its registers to the next."""
+
+
+class Standing(NamedTuple):
+    """A run as it stands: its registers, and how many events were folded into them since the last snapshot."""
+
+    registers: RunRegisters
+    since: int
+
+
+class Told(NamedTuple):
+    """An event of a run, and what its payload says."""
+
+    event: Event
+    content: Content
+
+
+class Page(NamedTuple):
+    """What a page of events says: of runs, event by event in the order of positions; of jobs and namespaces, merged."""
+
+    runs: list[Told]
+    jobs: dict[UUID, JobRegisters]
+    namespaces: dict[UUID, NamespaceRegisters]
+
+
+class Runs(NamedTuple):
+    """Runs as they stand after a page, and snapshots that fell due within it."""
+
+    standing: dict[UUID, Standing]
+    snapshots: list[tuple[UUID, RunRegisters]]
+
+
+class RunRow(NamedTuple):
+    """A row of runs."""
+
+    id: UUID
+    position: int
+    job_id: UUID
+    namespace: str
+    job: str
+    state: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    parent_run: UUID | None
+    registers: bytes
+    since: int
+
+
+@lru_cache(maxsize=10_000)
+def job_id(namespace: str, job: str) -> UUID:
+    """Return a job's stream."""
+    return stream_of(namespace, job)
+
+
+@lru_cache(maxsize=10_000)
+def namespace_id(namespace: str) -> UUID:
+    """Return a namespace's stream."""
+    return stream_of(namespace)
+
+
+class _Mentions:
+    """A job's plain events of a page, which say no more of it than that it was heard of: enough to make one of them."""
+
+    __slots__ = ("earliest", "last")
+
+    def __init__(self, event: Event) -> None:
+        self.earliest = event.transitioned_at
+        self.last = event
+
+    def add(self, event: Event) -> None:
+        self.last = event
+        if event.transitioned_at < self.earliest:
+            self.earliest = event.transitioned_at
+
+    def as_event(self) -> Event:
+        """Return the one event that says of a job or namespace what all of them say."""
+        return self.last._replace(transitioned_at=self.earliest)
+
+
+class Folding:
+    """A page in the making; events come in the order of their positions."""
+
+    def __init__(self) -> None:
+        """Begin with an empty page."""
+        self._page = Page([], {}, {})
+        self._mentions: dict[tuple[str, str], _Mentions] = {}
+
+    def add(self, event: Event, payload: str | None) -> None:
+        """Fold one event. Runs define the jobs and namespaces they name, jobs their namespaces."""
+        namespace, job = event.namespace, event.job
+        if namespace is None or event.subject not in SHAPES:
+            return
+        if event.kind == Kind.ERASED:
+            self._take_note(event)
+            return
+        said = NOTHING_SAID if payload is None else say(event, payload)
+        if event.subject == Subject.RUN:
+            self._page.runs.append(make(Told, (event, said.content)))
+            if payload is None or event.source == "api":
+                self._mention(namespace, job or "", event)
+                return
+        if event.subject != Subject.NAMESPACE:
+            _merge_into(self._page.jobs, job_id(namespace, job or ""), SHAPES[Subject.JOB].of(event, said), merge_jobs)
+        named = SHAPES[Subject.NAMESPACE].of(event, said)
+        _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
+
+    def _take_note(self, event: Event) -> None:
+        """An erasure moves its own stream on; what it takes away is folded anew (service/refold.py)."""
+        if event.subject == Subject.RUN:
+            self._page.runs.append(Told(event, NO_CONTENT))
+            return
+        shape = SHAPES[Subject(event.subject)]
+        found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
+        _merge_into(found, event.stream, shape.of(event, NOTHING_SAID), shape.merge)
+
+    def _mention(self, namespace: str, job: str, event: Event) -> None:
+        mentions = self._mentions.get((namespace, job))
+        if mentions is None:
+            self._mentions[namespace, job] = _Mentions(event)
+        else:
+            mentions.add(event)
+
+    def page(self) -> Page:
+        """Return what was folded."""
+        for (namespace, job), mentions in self._mentions.items():
+            event = mentions.as_event()
+            _merge_into(self._page.jobs, job_id(namespace, job), job_registers_of(event), merge_jobs)
+            named = namespace_registers_of(event)
+            _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
+        self._mentions.clear()
+        return self._page
+
+
+def onto(before: Mapping[UUID, Standing], told: Iterable[Told]) -> Runs:
+    """Merge what a page says of runs into the runs as they stand before it."""
+    runs = Runs({}, [])
+    for event, content in told:
+        run_id = event.stream
+        standing = runs.standing.get(run_id) or before.get(run_id)
+        if standing is None:
+            runs.standing[run_id] = Standing(registers_of(event, content), 1)
+            continue
+        merged, since = advanced(standing.registers, event, content), standing.since + 1
+        if since >= STRIDE:
+            runs.snapshots.append((run_id, merged))
+            since = 0
+        runs.standing[run_id] = make(Standing, (merged, since))
+    return runs
+
+
+def _merge_into(found: dict[UUID, T], key: UUID, part: T, merge_two: Callable[[T, T], T]) -> None:
+    standing = found.get(key)
+    found[key] = part if standing is None else merge_two(standing, part)
+
+
+def run_row(run_id: UUID, standing: Standing) -> RunRow:
+    """Return a run's row."""
+    run, since = standing
+    created, ended = run.created, run.ended
+    if created is None:
+        raise ValueError(f"run {run_id} has no event")
+    row = (
+        run_id,
+        run.position,
+        job_id(created.namespace, created.job),
+        created.namespace,
+        created.job,
+        run.state,
+        created.at,
+        run.started_at,
+        ended.at if ended else None,
+        run.parent_run[2] if run.parent_run else None,
+        registers.pack(run),
+        since,
+    )
+    return make(RunRow, row)
+
+
+def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
+    """Return a job's row."""
+    return (
+        identity,
+        job.position,
+        namespace_id(job.namespace),
+        job.namespace,
+        job.name,
+        job.hidden,
+        job.updated_at,
+        registers.pack(job),
+    )
+
+
+def namespace_row(identity: UUID, namespace: NamespaceRegisters) -> tuple[object, ...]:
+    """Return a namespace's row."""
+    return identity, namespace.position, namespace.name, namespace.hidden, registers.pack(namespace)
+
+
+ROWS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {
+    Subject.JOB: job_row,
+    Subject.NAMESPACE: namespace_row,
+}
+"""How the registers of what is no run become its row."""
+
+
+def erased_parts(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Subject, UUID], list[int]]:
+    """Return what has to be folded anew because payloads were erased, and the positions of those."""
+    parts: dict[tuple[Subject, UUID], list[int]] = {}
+    for event, payload in erasures:
+        if event.subject not in SHAPES or payload is None:
+            continue
+        subject, position = Subject(event.subject), read_record(payload).position
+        parts.setdefault((subject, event.stream), []).append(position)
+        if subject is Subject.RUN:
+            parts.setdefault((Subject.JOB, job_id(event.namespace or "", event.job or "")), []).append(position)
+    return parts
+
+
+def count_changes(before: Mapping[UUID, Standing], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
+    """Return by how many each (job, state) changes."""
+    counts: dict[tuple[UUID, str], int] = {}
+    for run_id, row in after.items():
+        standing = before.get(run_id)
+        if standing is not None and standing.registers.created is not None:
+            old, created = standing.registers, standing.registers.created
+            was = (job_id(created.namespace, created.job), old.state)
+            if was == (row.job_id, row.state):
+                continue
+            counts[was] = counts.get(was, 0) - 1
+        counts[row.job_id, row.state] = counts.get((row.job_id, row.state), 0) + 1
+    return {key: change for key, change in counts.items() if change}

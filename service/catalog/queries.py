@@ -1,0 +1,110 @@
+"""Finds namespaces, jobs and runs in the catalog, as far as it is folded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.catalog.projection import job_id, namespace_id
+from service.database.connections import Pool, load
+from service.domain.job import JobRegisters, NamespaceRegisters
+from service.domain.run import RunRegisters
+from service.ledger.events import LOG
+from service.ledger.registers import unpack_job, unpack_namespace, unpack_run
+
+LATEST = 10
+"""How many of its runs a job shows."""
+
+_NAMESPACES = load("list_namespaces")
+_NAMESPACE = load("catalog_rows", catalog="namespaces")
+_JOBS, _COUNT_JOBS = load("list_jobs"), load("count_jobs")
+_JOB = load("catalog_rows", catalog="jobs")
+_RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
+_LATEST = load("latest_runs")
+_REVISION = load("revision")
+_LAG = load("lag")
+
+
+class Slice(NamedTuple):
+    """Which part of a list is asked for."""
+
+    limit: int
+    offset: int
+
+
+class RunItem(NamedTuple):
+    """A run in a list."""
+
+    id: UUID
+    registers: RunRegisters
+
+
+class JobItem(NamedTuple):
+    """A job with its newest runs."""
+
+    registers: JobRegisters
+    latest: list[RunItem]
+
+
+class Lists:
+    """Reads the catalog. Every method raises Unavailable when the database does not answer."""
+
+    def __init__(self, pool: Pool) -> None:
+        """Take the connections to read with."""
+        self._pool = pool
+
+    async def revision(self) -> str:
+        """Return the revision the schema is at."""
+        rows = await self._pool.fetch(_REVISION)
+        return str(rows[0][0]) if rows else ""
+
+    async def positions(self) -> tuple[int, int]:
+        """Return where the ledger ends, and how far the catalog is folded."""
+        end, folded = (await self._pool.fetch(_LAG, LOG))[0]
+        return end, folded
+
+    async def namespaces(self, part: Slice) -> list[NamespaceRegisters]:
+        """Return namespaces by name, without the hidden ones."""
+        return [unpack_namespace(row[0]) for row in await self._pool.fetch(_NAMESPACES, *part)]
+
+    async def namespace(self, name: str) -> NamespaceRegisters | None:
+        """Return a namespace, hidden or not."""
+        rows = await self._pool.fetch(_NAMESPACE, [namespace_id(name)])
+        return unpack_namespace(rows[0][1]) if rows else None
+
+    async def job(self, namespace: str, name: str) -> JobItem | None:
+        """Return a job with its newest runs; None where it is unknown or deleted."""
+        rows = await self._pool.fetch(_JOB, [job_id(namespace, name)])
+        jobs = await self._with_latest(rows)
+        return jobs[0] if jobs and not jobs[0].registers.hidden else None
+
+    async def jobs(
+        self, namespace: str | None, last_run_states: Sequence[str] | None, part: Slice
+    ) -> tuple[list[JobItem], int]:
+        """Return jobs, last heard of first, and how many there are."""
+        where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
+        rows, total = await self._page((_JOBS, *where, *part), (_COUNT_JOBS, *where))
+        return await self._with_latest(rows), total
+
+    async def _with_latest(self, rows: Sequence[Any]) -> list[JobItem]:
+        if not rows:
+            return []
+        latest: dict[UUID, list[RunItem]] = {row[0]: [] for row in rows}
+        for of, run_id, registers in await self._pool.fetch(_LATEST, list(latest), LATEST):
+            latest[of].append(RunItem(run_id, unpack_run(registers)))
+        return [JobItem(unpack_job(row[1]), latest[row[0]]) for row in rows]
+
+    async def runs_of_job(
+        self, namespace: str, job: str, states: Sequence[str] | None, part: Slice
+    ) -> tuple[list[RunItem], int]:
+        """Return a job's runs, newest first, and how many there are."""
+        of = job_id(namespace, job)
+        rows, total = await self._page((_RUNS, of, states, *part), (_COUNT_RUNS, of, states))
+        return [RunItem(row[0], unpack_run(row[1])) for row in rows], total
+
+    async def _page(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
+        """Ask for rows and for how many there are at once: under load, a round trip waits for its turn on the loop."""
+        rows, counted = await asyncio.gather(self._pool.fetch(*listing), self._pool.fetch(*counting))
+        return rows, counted[0][0]

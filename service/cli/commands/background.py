@@ -1,0 +1,35 @@
+"""A service for a command that finds none."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import click
+
+from service.os_process import die_with
+
+
+@asynccontextmanager
+async def service_in(data_dir: Path, host: str, port: int) -> AsyncIterator[Process]:
+    """Start `runfold serve` with an embedded database, give it when it answers, stop it. It ends with us."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "service", "serve"),
+        *("--host", host, "--port", str(port), "--data-dir", data_dir, "--log-level", "warning"),
+        env={name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
+        stdout=PIPE,
+        start_new_session=True,  # Ctrl-C is for us; we stop it when we are done
+        preexec_fn=partial(die_with, os.getpid()),
+    )
+    try:
+        if not await process.stdout.readline():  # type: ignore[union-attr]
+            raise click.ClickException("The service could not be started.")
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()

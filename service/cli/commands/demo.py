@@ -1,0 +1,125 @@
+"""runfold demo."""
+
+import asyncio
+import sys
+from pathlib import Path
+from shlex import quote
+
+import aiohttp
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from yarl import URL
+
+from service.cli.commands.background import service_in
+from service.cli.commands.lives import LIVES, STEPS, Player, Step
+from service.cli.commands.options import DEFAULTS, setting
+from service.server.serve import stop_asked
+
+_COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
+
+_PACE_S = 0.25
+"""Seconds between two reports, for eyes."""
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
+
+
+@click.command("demo", short_help="See a few runs live their lives.")
+@click.option(
+    "--url",
+    default=f"http://{DEFAULTS.host}:{DEFAULTS.port}",
+    help="The service; where none answers, one is started.",
+    envvar="RUNFOLD_URL",
+    show_default=True,
+    show_envvar=True,
+)
+@setting(
+    "--data-dir",
+    "Where a service that is started here keeps its data.",
+    type=click.Path(file_okay=False, path_type=Path),
+)
+@click.option("--key", help="API key, if the service asks for one.", envvar="RUNFOLD_API_KEY", show_envvar=True)
+@click.option(
+    "--stay/--exit",
+    default=None,
+    help="Keep a service that was started here until Ctrl-C, or stop it at the end.",
+    show_default="stay on a terminal",
+)
+def command(url: str, data_dir: Path, key: str | None, *, stay: bool | None) -> None:
+    """Drive a few runs through their lives over HTTP, then print the commands that look at them.
+
+    Everything goes to the namespace `demo`. If no service answers, one is started with an embedded PostgreSQL.
+    """
+    if stay is None:
+        stay = sys.stdout.isatty()
+    asyncio.run(_Demo(URL(url), data_dir).run(key, stay=stay))
+
+
+class _Demo:
+    def __init__(self, url: URL, data_dir: Path) -> None:
+        self._url = url.origin()
+        self._data_dir = data_dir
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    async def run(self, key: str | None, *, stay: bool) -> None:
+        """Play, on a service that is there or on one of our own."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as session:
+            if await self._answers(session):
+                self._say(f"A service answers on {self._url}: the runs of this demo are recorded there, for good.")
+                await self._play(session)
+            else:
+                await self._play_on_our_own(session, stay=stay)
+
+    async def _answers(self, session: aiohttp.ClientSession) -> bool:
+        try:
+            async with session.get(self._url / "livez") as response:
+                if not response.ok:
+                    raise click.ClickException(f"What answers on {self._url} is not Runfold; give another --url.")
+                return True
+        except aiohttp.ClientConnectorError:
+            return False
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise click.ClickException(f"{self._url} does not answer: {error or 'in time'}.") from error
+
+    async def _play_on_our_own(self, session: aiohttp.ClientSession, *, stay: bool) -> None:
+        self._say(f"No service answers on {self._url}: starting one with an embedded PostgreSQL.")
+        host, port = self._url.host or "", self._url.port or 0
+        async with service_in(self._data_dir, host, port) as service:
+            await self._play(session)
+            if stay:
+                asked = stop_asked()
+                self._say("\nThe service goes on; Ctrl-C stops it.")
+                waiting = [asyncio.create_task(one) for one in (asked.wait(), service.wait())]
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                for one in waiting:
+                    one.cancel()
+        self._say("\nThe service is stopped, what was recorded is kept. This starts it again:")
+        self._say(f"runfold serve --port {port} --data-dir {quote(str(self._data_dir))}")
+
+    async def _play(self, session: aiohttp.ClientSession) -> None:
+        player = Player(session, f"{self._url}/api/v1")
+        on_terminal = self._console.is_terminal
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        with Progress(*columns, console=self._console, transient=True, disable=not on_terminal) as progress:
+            task = progress.add_task("Runs living their lives", total=STEPS)
+            await player.define()
+            for life in LIVES:
+                run = await player.create(life)
+                self._say(f"\n[bold]{life.title}[/] [dim]{run}[/]")
+                for report in life.reports:
+                    self._show(await player.report(life, report))
+                    progress.advance(task)
+                    await asyncio.sleep(_PACE_S if on_terminal else 0)
+        self._say("\n[bold]Look at them:[/]")
+        for what, how in player.commands():
+            self._say(f"\n[dim]# {what}[/]")
+            self._console.print(how, markup=False)
+
+    def _show(self, step: Step) -> None:
+        report, colour = step.report, _COLOURS[step.state]
+        remark = f"  [dim]{report.remark}[/]" if report.remark else ""
+        self._say(f"  {report.command:<8} at {step.at:%H:%M}   {report.status}  [{colour}]{step.state:<9}[/]{remark}")
+
+    def _say(self, text: str) -> None:
+        self._console.print(text)

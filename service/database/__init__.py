@@ -1,0 +1,1 @@
+"""Connections to PostgreSQL, its schema and its roles."""

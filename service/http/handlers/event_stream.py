@@ -1,0 +1,60 @@
+"""The ledger as server-sent events: what was, where that is asked for, then what comes, in order, each event once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from aiohttp import hdrs, web
+
+from service.audit.event_text import frame
+from service.audit.filters import Filters
+from service.audit.ledger_reader import Audit, Span
+from service.audit.tail import Tail
+from service.errors import Malformed
+from service.http import asked
+from service.http.resources import RESOURCES
+from service.http.streaming import begun, write
+
+HEARTBEAT_S = 15.0
+"""Seconds of silence after which a comment is sent, so that nobody on the way takes the connection for dead."""
+
+_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+async def listen(request: web.Request) -> web.StreamResponse:
+    """GET /events/stream."""
+    wanted = asked.filters(request, "cursor")
+    if wanted.since or wanted.until:
+        raise Malformed("a stream begins at its cursor and has no end: since and until are for GET /events")
+    resources = request.app[RESOURCES]
+    given = request.headers.get("Last-Event-ID") or asked.one(request, "cursor") or asked.NOW
+    with resources.tail as tail:
+        position = asked.cursor(given, await resources.audit.head())
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(headers=_HEADERS)
+        response = web.StreamResponse(headers=_HEADERS)
+        await response.prepare(request)
+        with begun(request):
+            await write(response, b": from position %d\n\n" % position)
+            async with aclosing(_frames(resources.audit, tail, wanted, position)) as frames:
+                async for data in frames:
+                    await write(response, data)
+            await response.write_eof()
+    return response
+
+
+async def _frames(audit: Audit, tail: Tail, wanted: Filters, position: int) -> AsyncGenerator[bytes]:
+    """Give what to send next, for ever: what is kept in common, own pages while behind that, else heartbeats."""
+    while not tail.closing:
+        caught = tail.since(position)
+        if caught.behind:
+            page = await audit.page(wanted, Span(position, (await audit.head()).position), asked.MOST)
+            position = page.covered
+            yield b"".join([frame(line.position, line.text) for line in page.lines])
+            continue
+        for batch in caught.batches:
+            yield batch.framed(wanted, position)
+            position = batch.upto
+        if not caught.batches and not await tail.wait(position, HEARTBEAT_S):
+            yield b": heartbeat\n\n"

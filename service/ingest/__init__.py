@@ -1,0 +1,1 @@
+"""Records many OpenLineage events from streams and files."""

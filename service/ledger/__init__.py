@@ -1,0 +1,1 @@
+"""The write side: appends events and reads single streams."""

@@ -1,0 +1,161 @@
+"""Group commit: requests hand in what they have, one writer appends it in batches, each caller awaits its answer.
+
+A batch is read, decided and appended in two round trips; what comes in meanwhile is the next one. A second writer would
+only make batches smaller, for both would wait for the same head (docs/decisions/0012-one-writer.md); and with one,
+commands on a run never race within a process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from uuid import UUID
+
+from service.database.connections import Link, Refused, Unreachable
+from service.domain.run import Subject
+from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
+from service.ledger.batch import Answer, Batch, Item, Judge, OnAppend, again
+from service.ledger.bulk_appender import Bulk, KeepUp, Recorded, go_on
+from service.ledger.events import Draft
+from service.ledger.run_cache import Recent
+
+_log = logging.getLogger(__name__)
+
+_BATCH_BYTES = 8 * 1024 * 1024
+_PAUSE_AFTER_LOSS = 0.2
+
+
+class Appender:
+    """Appends what it is given, durably, before anyone is answered."""
+
+    def __init__(
+        self,
+        link: Link,
+        bulk_links: Sequence[Link] = (),
+        *,
+        capacity: int = 10_000,
+        max_batch: int = 500,
+        on_append: OnAppend = lambda _position, _events: None,
+        keep_up: KeepUp = go_on,
+    ) -> None:
+        """Take the writer's connection, those for facts in bulk, how many items may wait, and how many make a batch."""
+        self._link = link
+        self._capacity = capacity
+        self._max_batch = max_batch
+        self._on_append = on_append
+        self._bulk = Bulk(bulk_links, max_batch=max_batch, on_append=on_append, keep_up=keep_up)
+        self._recent = Recent()
+        self._waiting: deque[Item] = deque()
+        self._idle: asyncio.Future[None] | None = None
+        self._writer: asyncio.Task[None] | None = None
+        self._closing = False
+
+    @property
+    def depth(self) -> int:
+        """How many items wait."""
+        return len(self._waiting)
+
+    @property
+    def full(self) -> bool:
+        """Whether the next item would be turned away."""
+        return len(self._waiting) >= self._capacity
+
+    def start(self) -> None:
+        """Start the writer."""
+        self._writer = asyncio.create_task(self._write(), name="appender")
+
+    async def drain(self) -> None:
+        """Take nothing more, finish what waits, stop the writer."""
+        self._closing = True
+        self._wake()
+        if self._writer is not None:
+            await self._writer
+
+    def command(
+        self, draft: Draft, judge: Judge, home: tuple[Subject, UUID] | None = None, *, fresh: bool = False
+    ) -> asyncio.Future[Answer]:
+        """Append the draft if `judge`, given the stream as it stands, says so.
+
+        Where `home` is given (the job of a run, the namespace of a job) and the catalog does not have it, the verdict
+        is HOMELESS; whoever asked lets the catalog catch up and asks again. `fresh` says that the stream's id was made
+        just now, so that there is nothing to read of it.
+        """
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        return self._submit(Item(draft, judge, answer, home=(home[0], home[1].int) if home else None, fresh=fresh))
+
+    def fact(self, draft: Draft) -> asyncio.Future[Answer]:
+        """Append the draft unless its stream knows it already."""
+        return self._submit(Item(draft, None, asyncio.get_running_loop().create_future()))
+
+    async def bulk(self, drafts: Sequence[Draft]) -> list[Recorded | RunfoldError]:
+        """Append many facts; waits where others' are under way, and says of each what became of it."""
+        return await self._bulk.append(drafts)
+
+    def _submit(self, item: Item) -> asyncio.Future[Answer]:
+        if self._closing:
+            raise Unavailable("the service is shutting down; nothing was recorded")
+        if len(self._waiting) >= self._capacity:
+            raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
+        self._waiting.append(item)
+        if self._idle is not None:
+            self._wake()
+        return item.answer
+
+    def _wake(self) -> None:
+        idle, self._idle = self._idle, None
+        if idle is not None and not idle.done():
+            idle.set_result(None)
+
+    async def _write(self) -> None:
+        while True:
+            batch = self._take()
+            if batch:
+                await self._carry_out(batch)
+            elif self._closing:
+                return
+            else:
+                self._idle = asyncio.get_running_loop().create_future()
+                await self._idle
+
+    def _take(self) -> list[Item]:
+        """Take what waits, oldest first."""
+        batch: list[Item] = []
+        size = 0
+        while self._waiting and len(batch) < self._max_batch and size < _BATCH_BYTES:
+            item = self._waiting.popleft()
+            batch.append(item)
+            if item.draft.payload is not None:
+                size += len(item.draft.payload)
+        return batch
+
+    async def _carry_out(self, batch: list[Item]) -> None:
+        try:
+            back = await self._bisect(batch)
+        except Exception as error:  # noqa: BLE001  the writer must outlive whatever happens to one batch
+            _log.exception("a batch of %d failed", len(batch))
+            back = _give_up(batch, error)
+        self._waiting.extendleft(reversed(back))
+
+    async def _bisect(self, batch: list[Item]) -> list[Item]:
+        """Carry a batch out; where PostgreSQL refuses a value, find whose it is. Returns what must go round again."""
+        try:
+            return await Batch(batch, self._recent).carry_out(self._link, self._on_append)
+        except Refused as error:
+            if len(batch) == 1:
+                batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
+                return []
+            for item in batch:
+                item.begin_again()
+            middle = len(batch) // 2
+            return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
+        except Unreachable:
+            await asyncio.sleep(_PAUSE_AFTER_LOSS)
+            return again(batch)
+
+
+def _give_up(batch: list[Item], error: Exception) -> list[Item]:
+    for item in batch:
+        item.fail(Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})"))
+    return []

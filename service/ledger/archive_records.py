@@ -1,0 +1,183 @@
+"""Which payloads left the database, and where they lie: events of the ledger about itself say so.
+
+An `archived` event's payload names the file, its SHA-256 and the positions it covers; `restored` takes that back. These
+payloads stay in the database when the rest of their partition is archived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from service.database.connections import Link, Pool, load
+from service.database.roles import CannotDo
+from service.domain import timestamps
+from service.domain.run import Kind, Subject, stream_of
+from service.ledger.aggregates import NOTHING_SAID
+from service.ledger.drafts import digest
+from service.ledger.events import LOG, Draft
+from service.maintenance import parquet_files
+
+STREAM = stream_of("ledger")
+"""The stream of what the ledger records about itself."""
+
+_RECORDS, _ERASED = load("archive_records"), load("erased_at")
+_LOCK = "select pg_try_advisory_lock($1)"
+_LOCK_KEY = 0x52554E_52455441
+
+
+class Archive(msgspec.Struct, frozen=True):
+    """A file of payloads, as its record in the ledger describes it."""
+
+    file: str
+    directory: str
+    sha256: str
+    first: int
+    last: int
+    payloads: int
+
+    def covers(self, position: int) -> bool:
+        """Tell whether a position's payload went into this file."""
+        return self.first <= position <= self.last
+
+
+_decode = msgspec.json.Decoder(Archive).decode
+
+
+class Where(NamedTuple):
+    """Where an archived payload lies."""
+
+    file: str
+    sha256: str
+
+
+def draft(kind: Kind, archive: Archive) -> Draft:
+    """Return the event that records an archive, or its return."""
+    body = msgspec.json.encode(archive)
+    now = timestamps.now()
+    fact = digest(kind, body, now.isoformat())
+    names = (None, None, None, "api", None)
+    return Draft(
+        Subject.LEDGER,
+        STREAM,
+        kind,
+        None,
+        now,
+        *names,
+        fact,
+        None,
+        sha256(body).digest(),
+        body.decode(),
+        NOTHING_SAID,
+    )
+
+
+async def recorded(link: Link | Pool) -> list[tuple[Kind, Archive]]:
+    """Return every archive and every return of one, oldest first."""
+    async with link.connection() as connection:
+        rows = await connection.fetch(_RECORDS, LOG)
+    return [(Kind(row[0]), _decode(row[1])) for row in rows if row[1] is not None]
+
+
+async def standing(link: Link | Pool) -> list[Archive]:
+    """Return the archives whose payloads are not in the database, by position."""
+    found: dict[int, Archive] = {}
+    for kind, archive in await recorded(link):
+        if kind is Kind.ARCHIVED:
+            found[archive.first] = archive
+        else:
+            found.pop(archive.first, None)
+    return [found[first] for first in sorted(found)]
+
+
+async def archived_where(link: Link | Pool, positions: Collection[int]) -> dict[int, Where]:
+    """Return where the payloads at some positions lie, of those that are archived."""
+    if not positions:
+        return {}
+    archives = await standing(link)
+    return {
+        position: Where(archive.file, archive.sha256)
+        for position in positions
+        for archive in archives
+        if archive.covers(position)
+    }
+
+
+async def by_file(link: Link | Pool, positions: Sequence[int]) -> dict[Where, list[int]]:
+    """Return the files that have the payloads at some positions, and which each has; what was erased is in none."""
+    where = await archived_where(link, positions)
+    gone = await _erased(link, list(where)) if where else set()
+    files: dict[Where, list[int]] = {}
+    for position in sorted(where.keys() - gone):
+        files.setdefault(where[position], []).append(position)
+    return files
+
+
+async def excused(link: Link | Pool, positions: Sequence[int]) -> set[int]:
+    """Return at which positions a payload may be missing: its archive or its erasure is recorded."""
+    if not positions:
+        return set()
+    found = set(await archived_where(link, positions))
+    others = [position for position in positions if position not in found]
+    return found | await _erased(link, others) if others else found
+
+
+async def _erased(link: Link | Pool, positions: Sequence[int]) -> set[int]:
+    async with link.connection() as connection:
+        return {row[0] for row in await connection.fetch(_ERASED, LOG, positions)}
+
+
+@asynccontextmanager
+async def alone(link: Link) -> AsyncIterator[None]:
+    """Keep other commands that move payloads, or need all of them, away until the block ends. Raises CannotDo."""
+    async with link.connection() as connection:
+        if not await connection.fetchval(_LOCK, _LOCK_KEY):
+            raise CannotDo("Another archive, restore or rebuild is under way; run this again when it is done.")
+        try:
+            yield
+        finally:
+            await link.close()  # and with the session goes its lock
+
+
+def path_of(archive: Archive, directory: Path | None) -> Path:
+    """Return where an archive's file is, whole. Raises CannotDo, naming it, where it is missing or not the same."""
+    path = (directory or Path(archive.directory)) / archive.file
+    if not path.is_file():
+        raise CannotDo(
+            f"{path} is missing: it has the payloads of positions {archive.first} to {archive.last}."
+            " Bring it back, or say where it is with --archives."
+        )
+    if parquet_files.digest_of(path) != archive.sha256:
+        raise CannotDo(f"{path} is not the file that was archived: its SHA-256 is not {archive.sha256}.")
+    return path
+
+
+class ArchivedBodies:
+    """The payloads that only archives have."""
+
+    def __init__(self, files: Sequence[tuple[Archive, parquet_files.Bodies]]) -> None:
+        """Take each archive with its open file."""
+        self._files = files
+
+    def get(self, position: int) -> str | None:
+        """Return an archived payload; None where there is none."""
+        for archive, bodies in self._files:
+            if archive.covers(position):
+                return bodies.get(position)
+        return None
+
+    def close(self) -> None:
+        """Close the files."""
+        for _, bodies in self._files:
+            bodies.close()
+
+
+async def open_bodies(link: Link, directory: Path | None = None) -> ArchivedBodies:
+    """Open the files of all archives that stand. Raises CannotDo where one cannot be used."""
+    paths = [(archive, path_of(archive, directory)) for archive in await standing(link)]
+    return ArchivedBodies([(archive, parquet_files.Bodies(path)) for archive, path in paths])

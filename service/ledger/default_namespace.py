@@ -1,0 +1,43 @@
+"""What is in every ledger from its first start on: the namespace `default`, as Marquez has it."""
+
+import logging
+
+from service.domain import timestamps
+from service.domain.decisions import Known, Verdict
+from service.domain.job import NamespaceRegisters
+from service.domain.run import Subject
+from service.errors import Unavailable
+from service.http import views
+from service.ledger import drafts
+from service.ledger.appender import Appender
+from service.payloads.contents import namespace_said
+from service.payloads.schemas import PutNamespace
+
+_NAME = "default"
+_DEFAULT = PutNamespace(
+    ownerName="anonymous",
+    description="The default global namespace for dataset, job, and run metadata not belonging to a "
+    "user-specified namespace.",
+)
+
+_log = logging.getLogger(__name__)
+
+
+async def define_default(appender: Appender) -> None:
+    """Define the namespace unless it ever was, or was deleted; of several processes that start, one does."""
+    at = timestamps.now()
+    body = views.dump({"ownerName": _DEFAULT.ownerName, "description": _DEFAULT.description})
+    # The same fact whoever records it: beside the command's expectation, a second guard against two.
+    fact = drafts.digest("the default namespace")
+    said = namespace_said(_DEFAULT, at, fact)
+    draft = drafts.definition(Subject.NAMESPACE, (_NAME, None), at, body, said, drafts.Caller())
+    try:
+        await appender.command(draft, _judge)
+    except Unavailable as error:
+        _log.warning("the namespace %s could not be defined; the next start will try: %s", _NAME, error)
+
+
+def _judge(standing: NamespaceRegisters | None, known: Known | None) -> Verdict:
+    if known is not None or (standing is not None and (standing.definition or standing.hidden)):
+        return Verdict.UNCHANGED
+    return Verdict.APPEND

@@ -1,0 +1,160 @@
+"""The ledger in PostgreSQL: the only module that reads and appends events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.database.connections import Link, load
+from service.domain.decisions import Known
+from service.domain.erasure import read_record
+from service.domain.run import Event, Kind, Subject, make
+from service.ledger.aggregates import SHAPES, Said
+from service.ledger.erasure_replay import without
+from service.payloads.contents import say
+
+LOG = 0
+"""The only log there is today; docs/architecture.md, "Beyond one machine"."""
+
+_APPEND = load("append")
+_HEAD = load("head")
+_SAID_ALREADY = load("said_already")
+_PAYLOADS = load("payloads")
+_EVENTS_AFTER = load("events_after")
+_READ = {subject: load("read_streams", subject=subject, catalog=shape.catalog) for subject, shape in SHAPES.items()}
+
+
+class Outcome(IntEnum):
+    """What append_events says of an item."""
+
+    RECORDED = 0
+    KNOWN = 1
+    LOST = 2
+
+
+class Draft(NamedTuple):
+    """An event to be appended: all of a row that its sender knows. `payload` is JSON text."""
+
+    subject: Subject
+    stream: UUID
+    kind: str
+    state: str | None
+    transitioned_at: datetime
+    namespace: str | None
+    job: str | None
+    parent_run: UUID | None
+    source: str
+    actor: str | None
+    fact: bytes
+    request_digest: bytes | None
+    payload_digest: bytes | None
+    payload: str | None
+    said: Said
+
+    def of_job(self, namespace: str, job: str) -> Draft:
+        """Return the same, filed under a job."""
+        return make(Draft, (*self[:5], namespace, job, *self[7:]))
+
+    def at(self, position: int, recorded_at: datetime) -> Event:
+        """Return the event this became."""
+        return make(Event, (position, *self[:5], recorded_at, *self[5:13]))
+
+
+class Appended(NamedTuple):
+    """What became of a batch: item i's position and outcome; one time for all that was recorded."""
+
+    recorded_at: datetime
+    positions: list[int]
+    outcomes: list[int]
+
+
+class Stream(NamedTuple):
+    """A stream as read: its registers (None: unknown), and the event that has the asked fact."""
+
+    registers: Any
+    known: Known | None
+
+
+class Head(NamedTuple):
+    """Where a log ends."""
+
+    position: int
+    hash: bytes
+    recorded_at: datetime
+
+
+async def append_events(link: Link, drafts: Sequence[Draft], expected: Sequence[int | None]) -> Appended:
+    """Append a batch in one round trip; expected[i] is where item i's stream must still end, None for a fact.
+
+    Raises Refused when PostgreSQL will not take a value, Unreachable when it is unknown what happened.
+    """
+    items = [(*draft[:-1], expectation) for draft, expectation in zip(drafts, expected, strict=True)]
+    async with link.connection() as connection:
+        row = await connection.fetchrow(_APPEND, LOG, items)
+    return Appended(*row)
+
+
+async def read_streams(
+    link: Link, subject: Subject, streams: Sequence[UUID], facts: Sequence[bytes | None]
+) -> list[Stream]:
+    """Read streams as of now: the catalog's row merged with what came after it."""
+    async with link.connection() as connection:
+        rows = await connection.fetch(_READ[subject], LOG, streams, facts)
+    return await _fold(link, subject, len(streams), rows)
+
+
+async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -> list[Stream]:
+    shape = SHAPES[subject]
+    merged: list[Any] = [None] * count
+    known: list[Known | None] = [None] * count
+    events: list[tuple[int, Event]] = []
+    for row in rows:
+        index, part = row[0] - 1, row[1]
+        if part == "catalog":
+            merged[index] = shape.unpack(row[2])
+        elif part == "known":
+            known[index] = Known(row["position"], row["request_digest"], row["recorded_at"])
+        else:
+            events.append((index, make(Event, row[3:])))
+    bodies = await read_payloads(link, [event.position for _, event in events if event.payload_digest])
+    for index, event in events:
+        part = shape.of(event, say(event, bodies.get(event.position)))
+        standing = merged[index]
+        merged[index] = part if standing is None else shape.merge(standing, part)
+    await _forget(link, subject, merged, [(i, e, bodies.get(e.position)) for i, e in events if e.kind == Kind.ERASED])
+    return [Stream(*pair) for pair in zip(merged, known, strict=True)]
+
+
+async def find_recorded_transitions(link: Link, drafts: Sequence[Draft]) -> set[int]:
+    """Return the indexes of transitions that were recorded before: same run, state and time, whatever their key."""
+    columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts])
+    async with link.connection() as connection:
+        return {row[0] - 1 for row in await connection.fetch(_SAID_ALREADY, LOG, *columns)}
+
+
+async def _forget(
+    link: Link, subject: Subject, merged: list[Any], erasures: Sequence[tuple[int, Event, str | None]]
+) -> None:
+    """What the catalog says may come from payloads that were erased since."""
+    for index, event, record in erasures:
+        if record is not None:
+            erased = [read_record(record).position]
+            async with link.connection() as connection:
+                merged[index] = await without(connection, LOG, (subject, event.stream), merged[index], erased)
+
+
+async def read_payloads(link: Link, positions: Sequence[int]) -> dict[int, str]:
+    """Return the payloads at some positions, by position."""
+    if not positions:
+        return {}
+    async with link.connection() as connection:
+        return {row[0]: row[1] for row in await connection.fetch(_PAYLOADS, LOG, positions)}
+
+
+async def read_head(link: Link) -> Head:
+    """Return where the log ends."""
+    async with link.connection() as connection:
+        return Head(*await connection.fetchrow(_HEAD, LOG))

@@ -1,0 +1,1 @@
+"""Archives, restores and erases payloads; rebuilds the catalog."""

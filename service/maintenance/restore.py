@@ -1,0 +1,75 @@
+"""Brings archived payloads back into the database; all of a file in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from service.database.connections import Link, load
+from service.database.roles import CannotDo, require_owner
+from service.domain.run import Kind
+from service.ledger import archive_records
+from service.ledger.archive_records import Archive
+from service.ledger.events import LOG, append_events
+from service.maintenance import parquet_files
+from service.maintenance.parquet_files import Row
+
+_DIGESTS, _PUT = load("digests_at"), load("put_payloads")
+_FORGET = "delete from runfold.archives where log = $1 and first = $2"
+_PIECE = 500
+_STATEMENT_S = 600.0
+
+Step = Callable[[str, Archive], None]
+"""Hears what was just done: put (not yet for good), recorded."""
+
+
+def _silent(_what: str, _archive: Archive) -> None:
+    """Say nothing."""
+
+
+async def restore(
+    dsn: str, position: int | None = None, directory: Path | None = None, step: Step = _silent
+) -> list[Archive]:
+    """Restore the archive that has a position's payload, or all of them. Returns what was restored.
+
+    Raises CannotDo and Unreachable; what was recorded until then stays restored, the rest is as it was.
+    """
+    parquet_files.pyarrow()
+    link, lock = Link(dsn), Link(dsn)
+    try:
+        await require_owner(link, "Restoring")
+        async with archive_records.alone(lock):
+            wanted = [one for one in await archive_records.standing(link) if position is None or one.covers(position)]
+            for archive in wanted:
+                await _restore(link, archive, archive_records.path_of(archive, directory), step)
+        return wanted
+    finally:
+        await link.close()
+        await lock.close()
+
+
+async def _restore(link: Link, archive: Archive, path: Path, step: Step) -> None:
+    async with link.connection() as connection, connection.transaction():
+        count = 0
+        for rows in parquet_files.read(path):
+            for start in range(0, len(rows), _PIECE):
+                await _put(connection, rows[start : start + _PIECE], path)
+            count += len(rows)
+        if count != archive.payloads:
+            raise CannotDo(f"{path} has {count} payloads; {archive.payloads} were archived in it.")
+        await connection.execute(_FORGET, LOG, archive.first)
+        await append_events(link, [archive_records.draft(Kind.RESTORED, archive)], [None])
+        step("put", archive)
+    step("recorded", archive)
+
+
+async def _put(connection: Any, rows: list[Row], path: Path) -> None:  # noqa: ANN401  asyncpg has no types
+    positions = [row.position for row in rows]
+    digests = dict(map(tuple, await connection.fetch(_DIGESTS, LOG, positions)))
+    for row in rows:
+        if not row.holds or digests.get(row.position) != row.digest:
+            raise CannotDo(
+                f"{path}: the payload of position {row.position} is not the one its event was recorded with."
+            )
+    await connection.execute(_PUT, LOG, positions, [row.body for row in rows], timeout=_STATEMENT_S)

@@ -1,0 +1,151 @@
+"""The careful second reading of an OpenLineage event that was refused: names everything that is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+
+from service.domain import timestamps
+from service.errors import FieldError
+from service.payloads import raw_json
+from service.payloads.schemas import MAX_NAME
+
+Check = Callable[[str, object], Iterator[FieldError]]
+Part = Callable[[str, Mapping[str, str]], Iterator[FieldError]]
+
+EVENT_TYPES = ("START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER")
+
+_SHOWN = 64
+_MOST = 100
+"""How many complaints one event is worth."""
+
+
+def complaints(text: str, needed: frozenset[str], now: datetime) -> list[FieldError]:
+    """Return what is wrong with an event. `needed` are the parts its kind must have: run, job, dataset.
+
+    Raises ValueError for what is no JSON object.
+    """
+    return list(islice(_complaints(raw_json.members(text), needed, now), _MOST))
+
+
+def _complaints(top: Mapping[str, str], needed: frozenset[str], now: datetime) -> Iterator[FieldError]:
+    yield from _time("eventTime", _value(top, "eventTime"), now)
+    yield from _text("producer", _value(top, "producer"))
+    yield from _optional(_event_type, "eventType", _value(top, "eventType"))
+    yield from _optional(_text, "schemaURL", _value(top, "schemaURL"))
+    for part, check in (("run", _run), ("job", _job), ("dataset", _dataset)):
+        raw = top.get(part, "null")
+        if raw != "null" or part in needed:
+            yield from _object(part, raw, check)
+    for part in ("inputs", "outputs"):
+        if top.get(part, "null") != "null":
+            yield from _datasets(part, top[part])
+
+
+_NOT_TEXT = object()
+"""Stands for a value that is no string, whatever else it is."""
+
+
+def _value(members: Mapping[str, str], name: str) -> object:
+    raw = members.get(name, "null")
+    if raw == "null":
+        return None
+    return raw_json.value(raw) if raw[0] == '"' else _NOT_TEXT
+
+
+def _optional(check: Check, field: str, value: object) -> Iterator[FieldError]:
+    return iter(()) if value is None else check(field, value)
+
+
+def _text(field: str, value: object) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield FieldError(field, "is missing" if value is None else "must be a string")
+
+
+def _event_type(field: str, value: object) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield from _text(field, value)
+    elif value not in EVENT_TYPES:
+        yield FieldError(field, f"{_shown(value)} is none of {', '.join(EVENT_TYPES)}")
+
+
+def _time(field: str, value: object, now: datetime) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield from _text(field, value)
+        return
+    try:
+        at = timestamps.parse(value)
+    except ValueError as error:
+        yield FieldError(field, str(error))
+        return
+    if timestamps.is_too_far_ahead(at, now):
+        yield FieldError(field, timestamps.too_far_ahead(at))
+
+
+def _object(field: str, raw: str, check: Part) -> Iterator[FieldError]:
+    if raw == "null":
+        yield FieldError(field, "is missing")
+    elif raw[0] != "{":
+        yield FieldError(field, "must be an object")
+    else:
+        yield from check(field, raw_json.members(raw))
+
+
+def _run(field: str, run: Mapping[str, str]) -> Iterator[FieldError]:
+    yield from _name(f"{field}.runId", _value(run, "runId"), most=None)
+    yield from _facets(f"{field}.facets", run)
+
+
+def _job(field: str, job: Mapping[str, str]) -> Iterator[FieldError]:
+    yield from _name(f"{field}.namespace", _value(job, "namespace"), most=MAX_NAME)
+    yield from _name(f"{field}.name", _value(job, "name"), most=MAX_NAME)
+    yield from _facets(f"{field}.facets", job)
+
+
+def _dataset(field: str, dataset: Mapping[str, str]) -> Iterator[FieldError]:
+    yield from _name(f"{field}.namespace", _value(dataset, "namespace"), most=None)
+    yield from _name(f"{field}.name", _value(dataset, "name"), most=None)
+
+
+def _datasets(field: str, raw: str) -> Iterator[FieldError]:
+    if raw[0] != "[":
+        yield FieldError(field, "must be an array")
+        return
+    for index, one in enumerate(raw_json.each_element(raw)):
+        yield from _object(f"{field}[{index}]", one, _dataset)
+
+
+def _name(field: str, value: object, *, most: int | None) -> Iterator[FieldError]:
+    if not isinstance(value, str):
+        yield from _text(field, value)
+    elif not value:
+        yield FieldError(field, "must not be empty")
+    elif most is not None and len(value) > most:
+        yield FieldError(field, f"must not be longer than {most} characters")
+    else:
+        yield from unspeakable(field, value)
+
+
+def unspeakable(field: str, name: str) -> Iterator[FieldError]:
+    """Yield a complaint where a name has a character that cannot be recorded in a column, or written as UTF-8."""
+    if "\0" in name:
+        yield FieldError(field, "must not have a NUL character")
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        yield FieldError(field, "must not have half of a surrogate pair")
+
+
+def _facets(field: str, part: Mapping[str, str]) -> Iterator[FieldError]:
+    raw = part.get("facets", "null")
+    if raw == "null":
+        return
+    if raw[0] != "{":
+        yield FieldError(field, "must be an object")
+        return
+    for name in raw_json.members(raw):
+        yield from unspeakable(f"{field}.{_shown(name)}", name)
+
+
+def _shown(value: object) -> str:
+    shown = ascii(value)
+    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
