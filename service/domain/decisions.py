@@ -1,6 +1,6 @@
 """What a command may add to a run's history: one table, of which the first line that matches decides.
 
-docs/architecture.md draws it ("Deciding"); tests/unit/test_decide.py checks it cell by cell. OpenLineage events are
+docs/architecture.md draws it ("Deciding"); tests/unit/domain/test_decisions.py checks it cell by cell. OpenLineage events are
 facts and never come here.
 """
 

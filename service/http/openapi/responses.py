@@ -1,6 +1,6 @@
 """What is answered, as types, for /openapi.json. They write nothing; wire.py does.
 
-tests/integration/test_openapi.py holds real answers against them.
+tests/integration/http/test_openapi.py holds real answers against them.
 """
 
 from datetime import datetime

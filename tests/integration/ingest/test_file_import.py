@@ -11,7 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 def event(**facets) -> str:

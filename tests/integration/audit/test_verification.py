@@ -15,7 +15,7 @@ from service.audit import verification as module
 from service.audit.verification import verify
 from service.database.connections import Unreachable, load
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 AT = datetime(2019, 5, 9, 15, 17, 32, 690346, tzinfo=UTC)
 ROW = {
     "subject": "run",
