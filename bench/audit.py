@@ -23,7 +23,7 @@ from bench.programs import DidNotStartError
 from bench.report import Answered, Goal
 from bench.stage import machine_of
 from bench.tasks import until_done_or_told
-from service.embedded.postgres import EmbeddedError
+from service.embedded.files import EmbeddedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence

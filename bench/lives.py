@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
-from service.domain.run import stream_of
+from service.domain.ids import stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -22,7 +22,8 @@ from bench import lives
 from bench.rows import EVENT_COLUMNS, PAYLOAD_COLUMNS, rows_of
 from bench.tasks import until_done_or_told
 from service.database import migrations
-from service.embedded.postgres import EmbeddedError, EmbeddedPostgres
+from service.embedded.files import EmbeddedError
+from service.embedded.postgres import EmbeddedPostgres
 from service.ledger.events import LOG
 
 if TYPE_CHECKING:

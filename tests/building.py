@@ -14,11 +14,12 @@ import asyncpg
 from histories import at
 
 from service.domain.decisions import Create, Transition, decide, decide_create
-from service.domain.run import Content, Kind, RunState, Subject, registers_of
+from service.domain.draft import Draft
+from service.domain.event import Content, Kind, RunState, Subject
+from service.domain.payload import Said
+from service.domain.run import registers_of
 from service.ledger import drafts
-from service.ledger.aggregates import Said
 from service.ledger.drafts import Caller
-from service.ledger.events import Draft
 from service.payloads.contents import lineage_content, parent_run, read_event
 
 APPENDING = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%append_events%'"

@@ -12,7 +12,9 @@ from uuid import UUID
 from hypothesis import strategies as st
 
 from service.domain.decisions import Known, Transition, Verdict, decide
-from service.domain.run import EPOCH, Content, DatasetName, Event, RunRegisters, RunState, merge, registers_of
+from service.domain.event import Content, DatasetName, Event, RunState
+from service.domain.registers import EPOCH
+from service.domain.run import RunRegisters, merge, registers_of
 from service.ledger import drafts
 from service.ledger.drafts import Caller
 

@@ -12,8 +12,9 @@ from conftest import REPOSITORY
 from service.audit.verification import verify
 from service.catalog.page_writer import fold_once
 from service.database.connections import Link
-from service.domain.run import RunState
-from service.ledger.events import Appended, Draft, append_events
+from service.domain.draft import Draft
+from service.domain.event import RunState
+from service.ledger.events import Appended, append_events
 
 SIZE = 10
 LATER = datetime.now(UTC) + timedelta(days=1)

@@ -15,8 +15,7 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from service.audit.event_text import on_one_line
 from service.audit.filters import Filters
 from service.audit.ledger_reader import CSV_HEADER, Audit, Form, Head, Page, Span
-from service.database.connections import Link
-from service.database.lanes import Lanes
+from service.database.connections import Lanes, Link
 
 _LANES = 2
 _LONGEST = 2**31 - 1

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.domain.run import Subject
+from service.domain.event import Subject
 
 PARAMETERS = ("namespace", "job", "run", "kind", "state", "actor", "source", "since", "until")
 """The filters of the ledger, as the API and the command line name them."""

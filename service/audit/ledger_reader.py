@@ -12,10 +12,10 @@ from uuid import UUID
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import Filters, Traits
-from service.database.connections import load
-from service.database.lanes import Lanes
-from service.domain.run import Content, Event, RunRegisters
-from service.ledger import registers
+from service.database.connections import Lanes, load
+from service.domain.event import Content, Event
+from service.domain.run import RunRegisters
+from service.ledger import aggregates
 from service.ledger.events import LOG
 from service.payloads.contents import say
 
@@ -261,7 +261,7 @@ class Audit:
             row = await connection.fetchrow(_FOLDED_RUN, run, upto)
         if row is None or row["registers"] is None:
             return Folded(None, 0)
-        return Folded(registers.unpack_run(row["registers"]), row["folded"])
+        return Folded(aggregates.unpack_run(row["registers"]), row["folded"])
 
 
 async def _fetch(

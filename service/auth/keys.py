@@ -17,10 +17,12 @@ import msgspec
 
 from service.database.connections import Link, load
 from service.domain import timestamps
-from service.domain.run import Kind, Subject, stream_of
-from service.ledger.aggregates import NOTHING_SAID
+from service.domain.draft import Draft
+from service.domain.event import Kind, Subject
+from service.domain.ids import stream_of
+from service.domain.payload import NOTHING_SAID
 from service.ledger.drafts import digest
-from service.ledger.events import LOG, Draft, Outcome, append_events
+from service.ledger.events import LOG, Outcome, append_events
 
 _ANY = load("any_keys")
 _EVENTS = load("key_events")

@@ -10,9 +10,9 @@ from uuid import UUID
 from service.catalog.queries import RunItem, Slice
 from service.database.connections import Pool, load
 from service.ledger import archive_records
+from service.ledger.aggregates import unpack_run
 from service.ledger.archive_records import Where
 from service.ledger.events import LOG
-from service.ledger.registers import unpack_run
 
 _ALL = "$2::text is null"
 _OF_ONE = "left(e.namespace, 64) = left($2::text, 64) and e.namespace = $2::text"

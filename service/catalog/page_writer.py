@@ -11,12 +11,12 @@ from uuid import UUID
 from service.catalog import projection
 from service.catalog.projection import Page, Standing
 from service.database.connections import Link, load
-from service.domain.job import merge_jobs, merge_namespaces
-from service.domain.run import Event, Kind, Subject, make
-from service.ledger.aggregates import SHAPES
+from service.domain.event import Event, Kind, Subject, make
+from service.domain.job import merge_jobs
+from service.domain.namespace import merge_namespaces
+from service.ledger.aggregates import SHAPES, pack, unpack_run
 from service.ledger.erasure_replay import without
 from service.ledger.events import LOG
-from service.ledger.registers import pack, unpack_run
 
 TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_snapshots", "run_counts", "lineage_counts")
 """The catalog: everything that is derived from the ledger."""

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from service.domain.erasure import read_record
-from service.domain.job import (
-    JobRegisters,
-    NamespaceRegisters,
-    job_registers_of,
-    merge_jobs,
-    merge_namespaces,
-    namespace_registers_of,
-)
-from service.domain.run import (
-    NO_CONTENT,
-    Content,
-    Event,
-    Kind,
-    RunRegisters,
-    Subject,
-    advanced,
-    make,
-    registers_of,
-    stream_of,
-)
-from service.ledger import registers
-from service.ledger.aggregates import NOTHING_SAID, SHAPES
+from service.domain.event import NO_CONTENT, Content, Event, Kind, Subject, make
+from service.domain.ids import job_id, namespace_id
+from service.domain.job import JobRegisters, job_registers_of, merge_jobs
+from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
+from service.domain.payload import NOTHING_SAID
+from service.domain.run import RunRegisters, advanced, registers_of
+from service.ledger import aggregates
+from service.ledger.aggregates import SHAPES
 from service.payloads.contents import say
+from service.payloads.records import read_record
 
 T = TypeVar("T")
 
@@ -84,18 +69,6 @@ class RunRow(NamedTuple):
     parent_run: UUID | None
     registers: bytes
     since: int
-
-
-@lru_cache(maxsize=10_000)
-def job_id(namespace: str, job: str) -> UUID:
-    """Return a job's stream."""
-    return stream_of(namespace, job)
-
-
-@lru_cache(maxsize=10_000)
-def namespace_id(namespace: str) -> UUID:
-    """Return a namespace's stream."""
-    return stream_of(namespace)
 
 
 class _Mentions:
@@ -210,7 +183,7 @@ def run_row(run_id: UUID, standing: Standing) -> RunRow:
         run.started_at,
         ended.at if ended else None,
         run.parent_run[2] if run.parent_run else None,
-        registers.pack(run),
+        aggregates.pack(run),
         since,
     )
     return make(RunRow, row)
@@ -226,13 +199,13 @@ def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
         job.name,
         job.hidden,
         job.updated_at,
-        registers.pack(job),
+        aggregates.pack(job),
     )
 
 
 def namespace_row(identity: UUID, namespace: NamespaceRegisters) -> tuple[object, ...]:
     """Return a namespace's row."""
-    return identity, namespace.position, namespace.name, namespace.hidden, registers.pack(namespace)
+    return identity, namespace.position, namespace.name, namespace.hidden, aggregates.pack(namespace)
 
 
 ROWS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {

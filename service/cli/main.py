@@ -18,7 +18,7 @@ from service.cli.commands import (
 )
 from service.database.connections import Unreachable
 from service.database.roles import CannotDo
-from service.embedded.postgres import EmbeddedError
+from service.embedded.files import EmbeddedError
 from service.server.serve import Lost
 from service.server.sockets import CannotListen
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 
-from service.errors import Malformed, Unavailable
+from service.errors import Malformed, Overloaded, Unavailable
 
 _log = logging.getLogger(__name__)
 
@@ -179,3 +179,32 @@ class Link:
             await asyncio.wait_for(connection.close(), _CONNECT_TIMEOUT)
         except (asyncpg.PostgresError, OSError, TimeoutError):
             connection.terminate()
+
+
+_PATIENCE_S = 10.0
+
+
+class Lanes:
+    """Raises Unavailable where the database does not answer, Overloaded where no connection comes free."""
+
+    def __init__(self, links: Sequence[Link]) -> None:
+        """Take the connections; whoever opened them closes them."""
+        self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
+        for link in links:
+            self._free.put_nowait(link)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[Any]:
+        """Give a connection."""
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                link = await self._free.get()
+        except TimeoutError:
+            raise Overloaded("too many are reading the ledger; nothing is lost, ask again") from None
+        try:
+            async with link.connection() as connection:
+                yield connection
+        except Unreachable as error:
+            raise Unavailable(f"the database does not answer: {error}") from error
+        finally:
+            self._free.put_nowait(link)

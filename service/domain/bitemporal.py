@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from functools import reduce
 
-from service.domain.run import Content, Event, RunRegisters, merge, registers_of
+from service.domain.event import Content, Event
+from service.domain.run import RunRegisters, merge, registers_of
 
 History = Iterable[tuple[Event, Content]]
 

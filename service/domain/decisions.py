@@ -11,7 +11,8 @@ from datetime import datetime
 from enum import Enum
 from typing import NamedTuple
 
-from service.domain.run import Created, RunRegisters, RunState
+from service.domain.event import RunState
+from service.domain.run import Created, RunRegisters
 
 
 class Verdict(Enum):

@@ -10,24 +10,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
-import msgspec
-
-from service.domain.job import JobDefinition, JobRegisters, NamespaceDefinition, NamespaceRegisters
-from service.domain.run import RunRegisters, Stamped, StampedDatasets, StampedNominal
+from service.domain.job import JobDefinition, JobRegisters
+from service.domain.namespace import NamespaceDefinition, NamespaceRegisters
+from service.domain.registers import Stamped, StampedDatasets, StampedNominal
+from service.domain.run import RunRegisters
 
 D = TypeVar("D", JobDefinition, NamespaceDefinition)
 V = TypeVar("V", StampedDatasets, StampedNominal)
-
-
-class Record(msgspec.Struct):
-    """The payload of an `erased` event; the digest in hexadecimal."""
-
-    position: int
-    why: str
-    digest: str
-
-
-read_record = msgspec.json.Decoder(Record).decode
 
 
 class Stamp(NamedTuple):

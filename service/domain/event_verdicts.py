@@ -12,18 +12,8 @@ from enum import StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from service.domain.run import (
-    MONITOR,
-    TERMINAL_RANK,
-    Content,
-    Event,
-    Inferred,
-    Kind,
-    RunRegisters,
-    RunState,
-    merge,
-    registers_of,
-)
+from service.domain.event import MONITOR, Content, Event, Kind, RunState
+from service.domain.run import TERMINAL_RANK, Inferred, RunRegisters, merge, registers_of
 
 
 class Effect(StrEnum):

@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from service.domain.run import EPOCH, NO_CONTENT, Content, Event, Kind, Stamped, StampedDatasets, latest, merge_facets
-
-
-class FirstSeen(NamedTuple):
-    """How a name came to be known; the smallest stands. `implied` sorts a definition before a mere mention."""
-
-    implied: bool
-    at: datetime
+from service.domain.event import NO_CONTENT, Content, Event, Kind
+from service.domain.registers import EPOCH, FirstSeen, Stamped, StampedDatasets, _first, latest, merge_facets
 
 
 class JobDefinition(NamedTuple):
@@ -23,15 +17,6 @@ class JobDefinition(NamedTuple):
     digest: bytes
     type: str
     location: str | None
-    description: str | None
-
-
-class NamespaceDefinition(NamedTuple):
-    """What a PUT of a namespace says, the latest standing."""
-
-    at: datetime
-    digest: bytes
-    owner: str
     description: str | None
 
 
@@ -54,24 +39,6 @@ class JobRegisters(NamedTuple):
     inputs: StampedDatasets | None = None
     outputs: StampedDatasets | None = None
     facets: Mapping[str, Stamped] = {}
-
-    @property
-    def hidden(self) -> bool:
-        """Deleted, and not heard of since."""
-        return self.deleted > self.seen
-
-
-class NamespaceRegisters(NamedTuple):
-    """A namespace, as its own events and those of its jobs and runs make it."""
-
-    name: str
-    position: int = 0
-    own_position: int = 0
-    seen: int = 0
-    deleted: int = 0
-    updated_at: datetime = EPOCH
-    first_seen: FirstSeen | None = None
-    definition: NamespaceDefinition | None = None
 
     @property
     def hidden(self) -> bool:
@@ -121,40 +88,3 @@ def merge_jobs(a: JobRegisters, b: JobRegisters) -> JobRegisters:
         latest(a.outputs, b.outputs),
         merge_facets(a.facets, b.facets),
     )
-
-
-def namespace_registers_of(event: Event, definition: NamespaceDefinition | None = None) -> NamespaceRegisters:
-    """Return what one event, the namespace's own or one that names it, says of the namespace."""
-    own = event.subject == "namespace"
-    deleted = own and event.kind == Kind.DELETED
-    takes_away = deleted or event.kind == Kind.ERASED
-    return NamespaceRegisters(
-        event.namespace or "",
-        event.position,
-        event.position if own else 0,
-        0 if takes_away else event.position,
-        event.position if deleted else 0,
-        event.recorded_at if own else EPOCH,
-        None if takes_away else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
-        definition,
-    )
-
-
-def merge_namespaces(a: NamespaceRegisters, b: NamespaceRegisters) -> NamespaceRegisters:
-    """Merge two parts of a namespace's history; the order and overlap of the parts do not matter."""
-    return NamespaceRegisters(
-        a.name,
-        max(a.position, b.position),
-        max(a.own_position, b.own_position),
-        max(a.seen, b.seen),
-        max(a.deleted, b.deleted),
-        max(a.updated_at, b.updated_at),
-        _first(a.first_seen, b.first_seen),
-        latest(a.definition, b.definition),
-    )
-
-
-def _first(a: FirstSeen | None, b: FirstSeen | None) -> FirstSeen | None:
-    if a is None or b is None:
-        return a or b
-    return min(a, b)

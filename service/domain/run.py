@@ -8,36 +8,14 @@ often they do can change an answer, and a prefix folded earlier can be merged wi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from enum import StrEnum
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
-from uuid import UUID, uuid5
+from uuid import UUID
+
+from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, RunState, make
+from service.domain.registers import EPOCH, Stamped, StampedNominal, latest, merge_facets
 
 T = TypeVar("T", datetime, "Terminal", "Inferred")
-S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
-
-make = tuple.__new__
-"""make(T, (a, b)) is T(a, b) for a named tuple T, at half the cost: for what is made for every event.
-
-It fills in no defaults and counts nothing: the tuple must have all of the fields.
-"""
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MONITOR = "monitor"
-"""The source of ends that nobody reported: they yield to whatever is reported."""
-
-SOURCES = ("api", "openlineage", "import", MONITOR)
-"""By which way an event came."""
-
-
-class RunState(StrEnum):
-    """Marquez's run states."""
-
-    NEW = "NEW"
-    RUNNING = "RUNNING"
-    COMPLETED = "COMPLETED"
-    FAILED = "FAILED"
-    ABORTED = "ABORTED"
 
 
 _TRANSITION = "transition"
@@ -46,77 +24,6 @@ _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
 
 TERMINAL_RANK: Mapping[str | None, int] = {RunState.COMPLETED: 1, RunState.FAILED: 2, RunState.ABORTED: 3}
 """States that end a run, and which of them stands where two are reported for the same microsecond."""
-
-
-class Subject(StrEnum):
-    """What an event is about."""
-
-    RUN = "run"
-    JOB = "job"
-    NAMESPACE = "namespace"
-    DATASET = "dataset"
-    KEY = "key"
-    LEDGER = "ledger"
-
-
-class Kind(StrEnum):
-    """What an event does to its subject."""
-
-    TRANSITION = "transition"
-    FACTS = "facts"
-    DEFINED = "defined"
-    DELETED = "deleted"
-    CREATED = "created"
-    REVOKED = "revoked"
-    ARCHIVED = "archived"
-    RESTORED = "restored"
-    ERASED = "erased"
-
-
-class DatasetName(NamedTuple):
-    """A dataset as OpenLineage names it."""
-
-    namespace: str
-    name: str
-
-
-class Content(NamedTuple):
-    """What an event's payload says, apart from its transition. JSON values stay the bytes they came as.
-
-    A facet whose value is None was deleted (`_deleted: true`).
-    """
-
-    args: bytes = b""
-    nominal_start: datetime | None = None
-    nominal_end: datetime | None = None
-    run_facets: Mapping[str, bytes | None] = {}
-    job_facets: Mapping[str, bytes | None] = {}
-    inputs: tuple[DatasetName, ...] | None = None
-    outputs: tuple[DatasetName, ...] | None = None
-    facet_nominal: tuple[datetime | None, datetime | None] | None = None
-
-
-NO_CONTENT = Content()
-
-
-class Event(NamedTuple):
-    """A row of the ledger, without its payload's bytes."""
-
-    position: int
-    subject: str
-    stream: UUID
-    kind: str
-    state: str | None
-    transitioned_at: datetime
-    recorded_at: datetime
-    namespace: str | None
-    job: str | None
-    parent_run: UUID | None
-    source: str
-    actor: str | None
-    fact: bytes
-    request_digest: bytes | None
-    payload_digest: bytes | None
 
 
 class Created(NamedTuple):
@@ -150,31 +57,6 @@ class Inferred(NamedTuple):
     position: int
     at: datetime
     state: RunState
-
-
-class Stamped(NamedTuple):
-    """A facet's JSON (None where deleted) and what decides between two: the time it was said, then the digest."""
-
-    at: datetime
-    digest: bytes
-    value: bytes | None
-
-
-class StampedDatasets(NamedTuple):
-    """A job's inputs or outputs, of the latest event that named any."""
-
-    at: datetime
-    digest: bytes
-    datasets: tuple[DatasetName, ...]
-
-
-class StampedNominal(NamedTuple):
-    """The times of a `nominalTime` facet."""
-
-    at: datetime
-    digest: bytes
-    start: datetime | None
-    end: datetime | None
 
 
 _NO_FACETS: Mapping[str, Stamped] = {}
@@ -341,18 +223,6 @@ def advanced(run: RunRegisters, event: Event, content: Content = NO_CONTENT) -> 
     return merge(run, registers_of(event, content)) if simply is None else simply
 
 
-def merge_facets(a: Mapping[str, Stamped], b: Mapping[str, Stamped]) -> Mapping[str, Stamped]:
-    """Return each facet's latest value; between equal times and digests it is the same event."""
-    if not a or not b:
-        return a or b
-    merged = dict(a)
-    for name, facet in b.items():
-        standing = merged.get(name)
-        if standing is None or facet[:2] > standing[:2]:
-            merged[name] = facet
-    return merged
-
-
 def _earlier_created(a: Created | None, b: Created | None) -> Created | None:
     if a is None or b is None:
         return a or b
@@ -371,18 +241,3 @@ def _greatest(a: T | None, b: T | None) -> T | None:
     if a is None or b is None:
         return a or b
     return a if a >= b else b
-
-
-def latest(a: S | None, b: S | None) -> S | None:
-    """Return the later of two values stamped (time, digest, …)."""
-    if a is None or b is None:
-        return a or b
-    return a if a[:2] >= b[:2] else b
-
-
-def stream_of(*names: str) -> UUID:
-    """Return the stream of a named thing: the UUIDv5 of its names, each behind its length in characters."""
-    return uuid5(_NAMES, "".join(f"{len(name)}:{name}" for name in names))
-
-
-_NAMES = UUID("c2a0a6c4-7c0e-5e8e-9c1e-0d6c3c5a7f10")

@@ -13,31 +13,15 @@ from service.catalog.freshness import Catalog
 from service.catalog.lineage_events import Lineage
 from service.catalog.projector import Folder, Folds
 from service.catalog.projector_process import FoldingProcess, folding_links
-from service.catalog.queries import Lists
-from service.catalog.searches import Searches
-from service.database.connections import Link, Pool
-from service.database.lanes import Lanes
-from service.domain.run import RunState
+from service.catalog.queries import Lists, Searches
+from service.database.connections import Lanes, Link, Pool
 from service.http.authentication import Guard
-from service.http.connections import HANDLER_ARGS
-from service.http.handlers import (
-    docs,
-    event_stream,
-    events,
-    health,
-    jobs,
-    ledger,
-    lineage,
-    metrics,
-    run_history,
-    run_search,
-    runs,
-)
 from service.http.handlers.metrics import METER, REGISTRY, process_registry
-from service.http.middleware import access_log, around, missing
-from service.http.openapi.operations import BASE, REST
+from service.http.middleware import access_log, around
 from service.http.request_metrics import Meter
 from service.http.resources import RESOURCES, Resources
+from service.http.routes import routes
+from service.http.server_protocol import HANDLER_ARGS
 from service.ledger.appender import Appender
 from service.ledger.batch import OnAppend
 from service.ledger.default_namespace import define_default
@@ -65,55 +49,8 @@ def build_app(settings: Settings) -> web.Application:
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_hang_up)
     wrapped = around(guard, meter)
-    app.add_routes([web.route(one.method, one.path, wrapped(one.handler), **one.kwargs) for one in _routes()])
+    app.add_routes([web.route(one.method, one.path, wrapped(one.handler), **one.kwargs) for one in routes()])
     return app
-
-
-def _routes() -> list[web.RouteDef]:
-    # Not aiohttp's own pattern for a part of a path: it takes no braces, and names may hold any character.
-    run = f"{BASE}/jobs/runs/{{id:[^/]+}}"
-    namespace = f"{BASE}/namespaces/{{namespace:[^/]+}}"
-    job = f"{namespace}/jobs/{{job:[^/]+}}"
-    return [
-        # Routes of one prefix are tried in this order: the busiest first.
-        web.post(f"{run}/start", runs.transition_to(RunState.RUNNING)),
-        web.get(run, run_history.read),
-        web.post(f"{run}/complete", runs.transition_to(RunState.COMPLETED)),
-        web.post(f"{run}/fail", runs.transition_to(RunState.FAILED)),
-        web.post(f"{run}/abort", runs.transition_to(RunState.ABORTED)),
-        web.get(f"{run}/facets", runs.facets),
-        web.get(f"{run}/children", lineage.children),
-        web.get(f"{run}/events", run_history.events),
-        web.post(f"{BASE}/runs/lookup", runs.look_up),
-        web.post(f"{job}/runs", runs.create),
-        web.get(f"{job}/runs", runs.list_of_job),
-        web.put(job, jobs.put_job),
-        web.get(job, jobs.get_job),
-        web.delete(job, jobs.delete_job),
-        web.get(f"{namespace}/jobs", jobs.list_jobs),
-        web.get(f"{BASE}/jobs", jobs.list_jobs),
-        web.put(namespace, jobs.put_namespace),
-        web.get(namespace, jobs.get_namespace),
-        web.delete(namespace, jobs.delete_namespace),
-        web.get(f"{BASE}/namespaces", jobs.list_namespaces),
-        web.post(f"{BASE}/lineage", lineage.record),
-        web.post(f"{BASE}/lineage/batch", lineage.record_batch),
-        web.get(f"{BASE}/events/lineage", lineage.list_events),
-        web.get(f"{BASE}/runs", run_search.runs),
-        web.get(f"{BASE}/events", events.read),
-        web.get(f"{BASE}/events/count", events.count),
-        web.get(f"{BASE}/events/stream", event_stream.listen),
-        web.get(f"{BASE}/ledger/head", ledger.head),
-        web.get(f"{BASE}/ledger/verify", ledger.check),
-        web.get("/livez", health.livez),
-        web.get("/readyz", health.readyz),
-        web.get("/metrics", metrics.read),
-        web.get("/openapi.json", docs.schema),
-        web.get("/docs", docs.read),
-        web.get("/errors/{code}", docs.error),
-        web.get("/", docs.root),
-        web.route("*", REST.replace("}", r":[\s\S]*}"), missing),
-    ]
 
 
 def _link(settings: Settings, *, keep_plans: bool = False) -> Link:

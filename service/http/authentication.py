@@ -20,7 +20,7 @@ from service.auth import keys
 from service.auth.keys import SCOPES, Key, Scope
 from service.database.connections import Link, Unreachable
 from service.errors import Forbidden, Unauthenticated, Unavailable
-from service.http.openapi.operations import LONG, OPEN, READING, REST
+from service.http.paths import LONG, OPEN, READING, REST
 
 ACTOR: web.RequestKey[str | None] = web.RequestKey("actor", type(None))
 """Where a request has the name of its API key; None where it needs none."""

@@ -8,12 +8,15 @@ with the body (docs/decisions/0014-short-ways.md).
 from __future__ import annotations
 
 import time
+from collections.abc import Awaitable
 from email.utils import formatdate
 from http import HTTPStatus
 
 from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import SERVER_SOFTWARE
+
+from service.http.paths import BASE
 
 REQUEST_ID = "X-Request-ID"
 """What a caller names a request with; its answer must repeat it."""
@@ -126,3 +129,37 @@ class _Heads:
 
 
 _heads = _Heads()
+
+
+_PREFIX = f"{BASE}/jobs/runs/"
+
+
+_PREFIX_LENGTH = len(_PREFIX)
+
+
+_RUN = f"{_PREFIX}{{id}}"
+
+
+class Front:
+    """Takes every request of an application."""
+
+    def __init__(self, app: web.Application) -> None:
+        """Take an application whose routes are all there."""
+        self._app = app
+        routes = [] if app.middlewares else app.router.routes()  # a middleware sees what the application handles
+        found = [(route, route.resource.canonical) for route in routes if route.resource is not None]
+        self._short = {(route.method, path.removeprefix(_RUN)): route for route, path in found if path.startswith(_RUN)}
+
+    def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        """Return the answer to come."""
+        assert isinstance(request, web.Request)  # noqa: S101  that is what the application's factory makes
+        path = request.rel_url.raw_path
+        if path.startswith(_PREFIX):
+            run, slash, rest = path[_PREFIX_LENGTH:].partition("/")
+            route = self._short.get((request.method, slash + rest))
+            if route is not None and run and "%" not in run and hdrs.EXPECT not in request.headers:
+                match = web.UrlMappingMatchInfo({"id": run}, route)
+                match.add_app(self._app)
+                request._match_info = match  # noqa: SLF001  what the application itself does
+                return route.handler(request)
+        return self._app._handle(request)  # noqa: SLF001  what its server calls

@@ -16,7 +16,7 @@ from service.domain.ids import uuid7
 from service.errors import RunfoldError
 from service.http.authentication import ACTOR, Guard
 from service.http.fast_path import REQUEST_ID
-from service.http.openapi.operations import REST
+from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
 from service.http.request_metrics import Meter
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aiohttp import hdrs, web
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-from service.http.openapi.operations import REST
+from service.http.paths import REST
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the histogram's buckets, in seconds."""

@@ -10,8 +10,7 @@ from service.audit.ledger_reader import Audit
 from service.audit.tail import Tail
 from service.catalog.freshness import Catalog
 from service.catalog.lineage_events import Lineage
-from service.catalog.queries import Lists
-from service.catalog.searches import Searches
+from service.catalog.queries import Lists, Searches
 from service.ledger.appender import Appender
 from service.ledger.run_reader import Reader
 from service.settings import Settings

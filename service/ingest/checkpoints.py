@@ -15,7 +15,7 @@ import msgspec
 from service.database.connections import Link, Unreachable
 from service.ingest.ingestion import Failure
 from service.ledger.events import read_head
-from service.payloads.lines import Line
+from service.payloads.splitters import Line
 
 _EVERY = 100_000
 _EVERY_BYTES = 256 * 1024 * 1024

@@ -11,8 +11,7 @@ from typing import Protocol
 from service.errors import Malformed
 from service.ingest.checkpoints import Course
 from service.ingest.ingestion import Ingestion
-from service.payloads.elements import Elements
-from service.payloads.lines import Line, Lines
+from service.payloads.splitters import Elements, Line, Lines
 
 _PIECE = 256 * 1024
 _GZIP = b"\x1f\x8b"

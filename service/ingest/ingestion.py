@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.domain import timestamps
+from service.domain.draft import Draft
 from service.errors import RunfoldError, TooLarge, Unavailable
 from service.ledger.bulk_appender import Recorded
-from service.ledger.events import Draft
 from service.payloads import openlineage
-from service.payloads.lines import Line
 from service.payloads.openlineage import Origin
+from service.payloads.splitters import Line
 
 _log = logging.getLogger(__name__)
 

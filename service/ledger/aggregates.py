@@ -5,27 +5,28 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import msgspec
+
 from service.domain.erasure import Stamp, job_without, namespace_without, run_without
-from service.domain.job import (
-    JobDefinition,
-    NamespaceDefinition,
-    job_registers_of,
-    merge_jobs,
-    merge_namespaces,
-    namespace_registers_of,
-)
-from service.domain.run import NO_CONTENT, Content, Event, Subject, merge, registers_of
-from service.ledger import registers
+from service.domain.event import Event, Subject
+from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
+from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
+from service.domain.payload import Said
+from service.domain.run import RunRegisters, merge, registers_of
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
-class Said(NamedTuple):
-    """What an event's payload says, read once."""
-
-    content: Content
-    definition: JobDefinition | NamespaceDefinition | None = None
+pack = _encode
 
 
-NOTHING_SAID = Said(NO_CONTENT)
+unpack_run = msgspec.msgpack.Decoder(RunRegisters).decode
+
+
+unpack_job = msgspec.msgpack.Decoder(JobRegisters).decode
+
+
+unpack_namespace = msgspec.msgpack.Decoder(NamespaceRegisters).decode
 
 
 class Shape(NamedTuple):
@@ -41,14 +42,14 @@ class Shape(NamedTuple):
 SHAPES = {
     Subject.RUN: Shape(
         "runs",
-        registers.unpack_run,
+        unpack_run,
         lambda event, said: registers_of(event, said.content),
         merge,
         run_without,
     ),
     Subject.JOB: Shape(
         "jobs",
-        registers.unpack_job,
+        unpack_job,
         lambda event, said: job_registers_of(
             event, said.content, said.definition if isinstance(said.definition, JobDefinition) else None
         ),
@@ -57,7 +58,7 @@ SHAPES = {
     ),
     Subject.NAMESPACE: Shape(
         "namespaces",
-        registers.unpack_namespace,
+        unpack_namespace,
         lambda event, said: namespace_registers_of(
             event, said.definition if isinstance(said.definition, NamespaceDefinition) else None
         ),

@@ -14,11 +14,11 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from service.database.connections import Link, Refused, Unreachable
-from service.domain.run import Subject
+from service.domain.draft import Draft
+from service.domain.event import Subject
 from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
 from service.ledger.batch import Answer, Batch, Item, Judge, OnAppend, again
 from service.ledger.bulk_appender import Bulk, KeepUp, Recorded, go_on
-from service.ledger.events import Draft
 from service.ledger.run_cache import Recent
 
 _log = logging.getLogger(__name__)

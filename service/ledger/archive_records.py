@@ -6,29 +6,25 @@ payloads stay in the database when the rest of their partition is archived.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
 from service.database.connections import Link, Pool, load
-from service.database.roles import CannotDo
 from service.domain import timestamps
-from service.domain.run import Kind, Subject, stream_of
-from service.ledger.aggregates import NOTHING_SAID
+from service.domain.draft import Draft
+from service.domain.event import Kind, Subject
+from service.domain.ids import stream_of
+from service.domain.payload import NOTHING_SAID
 from service.ledger.drafts import digest
-from service.ledger.events import LOG, Draft
-from service.maintenance import parquet_files
+from service.ledger.events import LOG
 
 STREAM = stream_of("ledger")
 """The stream of what the ledger records about itself."""
 
 _RECORDS, _ERASED = load("archive_records"), load("erased_at")
-_LOCK = "select pg_try_advisory_lock($1)"
-_LOCK_KEY = 0x52554E_52455441
 
 
 class Archive(msgspec.Struct, frozen=True):
@@ -130,54 +126,3 @@ async def excused(link: Link | Pool, positions: Sequence[int]) -> set[int]:
 async def _erased(link: Link | Pool, positions: Sequence[int]) -> set[int]:
     async with link.connection() as connection:
         return {row[0] for row in await connection.fetch(_ERASED, LOG, positions)}
-
-
-@asynccontextmanager
-async def alone(link: Link) -> AsyncIterator[None]:
-    """Keep other commands that move payloads, or need all of them, away until the block ends. Raises CannotDo."""
-    async with link.connection() as connection:
-        if not await connection.fetchval(_LOCK, _LOCK_KEY):
-            raise CannotDo("Another archive, restore or rebuild is under way; run this again when it is done.")
-        try:
-            yield
-        finally:
-            await link.close()  # and with the session goes its lock
-
-
-def path_of(archive: Archive, directory: Path | None) -> Path:
-    """Return where an archive's file is, whole. Raises CannotDo, naming it, where it is missing or not the same."""
-    path = (directory or Path(archive.directory)) / archive.file
-    if not path.is_file():
-        raise CannotDo(
-            f"{path} is missing: it has the payloads of positions {archive.first} to {archive.last}."
-            " Bring it back, or say where it is with --archives."
-        )
-    if parquet_files.digest_of(path) != archive.sha256:
-        raise CannotDo(f"{path} is not the file that was archived: its SHA-256 is not {archive.sha256}.")
-    return path
-
-
-class ArchivedBodies:
-    """The payloads that only archives have."""
-
-    def __init__(self, files: Sequence[tuple[Archive, parquet_files.Bodies]]) -> None:
-        """Take each archive with its open file."""
-        self._files = files
-
-    def get(self, position: int) -> str | None:
-        """Return an archived payload; None where there is none."""
-        for archive, bodies in self._files:
-            if archive.covers(position):
-                return bodies.get(position)
-        return None
-
-    def close(self) -> None:
-        """Close the files."""
-        for _, bodies in self._files:
-            bodies.close()
-
-
-async def open_bodies(link: Link, directory: Path | None = None) -> ArchivedBodies:
-    """Open the files of all archives that stand. Raises CannotDo where one cannot be used."""
-    paths = [(archive, path_of(archive, directory)) for archive in await standing(link)]
-    return ArchivedBodies([(archive, parquet_files.Bodies(path)) for archive, path in paths])

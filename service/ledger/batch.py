@@ -11,10 +11,12 @@ from uuid import UUID
 
 from service.database.connections import Link, Unreachable
 from service.domain.decisions import Known, Verdict
-from service.domain.run import RunState, Subject, make, moved
+from service.domain.draft import Draft
+from service.domain.event import RunState, Subject, make
+from service.domain.run import moved
 from service.errors import Unavailable
 from service.ledger.aggregates import SHAPES
-from service.ledger.events import Appended, Draft, Outcome, append_events, find_recorded_transitions, read_streams
+from service.ledger.events import Appended, Outcome, append_events, find_recorded_transitions, read_streams
 from service.ledger.run_cache import Recent
 from service.payloads.contents import say
 

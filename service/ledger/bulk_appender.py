@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.database.connections import Link, Refused, Unreachable
+from service.domain.draft import Draft
 from service.errors import Invalid, RunfoldError, Unavailable
-from service.ledger.events import Draft, Outcome, append_events
+from service.ledger.events import Outcome, append_events
 
 _ROUNDS = 3
 _PAUSE_AFTER_LOSS = 0.2

@@ -9,7 +9,7 @@ from struct import Struct, error
 from typing import NamedTuple
 from uuid import UUID
 
-from service.domain.run import EPOCH
+from service.domain.registers import EPOCH
 from service.errors import Malformed
 
 _CHECK_BYTES = 4

@@ -4,13 +4,13 @@ import logging
 
 from service.domain import timestamps
 from service.domain.decisions import Known, Verdict
-from service.domain.job import NamespaceRegisters
-from service.domain.run import Subject
+from service.domain.event import Subject
+from service.domain.namespace import NamespaceRegisters
 from service.errors import Unavailable
-from service.http import views
 from service.ledger import drafts
 from service.ledger.appender import Appender
 from service.payloads.contents import namespace_said
+from service.payloads.json_writer import dump
 from service.payloads.schemas import PutNamespace
 
 _NAME = "default"
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 async def define_default(appender: Appender) -> None:
     """Define the namespace unless it ever was, or was deleted; of several processes that start, one does."""
     at = timestamps.now()
-    body = views.dump({"ownerName": _DEFAULT.ownerName, "description": _DEFAULT.description})
+    body = dump({"ownerName": _DEFAULT.ownerName, "description": _DEFAULT.description})
     # The same fact whoever records it: beside the command's expectation, a second guard against two.
     fact = drafts.digest("the default namespace")
     said = namespace_said(_DEFAULT, at, fact)

@@ -8,10 +8,10 @@ from uuid import UUID
 
 import orjson
 
-from service.catalog.projection import job_id, namespace_id
-from service.domain.run import NO_CONTENT, Content, Kind, RunState, Subject, make
-from service.ledger.aggregates import NOTHING_SAID, Said
-from service.ledger.events import Draft
+from service.domain.draft import Draft
+from service.domain.event import NO_CONTENT, Content, Kind, RunState, Subject, make
+from service.domain.ids import job_id, namespace_id
+from service.domain.payload import NOTHING_SAID, Said
 
 _FACT_BYTES = 16
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from service.database.connections import load
 from service.domain.erasure import Stamp
-from service.domain.run import Event, Subject
+from service.domain.event import Event, Subject
 from service.ledger.aggregates import SHAPES
 from service.payloads.contents import say
 

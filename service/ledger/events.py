@@ -10,11 +10,12 @@ from uuid import UUID
 
 from service.database.connections import Link, load
 from service.domain.decisions import Known
-from service.domain.erasure import read_record
-from service.domain.run import Event, Kind, Subject, make
-from service.ledger.aggregates import SHAPES, Said
+from service.domain.draft import Draft
+from service.domain.event import Event, Kind, Subject, make
+from service.ledger.aggregates import SHAPES
 from service.ledger.erasure_replay import without
 from service.payloads.contents import say
+from service.payloads.records import read_record
 
 LOG = 0
 """The only log there is today; docs/architecture.md, "Beyond one machine"."""
@@ -33,34 +34,6 @@ class Outcome(IntEnum):
     RECORDED = 0
     KNOWN = 1
     LOST = 2
-
-
-class Draft(NamedTuple):
-    """An event to be appended: all of a row that its sender knows. `payload` is JSON text."""
-
-    subject: Subject
-    stream: UUID
-    kind: str
-    state: str | None
-    transitioned_at: datetime
-    namespace: str | None
-    job: str | None
-    parent_run: UUID | None
-    source: str
-    actor: str | None
-    fact: bytes
-    request_digest: bytes | None
-    payload_digest: bytes | None
-    payload: str | None
-    said: Said
-
-    def of_job(self, namespace: str, job: str) -> Draft:
-        """Return the same, filed under a job."""
-        return make(Draft, (*self[:5], namespace, job, *self[7:]))
-
-    def at(self, position: int, recorded_at: datetime) -> Event:
-        """Return the event this became."""
-        return make(Event, (position, *self[:5], recorded_at, *self[5:13]))
 
 
 class Appended(NamedTuple):

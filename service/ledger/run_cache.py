@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from service.domain.run import RunRegisters
-from service.ledger import registers
+from service.ledger import aggregates
 
 _GENERATION = 32_768
 _MAX_BYTES = 1024
@@ -27,7 +27,7 @@ class Recent:
     def get(self, run_id: UUID) -> RunRegisters | None:
         """Return the guess there is."""
         packed = self._young.get(run_id.int) or self._old.get(run_id.int)
-        return registers.unpack_run(packed) if packed is not None else None
+        return aggregates.unpack_run(packed) if packed is not None else None
 
     def keep(self, run_id: UUID, run: RunRegisters) -> None:
         """Remember a run as it now stands; forget one that has ended: little can be said of it any more."""
@@ -35,7 +35,7 @@ class Recent:
         if run.terminal is not None or run.run_facets or run.job_facets:
             self.forget(run_id)
             return
-        packed = registers.pack(run)
+        packed = aggregates.pack(run)
         if len(packed) > _MAX_BYTES:
             self.forget(run_id)
             return

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from service.database.connections import Link, Refused, Unreachable
-from service.domain.run import RunRegisters, Subject
+from service.domain.event import Subject
+from service.domain.run import RunRegisters
 from service.errors import Overloaded, Unavailable
 from service.ledger.events import Stream, read_streams
 

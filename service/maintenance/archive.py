@@ -16,11 +16,12 @@ from typing import NamedTuple
 from service.catalog.page_writer import fold_once
 from service.database.connections import Link, Unreachable, load
 from service.database.roles import CannotDo, require_owner
-from service.domain.run import Kind
+from service.domain.event import Kind
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, append_events, read_head
 from service.maintenance import parquet_files
+from service.maintenance.archived_payloads import alone
 from service.maintenance.parquet_files import Row
 
 _PARTITIONS = load("partitions_before")
@@ -65,7 +66,7 @@ async def archive(dsn: str, before: datetime, directory: Path, step: Step = _sil
     link, lock = Link(dsn), Link(dsn)
     try:
         await require_owner(link, "Archiving")
-        async with archive_records.alone(lock):
+        async with alone(lock):
             while (await fold_once(link))[1]:
                 pass
             done = [await _archive(link, part, directory, step) for part in await _partitions(link, before)]

@@ -8,7 +8,7 @@ from uuid import UUID
 from service.catalog.page_writer import fold_once
 from service.database.connections import Link, load
 from service.database.roles import CannotDo, require_owner
-from service.domain.run import Kind, Subject
+from service.domain.event import Kind, Subject
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, read_head

@@ -13,8 +13,8 @@ from typing import Any
 from service.catalog.page_writer import TABLES, Archived, fold_once, statements
 from service.database.connections import Link
 from service.database.roles import require_owner
-from service.ledger import archive_records
 from service.ledger.events import LOG, read_head
+from service.maintenance.archived_payloads import alone, open_bodies
 
 SCHEMA = "runfold_rebuild"
 
@@ -63,8 +63,8 @@ async def rebuild(dsn: str, progress: Progress = lambda _done, _all: None, direc
     link, lock, swapping = Link(dsn), Link(dsn), Link(dsn)
     try:
         await require_owner(link, "Rebuilding the catalog")
-        async with archive_records.alone(lock):
-            bodies = await archive_records.open_bodies(link, directory)
+        async with alone(lock):
+            bodies = await open_bodies(link, directory)
             try:
                 return await _rebuild(link, swapping, bodies.get, progress)
             finally:

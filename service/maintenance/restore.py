@@ -8,11 +8,12 @@ from typing import Any
 
 from service.database.connections import Link, load
 from service.database.roles import CannotDo, require_owner
-from service.domain.run import Kind
+from service.domain.event import Kind
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, append_events
 from service.maintenance import parquet_files
+from service.maintenance.archived_payloads import alone, path_of
 from service.maintenance.parquet_files import Row
 
 _DIGESTS, _PUT = load("digests_at"), load("put_payloads")
@@ -39,10 +40,10 @@ async def restore(
     link, lock = Link(dsn), Link(dsn)
     try:
         await require_owner(link, "Restoring")
-        async with archive_records.alone(lock):
+        async with alone(lock):
             wanted = [one for one in await archive_records.standing(link) if position is None or one.covers(position)]
             for archive in wanted:
-                await _restore(link, archive, archive_records.path_of(archive, directory), step)
+                await _restore(link, archive, path_of(archive, directory), step)
         return wanted
     finally:
         await link.close()

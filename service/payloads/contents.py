@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from uuid import UUID, uuid3
+from uuid import UUID
 
 import msgspec
 import orjson
 from msgspec import Raw, Struct
 
 from service.domain import timestamps
-from service.domain.job import JobDefinition, NamespaceDefinition
-from service.domain.run import NO_CONTENT, Content, DatasetName, Event, Kind, RunState
-from service.ledger.aggregates import NOTHING_SAID, Said
-from service.payloads import depth, raw_json  # noqa: F401  depth lets every reader reach the bottom
+from service.domain.event import NO_CONTENT, Content, DatasetName, Event, Kind, RunState
+from service.domain.job import JobDefinition
+from service.domain.namespace import NamespaceDefinition
+from service.domain.payload import NOTHING_SAID, Said
+from service.payloads import raw_json  # noqa: F401  depth lets every reader reach the bottom
+from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import (
     CreateRun,
     DatasetId,
@@ -210,26 +212,4 @@ def parent_run(event: OpenLineageEvent) -> UUID | None:
     try:
         return run_uuid(_decode_parent(raw).run.runId)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
-        return None
-
-
-class _NoNamespace:
-    """Java's nameUUIDFromBytes is a UUIDv3 without a namespace."""
-
-    bytes = b""
-
-
-def run_uuid(run_id: str) -> UUID:
-    """Return the UUID a runId is; one that is none becomes Java's nameUUIDFromBytes of it, as in Marquez."""
-    found = parse_uuid(run_id)
-    return found if found is not None else uuid3(_NoNamespace, run_id)  # type: ignore[arg-type]
-
-
-def parse_uuid(text: str) -> UUID | None:
-    """Return the UUID that a canonical 36-character text is, else None."""
-    if len(text) != 36 or text[8] != "-" or text[13] != "-" or text[18] != "-" or text[23] != "-":  # noqa: PLR2004
-        return None
-    try:
-        return msgspec.convert(text, UUID)  # a fifth of the time that UUID(text) takes
-    except msgspec.ValidationError:
         return None

@@ -13,16 +13,17 @@ from uuid import UUID
 
 import msgspec
 
-from service.catalog.projection import job_id
 from service.domain import timestamps
-from service.domain.run import Kind, RunState, Subject, stream_of
+from service.domain.draft import Draft
+from service.domain.event import Kind, RunState, Subject
+from service.domain.ids import job_id, stream_of
+from service.domain.payload import NOTHING_SAID
 from service.errors import Invalid, Malformed
-from service.ledger.aggregates import NOTHING_SAID
-from service.ledger.events import Draft
 from service.payloads import raw_json
-from service.payloads.contents import event_from_slices, parent_run, run_uuid
-from service.payloads.depth import MAX_DEPTH, too_deep
+from service.payloads.contents import event_from_slices, parent_run
 from service.payloads.openlineage_errors import complaints
+from service.payloads.raw_json import MAX_DEPTH, too_deep
+from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import OpenLineageDataset, OpenLineageEvent, decode_event
 
 _FACT_BYTES = 16

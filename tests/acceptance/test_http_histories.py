@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.domain.decisions import Verdict
-from service.domain.run import Content, RunState
+from service.domain.event import Content, RunState
 
 BASE = "/api/v1"
 STATUS = {Verdict.APPEND: 200, Verdict.UNCHANGED: 200, Verdict.CONFLICT: 409, Verdict.KEY_REUSED: 422}

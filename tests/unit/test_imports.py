@@ -1,81 +1,39 @@
-"""Who may import whom: down this list only."""
+"""Which package may import which."""
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 SERVICE, TESTS = Path(__file__).parents[2] / "service", Path(__file__).parents[1]
 
-LAYERS = [
-    {"__main__"},
-    {"cli"},
-    {"commands"},
-    {"workers"},
-    {"serving"},
-    {"app"},
-    {"handlers"},
-    {"pages"},
-    {"html", "openapi", "middleware", "protocol"},
-    {"front", "ready"},
-    {"guard", "meter", "problems", "connections"},
-    {"operations"},
-    {"bodies"},
-    {"answers", "beginnings"},
-    {"resources"},
-    {"saved"},
-    {"importing", "exporting"},
-    {"bookmarks"},
-    {"ingestion"},
-    {"lineage"},
-    {"wire", "openlineage"},
-    {"complaints", "batches", "elements"},
-    {"catalog", "lists", "rebuild", "verify", "keys", "archiving", "restoring", "erasing"},
-    {"apart"},
-    {"folder"},
-    {"archives", "folding"},
-    {"tail"},
-    {"audit", "searches"},
-    {"postings", "frames", "lanes"},
-    {"appender", "reader"},
-    {"batch", "bulk"},
-    {"drafts"},
-    {"ledger"},
-    {"refold"},
-    {"fold"},
-    {"content"},
-    {"subjects"},
-    {"recent"},
-    {"registers", "identifiers"},
-    {"parquet"},
-    {"rights"},
-    {"erasure"},
-    {"cursors", "filters", "timetravel", "verdicts"},
-    {"decide", "definitions"},
-    {"domain"},
-    {"link", "embedded", "migrations", "sockets", "logs", "ledger_form"},
-    {"embedded_binaries"},
-    {"embedded_process"},
-    {"embedded_files"},
-    {"children"},
-    {"errors", "settings", "schemas", "slices", "timestamps", "depth", "lines", "offsets"},
-    {"__init__"},
-]
-RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer}
+LAYERS = (
+    ("errors", "settings", "logs", "os_process"),
+    ("domain",),
+    ("payloads", "database", "embedded"),
+    ("ledger",),
+    ("auth", "catalog", "audit", "ingest"),
+    ("maintenance",),
+    ("http",),
+    ("server",),
+    ("cli",),
+    ("__main__",),
+)
+"""The packages and modules of service/, from the bottom to the top. Each imports itself and what lies below it."""
 
-SPEAKS_ASYNCPG = {"link", "commands"}
-"""Only here are the driver's types and exceptions known: by the service, and by commands that run without it."""
+RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 
 STATUSES_BEGIN = 400
 
 
 def modules():
-    return sorted(SERVICE.rglob("*.py"))
+    return [path for path in sorted(SERVICE.rglob("*.py")) if path != SERVICE / "__init__.py"]
 
 
-def room(path):
-    """Return the module or, for what lies in a folder, the folder: a room with its own order."""
+def package(path):
+    """Return the package of a module below service/, or the module itself where it lies beside the packages."""
     return path.relative_to(SERVICE).parts[0].removesuffix(".py")
 
 
@@ -95,8 +53,14 @@ def imported(path):
     return names
 
 
-def rooms_imported(path):
+def packages_imported(path):
     return {name.split(".")[1] for name in imported(path) if name.startswith("service.")}
+
+
+def upward_imports(path):
+    """Return the packages that a module imports although they lie beside or above its own."""
+    own = package(path)
+    return {name for name in packages_imported(path) - {own} if RANK[name] >= RANK[own]}
 
 
 BY_PATH = pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SERVICE)))
@@ -104,41 +68,78 @@ BY_PATH = pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.r
 
 @BY_PATH
 def test_every_module_has_its_place(path):
-    assert room(path) in RANK, "put the module into LAYERS, where it belongs"
+    assert package(path) in RANK, "add the package to LAYERS"
 
 
 @BY_PATH
 def test_imports_go_down_only(path):
-    upwards = {name for name in rooms_imported(path) - {room(path)} if RANK[name] <= RANK[room(path)]}
-    assert not upwards
+    assert not upward_imports(path)
 
 
-def test_the_domain_is_the_standard_library_only():
-    outside = {name.split(".")[0] for name in imported(SERVICE / "domain.py")} - sys.stdlib_module_names
-    assert not outside
-
-
-@pytest.mark.parametrize("module", ["decide", "definitions", "errors", "settings", "timestamps", "slices"])
-def test_what_surrounds_the_domain_is_the_standard_library_and_the_domain(module):
-    roots = {name.split(".")[0] for name in imported(SERVICE / f"{module}.py")}
-    assert roots - sys.stdlib_module_names <= {"service"}
+def test_an_import_that_goes_up_is_found(tmp_path, monkeypatch):
+    (tmp_path / "domain").mkdir()
+    module = tmp_path / "domain" / "run.py"
+    module.write_text("from service.ledger.appender import Appender\n", encoding="utf-8")
+    monkeypatch.setattr(sys.modules[__name__], "SERVICE", tmp_path)
+    assert upward_imports(module) == {"ledger"}
 
 
 @BY_PATH
-def test_the_driver_is_spoken_in_one_module(path):
-    speaks = any(name.split(".")[0] == "asyncpg" for name in imported(path))
-    assert not speaks or room(path) in SPEAKS_ASYNCPG
+def test_modules_of_a_package_import_each_other_in_one_direction(path):
+    own = ".".join(("service", *path.relative_to(SERVICE).with_suffix("").parts))
+    assert own not in reachable(own), f"{own} imports itself through other modules"
+
+
+@cache
+def graph():
+    """Return for each module of service/ the modules of service/ that it imports."""
+    names = {".".join(("service", *path.relative_to(SERVICE).with_suffix("").parts)): path for path in modules()}
+    found = {}
+    for name, path in names.items():
+        full = imported(path)
+        found[name] = {
+            module for module in names if module in full or module in {one.rpartition(".")[0] for one in full}
+        }
+    return found
+
+
+def reachable(start):
+    seen, waiting = set(), list(graph()[start])
+    while waiting:
+        module = waiting.pop()
+        if module not in seen:
+            seen.add(module)
+            waiting += graph()[module]
+    return seen
+
+
+@pytest.mark.parametrize("path", sorted((SERVICE / "domain").glob("*.py")), ids=lambda path: path.stem)
+def test_the_domain_is_the_standard_library_only(path):
+    outside = {name.split(".")[0] for name in imported(path)} - sys.stdlib_module_names
+    assert outside <= {"service"}
+    assert packages_imported(path) <= {"domain", "errors"}
+
+
+@pytest.mark.parametrize("module", ["errors", "settings"])
+def test_the_bottom_layer_is_the_standard_library_only(module):
+    assert {name.split(".")[0] for name in imported(SERVICE / f"{module}.py")} <= sys.stdlib_module_names
 
 
 @BY_PATH
-def test_aiohttp_is_known_to_the_outer_rooms_only(path):
-    knows = any(name.split(".")[0] == "aiohttp" for name in imported(path))
-    assert not knows or RANK[room(path)] <= RANK["resources"]
+def test_the_database_driver_is_used_in_one_package(path):
+    uses = any(name.split(".")[0] == "asyncpg" for name in imported(path))
+    assert not uses or package(path) == "database"
+
+
+@BY_PATH
+def test_aiohttp_is_used_by_the_outer_packages_only(path):
+    uses = any(name.split(".")[0] == "aiohttp" for name in imported(path))
+    assert not uses or package(path) in {"http", "server", "cli"}
 
 
 @BY_PATH
 def test_only_one_module_decides_which_status_an_error_has(path):
-    if room(path) != "problems":
+    if path.relative_to(SERVICE) != Path("http/problems.py"):
         assert not list(statuses_of_errors(path))
 
 

@@ -9,7 +9,7 @@ import click
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.maintenance.erase import Erased, erase
-from service.payloads.contents import parse_uuid
+from service.payloads.run_ids import parse_uuid
 
 _DIGITS = 18
 """As many as certainly fit into a bigint."""

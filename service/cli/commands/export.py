@@ -19,7 +19,7 @@ from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.commands.progress import progress_bar
 from service.domain import timestamps
-from service.domain.run import SOURCES, Kind, RunState
+from service.domain.event import SOURCES, Kind, RunState
 from service.errors import RunfoldError
 
 

@@ -12,7 +12,7 @@ from service.audit.filters import Filters
 from service.audit.ledger_reader import Audit, Span
 from service.audit.tail import Tail
 from service.errors import Malformed
-from service.http import asked
+from service.http import parameters
 from service.http.resources import RESOURCES
 from service.http.streaming import begun, write
 
@@ -24,13 +24,13 @@ _HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X
 
 async def listen(request: web.Request) -> web.StreamResponse:
     """GET /events/stream."""
-    wanted = asked.filters(request, "cursor")
+    wanted = parameters.filters(request, "cursor")
     if wanted.since or wanted.until:
         raise Malformed("a stream begins at its cursor and has no end: since and until are for GET /events")
     resources = request.app[RESOURCES]
-    given = request.headers.get("Last-Event-ID") or asked.one(request, "cursor") or asked.NOW
+    given = request.headers.get("Last-Event-ID") or parameters.one(request, "cursor") or parameters.NOW
     with resources.tail as tail:
-        position = asked.cursor(given, await resources.audit.head())
+        position = parameters.cursor(given, await resources.audit.head())
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=_HEADERS)
         response = web.StreamResponse(headers=_HEADERS)
@@ -49,7 +49,7 @@ async def _frames(audit: Audit, tail: Tail, wanted: Filters, position: int) -> A
     while not tail.closing:
         caught = tail.since(position)
         if caught.behind:
-            page = await audit.page(wanted, Span(position, (await audit.head()).position), asked.MOST)
+            page = await audit.page(wanted, Span(position, (await audit.head()).position), parameters.MOST)
             position = page.covered
             yield b"".join([frame(line.position, line.text) for line in page.lines])
             continue

@@ -9,11 +9,12 @@ from aiohttp import hdrs, web
 from service.audit.event_text import next_cursor, on_one_line
 from service.audit.filters import Filters
 from service.audit.ledger_reader import CSV_HEADER, Form, Page, Span
-from service.http import asked, views
+from service.http import parameters
 from service.http.fast_path import answer
 from service.http.parameters import integer
 from service.http.resources import RESOURCES
 from service.http.streaming import begun, write
+from service.payloads.json_writer import dump
 
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 _CSV = ("text/csv",)
@@ -21,10 +22,10 @@ _CSV = ("text/csv",)
 
 async def read(request: web.Request) -> web.StreamResponse:
     """GET /events: a page, or, as NDJSON or CSV, all that match."""
-    wanted = asked.filters(request, "cursor", "limit")
+    wanted = parameters.filters(request, "cursor", "limit")
     accepted = request.headers.get("Accept", "")
-    limit = integer(request, "limit", 100, 1, asked.MOST)
-    span = await asked.span(request, wanted)
+    limit = integer(request, "limit", 100, 1, parameters.MOST)
+    span = await parameters.span(request, wanted)
     if any(kind in accepted for kind in _NDJSON):
         return await _stream(request, wanted, span, Form.JSON, _NDJSON[0])
     if any(kind in accepted for kind in _CSV):
@@ -38,7 +39,7 @@ def _joined(page: Page) -> bytes:
 
 
 def _next(page: Page) -> bytes:
-    return b"null" if page.done else views.dump(next_cursor(page.covered))
+    return b"null" if page.done else dump(next_cursor(page.covered))
 
 
 async def _stream(request: web.Request, wanted: Filters, span: Span, form: Form, media: str) -> web.StreamResponse:
@@ -66,7 +67,7 @@ def lines(page: Page) -> bytes:
 
 async def count(request: web.Request) -> web.Response:
     """GET /events/count."""
-    wanted = asked.filters(request)
-    span = await asked.span(request, wanted)
+    wanted = parameters.filters(request)
+    span = await parameters.span(request, wanted)
     total = await request.app[RESOURCES].audit.count(wanted, span)
-    return answer(request, views.dump({"count": total}))
+    return answer(request, dump({"count": total}))

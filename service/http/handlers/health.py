@@ -6,9 +6,9 @@ from aiohttp import web
 
 from service.database import migrations
 from service.errors import RunfoldError, Unavailable
-from service.http import views
 from service.http.fast_path import answer
 from service.http.resources import RESOURCES
+from service.payloads.json_writer import dump
 
 
 async def livez(request: web.Request) -> web.Response:
@@ -30,4 +30,4 @@ async def readyz(request: web.Request) -> web.Response:
     ready = set(checks.values()) == {"ok"}
     if not ready:
         raise Unavailable("; ".join(f"{check}: {found}" for check, found in checks.items() if found != "ok"))
-    return answer(request, views.dump({"status": "ready", "checks": checks}))
+    return answer(request, dump({"status": "ready", "checks": checks}))

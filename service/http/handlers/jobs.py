@@ -6,73 +6,25 @@ from typing import Any
 
 from aiohttp import web
 
-from service.catalog.projection import namespace_id
 from service.catalog.queries import JobItem
 from service.domain import timestamps
 from service.domain.decisions import Known, Verdict
-from service.domain.job import JobDefinition, JobRegisters, NamespaceDefinition, NamespaceRegisters
-from service.domain.run import StampedDatasets, Subject
+from service.domain.draft import Draft
+from service.domain.event import Subject
+from service.domain.ids import namespace_id
+from service.domain.job import JobDefinition, JobRegisters
+from service.domain.registers import StampedDatasets
 from service.errors import JobNotFound, NamespaceNotFound
 from service.http import views
 from service.http.fast_path import answer
+from service.http.json_bodies import read_put_job
 from service.http.parameters import caller, fresh, json_body, name, slice_of, states
 from service.http.resources import RESOURCES, Resources
 from service.ledger import drafts
 from service.ledger.batch import Answer
-from service.ledger.events import Draft
-from service.payloads.contents import job_said, namespace_said
-from service.payloads.schemas import PutJob, PutNamespace
-
-
-async def put_namespace(request: web.Request) -> web.Response:
-    """PUT /namespaces/{namespace}."""
-    resources = request.app[RESOURCES]
-    namespace = name(request, "namespace")
-    body = await json_body(request)
-    asked = views.read_put_namespace(body)
-    at = timestamps.now()
-    said = namespace_said(asked, at, drafts.digest("namespace", at.isoformat(), body))
-    draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, said, caller(request))
-    result = await resources.appender.command(draft, lambda standing, known: _define_namespace(standing, known, asked))
-    await _recorded(resources, result)
-    return answer(request, await _namespace(resources, namespace))
-
-
-def _define_namespace(standing: NamespaceRegisters | None, _known: Known | None, asked: PutNamespace) -> Verdict:
-    """Defining a thing as it is defined already records nothing."""
-    defined = standing.definition if standing and not standing.hidden else None
-    same = isinstance(defined, NamespaceDefinition) and (defined.owner, defined.description) == (
-        asked.ownerName,
-        asked.description,
-    )
-    return Verdict.UNCHANGED if same else Verdict.APPEND
-
-
-async def get_namespace(request: web.Request) -> web.Response:
-    """GET /namespaces/{namespace}; a deleted one is answered, with isHidden."""
-    resources = request.app[RESOURCES]
-    await fresh(request)
-    return answer(request, await _namespace(resources, name(request, "namespace")))
-
-
-async def delete_namespace(request: web.Request) -> web.Response:
-    """DELETE /namespaces/{namespace}: answers with it as it was."""
-    resources = request.app[RESOURCES]
-    namespace = name(request, "namespace")
-    await resources.catalog.catch_up()
-    view = await _namespace(resources, namespace)
-    draft = drafts.deletion(Subject.NAMESPACE, (namespace, None), timestamps.now(), caller(request))
-    await _recorded(resources, await resources.appender.command(draft, _delete))
-    return answer(request, view)
-
-
-async def list_namespaces(request: web.Request) -> web.Response:
-    """GET /namespaces."""
-    resources = request.app[RESOURCES]
-    part = slice_of(request)
-    await fresh(request)
-    found = await resources.lists.namespaces(part)
-    return answer(request, views.dump({"namespaces": [views.namespace_view(namespace) for namespace in found]}))
+from service.payloads.contents import job_said
+from service.payloads.json_writer import dump
+from service.payloads.schemas import PutJob
 
 
 async def put_job(request: web.Request) -> web.Response:
@@ -80,7 +32,7 @@ async def put_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     namespace, job = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
-    asked = views.read_put_job(body)
+    asked = read_put_job(body)
     at = timestamps.now()
     said = job_said(asked, at, drafts.digest("job", at.isoformat(), body))
     draft = drafts.definition(Subject.JOB, (namespace, job), at, body, said, caller(request))
@@ -147,7 +99,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     if namespace is not None and await resources.lists.namespace(namespace) is None:
         raise NamespaceNotFound(namespace)
     jobs, total = await resources.lists.jobs(namespace, last, part)
-    return answer(request, views.dump({"totalCount": total, "jobs": [_job_view(job) for job in jobs]}))
+    return answer(request, dump({"totalCount": total, "jobs": [_job_view(job) for job in jobs]}))
 
 
 def _delete(_standing: Any, known: Known | None) -> Verdict:  # noqa: ANN401  a judge takes any registers
@@ -161,20 +113,13 @@ async def _recorded(resources: Resources, result: Answer) -> None:
         await resources.catalog.catch_up()
 
 
-async def _namespace(resources: Resources, namespace: str) -> bytes:
-    found = await resources.lists.namespace(namespace)
-    if found is None:
-        raise NamespaceNotFound(namespace)
-    return views.dump(views.namespace_view(found))
-
-
 async def _job(resources: Resources, namespace: str, job: str) -> bytes:
     found = await resources.lists.job(namespace, job)
     if found is None:
         if await resources.lists.namespace(namespace) is None:
             raise NamespaceNotFound(namespace)
         raise JobNotFound(job)
-    return views.dump(_job_view(found))
+    return dump(_job_view(found))
 
 
 def _job_view(job: JobItem) -> dict[str, Any]:

@@ -7,11 +7,12 @@ from aiohttp import web
 from service.audit.verification import Verdict, verify
 from service.database.connections import Unreachable
 from service.errors import Malformed, Overloaded, Unavailable
-from service.http import asked, views
+from service.http import parameters
 from service.http.fast_path import answer
 from service.http.parameters import integer
 from service.http.resources import RESOURCES
 from service.ledger.events import LOG
+from service.payloads.json_writer import dump
 
 MOST = 200_000
 """Positions verified in one request: seconds. `runfold verify` takes them all."""
@@ -25,16 +26,16 @@ _under_way: set[object] = set()
 
 async def head(request: web.Request) -> web.Response:
     """GET /ledger/head."""
-    asked.only(request, ())
+    parameters.only(request, ())
     found = await request.app[RESOURCES].audit.head()
     recorded_at = found.recorded_at if found.position else None
     view = {"log": LOG, "position": found.position, "hash": found.hash.hex(), "recordedAt": recorded_at}
-    return answer(request, views.dump(view))
+    return answer(request, dump(view))
 
 
 async def check(request: web.Request) -> web.Response:
     """GET /ledger/verify: the last MOST positions, or from..to."""
-    asked.only(request, ("from", "to"))
+    parameters.only(request, ("from", "to"))
     resources = request.app[RESOURCES]
     end = (await resources.audit.head()).position
     last = integer(request, "to", end, 0 if end == 0 else 1, max(end, 1))
@@ -53,7 +54,7 @@ async def check(request: web.Request) -> web.Response:
         raise Unavailable(f"the database does not answer: {error}") from error
     finally:
         _under_way.discard(ticket)
-    return answer(request, views.dump(_view(verdict)))
+    return answer(request, dump(_view(verdict)))
 
 
 def _view(verdict: Verdict) -> dict[str, object]:

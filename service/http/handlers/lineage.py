@@ -17,15 +17,16 @@ from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
 from service.http import request_body, views
 from service.http.authentication import ACTOR
 from service.http.fast_path import answer
+from service.http.json_bodies import read_time
 from service.http.parameters import archived_view, run_id, slice_of
 from service.http.resources import RESOURCES
 from service.http.streaming import begun, write
 from service.ingest.ingestion import Failure, Ingestion
 from service.payloads import openlineage
-from service.payloads.batches import elements
-from service.payloads.lines import Line, Lines
+from service.payloads.json_writer import dump
 from service.payloads.openlineage import Origin
 from service.payloads.openlineage_errors import unspeakable
+from service.payloads.splitters import Line, Lines, elements
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 """A JSON array is read whole, so that a broken one records nothing. What is larger comes as a stream of lines."""
@@ -67,11 +68,11 @@ async def record_batch(request: web.Request) -> web.Response:
         await _take(request, resources.settings.max_event_bytes, ingestion)
     except RunfoldError as error:
         error.detail += f"; of {ingestion.received} events before that, {ingestion.recorded} are recorded"
-        error.extensions = {name: views.dump(value) for name, value in _account(ingestion).items()}
+        error.extensions = {name: dump(value) for name, value in _account(ingestion).items()}
         raise
     if not ingestion.failed:
         return web.Response(status=204)
-    return answer(request, views.dump({"status": "partial_success"} | _account(ingestion)))
+    return answer(request, dump({"status": "partial_success"} | _account(ingestion)))
 
 
 async def _take(request: web.Request, max_bytes: int, ingestion: Ingestion) -> None:
@@ -134,7 +135,7 @@ async def list_events(request: web.Request) -> web.StreamResponse:
 
 def _bound(request: web.Request, parameter: str) -> datetime | None:
     text = request.query.get(parameter)
-    return None if text is None else views.read_time(parameter, text)
+    return None if text is None else read_time(parameter, text)
 
 
 def _refuse_unspeakable(namespace: str | None) -> None:
@@ -177,7 +178,7 @@ async def _write(
 async def _tail(lineage: Lineage, missing: list[int]) -> bytes:
     """Return the answer's end, which says where the events are that were left out."""
     files = await lineage.archived(missing)
-    return b"]%b}" % (b',"archived":%b' % views.dump(archived_view(files)) if files else b"")
+    return b"]%b}" % (b',"archived":%b' % dump(archived_view(files)) if files else b"")
 
 
 async def children(request: web.Request) -> web.Response:
@@ -189,4 +190,4 @@ async def children(request: web.Request) -> web.Response:
     runs, total = await resources.lineage.children(identity, part)
     if not total and await resources.reader.read(identity) is None:
         raise RunNotFound(text)
-    return answer(request, views.dump(views.runs_view(runs, total)))
+    return answer(request, dump(views.runs_view(runs, total)))

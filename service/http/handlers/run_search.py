@@ -4,39 +4,41 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from service.catalog.searches import PARAMETERS, RunFilters
-from service.http import asked, views
+from service.audit.filters import PARAMETERS
+from service.catalog.queries import RunFilters
+from service.http import parameters, views
 from service.http.fast_path import answer
 from service.http.parameters import fresh, integer, states
 from service.http.resources import RESOURCES
 from service.ledger import cursors
+from service.payloads.json_writer import dump
 
 
 async def runs(request: web.Request) -> web.Response:
     """GET /runs: newest first, by start, or by creation where a run has not started."""
-    asked.only(request, (*PARAMETERS, "limit", "cursor", "stale"))
+    parameters.only(request, (*PARAMETERS, "limit", "cursor", "stale"))
     wanted = _filters(request)
-    limit = integer(request, "limit", 100, 1, asked.MOST)
-    given = asked.one(request, "cursor")
-    after = cursors.to_row(given) if given and given != asked.START else None
+    limit = integer(request, "limit", 100, 1, parameters.MOST)
+    given = parameters.one(request, "cursor")
+    after = cursors.to_row(given) if given and given != parameters.START else None
     await fresh(request)
     found = await request.app[RESOURCES].searches.runs(wanted, after, limit + 1)
     shown = found[:limit]
     found_views = [views.run_view(str(run.id), run.registers) | {"job": views.job_of(run.registers)} for run in shown]
     return answer(
-        request, views.dump({"runs": found_views, "next": cursors.of_row(shown[-1].row) if found[limit:] else None})
+        request, dump({"runs": found_views, "next": cursors.of_row(shown[-1].row) if found[limit:] else None})
     )
 
 
 def _filters(request: web.Request) -> RunFilters:
-    before, after = asked.time(request, "startedBefore"), asked.time(request, "startedAfter")
-    asked.in_order("startedAfter", after, "startedBefore", before)
+    before, after = parameters.time(request, "startedBefore"), parameters.time(request, "startedAfter")
+    parameters.in_order("startedAfter", after, "startedBefore", before)
     given = states(request, "state")
     return RunFilters(
         tuple(dict.fromkeys(given)) if given else None,
-        asked.text(request, "namespace"),
-        asked.text(request, "job"),
+        parameters.text(request, "namespace"),
+        parameters.text(request, "job"),
         before,
         after,
-        asked.time(request, "runningAt"),
+        parameters.time(request, "runningAt"),
     )

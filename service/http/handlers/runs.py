@@ -8,22 +8,24 @@ from uuid import UUID
 
 from aiohttp import web
 
-from service.catalog.projection import job_id
 from service.domain import timestamps
 from service.domain.decisions import Create, Transition, Verdict, decide, decide_create
-from service.domain.ids import uuid7, uuid_of_key
-from service.domain.run import RunRegisters, RunState, Subject, registers_of
+from service.domain.draft import Draft
+from service.domain.event import RunState, Subject
+from service.domain.ids import job_id, uuid7, uuid_of_key
+from service.domain.run import RunRegisters, registers_of
 from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunNotFound
-from service.http import asked, views
+from service.http import parameters, views
 from service.http.fast_path import answer
-from service.http.openapi.operations import BASE
+from service.http.json_bodies import read_create_run, read_look_up
 from service.http.parameters import caller, fresh, json_body, name, reported_time, run_id, slice_of, states
+from service.http.paths import BASE
 from service.http.resources import RESOURCES, Resources
 from service.ledger import drafts
 from service.ledger.batch import Answer
 from service.ledger.drafts import Caller
-from service.ledger.events import Draft
-from service.payloads.contents import parse_uuid
+from service.payloads.json_writer import dump
+from service.payloads.run_ids import parse_uuid
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -35,7 +37,7 @@ def transition_to(state: RunState) -> Handler:
         resources = request.app[RESOURCES]
         text, identity = run_id(request)
         if request.query_string:
-            asked.only(request, ("at",))  # a misspelt time would be recorded as now, for ever
+            parameters.only(request, ("at",))  # a misspelt time would be recorded as now, for ever
         at, explicit = reported_time(request)
         draft = drafts.transition(identity, state, at, explicit=explicit, caller=caller(request))
         command = Transition(state, at, draft.request_digest)
@@ -51,7 +53,7 @@ def _transitioned(run: str, command: Transition, result: Answer) -> bytes:
         raise RunNotFound(run)
     if verdict is Verdict.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
-    view = views.dump(views.run_view(run, result.registers))
+    view = dump(views.run_view(run, result.registers))
     if verdict is Verdict.CONFLICT:
         raise Conflict(_refusal(run, result.registers, command), view)
     return view
@@ -68,7 +70,7 @@ async def create(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
-    wanted, content = views.read_create_run(body)
+    wanted, content = read_create_run(body)
     who = caller(request)
     identity = _identity(wanted.id, names, who)
     draft = drafts.new_run(identity, names, timestamps.now(), body, content, who)
@@ -107,7 +109,7 @@ async def _create(resources: Resources, draft: Draft, names: tuple[str, str], *,
 def _created(request: web.Request, run: str, result: Answer) -> web.Response:
     if result.verdict is Verdict.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
-    view = views.dump(views.run_view(run, result.registers))
+    view = dump(views.run_view(run, result.registers))
     if result.verdict is Verdict.CONFLICT:
         raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
     status = HTTPStatus.CREATED if result.verdict is Verdict.APPEND else HTTPStatus.OK
@@ -130,7 +132,7 @@ async def facets(request: web.Request) -> web.Response:
     if run is None:
         raise RunNotFound(text)
     found = run.run_facets if kind == "run" else run.job_facets
-    return answer(request, views.dump({"runId": text, "facets": views.facets_view(found)}))
+    return answer(request, dump({"runId": text, "facets": views.facets_view(found)}))
 
 
 async def list_of_job(request: web.Request) -> web.Response:
@@ -142,14 +144,14 @@ async def list_of_job(request: web.Request) -> web.Response:
     if await resources.lists.job(*names) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.lists.runs_of_job(*names, wanted, part)
-    return answer(request, views.dump(views.runs_view(runs, total)))
+    return answer(request, dump(views.runs_view(runs, total)))
 
 
 async def look_up(request: web.Request) -> web.Response:
     """POST /runs/lookup: many runs at once."""
     reader = request.app[RESOURCES].reader
-    wanted = views.read_look_up(await json_body(request)).ids
+    wanted = read_look_up(await json_body(request)).ids
     waiting = {text: reader.read(identity) if (identity := parse_uuid(text)) else None for text in wanted}
     found = {text: await waiter if waiter is not None else None for text, waiter in waiting.items()}
     by_id = {text: views.run_view(text, run) if run is not None else None for text, run in found.items()}
-    return answer(request, views.dump({"runs": by_id}))
+    return answer(request, dump({"runs": by_id}))

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from service.errors import RunfoldError, Unavailable
 from service.http.openapi import responses
-from service.http.openapi.operations import BATCHES, OPEN, OPERATIONS, REST, Operation, Parameter
+from service.http.openapi.operations import BATCHES, OPERATIONS, Operation, Parameter
+from service.http.paths import OPEN, REST
 from service.http.problems import STATUS
 
 _COMPONENT = "#/components/schemas/{name}"

@@ -7,7 +7,7 @@ from service.audit.filters import Filters
 from service.audit.ledger_reader import Audit, Span
 from service.audit.verification import verify
 from service.catalog.page_writer import fold_once
-from service.database.lanes import Lanes
+from service.database.connections import Lanes
 
 
 async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, link):

@@ -15,8 +15,7 @@ from service.audit.bitmaps import CHUNK
 from service.audit.filters import EVERYTHING, Filters, Traits
 from service.audit.ledger_reader import Audit, Form, Span
 from service.audit.postings import _POSTINGS, _wanted, ends, post_next
-from service.database.connections import Link
-from service.database.lanes import Lanes
+from service.database.connections import Lanes, Link
 from service.ledger.events import LOG, append_events
 
 TOTAL = 2 * CHUNK + 700

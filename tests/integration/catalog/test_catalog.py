@@ -10,10 +10,10 @@ from histories import at
 from served import Served
 
 from service.catalog.page_writer import fold_once
-from service.domain.job import NamespaceDefinition
-from service.domain.run import RunState, Subject
+from service.domain.event import RunState, Subject
+from service.domain.namespace import NamespaceDefinition
+from service.domain.payload import Said
 from service.http.app import build_app
-from service.ledger.aggregates import Said
 from service.ledger.drafts import Caller, definition, deletion
 from service.ledger.events import append_events, read_streams
 from service.settings import Settings

@@ -9,11 +9,12 @@ from building import fact
 from histories import at
 
 from service.audit.ledger_reader import Audit
+from service.audit.run_history import _known
 from service.catalog.page_writer import fold_once
 from service.catalog.projection import STRIDE
-from service.database.lanes import Lanes
-from service.domain.run import RunState, merge, registers_of
-from service.http.handlers import run_history
+from service.database.connections import Lanes
+from service.domain.event import RunState
+from service.domain.run import merge, registers_of
 from service.ledger.events import append_events
 from service.maintenance.erase import erase
 from service.maintenance.rebuild import rebuild
@@ -53,7 +54,7 @@ async def snapshots(db, run=RUN):
 
 
 async def known(audit, position):
-    found, _missing = await run_history._known(audit, RUN, position)
+    found, _missing = await _known(audit, RUN, position)
     return found
 
 

@@ -13,12 +13,11 @@ from service.audit.bitmaps import CHUNK
 from service.audit.filters import Filters
 from service.audit.ledger_reader import Audit, Form, Span
 from service.audit.postings import post_next
-from service.catalog import searches
+from service.catalog import queries
 from service.catalog.page_writer import fold_once
-from service.catalog.searches import RunFilters, Searches
-from service.database.connections import load
-from service.database.lanes import Lanes
-from service.domain.run import RunState, Subject
+from service.catalog.queries import RunFilters, Searches
+from service.database.connections import Lanes, load
+from service.domain.event import RunState, Subject
 from service.ledger.events import append_events, read_head, read_streams
 
 GROW = """
@@ -256,7 +255,7 @@ SEARCHES = {
 }
 
 
-@pytest.mark.parametrize("parameter", searches.PARAMETERS)
+@pytest.mark.parametrize("parameter", queries.PARAMETERS)
 async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(parameter, link, db):
     lines = [("RUNNING", STARTED), ("ABORTED", ENDED)]
     for state, time in lines:

@@ -26,7 +26,8 @@ from embedding import (
 
 from service.embedded import files
 from service.embedded import postgres as embedded_postgres
-from service.embedded.postgres import EmbeddedError, EmbeddedPostgres, attach
+from service.embedded.files import EmbeddedError
+from service.embedded.postgres import EmbeddedPostgres, attach
 
 
 @pytest.fixture

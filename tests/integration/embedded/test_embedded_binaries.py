@@ -8,7 +8,8 @@ from embedding import IS_ROOT, QUICK, copied_packages, public_directory, query
 
 from service.embedded import binaries as embedded_binaries
 from service.embedded.binaries import Binaries
-from service.embedded.postgres import EmbeddedError, EmbeddedPostgres
+from service.embedded.files import EmbeddedError
+from service.embedded.postgres import EmbeddedPostgres
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from embedding import IS_ROOT, QUICK, query, wait_until_ended
 
 from service.embedded import files
 from service.embedded import postgres as embedded_postgres
-from service.embedded.postgres import EmbeddedError, EmbeddedPostgres, attach
+from service.embedded.files import EmbeddedError
+from service.embedded.postgres import EmbeddedPostgres, attach
 
 
 def test_a_pid_file_that_names_another_program_is_no_server(tmp_path):

@@ -18,7 +18,7 @@ from service.auth import keys
 from service.auth.keys import KeyEvent, Scope
 from service.cli.main import cli
 from service.database.connections import Unreachable
-from service.domain.run import stream_of
+from service.domain.ids import stream_of
 from service.http import authentication as guarding
 from service.http.app import GUARD, build_app
 from service.http.authentication import ACTOR, STALE_S

@@ -13,8 +13,7 @@ from served import Served
 
 from service.http import fast_path
 from service.http.app import build_app
-from service.http.fast_path import Ready
-from service.http.front import Front
+from service.http.fast_path import Front, Ready
 from service.settings import Settings
 
 SOON_S = 5.0

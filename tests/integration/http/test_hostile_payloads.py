@@ -6,7 +6,7 @@ import pytest
 from building import head
 
 from service.maintenance.rebuild import rebuild
-from service.payloads.depth import MAX_DEPTH
+from service.payloads.raw_json import MAX_DEPTH
 
 BASE = "/api/v1"
 RUNS = f"{BASE}/namespaces/etl/jobs/load/runs"

@@ -12,7 +12,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from service.http.app import build_app
 from service.http.openapi import responses
 from service.http.openapi.document import document, routes_of
-from service.http.openapi.operations import OPEN, OPERATIONS, READING
+from service.http.openapi.operations import OPERATIONS
+from service.http.paths import OPEN, READING
 from service.settings import Settings
 
 BASE = "/api/v1"

@@ -7,7 +7,7 @@ import pytest
 from building import fact
 from histories import NOON, at
 
-from service.catalog.searches import _BY_NAME, _BY_STATE, _RUNNING, RunFilters
+from service.catalog.queries import _BY_NAME, _BY_STATE, _RUNNING, RunFilters
 from service.http.resources import RESOURCES
 
 BASE = "/api/v1"

@@ -9,7 +9,7 @@ from served import Served
 
 from service.http import request_body
 from service.http.app import build_app
-from service.http.connections import HANDLER_ARGS
+from service.http.server_protocol import HANDLER_ARGS
 from service.settings import Settings
 
 SOON_S = 5.0

@@ -7,9 +7,9 @@ import pytest
 from building import APPENDING, events, fact, held_head, new, report
 from conftest import wait_until
 
-from service.catalog.projection import job_id
 from service.domain.decisions import Verdict
-from service.domain.run import RunState, Subject
+from service.domain.event import RunState, Subject
+from service.domain.ids import job_id
 from service.errors import Invalid, Overloaded, Unavailable
 from service.ledger.appender import Appender
 from service.ledger.batch import Item, again

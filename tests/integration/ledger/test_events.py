@@ -13,7 +13,7 @@ from conftest import wait_until
 from histories import at
 
 from service.database.connections import Link, Refused, Unreachable
-from service.domain.run import RunState, Subject
+from service.domain.event import RunState, Subject
 from service.ledger.events import Outcome, append_events, read_head, read_payloads, read_streams
 
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from building import fact, facts
 
-from service.domain.run import RunState
+from service.domain.event import RunState
 from service.errors import Overloaded, Unavailable
 from service.ledger.events import append_events
 from service.ledger.run_reader import Reader

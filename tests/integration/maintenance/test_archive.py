@@ -17,12 +17,13 @@ from partitions import LATER, RUNS, append, catalog, example_says, fill, fold_al
 
 from service.audit.verification import verify
 from service.database.roles import CannotDo
-from service.domain.run import RunState, Subject
+from service.domain.event import RunState, Subject
 from service.ledger import archive_records
 from service.ledger.events import read_payloads, read_streams
 from service.maintenance import archive as archive_module
 from service.maintenance import parquet_files
 from service.maintenance.archive import archive
+from service.maintenance.archived_payloads import alone
 from service.maintenance.erase import erase
 from service.maintenance.rebuild import rebuild
 from service.maintenance.restore import restore
@@ -210,7 +211,7 @@ async def test_a_payload_that_was_altered_is_not_archived(filled, dsn, link, tmp
 
 @pytest.mark.usefixtures("filled")
 async def test_two_that_move_payloads_do_not_meet(dsn, link, tmp_path):
-    async with archive_records.alone(link):
+    async with alone(link):
         for attempt in (archive(dsn, LATER, tmp_path), restore(dsn), rebuild(dsn)):
             with pytest.raises(CannotDo, match="under way"):
                 await attempt

@@ -10,7 +10,7 @@ from histories import at
 from partitions import LATER, RUNS, append, catalog, fill, fold_all, holds
 
 from service.database.roles import CannotDo
-from service.domain.run import RunState, Subject
+from service.domain.event import RunState, Subject
 from service.ledger.events import read_streams
 from service.maintenance import parquet_files
 from service.maintenance.archive import archive

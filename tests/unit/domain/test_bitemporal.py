@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.domain.bitemporal import known, valid
-from service.domain.run import Content, RunState
+from service.domain.event import Content, RunState
 
 
 def told(state, minutes, source="api", content=Content()):  # noqa: B008

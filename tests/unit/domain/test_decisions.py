@@ -4,7 +4,7 @@ import pytest
 from histories import Told, at, folded, recorded
 
 from service.domain.decisions import TABLE, Create, Known, Transition, Verdict, decide, decide_create
-from service.domain.run import NO_CONTENT, Content, RunState
+from service.domain.event import NO_CONTENT, Content, RunState
 
 APPEND, UNCHANGED, CONFLICT = Verdict.APPEND, Verdict.UNCHANGED, Verdict.CONFLICT
 START, COMPLETE, FAIL, ABORT = RunState.RUNNING, RunState.COMPLETED, RunState.FAILED, RunState.ABORTED

@@ -3,8 +3,9 @@
 from histories import Told, at, histories, recorded
 from hypothesis import given
 
+from service.domain.event import Content, RunState
 from service.domain.event_verdicts import Effect, judge
-from service.domain.run import Content, RunRegisters, RunState, merge
+from service.domain.run import RunRegisters, merge
 
 
 def told(state, minutes, source="api", content=Content()):  # noqa: B008

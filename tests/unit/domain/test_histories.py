@@ -5,11 +5,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from service.domain.decisions import Verdict
-from service.domain.run import Event, RunRegisters, RunState, advanced, merge, moved, registers_of
-from service.http.views import dump, run_view
+from service.domain.event import Event, RunState
+from service.domain.run import RunRegisters, advanced, merge, moved, registers_of
+from service.http.views import run_view
 from service.ledger import drafts
+from service.ledger.aggregates import pack, unpack_run
 from service.ledger.drafts import Caller
-from service.ledger.registers import pack, unpack_run
+from service.payloads.json_writer import dump
 
 
 def said_later(run: RunRegisters, state: str) -> Event:

@@ -8,18 +8,10 @@ from histories import RUN, at, contents, times
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.job import (
-    JobDefinition,
-    JobRegisters,
-    NamespaceDefinition,
-    NamespaceRegisters,
-    job_registers_of,
-    merge_jobs,
-    merge_namespaces,
-    namespace_registers_of,
-)
-from service.domain.run import NO_CONTENT, Content, DatasetName, Event
-from service.ledger.registers import pack, unpack_job, unpack_namespace
+from service.domain.event import NO_CONTENT, Content, DatasetName, Event
+from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
+from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
+from service.ledger.aggregates import pack, unpack_job, unpack_namespace
 
 
 class Told(NamedTuple):

@@ -6,7 +6,9 @@ from uuid import UUID, uuid4
 import pytest
 from histories import ENDS, Told, at, folded, recorded
 
-from service.domain.run import NO_CONTENT, Content, RunRegisters, RunState, milliseconds, stream_of
+from service.domain.event import NO_CONTENT, Content, RunState
+from service.domain.ids import stream_of
+from service.domain.run import RunRegisters, milliseconds
 
 
 def said(state=None, minute=0, *, source="openlineage", job="load", parent_run=None, **content):

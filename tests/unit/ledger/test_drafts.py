@@ -6,7 +6,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.run import RunState
+from service.domain.event import RunState
 from service.ledger import drafts
 from service.ledger.drafts import Caller
 

@@ -9,18 +9,12 @@ from histories import RUN, at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.job import JobDefinition, NamespaceDefinition
-from service.domain.run import NO_CONTENT, DatasetName, Event
+from service.domain.event import NO_CONTENT, DatasetName, Event
+from service.domain.job import JobDefinition
+from service.domain.namespace import NamespaceDefinition
 from service.payloads import contents
-from service.payloads.contents import (
-    creator_content,
-    lineage_content,
-    parent_run,
-    parse_uuid,
-    read_event,
-    run_uuid,
-    say,
-)
+from service.payloads.contents import creator_content, lineage_content, parent_run, read_event, say
+from service.payloads.run_ids import parse_uuid, run_uuid
 from service.payloads.schemas import decode_create_run
 
 ID = "870492da-ecfb-4be0-91b9-9a89ddd3db90"

@@ -10,16 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.catalog.projection import job_id
 from service.domain import timestamps
-from service.domain.run import Kind, RunState, Subject, stream_of
+from service.domain.event import Kind, RunState, Subject
+from service.domain.ids import job_id, stream_of
 from service.errors import Invalid, Malformed
-from service.payloads.batches import elements
 from service.payloads.contents import say
-from service.payloads.depth import MAX_DEPTH, too_deep
-from service.payloads.elements import Elements
-from service.payloads.lines import Line, Lines
 from service.payloads.openlineage import Origin, fact
+from service.payloads.raw_json import MAX_DEPTH, too_deep
+from service.payloads.splitters import Elements, Line, Lines, elements
 
 NOW = datetime(2024, 2, 2, tzinfo=UTC)
 ORIGIN = Origin("openlineage", "airflow")

@@ -1,17 +1,90 @@
-"""Cuts a stream of bytes that is one JSON array into its elements, without holding more than one of them."""
+"""Splits bodies and streams of bytes into events: lines, or the elements of a JSON array."""
 
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Raw
 
 from service.errors import Malformed
-from service.payloads.lines import Line
+from service.payloads import raw_json
+from service.payloads.raw_json import MAX_DEPTH, too_deep
+
+
+class Line(NamedTuple):
+    """A line that is not blank: its number, from 1, and its text without the white space around it.
+
+    The text is None where the line was longer than is taken; it was skipped. An element of an array has no number.
+    """
+
+    number: int | None
+    text: bytes | None
+
+
+class Lines:
+    """Takes pieces of the stream and gives the lines they complete."""
+
+    def __init__(self, max_bytes: int) -> None:
+        """Take how long a line may be."""
+        self._max = max_bytes
+        self._begun: list[bytes] = []
+        self._begun_size = 0
+        self._number = 0
+
+    def feed(self, piece: bytes) -> list[Line]:
+        """Return the lines that this piece completes."""
+        first, *others = piece.split(b"\n")
+        self._hold(first)
+        if not others:
+            return []
+        found = self.end()
+        last = others.pop()
+        for text in others:
+            self._add(text, found)
+        self._hold(last)
+        return found
+
+    def end(self) -> list[Line]:
+        """Return the last line, which need not end with a newline."""
+        found: list[Line] = []
+        if self._begun_size <= self._max:
+            self._add(b"".join(self._begun), found)
+        else:
+            self._number += 1
+            found.append(Line(self._number, None))
+        self._begun.clear()
+        self._begun_size = 0
+        return found
+
+    def _hold(self, part: bytes) -> None:
+        """Keep the begin of a line; of one that has become too long, only its length."""
+        self._begun_size += len(part)
+        if self._begun_size <= self._max:
+            self._begun.append(part)
+        else:
+            self._begun.clear()
+
+    def _add(self, text: bytes, found: list[Line]) -> None:
+        self._number += 1
+        if len(text) > self._max:
+            found.append(Line(self._number, None))
+        elif text := text.strip():
+            found.append(Line(self._number, text))
+
 
 # Possessive, so that a long string leaves nothing to come back to. Group 1: the string ends here; group 2: the piece
 # does, perhaps after half an escape.
 _REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+(?:(")|(\\?)\Z)'
+
+
 _IN_STRING = re.compile(_REST, re.DOTALL)
+
+
 _SIGN = re.compile(rb'[\[\]{},]|"' + _REST, re.DOTALL)
+
+
 _SPACE = b" \t\r\n"
 
 
@@ -97,3 +170,26 @@ class Elements:
             self._begun.append(part)
         else:
             self._begun.clear()
+
+
+_decode = msgspec.json.Decoder(list[Raw]).decode
+
+
+def elements(body: bytes) -> list[bytes]:
+    """Return the elements of an array. Raises Malformed for whatever is none."""
+    if too_deep(body):
+        raise Malformed(f"the batch is nested deeper than {MAX_DEPTH} levels")
+    try:
+        return [bytes(raw) for raw in _decode(body)]
+    except msgspec.DecodeError:
+        return _sliced(body)
+
+
+def _sliced(body: bytes) -> list[bytes]:
+    """Take apart what msgspec refuses: half a surrogate pair somewhere in it, or no array."""
+    try:
+        return [one.encode() for one in raw_json.elements(body.decode())]
+    except UnicodeDecodeError as error:
+        raise Malformed(f"the batch is not UTF-8: {error.reason} at byte {error.start}") from None
+    except ValueError as error:
+        raise Malformed(f"a batch is a JSON array of events: {error}") from None
