@@ -4,6 +4,7 @@ The docstring of each class is its page at /errors/{code}: what it means, and, a
 
 RunfoldError
 ├── Malformed                 what was sent cannot be read: JSON, a parameter, a timestamp
+│   └── ValueRefused          PostgreSQL does not take a value that was sent
 ├── Unauthenticated           no API key, or none that is known
 ├── Forbidden                 the API key's scope does not cover the request
 ├── NotFound                  no such run, job, namespace or route
@@ -17,7 +18,10 @@ RunfoldError
 ├── Invalid                   well-formed, but not something that can be recorded
 │   └── KeyReused             an Idempotency-Key that came with other content before
 └── Unavailable               not now; may have been recorded, safe to repeat
-    └── Overloaded            the queue is full; nothing was recorded
+    ├── Overloaded            the queue is full; nothing was recorded
+    └── DatabaseUnavailable   the database did not carry out a statement, and why
+
+OperatorError                 a command cannot do its work; for whoever runs it, not for callers of the API
 """
 
 from __future__ import annotations
@@ -61,6 +65,10 @@ class Malformed(RunfoldError):
 
     code = "malformed"
     title = "The request cannot be read"
+
+
+class ValueRefused(Malformed):
+    """PostgreSQL does not take a value that was sent; sending it again does not help."""
 
 
 class Unauthenticated(RunfoldError):
@@ -228,3 +236,21 @@ class Overloaded(Unavailable):
 
     code = "overloaded"
     title = "Too many requests are waiting"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database did not carry out a statement, or it is unknown whether it did.
+
+    `detail` says what is wrong, for callers; `reason` is the server's own message, for operators: it may name a role or
+    a database. `sqlstate` is None where the server did not answer.
+    """
+
+    def __init__(self, detail: str, reason: str = "", sqlstate: str | None = None) -> None:
+        """Take the sentence for callers, the server's message and its SQLSTATE."""
+        super().__init__(detail)
+        self.reason = reason
+        self.sqlstate = sqlstate
+
+
+class OperatorError(Exception):
+    """A command cannot do its work. The message says what happened, and what the operator can do about it."""

@@ -36,3 +36,11 @@ def give_way() -> None:
     if sys.platform == "linux":
         with suppress(OSError):  # a container may forbid it
             os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+
+
+def python_command(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of this package in a process of its own.
+
+    `-P` keeps the working directory out of the module search path: a `service.py` that lies there is not imported.
+    """
+    return [sys.executable, "-P", "-m", module, *arguments]

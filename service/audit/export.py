@@ -15,9 +15,10 @@ from typing import Any, BinaryIO, NamedTuple, Protocol
 from service.audit.event_text import on_one_line
 from service.audit.filters import Filters
 from service.audit.ledger_reader import CSV_HEADER, Audit, Form, Head, Page, Span
-from service.database.connections import Lanes, Link
+from service.database.connections import Connections
+from service.errors import OperatorError
 
-_LANES = 2
+_CONNECTIONS = 2
 _LONGEST = 2**31 - 1
 
 
@@ -35,10 +36,6 @@ class Exported(NamedTuple):
     head: Head
     events: int
     sha256: str
-
-
-class NoParquet(Exception):
-    """pyarrow is not installed."""
 
 
 class _Writer(Protocol):
@@ -113,7 +110,7 @@ class _Parquet:
             self._arrow: Any = import_module("pyarrow")
             parquet: Any = import_module("pyarrow.parquet")
         except ImportError:
-            raise NoParquet("Parquet needs the extra: pip install 'runfold[parquet]'") from None
+            raise OperatorError("Parquet needs the extra: pip install 'runfold[parquet]'") from None
         self._schema = _schema(self._arrow)
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
 
@@ -147,18 +144,14 @@ def _array(arrow: Any, field: Any, column: tuple[str, ...]) -> Any:  # noqa: ANN
 @asynccontextmanager
 async def opened(dsn: str) -> AsyncIterator[Audit]:
     """Give what reads the ledger without a service."""
-    links = [Link(dsn) for _ in range(_LANES)]
-    try:
-        yield Audit(Lanes(links))
-    finally:
-        for link in links:
-            await link.close()
+    async with Connections(dsn, _CONNECTIONS) as connections:
+        yield Audit(connections)
 
 
 async def export(
     dsn: str, filters: Filters, file: BinaryIO, form: Format, progress: Callable[[int, int], None]
 ) -> Exported:
-    """Write what was recorded until now. Raises Unavailable, and NoParquet where pyarrow is missing."""
+    """Write what was recorded until now. Raises Unavailable, and OperatorError where pyarrow is missing."""
     async with opened(dsn) as audit:
         head = await audit.head()
         span = Span(0, head.position)

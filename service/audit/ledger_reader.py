@@ -12,7 +12,8 @@ from uuid import UUID
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import Filters, Traits
-from service.database.connections import Lanes, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.domain.event import Content, Event
 from service.domain.run import RunRegisters
 from service.ledger import aggregates
@@ -114,21 +115,21 @@ class Folded(NamedTuple):
 class Audit:
     """Every method raises Unavailable when the database does not answer."""
 
-    def __init__(self, lanes: Lanes, seen: Callable[[int], None] = lambda _position: None) -> None:
+    def __init__(self, connections: Connections, seen: Callable[[int], None] = lambda _position: None) -> None:
         """Take the connections to read with, and who hears up to where the ledger is seen to reach."""
-        self._lanes = lanes
+        self._connections = connections
         self._seen = seen
 
     async def head(self) -> Head:
         """Return where the log ends."""
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             found = await postings.ends(connection)
         self._seen(found.position)
         return Head(*found[1:])
 
     async def span(self, since: datetime | None, until: datetime | None) -> Span:
         """Return the positions recorded from one time (included) until another (not included), as of now."""
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             after = await connection.fetchval(_POSITION_AT, LOG, since - _TICK) if since else 0
             if until:
                 return Span(after, await connection.fetchval(_POSITION_AT, LOG, until - _TICK))
@@ -140,7 +141,7 @@ class Audit:
         An append under way may carry a time that has passed, so it is waited for: asked again, the answer is the same.
         A time to come is answered as now.
         """
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             if at is None:
                 await connection.execute(_SETTLE, LOG)
                 return Head(*(await postings.ends(connection))[1:])
@@ -154,7 +155,7 @@ class Audit:
         """Return the first events of a filter in a span; fewer than `limit` too where payloads are large."""
         if span.upto <= span.after:
             return Page([], span.after, done=True)
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             if filters.run is not None:
                 return _page(await _fetch(connection, _STREAM[form], filters, span, limit, filters.run), span, limit)
             if filters.any_event:
@@ -209,7 +210,7 @@ class Audit:
         """Return how many events of a filter lie in a span."""
         if filters.any_event:
             return max(0, span.upto - span.after)
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             if filters == Filters(run=filters.run):
                 return int(await connection.fetchval(_COUNT_RUN, LOG, *span, filters.run))
             if filters.run is not None:
@@ -238,14 +239,14 @@ class Audit:
 
     async def recorded_after(self, position: int, limit: int) -> list[Recorded]:
         """Return what was recorded after a position, whatever it is."""
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             rows = await connection.fetch(_RECORDED_AFTER, LOG, position, limit, PAGE_BYTES)
         return [Recorded(row[0], Traits._make(row[1:9]), row[9]) for row in rows]
 
     async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[Told]:
         """Give a run's events with what their payloads say, oldest first."""
         while True:
-            async with self._lanes.connection() as connection:
+            async with self._connections.connection() as connection:
                 rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _SAID_PIECE)
             for row in rows:
                 event = Event._make(row[:15])
@@ -257,7 +258,7 @@ class Audit:
 
     async def folded(self, run: UUID, upto: int) -> Folded:
         """Return what the catalog knows of a run that was told up to a position, and up to where it is folded."""
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             row = await connection.fetchrow(_FOLDED_RUN, run, upto)
         if row is None or row["registers"] is None:
             return Folded(None, 0)

@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 from service.audit import bitmaps
 from service.audit.bitmaps import CHUNK, Offsets
 from service.audit.filters import Filters
-from service.database.connections import Link, Unreachable, load
+from service.database.connections import Connections
+from service.database.statements import load
+from service.errors import DatabaseUnavailable
 from service.ledger.events import LOG
 
 _log = logging.getLogger(__name__)
@@ -111,9 +113,9 @@ def _intersected(rows: Iterable[Any]) -> Iterator[tuple[int, Offsets]]:
 class Posting:
     """The task of this process that posts what is full; one process at a time does the work."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, connections: Connections) -> None:
         """Take a connection of its own."""
-        self._link = link
+        self._connections = connections
         self._full = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -140,9 +142,9 @@ class Posting:
             await self._wake.wait()
             self._wake.clear()
             try:
-                while await post_next(self._link):
+                while await post_next(self._connections):
                     pass
-            except Unreachable:
+            except DatabaseUnavailable:
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)
                 self._wake.set()
             except Exception:  # noqa: BLE001  the task must outlive whatever happens to one chunk
@@ -150,9 +152,9 @@ class Posting:
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)
 
 
-async def post_next(link: Link) -> bool:
+async def post_next(connections: Connections) -> bool:
     """Post the next chunk. Returns whether there may be another; False, too, while another process is at it."""
-    async with link.connection() as connection, connection.transaction():
+    async with connections.connection() as connection, connection.transaction():
         if not await connection.fetchval(_TRY_LOCK, _LOCK):
             return False
         await connection.execute(_ASYNCHRONOUS)

@@ -15,7 +15,8 @@ import orjson
 from service.audit.export import Exported, Format
 from service.audit.filters import Filters
 from service.audit.hash_chain import NO_HASH, chained
-from service.database.connections import Link, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.ledger.events import LOG
 
 _AT = load("recorded_at")
@@ -72,15 +73,11 @@ def read(file: Path) -> Saved:
 async def compare(dsn: str, saved: Saved) -> str | None:
     """Return what speaks against the ledger's being what was saved, or its continuation; None where nothing does.
 
-    Raises Unreachable, OSError.
+    Raises DatabaseUnavailable, OSError.
     """
-    link = Link(dsn)
-    try:
-        async with link.connection() as connection:
-            end = await connection.fetchval(_HEAD, LOG)
-            found = await connection.fetchval(_AT, LOG, saved.position) if saved.position else NO_HASH
-    finally:
-        await link.close()
+    async with Connections(dsn) as connections, connections.connection() as connection:
+        end = await connection.fetchval(_HEAD, LOG)
+        found = await connection.fetchval(_AT, LOG, saved.position) if saved.position else NO_HASH
     if saved.position > end:
         return f"the ledger ends at position {end}, before the saved head at {saved.position}"
     if found != saved.hash:

@@ -9,7 +9,8 @@ from contextlib import aclosing
 from typing import Any, NamedTuple
 
 from service.audit.hash_chain import NO_HASH, chained
-from service.database.connections import Link, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.ledger.archive_records import excused
 from service.ledger.events import LOG
 
@@ -19,6 +20,7 @@ PAGE = 10_000
 _ENDS, _EVENTS = load("verify_ends"), load("verify_events")
 _PAYLOADS, _HASH = load("verify_payloads"), load("verify_hash")
 
+_CONNECTIONS = 2
 _STATEMENT_S = 3600.0
 """Seconds for a statement: the payloads of a page may be gigabytes."""
 
@@ -67,28 +69,26 @@ def _silent(_done: int, _total: int) -> None:
 async def verify(dsn: str, first: int = 1, last: int | None = None, progress: Progress = _silent) -> Verdict:
     """Verify positions first to last (None: to the head).
 
-    Raises Unreachable, and ValueError for a range that begins after its own or the ledger's end.
+    Raises DatabaseUnavailable, and ValueError for a range that begins after its own or the ledger's end.
     """
-    links = Link(dsn), Link(dsn)
-    try:
-        ends = await _ends(links[0])
+    async with Connections(dsn, _CONNECTIONS) as connections:
+        ends = await _ends(connections)
         through = ends.head if last is None else last
         if first < 1 or first > max(through, 1):
             raise ValueError(f"there are no positions from {first} to {through}")
-        return await _judge(links, first, through, ends, progress)
-    finally:
-        for link in links:
-            await link.close()
+        return await _judge(connections, first, through, ends, progress)
 
 
-async def _ends(link: Link) -> _Ends:
-    rows = await _fetch(link, _ENDS, LOG)
+async def _ends(connections: Connections) -> _Ends:
+    rows = await _fetch(connections, _ENDS, LOG)
     return _Ends(*rows[0]) if rows else _Ends(0, b"", 0, 0)
 
 
-async def _judge(links: tuple[Link, Link], first: int, through: int, ends: _Ends, progress: Progress) -> Verdict:
+async def _judge(connections: Connections, first: int, through: int, ends: _Ends, progress: Progress) -> Verdict:
     try:
-        reached = await _walk(links, first, min(through, ends.head), lambda done: progress(done, through - first + 1))
+        reached = await _walk(
+            connections, first, min(through, ends.head), lambda done: progress(done, through - first + 1)
+        )
         if through >= ends.head:
             _check_end(ends, reached, through)
     except _Broken as broken:
@@ -96,10 +96,10 @@ async def _judge(links: tuple[Link, Link], first: int, through: int, ends: _Ends
     return Verdict(True, first, through, ends.head, ends.hash)  # noqa: FBT003
 
 
-async def _walk(links: tuple[Link, Link], first: int, last: int, progress: Callable[[int], None]) -> bytes:
+async def _walk(connections: Connections, first: int, last: int, progress: Callable[[int], None]) -> bytes:
     """Check positions first to last; return the hash of the last."""
-    reached = await _hash_at(links[0], first - 1)
-    async with aclosing(_pages(links, first, last)) as pages:
+    reached = await _hash_at(connections, first - 1)
+    async with aclosing(_pages(connections, first, last)) as pages:
         async for page in pages:
             # In a thread, so that meanwhile the next page arrives, and others on this loop get their turn.
             reached = await asyncio.to_thread(_check, page, reached)
@@ -107,27 +107,27 @@ async def _walk(links: tuple[Link, Link], first: int, last: int, progress: Calla
     return reached
 
 
-async def _hash_at(link: Link, position: int) -> bytes:
+async def _hash_at(connections: Connections, position: int) -> bytes:
     if position == 0:
         return NO_HASH
-    rows = await _fetch(link, _HASH, LOG, position)
+    rows = await _fetch(connections, _HASH, LOG, position)
     if not rows:
         raise _Broken(position, "the row is missing")
     found: bytes = rows[0][0]
     return found
 
 
-async def _pages(links: tuple[Link, Link], first: int, last: int) -> AsyncGenerator[_Page]:
+async def _pages(connections: Connections, first: int, last: int) -> AsyncGenerator[_Page]:
     """Give the pages in order, always reading one ahead."""
     starts = range(first, last + 1, PAGE)
     reading: asyncio.Task[_Page] | None = None
     try:
         for start in starts:
-            page = await (reading or _read(links, start, min(start + PAGE - 1, last)))
+            page = await (reading or _read(connections, start, min(start + PAGE - 1, last)))
             reading = None
             if page.last < last:
                 following = page.last + 1
-                reading = asyncio.create_task(_read(links, following, min(following + PAGE - 1, last)))
+                reading = asyncio.create_task(_read(connections, following, min(following + PAGE - 1, last)))
             yield page
     finally:
         if reading is not None:
@@ -135,17 +135,17 @@ async def _pages(links: tuple[Link, Link], first: int, last: int) -> AsyncGenera
             await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _read(links: tuple[Link, Link], first: int, last: int) -> _Page:
+async def _read(connections: Connections, first: int, last: int) -> _Page:
     rows, payloads = await asyncio.gather(
-        _fetch(links[0], _EVENTS, LOG, first, last), _fetch(links[1], _PAYLOADS, LOG, first, last)
+        _fetch(connections, _EVENTS, LOG, first, last), _fetch(connections, _PAYLOADS, LOG, first, last)
     )
     found: dict[int, bytes] = dict(map(tuple, payloads))
     missing = [row[0] for row in rows if row[2] is not None and row[0] not in found]
-    return _Page(first, last, rows, found, await excused(links[0], missing))
+    return _Page(first, last, rows, found, await excused(connections, missing))
 
 
-async def _fetch(link: Link, statement: str, *arguments: int) -> list[Any]:
-    async with link.connection() as connection:
+async def _fetch(connections: Connections, statement: str, *arguments: int) -> list[Any]:
+    async with connections.connection() as connection:
         rows: list[Any] = await connection.fetch(statement, *arguments, timeout=_STATEMENT_S)
         return rows
 

@@ -15,7 +15,8 @@ from uuid import UUID
 
 import msgspec
 
-from service.database.connections import Link, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.domain import timestamps
 from service.domain.draft import Draft
 from service.domain.event import Kind, Subject
@@ -88,19 +89,15 @@ class KeyEvent(NamedTuple):
 async def any_keys(dsn: str) -> bool:
     """Say whether a key was ever created: then callers are asked for one, though all may be revoked by now.
 
-    Raises Unreachable.
+    Raises DatabaseUnavailable.
     """
-    link = Link(dsn)
-    try:
-        async with link.connection() as connection:
-            return bool(await connection.fetchval(_ANY, LOG))
-    finally:
-        await link.close()
+    async with Connections(dsn) as connections, connections.connection() as connection:
+        return bool(await connection.fetchval(_ANY, LOG))
 
 
-async def events_after(link: Link, position: int) -> list[KeyEvent]:
-    """Return what happened to keys after a position. Raises Unreachable."""
-    async with link.connection() as connection:
+async def events_after(connections: Connections, position: int) -> list[KeyEvent]:
+    """Return what happened to keys after a position. Raises DatabaseUnavailable."""
+    async with connections.connection() as connection:
         return [KeyEvent(*row) for row in await connection.fetch(_EVENTS, LOG, position)]
 
 
@@ -118,12 +115,12 @@ def fold(standing: Mapping[UUID, Key], events: Iterable[KeyEvent]) -> dict[UUID,
     return found
 
 
-async def all_keys(link: Link) -> dict[UUID, Key]:
-    """Return all keys by stream. Raises Unreachable."""
-    return fold({}, await events_after(link, 0))
+async def all_keys(connections: Connections) -> dict[UUID, Key]:
+    """Return all keys by stream. Raises DatabaseUnavailable."""
+    return fold({}, await events_after(connections, 0))
 
 
-async def create(link: Link, name: str, scope: ScopeName) -> str:
+async def create(connections: Connections, name: str, scope: ScopeName) -> str:
     """Create a key and return its secret, which nobody can ever see again. Raises KeyExists."""
     secret = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     hashed = sha256(secret.encode()).hexdigest()
@@ -133,11 +130,11 @@ async def create(link: Link, name: str, scope: ScopeName) -> str:
             raise KeyExists(name)
         return KeyPayload(name, scope, hashed)
 
-    await _append(link, name, Kind.CREATED, judge)
+    await _append(connections, name, Kind.CREATED, judge)
     return secret
 
 
-async def revoke(link: Link, name: str) -> None:
+async def revoke(connections: Connections, name: str) -> None:
     """Revoke a key. Raises NoSuchKey."""
 
     def judge(standing: Key | None) -> KeyPayload:
@@ -145,15 +142,15 @@ async def revoke(link: Link, name: str) -> None:
             raise NoSuchKey(name)
         return KeyPayload(name, standing.scope, standing.digest.hex())
 
-    await _append(link, name, Kind.REVOKED, judge)
+    await _append(connections, name, Kind.REVOKED, judge)
 
 
-async def _append(link: Link, name: str, kind: Kind, judge: Callable[[Key | None], KeyPayload]) -> None:
+async def _append(connections: Connections, name: str, kind: Kind, judge: Callable[[Key | None], KeyPayload]) -> None:
     """Record what the judge says of the key as it stands; where another process was quicker, ask it again."""
     for _ in range(_ROUNDS):
-        standing = (await all_keys(link)).get(stream_of("key", name))
+        standing = (await all_keys(connections)).get(stream_of("key", name))
         draft = _draft(name, kind, judge(standing))
-        appended = await append_events(link, [draft], [standing.position if standing else 0])
+        appended = await append_events(connections, [draft], [standing.position if standing else 0])
         if appended.outcomes[0] == Outcome.RECORDED:
             return
     raise KeyExists(name)

@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 
 from service.catalog.projector import Folds
-from service.database.connections import Link, Unreachable
+from service.database.connections import Connections
 from service.errors import Unavailable
 from service.ledger.events import read_head
 
@@ -27,10 +27,10 @@ _PATIENCE = 10.0
 class Catalog:
     """How far the catalog is folded, as this process knows; and who waits for it."""
 
-    def __init__(self, folds: Folds, head_link: Link) -> None:
+    def __init__(self, folds: Folds, connections: Connections) -> None:
         """Take who folds, and a connection to ask for the head with."""
         self._folds = folds
-        self._head_link = head_link
+        self._connections = connections
         self._head_lock = asyncio.Lock()
         self._reached = 0
         self._moved: asyncio.Future[None] | None = None
@@ -90,10 +90,7 @@ class Catalog:
     async def _ask_head(self) -> int:
         async with self._head_lock:
             self._next_head = None
-            try:
-                return (await read_head(self._head_link)).position
-            except Unreachable as error:
-                raise Unavailable(f"the database does not answer: {error}") from error
+            return (await read_head(self._connections)).position
 
     def _advance(self, position: int) -> None:
         self._reached = max(self._reached, position)

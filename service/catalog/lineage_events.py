@@ -8,7 +8,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.catalog.queries import RunItem, Slice
-from service.database.connections import Pool, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.ledger import archive_records
 from service.ledger.aggregates import unpack_run
 from service.ledger.archive_records import Where
@@ -53,25 +54,25 @@ class Lineage:
     All that was acknowledged before is seen: events are read from the ledger itself.
     """
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
-        self._pool = pool
+        self._connections = connections
 
     async def count(self, span: Span) -> int:
         """Return how many events there are; exact, and quick whatever their number."""
         one = span.namespace is not None
-        return int((await self._pool.fetch(_COUNT[one], LOG, *span))[0][0])
+        return int((await self._connections.fetch(_COUNT[one], LOG, *span))[0][0])
 
     async def positions(self, span: Span, part: Slice, *, descending: bool) -> list[int]:
         """Return the positions of a part of the events, by their time, then by position."""
         statement = _LIST[span.namespace is not None, descending]
-        return [row[0] for row in await self._pool.fetch(statement, LOG, *span, *part)]
+        return [row[0] for row in await self._connections.fetch(statement, LOG, *span, *part)]
 
     async def pieces(self, positions: Sequence[int]) -> AsyncGenerator[Piece]:
         """Yield the events a few at a time: as many as come to _PIECE_BYTES, and one more where the last is large."""
         at, count = 0, _FIRST
         while at < len(positions):
-            rows = await self._pool.fetch(_PAYLOADS, LOG, positions[at : at + count], _PIECE_BYTES)
+            rows = await self._connections.fetch(_PAYLOADS, LOG, positions[at : at + count], _PIECE_BYTES)
             piece = Piece([row[1] for row in rows if row[1] is not None], [row[0] for row in rows if row[1] is None])
             yield piece
             at += len(rows)
@@ -80,10 +81,10 @@ class Lineage:
 
     async def archived(self, positions: Sequence[int]) -> dict[Where, list[int]]:
         """Return which files have the payloads at some positions; those that were erased are in none."""
-        return await archive_records.by_file(self._pool, positions)
+        return await archive_records.by_file(self._connections, positions)
 
     async def children(self, parent: UUID, part: Slice) -> tuple[list[RunItem], int]:
         """Return the runs that named a run as their parent, newest first, and how many there are."""
-        rows = await self._pool.fetch(_CHILDREN, parent, *part)
-        total = (await self._pool.fetch(_COUNT_CHILDREN, parent))[0][0]
+        rows = await self._connections.fetch(_CHILDREN, parent, *part)
+        total = (await self._connections.fetch(_COUNT_CHILDREN, parent))[0][0]
         return [RunItem(row[0], unpack_run(row[1])) for row in rows], total

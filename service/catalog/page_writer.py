@@ -10,7 +10,8 @@ from uuid import UUID
 
 from service.catalog import projection
 from service.catalog.projection import Page, Standing
-from service.database.connections import Link, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.domain.event import Event, Kind, Subject, make
 from service.domain.job import merge_jobs
 from service.domain.namespace import merge_namespaces
@@ -115,26 +116,28 @@ def _none(_position: int) -> str | None:
     return None
 
 
-async def fold_once(link: Link, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none) -> Folded:
+async def fold_once(
+    connections: Connections, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none
+) -> Folded:
     """Fold the next page; no events where there are none."""
     while True:
-        reading = await read_page(link, await cursor(link, says), page_size, says, archived)
-        folded = await write_page(link, reading, says)
+        reading = await read_page(connections, await cursor(connections, says), page_size, says, archived)
+        folded = await write_page(connections, reading, says)
         if folded is not None:
             return folded
 
 
-async def cursor(link: Link, says: Statements = LIVE) -> int:
+async def cursor(connections: Connections, says: Statements = LIVE) -> int:
     """Return how far the catalog is folded."""
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         return int(await connection.fetchval(says.cursor, LOG))
 
 
 async def read_page(
-    link: Link, after: int, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none
+    connections: Connections, after: int, page_size: int = PAGE, says: Statements = LIVE, archived: Archived = _none
 ) -> Reading:
     """Read the page after a position. It needs no lock: what is recorded does not change."""
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         rows = await connection.fetch(says.events, LOG, after, page_size, _PAGE_BYTES)
     folding = projection.Folding()
     erasures = []
@@ -150,9 +153,9 @@ async def read_page(
     return Reading(after, rows[-1][0] if rows else after, len(rows), folding.page(), erasures, lineage)
 
 
-async def write_page(link: Link, reading: Reading, says: Statements = LIVE) -> Folded | None:
+async def write_page(connections: Connections, reading: Reading, says: Statements = LIVE) -> Folded | None:
     """Fold a page into the catalog; None where the cursor is elsewhere, for another process was quicker."""
-    async with link.connection() as connection, connection.transaction():
+    async with connections.connection() as connection, connection.transaction():
         position, end = await connection.fetchrow(says.lock, LOG)
         if position != reading.after:
             return None

@@ -13,7 +13,8 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from service.catalog.page_writer import Reading, cursor, read_page, write_page
-from service.database.connections import Link, Unreachable
+from service.database.connections import Connections
+from service.errors import DatabaseUnavailable
 
 _log = logging.getLogger(__name__)
 
@@ -86,10 +87,9 @@ class _Ahead(NamedTuple):
 class Folder:
     """Reads a page while it writes the one before, so that PostgreSQL and Python work at the same time."""
 
-    def __init__(self, reading: Link, writing: Link) -> None:
-        """Take both connections; whoever opened them closes them."""
-        self._reading = reading
-        self._writing = writing
+    def __init__(self, connections: Connections) -> None:
+        """Take two connections; whoever opened them closes them."""
+        self._connections = connections
         self._reached = 0
         self._wanted = 0
         self._appended = 0
@@ -148,7 +148,7 @@ class Folder:
             done = False
             while not done:
                 done = await self._fold_pages(reached)
-        except Unreachable:
+        except DatabaseUnavailable:
             await self._try_again()
         except Exception:  # noqa: BLE001  the task must outlive whatever happens to one page
             _log.exception("the catalog could not be folded")
@@ -161,7 +161,7 @@ class Folder:
     async def _fold_pages(self, reached: Reached) -> bool:
         """Fold page after page from where the cursor is. False where there is more to do from where it is then."""
         ahead: _Ahead | None = None
-        position = await cursor(self._reading)
+        position = await cursor(self._connections)
         self._advance(position, reached)  # another process may have brought it there
         try:
             while True:
@@ -172,7 +172,7 @@ class Folder:
                 position = page.upto
                 if page.events >= _WORTHWHILE:
                     ahead = self._read(position)
-                folded = await write_page(self._writing, page)
+                folded = await write_page(self._connections, page)
                 if folded is None:
                     return False  # another process moved the cursor
                 self._advance(position, reached)
@@ -184,7 +184,7 @@ class Folder:
                 await asyncio.gather(ahead.reading, return_exceptions=True)
 
     def _read(self, after: int) -> _Ahead:
-        task = asyncio.create_task(read_page(self._reading, after), name="page")
+        task = asyncio.create_task(read_page(self._connections, after), name="page")
         return _Ahead(task, max(self._wanted, self._appended))
 
     def _ended(self, position: int, taken: _Ahead, reached: Reached) -> bool:

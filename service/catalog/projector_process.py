@@ -18,9 +18,12 @@ import uvloop
 
 from service import logs
 from service.catalog.projector import Folder, Reached
-from service.database.connections import Link
-from service.os_process import calm_the_collector, die_with, give_way
+from service.database.connections import Connections
+from service.os_process import calm_the_collector, die_with, give_way, python_command
 from service.settings import Settings, unpack
+
+CONNECTIONS_OF_PROJECTOR = 2
+"""One to read the next page with, while the other writes the one before."""
 
 _LONG_S = 60.0
 """Seconds a statement of folding may take: a page must not be given up and begun again for ever."""
@@ -106,19 +109,20 @@ class FoldingProcess:
             await _end(self._process)
 
 
-def folding_links(settings: Settings) -> tuple[Link, Link]:
+def projector_connections(settings: Settings) -> Connections:
     """Return the connections that a Folder works with."""
-    cache = settings.statement_cache_size
-    reading, writing = (
-        Link(settings.database_url, statement_cache_size=cache, never_idle=True, command_timeout=_LONG_S) for _ in "rw"
+    return Connections(
+        settings.database_url,
+        CONNECTIONS_OF_PROJECTOR,
+        statement_cache_size=settings.statement_cache_size,
+        limit_idle_transactions=True,
+        command_timeout_s=_LONG_S,
     )
-    return reading, writing
 
 
 async def _start(settings: bytes) -> Process:
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "service.catalog.projector_process", str(os.getpid())),
+        *python_command("service.catalog.projector_process", str(os.getpid())),
         stdin=PIPE,
         stdout=PIPE,
         start_new_session=True,  # Ctrl-C reaches the serving process alone, which ends this one
@@ -145,14 +149,13 @@ async def _fold(report: Reached) -> None:
     settings = unpack(await reader.readline())
     logs.set_up(settings.log_level)
     calm_the_collector()
-    links = folding_links(settings)
-    folder = Folder(*links)
+    connections = projector_connections(settings)
+    folder = Folder(connections)
     folder.start(report)
     async for line in reader:
         (folder.want if line.startswith(_WANTED) else folder.appended)(int(line[1:]))
     await folder.close()
-    for link in links:
-        await link.close()
+    await connections.close()
 
 
 def main(parent: int) -> None:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from service.database.connections import Lanes, Pool, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.domain.event import RunState
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters
@@ -55,32 +56,32 @@ class JobItem(NamedTuple):
 class Lists:
     """Reads the catalog. Every method raises Unavailable when the database does not answer."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
-        self._pool = pool
+        self._connections = connections
 
     async def revision(self) -> str:
         """Return the revision the schema is at."""
-        rows = await self._pool.fetch(_REVISION)
+        rows = await self._connections.fetch(_REVISION)
         return str(rows[0][0]) if rows else ""
 
     async def positions(self) -> tuple[int, int]:
         """Return where the ledger ends, and how far the catalog is folded."""
-        end, folded = (await self._pool.fetch(_LAG, LOG))[0]
+        end, folded = (await self._connections.fetch(_LAG, LOG))[0]
         return end, folded
 
     async def namespaces(self, part: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
-        return [unpack_namespace(row[0]) for row in await self._pool.fetch(_NAMESPACES, *part)]
+        return [unpack_namespace(row[0]) for row in await self._connections.fetch(_NAMESPACES, *part)]
 
     async def namespace(self, name: str) -> NamespaceRegisters | None:
         """Return a namespace, hidden or not."""
-        rows = await self._pool.fetch(_NAMESPACE, [namespace_id(name)])
+        rows = await self._connections.fetch(_NAMESPACE, [namespace_id(name)])
         return unpack_namespace(rows[0][1]) if rows else None
 
     async def job(self, namespace: str, name: str) -> JobItem | None:
         """Return a job with its newest runs; None where it is unknown or deleted."""
-        rows = await self._pool.fetch(_JOB, [job_id(namespace, name)])
+        rows = await self._connections.fetch(_JOB, [job_id(namespace, name)])
         jobs = await self._with_latest(rows)
         return jobs[0] if jobs and not jobs[0].registers.hidden else None
 
@@ -96,7 +97,7 @@ class Lists:
         if not rows:
             return []
         latest: dict[UUID, list[RunItem]] = {row[0]: [] for row in rows}
-        for of, run_id, registers in await self._pool.fetch(_LATEST, list(latest), LATEST):
+        for of, run_id, registers in await self._connections.fetch(_LATEST, list(latest), LATEST):
             latest[of].append(RunItem(run_id, unpack_run(registers)))
         return [JobItem(unpack_job(row[1]), latest[row[0]]) for row in rows]
 
@@ -110,7 +111,7 @@ class Lists:
 
     async def _page(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
         """Ask for rows and for how many there are at once: under load, a round trip waits for its turn on the loop."""
-        rows, counted = await asyncio.gather(self._pool.fetch(*listing), self._pool.fetch(*counting))
+        rows, counted = await asyncio.gather(self._connections.fetch(*listing), self._connections.fetch(*counting))
         return rows, counted[0][0]
 
 
@@ -148,9 +149,9 @@ class FoundRun(NamedTuple):
 class Searches:
     """Reads the catalog, as far as it is folded."""
 
-    def __init__(self, lanes: Lanes) -> None:
+    def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
-        self._lanes = lanes
+        self._connections = connections
 
     async def runs(self, wanted: RunFilters, after: Row | None, limit: int) -> list[FoundRun]:
         """Return runs, newest first: by their start, or their creation where they have not started."""
@@ -159,7 +160,7 @@ class Searches:
         below = _below(wanted, after)
         states = [state for state in wanted.states or RunState if not (started_only and state == RunState.NEW)]
         where = (states, *names, started_only, wanted.started_after, *below, limit)
-        async with self._lanes.connection() as connection:
+        async with self._connections.connection() as connection:
             if wanted.running_at is not None:
                 rows = await connection.fetch(_RUNNING, *where, wanted.running_at)
             else:

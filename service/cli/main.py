@@ -16,11 +16,7 @@ from service.cli.commands import (
     serve,
     verify,
 )
-from service.database.connections import Unreachable
-from service.database.roles import CannotDo
-from service.embedded.files import EmbeddedError
-from service.server.serve import Lost
-from service.server.sockets import CannotListen
+from service.errors import DatabaseUnavailable, OperatorError
 
 
 class _Program(click.Group):
@@ -29,9 +25,10 @@ class _Program(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except Unreachable as error:
-            raise click.ClickException(logs.without_password(f"The database cannot be used: {error}")) from error
-        except (EmbeddedError, CannotDo, CannotListen, Lost) as error:
+        except DatabaseUnavailable as error:
+            told = f"The database cannot be used: {error.detail} ({error.reason})."
+            raise click.ClickException(logs.without_password(told)) from error
+        except OperatorError as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -1,161 +1,146 @@
-"""A connection to PostgreSQL that comes back by itself. The one place where the driver's exceptions are translated."""
+"""Connections to PostgreSQL. The driver's exceptions are translated here and nowhere else."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Self
 
 import asyncpg
 
-from service.errors import Malformed, Overloaded, Unavailable
+from service.database.failures import translate
+from service.errors import DatabaseUnavailable, Overloaded
 
 _log = logging.getLogger(__name__)
 
-COMMAND_TIMEOUT = 10.0
+COMMAND_TIMEOUT_S = 10.0
 """Seconds a statement may take before its outcome counts as unknown."""
 
-_CONNECT_TIMEOUT = 5.0
+_CONNECT_TIMEOUT_S = 5.0
+_WAIT_S = 10.0
 
+# The locks of a client machine that vanished are released after a minute, not after two hours.
+_SETTINGS = (
+    "set jit = off; set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;"
+)
 # A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md.
-_SETTINGS = "set enable_seqscan = off; set jit = off;"
-# What a machine that vanished holds locked is free after a minute, not after two hours.
-_SETTINGS += "set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;"
-_NEVER_IDLE = "set idle_in_transaction_session_timeout = '30s';"
+_NO_SEQUENTIAL_SCANS = "set enable_seqscan = off;"
 _KEEP_PLANS = "set plan_cache_mode = force_generic_plan;"
+_LIMIT_IDLE_TRANSACTIONS = "set idle_in_transaction_session_timeout = '30s';"
 
 
-class Refused(Exception):
-    """PostgreSQL will not take a value: what was sent is at fault, and sending it again will not help."""
+class Connections:
+    """Up to `size` connections to one database; each is opened when first needed, and again after it broke.
 
-
-class Unreachable(Exception):
-    """The database did not answer, or not in time: a statement under way may have been carried out or not."""
-
-
-def load(name: str, **names: str) -> str:
-    """Return a statement of service/sql, its {placeholders} filled in with names of our own."""
-    text = (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")
-    for placeholder, value in names.items():
-        text = text.replace("{" + placeholder + "}", value)
-    return text
-
-
-_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError, TimeoutError)
-"""What the driver raises, apart from what the server says; the second when a dead connection confuses it."""
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turn the driver's exceptions into Refused and Unreachable."""
-    try:
-        yield
-    except (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError) as error:
-        raise Refused(str(error)) from error
-    except (asyncpg.PostgresError, *_BROKEN) as error:
-        _log.warning("database: %s: %s", type(error).__name__, error)
-        raise Unreachable(str(error) or type(error).__name__) from error
-
-
-async def _leave_as_it_is(_connection: asyncpg.Connection) -> None:
-    """Reset nothing."""
-
-
-class Pool:
-    """Connections for lists, which are many and may be slow."""
-
-    def __init__(self, dsn: str, *, size: int = 4, statement_cache_size: int = 100) -> None:
-        """Take a PostgreSQL URL and how many connections there may be."""
-        self._arguments = {"dsn": dsn, "max_size": size, "statement_cache_size": statement_cache_size}
-        self._pool: asyncpg.Pool | None = None
-        self._opening = asyncio.Lock()
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Give a free connection; errors as Link gives them."""
-        with translated():
-            async with self._opening:
-                if self._pool is None:
-                    self._pool = await asyncpg.create_pool(
-                        **self._arguments,
-                        min_size=0,
-                        reset=_leave_as_it_is,
-                        timeout=_CONNECT_TIMEOUT,
-                        command_timeout=COMMAND_TIMEOUT,
-                    )
-            # Nothing here changes a session, so there is nothing to reset, which would be a round trip more.
-            async with self._pool.acquire(timeout=_CONNECT_TIMEOUT) as connection:
-                yield connection
-
-    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
-        """Return the rows of a statement. Raises Malformed for an argument PostgreSQL refuses, and Unavailable."""
-        try:
-            async with self.connection() as connection:
-                rows: list[Any] = await connection.fetch(statement, *arguments)
-                return rows
-        except Refused as error:
-            raise Malformed(f"a parameter cannot be used: {error}") from error
-        except Unreachable as error:
-            raise Unavailable(f"the database does not answer: {error}") from error
-
-    async def close(self) -> None:
-        """Close all; a server that does not answer is left behind."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        try:
-            await asyncio.wait_for(pool.close(), _CONNECT_TIMEOUT)
-        except (asyncpg.PostgresError, OSError, TimeoutError):
-            pool.terminate()
-
-
-class Link:
-    """One connection, opened when first used and again after it broke. Not for use by two tasks at once."""
+    A task that finds all of them in use waits. With `size` 1, statements of several tasks take turns.
+    """
 
     def __init__(
         self,
         dsn: str,
+        size: int = 1,
         *,
         statement_cache_size: int = 100,
+        sequential_scans: bool = False,
         keep_plans: bool = False,
-        never_idle: bool = False,
-        command_timeout: float = COMMAND_TIMEOUT,
+        limit_idle_transactions: bool = False,
+        command_timeout_s: float = COMMAND_TIMEOUT_S,
+        wait_s: float | None = _WAIT_S,
     ) -> None:
-        """Take a PostgreSQL URL; behind a transaction pooler statement_cache_size must be 0.
+        """Take a PostgreSQL URL; behind a transaction pooler `statement_cache_size` must be 0.
 
-        `keep_plans` is for the few statements on single streams, whose plans do not depend on their arguments: planning
-        one anew costs more than executing it. `never_idle` is for transactions that hold what others wait for.
+        sequential_scans: let the planner scan whole tables; for lists, whose tables may be small.
+        keep_plans: for the few statements on single streams, whose plans do not depend on their arguments: planning
+            one anew costs more than executing it.
+        limit_idle_transactions: for transactions that hold locks which other processes wait for.
+        wait_s: seconds a task waits for a free connection; None: without limit.
         """
+        self.size = size
         self._dsn = dsn
-        self._cache = statement_cache_size
-        self._timeout = command_timeout
-        self._settings = _SETTINGS + (_KEEP_PLANS if keep_plans else "") + (_NEVER_IDLE if never_idle else "")
-        self._connection: asyncpg.Connection | None = None
+        self._statement_cache_size = statement_cache_size
+        self._command_timeout_s = command_timeout_s
+        self._wait_s = wait_s
+        self._settings = _SETTINGS
+        self._settings += "" if sequential_scans else _NO_SEQUENTIAL_SCANS
+        self._settings += _KEEP_PLANS if keep_plans else ""
+        self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
+        self._free: list[asyncpg.Connection] = []
+        self._used: set[asyncpg.Connection] = set()
+        self._places = asyncio.Semaphore(size)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Give the connection; whatever the driver raises inside comes out as Refused or Unreachable."""
-        try:
-            with translated():
-                yield await self._open()
-        except Unreachable:
-            self._drop()
-            raise
+        """Give a connection that nobody else uses until the block ends.
 
-    async def _open(self) -> asyncpg.Connection:
-        if self._connection is None or self._connection.is_closed():
-            self._connection = await self._connect()
-        return self._connection
+        Raises Overloaded where none comes free in time. What the driver raises inside the block comes out as
+        ValueRefused or DatabaseUnavailable.
+        """
+        await self._wait_for_place()
+        connection: asyncpg.Connection | None = None
+        try:
+            connection = await self._take()
+            self._used.add(connection)
+            yield connection
+        except Exception as error:
+            translated = translate(error)
+            if translated is None:
+                raise
+            if isinstance(translated, DatabaseUnavailable):
+                _log.warning("database: %s: %s", type(error).__name__, error)
+                if connection is not None:  # its state is unknown
+                    connection.terminate()
+            raise translated from error
+        finally:
+            if connection is not None:
+                self._used.discard(connection)
+                if not connection.is_closed():
+                    self._free.append(connection)
+            self._places.release()
+
+    async def fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
+        """Return the rows of a statement. Raises ValueRefused, DatabaseUnavailable and Overloaded."""
+        async with self.connection() as connection:
+            rows: list[Any] = await connection.fetch(statement, *arguments)
+            return rows
+
+    async def close(self) -> None:
+        """Close all connections; one that is still in use is cut, and a server that does not answer is not waited for."""
+        for connection in self._used:
+            connection.terminate()
+        free, self._free = self._free, []
+        await asyncio.gather(*(_close(connection) for connection in free))
+
+    async def _wait_for_place(self) -> None:
+        if not self._places.locked():
+            await self._places.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._wait_s):
+                await self._places.acquire()
+        except TimeoutError:
+            raise Overloaded("too many requests are reading the database; nothing is lost, ask again") from None
+
+    async def _take(self) -> asyncpg.Connection:
+        while self._free:
+            connection = self._free.pop()
+            if not connection.is_closed():
+                return connection
+        return await self._connect()
 
     async def _connect(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
             self._dsn,
-            timeout=_CONNECT_TIMEOUT,
-            command_timeout=self._timeout,
-            statement_cache_size=self._cache,
+            timeout=_CONNECT_TIMEOUT_S,
+            command_timeout=self._command_timeout_s,
+            statement_cache_size=self._statement_cache_size,
         )
         try:
             await connection.execute(self._settings)
@@ -164,47 +149,9 @@ class Link:
             raise
         return connection
 
-    def _drop(self) -> None:
-        """Have done with a connection whose state nobody knows; the next use opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None and not connection.is_closed():
-            connection.terminate()
 
-    async def close(self) -> None:
-        """Close; a server that does not answer is left behind."""
-        connection, self._connection = self._connection, None
-        if connection is None or connection.is_closed():
-            return
-        try:
-            await asyncio.wait_for(connection.close(), _CONNECT_TIMEOUT)
-        except (asyncpg.PostgresError, OSError, TimeoutError):
-            connection.terminate()
-
-
-_PATIENCE_S = 10.0
-
-
-class Lanes:
-    """Raises Unavailable where the database does not answer, Overloaded where no connection comes free."""
-
-    def __init__(self, links: Sequence[Link]) -> None:
-        """Take the connections; whoever opened them closes them."""
-        self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
-        for link in links:
-            self._free.put_nowait(link)
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Any]:
-        """Give a connection."""
-        try:
-            async with asyncio.timeout(_PATIENCE_S):
-                link = await self._free.get()
-        except TimeoutError:
-            raise Overloaded("too many are reading the ledger; nothing is lost, ask again") from None
-        try:
-            async with link.connection() as connection:
-                yield connection
-        except Unreachable as error:
-            raise Unavailable(f"the database does not answer: {error}") from error
-        finally:
-            self._free.put_nowait(link)
+async def _close(connection: asyncpg.Connection) -> None:
+    try:
+        await asyncio.wait_for(connection.close(), _CONNECT_TIMEOUT_S)
+    except (asyncpg.PostgresError, OSError, TimeoutError):
+        connection.terminate()

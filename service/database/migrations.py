@@ -7,9 +7,16 @@ alembic and SQLAlchemy are loaded only where they are needed: a service whose sc
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from service.database.connections import Connections
+from service.errors import OperatorError
+from service.logs import without_password
+from service.os_process import python_command
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -29,6 +36,10 @@ def _config(dsn: str = "", output: io.StringIO | None = None) -> Config:
     config.set_main_option("path_separator", "os")
     config.attributes["dsn"] = dsn
     return config
+
+
+_HAS_VERSION = "select to_regclass('runfold_version')"
+_VERSION = "select version_num from runfold_version"
 
 
 @cache
@@ -71,3 +82,39 @@ def run_file(op: Any, name: str) -> None:  # noqa: ANN401  alembic's op is a pro
         context.impl.static_output(sql)
         return
     op.get_bind().connection.run_async(lambda connection: connection.execute(sql))
+
+
+async def current_revision(dsn: str) -> str | None:
+    """Return the revision a database is at, None where there is no schema yet. Raises DatabaseUnavailable."""
+    async with Connections(dsn) as connections:
+        if (await connections.fetch(_HAS_VERSION))[0][0] is None:
+            return None
+        rows = await connections.fetch(_VERSION)
+        return str(rows[0][0]) if rows else None
+
+
+def upgrade_in_child(dsn: str) -> None:
+    """Migrate up in a process of its own, so that what migrating loads does not stay in the memory of a service.
+
+    Raises OperatorError with what stands in the way.
+    """
+    done = subprocess.run(python_command(__name__), input=dsn.encode(), stderr=subprocess.PIPE, check=False)  # noqa: S603
+    if done.returncode:
+        (*_, last) = done.stderr.decode(errors="replace").strip().splitlines() or ("no reason given",)
+        raise OperatorError(f"The database cannot be migrated: {without_password(last)}")
+
+
+def _main() -> None:
+    """Migrate the database whose URL comes on standard input; say on standard error what stands in the way."""
+    import asyncpg  # noqa: PLC0415  see above
+    from alembic.util import CommandError  # noqa: PLC0415
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+
+    try:
+        upgrade(sys.stdin.read())
+    except (CommandError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        sys.exit(without_password(str(error)))
+
+
+if __name__ == "__main__":
+    _main()

@@ -22,6 +22,8 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
+from service.errors import OperatorError
+
 PORT = 5432
 SOCKET = f".s.PGSQL.{PORT}"
 SUN_PATH_BYTES = 107 if sys.platform == "linux" else 103
@@ -29,7 +31,7 @@ STATUS_LINE = 7
 TAIL_LINES = 15
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(OperatorError):
     """The embedded PostgreSQL cannot be had; a sentence for the operator: what happened, what to do."""
 
 

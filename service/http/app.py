@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 from aiohttp import web
 
@@ -12,9 +13,9 @@ from service.audit.tail import Tail
 from service.catalog.freshness import Catalog
 from service.catalog.lineage_events import Lineage
 from service.catalog.projector import Folder, Folds
-from service.catalog.projector_process import FoldingProcess, folding_links
+from service.catalog.projector_process import FoldingProcess, projector_connections
 from service.catalog.queries import Lists, Searches
-from service.database.connections import Lanes, Link, Pool
+from service.database.connections import Connections
 from service.http.authentication import Guard
 from service.http.handlers.metrics import METER, REGISTRY, process_registry
 from service.http.middleware import access_log, around
@@ -30,6 +31,7 @@ from service.settings import APART, Settings
 
 _BULK = 2
 _READERS = 2
+_LISTS = 4
 _AUDITORS = 4
 
 SETTINGS = web.AppKey("settings", Settings)
@@ -38,7 +40,7 @@ GUARD = web.AppKey("guard", Guard)
 
 def build_app(settings: Settings) -> web.Application:
     """Return the application; what it needs is opened when it starts and closed, drained, when it stops."""
-    guard = Guard(_link(settings), settings.auth)
+    guard = Guard(Connections(settings.database_url, statement_cache_size=settings.statement_cache_size), settings.auth)
     meter = Meter()
     app = web.Application(
         middlewares=[access_log()] if settings.access_log else [],
@@ -51,19 +53,6 @@ def build_app(settings: Settings) -> web.Application:
     wrapped = around(guard, meter)
     app.add_routes([web.route(one.method, one.path, wrapped(one.handler), **one.kwargs) for one in routes()])
     return app
-
-
-def _link(settings: Settings, *, keep_plans: bool = False) -> Link:
-    return Link(settings.database_url, statement_cache_size=settings.statement_cache_size, keep_plans=keep_plans)
-
-
-def _folds(settings: Settings, links: list[Link]) -> Folds:
-    """Return who folds the catalog: a process of its own, or a task of this one."""
-    if settings.folding == APART:
-        return FoldingProcess(settings)
-    opened = folding_links(settings)
-    links.extend(opened)
-    return Folder(*opened)
 
 
 def _told(catalog: Catalog, posting: Posting, tail: Tail, meter: Meter) -> OnAppend:
@@ -84,36 +73,58 @@ async def _hang_up(app: web.Application) -> None:
     app[RESOURCES].tail.hang_up()
 
 
+class _Opened:
+    """The connections of a process, remembered in order to be closed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._all: list[Connections] = []
+
+    def connections(self, size: int = 1, **options: Any) -> Connections:  # noqa: ANN401  those of Connections
+        opened = Connections(
+            self._settings.database_url, size, statement_cache_size=self._settings.statement_cache_size, **options
+        )
+        return self.keep(opened)
+
+    def keep(self, opened: Connections) -> Connections:
+        self._all.append(opened)
+        return opened
+
+    async def close(self) -> None:
+        for opened in self._all:
+            await opened.close()
+
+
+def _folds(settings: Settings, opened: _Opened) -> Folds:
+    """Return who folds the catalog: a process of its own, or a task of this one."""
+    if settings.folding == APART:
+        return FoldingProcess(settings)
+    return Folder(opened.keep(projector_connections(settings)))
+
+
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open in this order, close in the other: requests are answered before what answers them goes."""
     settings, guard = app[SETTINGS], app[GUARD]
-
-    def some(count: int, *, keep_plans: bool = False) -> list[Link]:
-        opened = [_link(settings, keep_plans=keep_plans) for _ in range(count)]
-        links.extend(opened)
-        return opened
-
-    links: list[Link] = []
-    pool = Pool(settings.database_url, statement_cache_size=settings.statement_cache_size)
-    catalog = Catalog(_folds(settings, links), *some(1))
-    posting = Posting(*some(1))
-    lanes = Lanes(some(_AUDITORS))
-    audit = Audit(lanes, seen=posting.appended)
+    opened = _Opened(settings)
+    lists = opened.connections(_LISTS, sequential_scans=True)
+    catalog = Catalog(_folds(settings, opened), opened.connections())
+    posting = Posting(opened.connections())
+    auditors = opened.connections(_AUDITORS)
+    audit = Audit(auditors, seen=posting.appended)
     tail = Tail(audit)
-    (writing,) = some(1, keep_plans=True)
     appender = Appender(
-        writing,
-        some(_BULK),
+        opened.connections(keep_plans=True),
+        opened.connections(_BULK, wait_s=None),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
         on_append=_told(catalog, posting, tail, app[METER]),
         keep_up=catalog.keep_up,
     )
-    reader = Reader(some(_READERS, keep_plans=True), capacity=settings.queue_capacity)
+    reader = Reader(opened.connections(_READERS, keep_plans=True), capacity=settings.queue_capacity)
     for part in (catalog, appender, reader, posting, tail):
         part.start()
     app[RESOURCES] = Resources(
-        settings, appender, reader, catalog, Lists(pool), Lineage(pool), audit, Searches(lanes), tail
+        settings, appender, reader, catalog, Lists(lists), Lineage(lists), audit, Searches(auditors), tail
     )
     await guard.start(app.router.routes())
     await define_default(appender)
@@ -124,6 +135,4 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     await tail.close()
     await posting.close()
     await catalog.close()
-    for opened in links:
-        await opened.close()
-    await pool.close()
+    await opened.close()

@@ -18,8 +18,8 @@ from aiohttp import hdrs, web
 
 from service.auth import keys
 from service.auth.keys import SCOPES, Key, Scope
-from service.database.connections import Link, Unreachable
-from service.errors import Forbidden, Unauthenticated, Unavailable
+from service.database.connections import Connections
+from service.errors import DatabaseUnavailable, Forbidden, Unauthenticated, Unavailable
 from service.http.paths import LONG, OPEN, READING, REST
 
 ACTOR: web.RequestKey[str | None] = web.RequestKey("actor", type(None))
@@ -42,9 +42,9 @@ _log = logging.getLogger(__name__)
 class Guard:
     """The keys as this process knows them."""
 
-    def __init__(self, link: Link, mode: str) -> None:
+    def __init__(self, connections: Connections, mode: str) -> None:
         """Take a connection of its own and auto, on or off."""
-        self._link = link
+        self._connections = connections
         self._mode = mode
         self._keys: dict[UUID, Key] = {}
         self._by_digest: dict[bytes, Key] = {}
@@ -76,7 +76,7 @@ class Guard:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await self._link.close()
+        await self._connections.close()
 
     def admit(self, request: web.Request) -> bool:
         """Let the request in, with its key's name as ACTOR; False where the key is not known (see admit_later).
@@ -129,9 +129,9 @@ class Guard:
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                events = await keys.events_after(self._link, self._position)
+                events = await keys.events_after(self._connections, self._position)
             self._learn(events)
-        except (Unreachable, TimeoutError):
+        except (DatabaseUnavailable, TimeoutError):
             _log.warning("API keys could not be read; the database does not answer")
         except Exception:  # noqa: BLE001  whatever happens to one look, the next is made
             _log.exception("API keys could not be read")

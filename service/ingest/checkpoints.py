@@ -12,7 +12,8 @@ from pathlib import Path
 
 import msgspec
 
-from service.database.connections import Link, Unreachable
+from service.database.connections import Connections
+from service.errors import DatabaseUnavailable
 from service.ingest.ingestion import Failure
 from service.ledger.events import read_head
 from service.payloads.splitters import Line
@@ -98,9 +99,9 @@ def _write(file: Path, bookmark: Bookmark) -> None:
 class Course:
     """The way through one file: passes over what is recorded, and puts a bookmark now and then."""
 
-    def __init__(self, link: Link, file: Path | None = None, done: Bookmark | None = None) -> None:
+    def __init__(self, connections: Connections, file: Path | None = None, done: Bookmark | None = None) -> None:
         """Take a connection, the file (None: what is read has no name, and nothing is noted), and where to go on."""
-        self._link = link
+        self._connections = connections
         self._file = file
         self._prefix = _Prefix(file) if file else None
         self._done = done.line if done else 0
@@ -138,12 +139,12 @@ class Course:
         if self._file is None or self._prefix is None or len(self._refused) > _MOST_REFUSED:
             return
         try:
-            head = await read_head(self._link)
+            head = await read_head(self._connections)
             digest = self._prefix.upto(size)
             if digest is not None:
                 refused = tuple(self._refused)
                 _write(self._file, Bookmark(size, digest, self._line, refused, head.position, head.hash.hex()))
-        except Unreachable:
+        except DatabaseUnavailable:
             return  # whoever appends next will say so
         except OSError as error:
             self.trouble = f"{beside(self._file)} cannot be written ({error}): an import that breaks off begins anew"

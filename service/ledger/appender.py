@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Sequence
 from uuid import UUID
 
-from service.database.connections import Link, Refused, Unreachable
+from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.domain.event import Subject
-from service.errors import Invalid, Overloaded, RunfoldError, Unavailable
+from service.errors import DatabaseUnavailable, Invalid, Overloaded, RunfoldError, Unavailable, ValueRefused
 from service.ledger.batch import Answer, Batch, Item, Judge, OnAppend, again
 from service.ledger.bulk_appender import Bulk, KeepUp, Recorded, go_on
 from service.ledger.run_cache import Recent
@@ -32,20 +32,23 @@ class Appender:
 
     def __init__(
         self,
-        link: Link,
-        bulk_links: Sequence[Link] = (),
+        connections: Connections,
+        bulk_connections: Connections | None = None,
         *,
         capacity: int = 10_000,
         max_batch: int = 500,
         on_append: OnAppend = lambda _position, _events: None,
         keep_up: KeepUp = go_on,
     ) -> None:
-        """Take the writer's connection, those for facts in bulk, how many items may wait, and how many make a batch."""
-        self._link = link
+        """Take the writer's connection, those for facts in bulk, how many items may wait, and how many make a batch.
+
+        Without connections of their own, facts in bulk share the writer's.
+        """
+        self._connections = connections
         self._capacity = capacity
         self._max_batch = max_batch
         self._on_append = on_append
-        self._bulk = Bulk(bulk_links, max_batch=max_batch, on_append=on_append, keep_up=keep_up)
+        self._bulk = Bulk(bulk_connections or connections, max_batch=max_batch, on_append=on_append, keep_up=keep_up)
         self._recent = Recent()
         self._waiting: deque[Item] = deque()
         self._idle: asyncio.Future[None] | None = None
@@ -141,8 +144,8 @@ class Appender:
     async def _bisect(self, batch: list[Item]) -> list[Item]:
         """Carry a batch out; where PostgreSQL refuses a value, find whose it is. Returns what must go round again."""
         try:
-            return await Batch(batch, self._recent).carry_out(self._link, self._on_append)
-        except Refused as error:
+            return await Batch(batch, self._recent).carry_out(self._connections, self._on_append)
+        except ValueRefused as error:
             if len(batch) == 1:
                 batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
                 return []
@@ -150,7 +153,7 @@ class Appender:
                 item.begin_again()
             middle = len(batch) // 2
             return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
-        except Unreachable:
+        except DatabaseUnavailable:
             await asyncio.sleep(_PAUSE_AFTER_LOSS)
             return again(batch)
 

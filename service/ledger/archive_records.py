@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from service.database.connections import Link, Pool, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.domain import timestamps
 from service.domain.draft import Draft
 from service.domain.event import Kind, Subject
@@ -73,17 +74,17 @@ def draft(kind: Kind, archive: Archive) -> Draft:
     )
 
 
-async def recorded(link: Link | Pool) -> list[tuple[Kind, Archive]]:
+async def recorded(connections: Connections) -> list[tuple[Kind, Archive]]:
     """Return every archive and every return of one, oldest first."""
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         rows = await connection.fetch(_RECORDS, LOG)
     return [(Kind(row[0]), _decode(row[1])) for row in rows if row[1] is not None]
 
 
-async def standing(link: Link | Pool) -> list[Archive]:
+async def standing(connections: Connections) -> list[Archive]:
     """Return the archives whose payloads are not in the database, by position."""
     found: dict[int, Archive] = {}
-    for kind, archive in await recorded(link):
+    for kind, archive in await recorded(connections):
         if kind is Kind.ARCHIVED:
             found[archive.first] = archive
         else:
@@ -91,11 +92,11 @@ async def standing(link: Link | Pool) -> list[Archive]:
     return [found[first] for first in sorted(found)]
 
 
-async def archived_where(link: Link | Pool, positions: Collection[int]) -> dict[int, Where]:
+async def archived_where(connections: Connections, positions: Collection[int]) -> dict[int, Where]:
     """Return where the payloads at some positions lie, of those that are archived."""
     if not positions:
         return {}
-    archives = await standing(link)
+    archives = await standing(connections)
     return {
         position: Where(archive.file, archive.sha256)
         for position in positions
@@ -104,25 +105,25 @@ async def archived_where(link: Link | Pool, positions: Collection[int]) -> dict[
     }
 
 
-async def by_file(link: Link | Pool, positions: Sequence[int]) -> dict[Where, list[int]]:
+async def by_file(connections: Connections, positions: Sequence[int]) -> dict[Where, list[int]]:
     """Return the files that have the payloads at some positions, and which each has; what was erased is in none."""
-    where = await archived_where(link, positions)
-    gone = await _erased(link, list(where)) if where else set()
+    where = await archived_where(connections, positions)
+    gone = await _erased(connections, list(where)) if where else set()
     files: dict[Where, list[int]] = {}
     for position in sorted(where.keys() - gone):
         files.setdefault(where[position], []).append(position)
     return files
 
 
-async def excused(link: Link | Pool, positions: Sequence[int]) -> set[int]:
+async def excused(connections: Connections, positions: Sequence[int]) -> set[int]:
     """Return at which positions a payload may be missing: its archive or its erasure is recorded."""
     if not positions:
         return set()
-    found = set(await archived_where(link, positions))
+    found = set(await archived_where(connections, positions))
     others = [position for position in positions if position not in found]
-    return found | await _erased(link, others) if others else found
+    return found | await _erased(connections, others) if others else found
 
 
-async def _erased(link: Link | Pool, positions: Sequence[int]) -> set[int]:
-    async with link.connection() as connection:
+async def _erased(connections: Connections, positions: Sequence[int]) -> set[int]:
+    async with connections.connection() as connection:
         return {row[0] for row in await connection.fetch(_ERASED, LOG, positions)}

@@ -9,12 +9,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from service.database.connections import Link, Unreachable
+from service.database.connections import Connections
 from service.domain.decisions import Known, Verdict
 from service.domain.draft import Draft
 from service.domain.event import RunState, Subject, make
 from service.domain.run import moved
-from service.errors import Unavailable
+from service.errors import DatabaseUnavailable, Unavailable
 from service.ledger.aggregates import SHAPES
 from service.ledger.events import Appended, Outcome, append_events, find_recorded_transitions, read_streams
 from service.ledger.run_cache import Recent
@@ -144,17 +144,17 @@ class Batch:
         self._homes: dict[StreamKey, Any] = {}
         self._appending: list[Item] = []
 
-    async def carry_out(self, link: Link, on_append: OnAppend) -> list[Item]:
-        """Carry the batch out. Returns what must go round again; raises Refused and Unreachable for all of it."""
-        await self._read(link)
+    async def carry_out(self, connections: Connections, on_append: OnAppend) -> list[Item]:
+        """Carry the batch out. Returns what must go round again; raises ValueRefused and DatabaseUnavailable for all of it."""
+        await self._read(connections)
         self._decide()
-        await self._excuse(link)
-        appended = await self._append(link)
+        await self._excuse(connections)
+        appended = await self._append(connections)
         if appended and _RECORDED in appended.outcomes:
             on_append(max(appended.positions), appended.outcomes.count(_RECORDED))
         return self._answer(appended.recorded_at if appended else None)
 
-    async def _read(self, link: Link) -> None:
+    async def _read(self, connections: Connections) -> None:
         by_subject: dict[Subject, list[Item]] = {}
         counted = Counter([item.key for item in self._items]) if self._crowded else {}
         for item in self._items:
@@ -163,10 +163,10 @@ class Batch:
                 by_subject.setdefault(item.draft.subject, []).append(item)
         for subject, items in by_subject.items():
             streams, facts = [item.draft.stream for item in items], [item.draft.fact for item in items]
-            for item, stream in zip(items, await read_streams(link, subject, streams, facts), strict=True):
+            for item, stream in zip(items, await read_streams(connections, subject, streams, facts), strict=True):
                 self._standing[item.key] = stream.registers
                 item.known = stream.known
-        await self._read_homes(link)
+        await self._read_homes(connections)
 
     def _guess(self, item: Item) -> bool:
         """Tell whether what is remembered of the run is enough to append by; whatever else must be read."""
@@ -183,12 +183,12 @@ class Batch:
             item.verdict = _APPEND
         return True
 
-    async def _read_homes(self, link: Link) -> None:
+    async def _read_homes(self, connections: Connections) -> None:
         homes = {item.home for item in self._items if item.home is not None}
         for subject in {home[0] for home in homes}:
             numbers = [number for of, number in homes if of is subject]
             streams = [UUID(int=number) for number in numbers]
-            read = await read_streams(link, subject, streams, [None] * len(streams))
+            read = await read_streams(connections, subject, streams, [None] * len(streams))
             self._homes.update({(subject, s): r.registers for s, r in zip(numbers, read, strict=True)})
 
     def _decide(self) -> None:
@@ -226,13 +226,13 @@ class Batch:
         item.verdict = Verdict.HOMELESS if verdict is _APPEND and self._homeless(item.home) else verdict
         return item.verdict
 
-    async def _excuse(self, link: Link) -> None:
+    async def _excuse(self, connections: Connections) -> None:
         """Line 0 of the table: what conflicts now may be what was recorded once, with another key or without one."""
         conflicts = [i for i in self._items if i.verdict is _CONFLICT and i.draft.state in _REPORTED]
         if not conflicts:
             return
         adding = {(i.key, i.draft.state, i.draft.transitioned_at) for i in self._appending}
-        recorded = await find_recorded_transitions(link, [item.draft for item in conflicts])
+        recorded = await find_recorded_transitions(connections, [item.draft for item in conflicts])
         for nth, item in enumerate(conflicts):
             if nth in recorded or (item.key, item.draft.state, item.draft.transitioned_at) in adding:
                 item.verdict = Verdict.UNCHANGED
@@ -256,13 +256,13 @@ class Batch:
         part = shape.of(event, draft.said if draft.source == "api" else say(event, draft.payload))
         return part if standing is None else shape.merge(standing, part)
 
-    async def _append(self, link: Link) -> Appended | None:
+    async def _append(self, connections: Connections) -> Appended | None:
         if not self._appending:
             return None
         expected = [self._expectation(item) if item.judge is not None else None for item in self._appending]
         try:
-            appended = await append_events(link, [item.draft for item in self._appending], expected)
-        except Unreachable:
+            appended = await append_events(connections, [item.draft for item in self._appending], expected)
+        except DatabaseUnavailable:
             for item in self._appending:
                 item.unsure = True  # going round again, its own event may be found in the ledger
             raise

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from service.database.connections import Link, Refused, Unreachable
+from service.database.connections import Connections
 from service.domain.draft import Draft
-from service.errors import Invalid, RunfoldError, Unavailable
+from service.errors import DatabaseUnavailable, Invalid, RunfoldError, Unavailable, ValueRefused
 from service.ledger.events import Outcome, append_events
 
 _ROUNDS = 3
@@ -36,19 +36,22 @@ class Bulk:
     """Appends facts; whoever has more than fits waits, which is the back-pressure."""
 
     def __init__(
-        self, links: Sequence[Link], *, max_batch: int, on_append: Callable[[int, int], None], keep_up: KeepUp = go_on
+        self,
+        connections: Connections,
+        *,
+        max_batch: int,
+        on_append: Callable[[int, int], None],
+        keep_up: KeepUp = go_on,
     ) -> None:
         """Take as many connections as batches may be in flight, who hears of each, and who may hold back the next."""
-        self._free: asyncio.LifoQueue[Link] = asyncio.LifoQueue()
-        for link in links:
-            self._free.put_nowait(link)
+        self._connections = connections
         self._max_batch = max_batch
         self._on_append = on_append
         self._keep_up = keep_up
 
     async def append(self, drafts: Sequence[Draft]) -> list[Recorded | RunfoldError]:
         """Append facts durably; item i of the answer says what became of draft i."""
-        parts = await asyncio.gather(*(self._with_a_link(part) for part in self._split(drafts)))
+        parts = await asyncio.gather(*(self._bisect(part) for part in self._split(drafts)))
         results = [one for part in parts for one in part]
         last = max((one.position for one in results if isinstance(one, Recorded)), default=0)
         await self._keep_up(last, len(drafts), sum(len(draft.payload or "") for draft in drafts))
@@ -65,34 +68,27 @@ class Bulk:
             parts[-1].append(draft)
         return parts
 
-    async def _with_a_link(self, drafts: list[Draft]) -> list[Recorded | RunfoldError]:
-        link = await self._free.get()
+    async def _bisect(self, drafts: list[Draft]) -> list[Recorded | RunfoldError]:
         try:
-            return await self._bisect(link, drafts)
-        finally:
-            self._free.put_nowait(link)
-
-    async def _bisect(self, link: Link, drafts: list[Draft]) -> list[Recorded | RunfoldError]:
-        try:
-            return await self._try(link, drafts)
-        except Refused as error:
+            return await self._try(drafts)
+        except ValueRefused as error:
             if len(drafts) == 1:
                 return [Invalid(f"this cannot be recorded: {error}")]
             middle = len(drafts) // 2
-            return await self._bisect(link, drafts[:middle]) + await self._bisect(link, drafts[middle:])
-        except Unreachable:
+            return await self._bisect(drafts[:middle]) + await self._bisect(drafts[middle:])
+        except DatabaseUnavailable:
             lost = Unavailable("this may have been recorded or not; it is safe to repeat")
             return [lost] * len(drafts)
 
-    async def _try(self, link: Link, drafts: list[Draft]) -> list[Recorded | RunfoldError]:
+    async def _try(self, drafts: list[Draft]) -> list[Recorded | RunfoldError]:
         """Append; after a lost connection again, which records nothing twice: facts are known by what they are."""
         if not drafts:
             return []
         for attempt in range(1, _ROUNDS + 1):
             try:
-                appended = await append_events(link, drafts, [None] * len(drafts))
+                appended = await append_events(self._connections, drafts, [None] * len(drafts))
                 break
-            except Unreachable:
+            except DatabaseUnavailable:
                 if attempt == _ROUNDS:
                     raise
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)

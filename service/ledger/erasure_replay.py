@@ -7,7 +7,7 @@ from functools import reduce
 from typing import Any, TypeVar
 from uuid import UUID
 
-from service.database.connections import load
+from service.database.statements import load
 from service.domain.erasure import Stamp
 from service.domain.event import Event, Subject
 from service.ledger.aggregates import SHAPES

@@ -8,7 +8,8 @@ from enum import IntEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from service.database.connections import Link, load
+from service.database.connections import Connections
+from service.database.statements import load
 from service.domain.decisions import Known
 from service.domain.draft import Draft
 from service.domain.event import Event, Kind, Subject, make
@@ -59,27 +60,35 @@ class Head(NamedTuple):
     recorded_at: datetime
 
 
-async def append_events(link: Link, drafts: Sequence[Draft], expected: Sequence[int | None]) -> Appended:
+async def append_events(connections: Connections, drafts: Sequence[Draft], expected: Sequence[int | None]) -> Appended:
     """Append a batch in one round trip; expected[i] is where item i's stream must still end, None for a fact.
 
-    Raises Refused when PostgreSQL will not take a value, Unreachable when it is unknown what happened.
+    Raises ValueRefused when PostgreSQL will not take a value, DatabaseUnavailable when it is unknown what happened.
     """
+    async with connections.connection() as connection:
+        return await append_within(connection, drafts, expected)
+
+
+async def append_within(
+    connection: Any,  # noqa: ANN401  asyncpg has no types
+    drafts: Sequence[Draft],
+    expected: Sequence[int | None],
+) -> Appended:
+    """Append a batch as append_events does, within the transaction of a connection."""
     items = [(*draft[:-1], expectation) for draft, expectation in zip(drafts, expected, strict=True)]
-    async with link.connection() as connection:
-        row = await connection.fetchrow(_APPEND, LOG, items)
-    return Appended(*row)
+    return Appended(*await connection.fetchrow(_APPEND, LOG, items))
 
 
 async def read_streams(
-    link: Link, subject: Subject, streams: Sequence[UUID], facts: Sequence[bytes | None]
+    connections: Connections, subject: Subject, streams: Sequence[UUID], facts: Sequence[bytes | None]
 ) -> list[Stream]:
     """Read streams as of now: the catalog's row merged with what came after it."""
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         rows = await connection.fetch(_READ[subject], LOG, streams, facts)
-    return await _fold(link, subject, len(streams), rows)
+    return await _fold(connections, subject, len(streams), rows)
 
 
-async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -> list[Stream]:
+async def _fold(connections: Connections, subject: Subject, count: int, rows: Iterable[Any]) -> list[Stream]:
     shape = SHAPES[subject]
     merged: list[Any] = [None] * count
     known: list[Known | None] = [None] * count
@@ -92,42 +101,44 @@ async def _fold(link: Link, subject: Subject, count: int, rows: Iterable[Any]) -
             known[index] = Known(row["position"], row["request_digest"], row["recorded_at"])
         else:
             events.append((index, make(Event, row[3:])))
-    bodies = await read_payloads(link, [event.position for _, event in events if event.payload_digest])
+    bodies = await read_payloads(connections, [event.position for _, event in events if event.payload_digest])
     for index, event in events:
         part = shape.of(event, say(event, bodies.get(event.position)))
         standing = merged[index]
         merged[index] = part if standing is None else shape.merge(standing, part)
-    await _forget(link, subject, merged, [(i, e, bodies.get(e.position)) for i, e in events if e.kind == Kind.ERASED])
+    await _forget(
+        connections, subject, merged, [(i, e, bodies.get(e.position)) for i, e in events if e.kind == Kind.ERASED]
+    )
     return [Stream(*pair) for pair in zip(merged, known, strict=True)]
 
 
-async def find_recorded_transitions(link: Link, drafts: Sequence[Draft]) -> set[int]:
+async def find_recorded_transitions(connections: Connections, drafts: Sequence[Draft]) -> set[int]:
     """Return the indexes of transitions that were recorded before: same run, state and time, whatever their key."""
     columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts])
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         return {row[0] - 1 for row in await connection.fetch(_SAID_ALREADY, LOG, *columns)}
 
 
 async def _forget(
-    link: Link, subject: Subject, merged: list[Any], erasures: Sequence[tuple[int, Event, str | None]]
+    connections: Connections, subject: Subject, merged: list[Any], erasures: Sequence[tuple[int, Event, str | None]]
 ) -> None:
     """What the catalog says may come from payloads that were erased since."""
     for index, event, record in erasures:
         if record is not None:
             erased = [read_record(record).position]
-            async with link.connection() as connection:
+            async with connections.connection() as connection:
                 merged[index] = await without(connection, LOG, (subject, event.stream), merged[index], erased)
 
 
-async def read_payloads(link: Link, positions: Sequence[int]) -> dict[int, str]:
+async def read_payloads(connections: Connections, positions: Sequence[int]) -> dict[int, str]:
     """Return the payloads at some positions, by position."""
     if not positions:
         return {}
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         return {row[0]: row[1] for row in await connection.fetch(_PAYLOADS, LOG, positions)}
 
 
-async def read_head(link: Link) -> Head:
+async def read_head(connections: Connections) -> Head:
     """Return where the log ends."""
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         return Head(*await connection.fetchrow(_HEAD, LOG))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from uuid import UUID
 
-from service.database.connections import Link, Refused, Unreachable
+from service.database.connections import Connections
 from service.domain.event import Subject
 from service.domain.run import RunRegisters
-from service.errors import Overloaded, Unavailable
+from service.errors import DatabaseUnavailable, Overloaded, Unavailable, ValueRefused
 from service.ledger.events import Stream, read_streams
 
 _log = logging.getLogger(__name__)
@@ -22,9 +21,9 @@ _PAUSE_AFTER_LOSS = 0.2
 class Reader:
     """Reads runs. A read starts after it was asked for, so it sees whatever was acknowledged before."""
 
-    def __init__(self, links: Sequence[Link], *, capacity: int = 10_000, max_batch: int = 500) -> None:
+    def __init__(self, connections: Connections, *, capacity: int = 10_000, max_batch: int = 500) -> None:
         """Take one connection a task, how many runs may be waited for, and how many go into one query."""
-        self._links = links
+        self._connections = connections
         self._capacity = capacity
         self._max_batch = max_batch
         self._waiting: dict[UUID, list[asyncio.Future[RunRegisters | None]]] = {}
@@ -34,7 +33,7 @@ class Reader:
 
     def start(self) -> None:
         """Start reading."""
-        self._tasks = [asyncio.create_task(self._run(link), name="reader") for link in self._links]
+        self._tasks = [asyncio.create_task(self._run(), name="reader") for _ in range(self._connections.size)]
 
     async def drain(self) -> None:
         """Answer who waits, take nobody more, stop."""
@@ -60,11 +59,11 @@ class Reader:
                 sleeper.set_result(None)
         self._idle.clear()
 
-    async def _run(self, link: Link) -> None:
+    async def _run(self) -> None:
         while True:
             batch = self._take()
             if batch:
-                await self._answer(link, batch)
+                await self._answer(batch)
             elif self._closing:
                 return
             else:
@@ -78,10 +77,10 @@ class Reader:
             return batch
         return {run_id: self._waiting.pop(run_id) for run_id in list(self._waiting)[: self._max_batch]}
 
-    async def _answer(self, link: Link, batch: dict[UUID, list[asyncio.Future[RunRegisters | None]]]) -> None:
+    async def _answer(self, batch: dict[UUID, list[asyncio.Future[RunRegisters | None]]]) -> None:
         try:
-            read = await self._read(link, list(batch))
-        except (Unreachable, Refused) as error:
+            read = await self._read(list(batch))
+        except (DatabaseUnavailable, ValueRefused) as error:
             _fail(batch, error)
             return
         except Exception as error:  # noqa: BLE001  the task must outlive whatever happens to one batch
@@ -93,11 +92,11 @@ class Reader:
                 if not waiter.done():
                     waiter.set_result(stream.registers)
 
-    async def _read(self, link: Link, run_ids: list[UUID]) -> list[Stream]:
+    async def _read(self, run_ids: list[UUID]) -> list[Stream]:
         for attempt in range(1, _TRIES + 1):
             try:
-                return await read_streams(link, Subject.RUN, run_ids, [None] * len(run_ids))
-            except (Unreachable, Refused):
+                return await read_streams(self._connections, Subject.RUN, run_ids, [None] * len(run_ids))
+            except (DatabaseUnavailable, ValueRefused):
                 if attempt == _TRIES:
                     raise
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)

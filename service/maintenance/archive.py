@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from service.catalog.page_writer import fold_once
-from service.database.connections import Link, Unreachable, load
-from service.database.roles import CannotDo, require_owner
+from service.database.connections import Connections
+from service.database.roles import require_owner
+from service.database.statements import load
 from service.domain.event import Kind
+from service.errors import DatabaseUnavailable, OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
-from service.ledger.events import LOG, append_events, read_head
+from service.ledger.events import LOG, append_within, read_head
 from service.maintenance import parquet_files
 from service.maintenance.archived_payloads import alone
 from service.maintenance.parquet_files import Row
@@ -59,21 +61,19 @@ def _silent(_what: str, _archive: Archive | None) -> None:
 async def archive(dsn: str, before: datetime, directory: Path, step: Step = _silent) -> list[Archive]:
     """Archive every payload partition that was full before a time. Returns what was archived now.
 
-    Raises CannotDo and Unreachable; what was recorded until then stays archived, the rest is as it was.
+    Raises OperatorError and DatabaseUnavailable; what was recorded until then stays archived, the rest is as it was.
     """
     parquet_files.pyarrow()
     directory = _made(directory)
-    link, lock = Link(dsn), Link(dsn)
-    try:
-        await require_owner(link, "Archiving")
-        async with alone(lock):
-            while (await fold_once(link))[1]:
+    async with Connections(dsn) as connections:
+        await require_owner(connections, "Archiving")
+        async with alone(dsn):
+            while (await fold_once(connections))[1]:
                 pass
-            done = [await _archive(link, part, directory, step) for part in await _partitions(link, before)]
+            done = [
+                await _archive(connections, part, directory, step) for part in await _partitions(connections, before)
+            ]
         return [one for one in done if one is not None]
-    finally:
-        await link.close()
-        await lock.close()
 
 
 def _made(directory: Path) -> Path:
@@ -81,30 +81,30 @@ def _made(directory: Path) -> Path:
     return directory.resolve()
 
 
-async def _partitions(link: Link, before: datetime) -> list[_Partition]:
-    gone = {archive.first for archive in await archive_records.standing(link)}
-    async with link.connection() as connection:
+async def _partitions(connections: Connections, before: datetime) -> list[_Partition]:
+    gone = {archive.first for archive in await archive_records.standing(connections)}
+    async with connections.connection() as connection:
         found = [_Partition(*row) for row in await connection.fetch(_PARTITIONS, LOG, before)]
     return [partition for partition in found if partition.first not in gone]
 
 
-async def _archive(link: Link, partition: _Partition, directory: Path, step: Step) -> Archive | None:
+async def _archive(connections: Connections, partition: _Partition, directory: Path, step: Step) -> Archive | None:
     """Archive one partition, from the start again where a payload was erased meanwhile, or others held it too long."""
     name = f"payloads-{LOG}-{partition.first}-{partition.last}.parquet"
     for _ in range(_TRIES):
-        started = (await read_head(link)).position
-        made = await _write(link, partition, directory / name, step)
-        if made is None or await _record(link, partition, made, started, step):
+        started = (await read_head(connections)).position
+        made = await _write(connections, partition, directory / name, step)
+        if made is None or await _record(connections, partition, made, started, step):
             return made
-    raise CannotDo(
+    raise OperatorError(
         f"Positions {partition.first} to {partition.last}: payloads are erased all the time; run this again."
     )
 
 
-async def _write(link: Link, partition: _Partition, path: Path, step: Step) -> Archive | None:
+async def _write(connections: Connections, partition: _Partition, path: Path, step: Step) -> Archive | None:
     part = path.with_name(f".{path.name}.part")
     with parquet_files.writing(part) as writer:
-        async with link.connection() as connection, connection.transaction():
+        async with connections.connection() as connection, connection.transaction():
             rows = connection.cursor(_PAYLOADS, LOG, partition.first, partition.last, prefetch=_PREFETCH)
             async for row in rows:
                 writer.add(Row(row[0], row[1] or b"", row[2]))
@@ -112,7 +112,7 @@ async def _write(link: Link, partition: _Partition, path: Path, step: Step) -> A
         part.unlink()
         return None
     step("written", None)
-    await _check(link, partition, part)
+    await _check(connections, partition, part)
     step("checked", None)
     part.replace(path)
     parquet_files.sync(path.parent)
@@ -123,44 +123,46 @@ async def _write(link: Link, partition: _Partition, path: Path, step: Step) -> A
     return made
 
 
-async def _check(link: Link, partition: _Partition, path: Path) -> None:
+async def _check(connections: Connections, partition: _Partition, path: Path) -> None:
     """Read the file again: it must have every payload there is, each with the digest that its event has."""
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         rows = await connection.fetch(_DIGESTS, LOG, partition.first, partition.last, timeout=_STATEMENT_S)
     expected = {row[0]: row[1] for row in rows}
     for rows in parquet_files.read(path):
         for row in rows:
             if not row.holds:
-                raise CannotDo(
+                raise OperatorError(
                     f"The payload at position {row.position} is not the one its event was recorded with."
                     " Nothing was archived; see: runfold verify"
                 )
             expected.pop(row.position, None)  # one that was erased meanwhile is no longer expected
     if expected:
-        raise CannotDo(f"{path} has no payload of position {min(expected)}, though it was written with it.")
+        raise OperatorError(f"{path} has no payload of position {min(expected)}, though it was written with it.")
 
 
-async def _record(link: Link, partition: _Partition, made: Archive, started: int, step: Step) -> bool:
+async def _record(connections: Connections, partition: _Partition, made: Archive, started: int, step: Step) -> bool:
     """Drop the payloads and record the archive in one transaction; False where one was erased since `started`."""
     for attempt in range(1, _TRIES + 1):
         try:
-            return await _try_to_record(link, partition, made, started, step)
-        except Unreachable as error:
-            if attempt == _TRIES or getattr(error.__cause__, "sqlstate", None) not in _LOST_A_LOCK:
+            return await _try_to_record(connections, partition, made, started, step)
+        except DatabaseUnavailable as error:
+            if attempt == _TRIES or error.sqlstate not in _LOST_A_LOCK:
                 raise
             await asyncio.sleep(_PAUSE)
     raise AssertionError
 
 
-async def _try_to_record(link: Link, partition: _Partition, made: Archive, started: int, step: Step) -> bool:
-    async with link.connection() as connection, connection.transaction():
+async def _try_to_record(
+    connections: Connections, partition: _Partition, made: Archive, started: int, step: Step
+) -> bool:
+    async with connections.connection() as connection, connection.transaction():
         await connection.execute(_BE_BRIEF)
         await connection.execute(_HOLD_HEAD, LOG)
         if await connection.fetchval(_ERASED_SINCE, LOG, started):
             return False
         await connection.execute(_DROP, partition.name)
         await connection.execute(_NOTE, LOG, made.first, made.last, made.file, made.sha256)
-        await append_events(link, [archive_records.draft(Kind.ARCHIVED, made)], [None])
+        await append_within(connection, [archive_records.draft(Kind.ARCHIVED, made)], [None])
         step("dropped", made)
     step("recorded", made)
     return True

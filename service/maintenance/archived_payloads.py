@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from service.database.connections import Link
-from service.database.roles import CannotDo
+from service.database.connections import Connections
+from service.errors import OperatorError
 from service.ledger.archive_records import Archive, standing
 from service.maintenance import parquet_files
 
@@ -18,27 +18,24 @@ _LOCK_KEY = 0x52554E_52455441
 
 
 @asynccontextmanager
-async def alone(link: Link) -> AsyncIterator[None]:
-    """Keep other commands that move payloads, or need all of them, away until the block ends. Raises CannotDo."""
-    async with link.connection() as connection:
+async def alone(dsn: str) -> AsyncIterator[None]:
+    """Keep other commands that move payloads, or need all of them, away until the block ends. Raises OperatorError."""
+    async with Connections(dsn) as connections, connections.connection() as connection:  # its session holds the lock
         if not await connection.fetchval(_LOCK, _LOCK_KEY):
-            raise CannotDo("Another archive, restore or rebuild is under way; run this again when it is done.")
-        try:
-            yield
-        finally:
-            await link.close()  # and with the session goes its lock
+            raise OperatorError("Another archive, restore or rebuild is under way; run this again when it is done.")
+        yield
 
 
 def path_of(archive: Archive, directory: Path | None) -> Path:
-    """Return where an archive's file is, whole. Raises CannotDo, naming it, where it is missing or not the same."""
+    """Return where an archive's file is, whole. Raises OperatorError, naming it, where it is missing or not the same."""
     path = (directory or Path(archive.directory)) / archive.file
     if not path.is_file():
-        raise CannotDo(
+        raise OperatorError(
             f"{path} is missing: it has the payloads of positions {archive.first} to {archive.last}."
             " Bring it back, or say where it is with --archives."
         )
     if parquet_files.digest_of(path) != archive.sha256:
-        raise CannotDo(f"{path} is not the file that was archived: its SHA-256 is not {archive.sha256}.")
+        raise OperatorError(f"{path} is not the file that was archived: its SHA-256 is not {archive.sha256}.")
     return path
 
 
@@ -62,7 +59,7 @@ class ArchivedBodies:
             bodies.close()
 
 
-async def open_bodies(link: Link, directory: Path | None = None) -> ArchivedBodies:
-    """Open the files of all archives that stand. Raises CannotDo where one cannot be used."""
-    paths = [(archive, path_of(archive, directory)) for archive in await standing(link)]
+async def open_bodies(connections: Connections, directory: Path | None = None) -> ArchivedBodies:
+    """Open the files of all archives that stand. Raises OperatorError where one cannot be used."""
+    paths = [(archive, path_of(archive, directory)) for archive in await standing(connections)]
     return ArchivedBodies([(archive, parquet_files.Bodies(path)) for archive, path in paths])

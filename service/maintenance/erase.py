@@ -6,9 +6,11 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.catalog.page_writer import fold_once
-from service.database.connections import Link, load
-from service.database.roles import CannotDo, require_owner
+from service.database.connections import Connections
+from service.database.roles import require_owner
+from service.database.statements import load
 from service.domain.event import Kind, Subject
+from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, read_head
@@ -30,53 +32,50 @@ class Erased(NamedTuple):
 async def erase(dsn: str, what: UUID | int, why: str, actor: str | None = None) -> Erased:
     """Erase the payloads of a run, or the one at a position. When this returns, no view shows what came from them.
 
-    Erasing again changes nothing. Raises CannotDo, with what to do about it, and Unreachable.
+    Erasing again changes nothing. Raises OperatorError, with what to do about it, and DatabaseUnavailable.
     """
-    link = Link(dsn)
-    try:
-        await require_owner(link, "Erasing")
-        positions = [what] if isinstance(what, int) else await _of_run(link, what)
-        await _check(link, positions)
-        async with link.connection() as connection:
+    async with Connections(dsn) as connections:
+        await require_owner(connections, "Erasing")
+        positions = [what] if isinstance(what, int) else await _of_run(connections, what)
+        await _check(connections, positions)
+        async with connections.connection() as connection:
             arguments = (LOG, positions, why, actor)
             removed, last = await connection.fetchrow(_ERASE, *arguments, timeout=_STATEMENT_S)
-        while (await fold_once(link))[0] < last:
+        while (await fold_once(connections))[0] < last:
             pass
-        return Erased(positions, removed, await _copies(link, positions))
-    finally:
-        await link.close()
+        return Erased(positions, removed, await _copies(connections, positions))
 
 
-async def _copies(link: Link, positions: list[int]) -> list[Archive]:
+async def _copies(connections: Connections, positions: list[int]) -> list[Archive]:
     """Return archives from before; one that stands now was made without what is erased."""
-    clean = {archive.sha256 for archive in await archive_records.standing(link)}
-    made = [archive for kind, archive in await archive_records.recorded(link) if kind is Kind.ARCHIVED]
+    clean = {archive.sha256 for archive in await archive_records.standing(connections)}
+    made = [archive for kind, archive in await archive_records.recorded(connections) if kind is Kind.ARCHIVED]
     return [one for one in made if one.sha256 not in clean and any(map(one.covers, positions))]
 
 
-async def _of_run(link: Link, run: UUID) -> list[int]:
-    end = (await read_head(link)).position
-    async with link.connection() as connection:
+async def _of_run(connections: Connections, run: UUID) -> list[int]:
+    end = (await read_head(connections)).position
+    async with connections.connection() as connection:
         positions = [row[0] for row in await connection.fetch(_OF_STREAM, LOG, Subject.RUN, run, end)]
     if not positions:
-        raise CannotDo(f"No event of a run {run} came with a payload.")
+        raise OperatorError(f"No event of a run {run} came with a payload.")
     return positions
 
 
-async def _check(link: Link, positions: list[int]) -> None:
-    """Raise CannotDo for the first position whose payload cannot be erased."""
-    async with link.connection() as connection:
+async def _check(connections: Connections, positions: list[int]) -> None:
+    """Raise OperatorError for the first position whose payload cannot be erased."""
+    async with connections.connection() as connection:
         gone = {row[0] for row in await connection.fetch(_GONE, LOG, positions)}
         events = {row[0]: row for row in await connection.fetch(_EVENTS, LOG, positions)}
-    archived = await archive_records.archived_where(link, positions)
+    archived = await archive_records.archived_where(connections, positions)
     for position in positions:
         event = events.get(position)
         if event is None or event["payload_digest"] is None:
-            raise CannotDo(f"There is no payload at position {position}.")
+            raise OperatorError(f"There is no payload at position {position}.")
         if event["subject"] in _KEPT or event["kind"] == Kind.ERASED:
-            raise CannotDo(f"The payload at position {position} is one that the ledger itself leans on; it stays.")
+            raise OperatorError(f"The payload at position {position} is one that the ledger itself leans on; it stays.")
         if event["body"] is None and position not in gone and position in archived:
-            raise CannotDo(
+            raise OperatorError(
                 f"The payload at position {position} is archived in {archived[position].file}. Bring it back first:"
                 f" runfold restore {position}; then erase it, archive again, and delete the old file."
             )

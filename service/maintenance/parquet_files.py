@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from service.database.roles import CannotDo
+from service.errors import OperatorError
 
 _PIECE_BYTES = 8 * 1024 * 1024
 """Bytes of payloads in a row group, of which one is held in memory."""
@@ -31,11 +31,11 @@ class Row(NamedTuple):
 
 
 def pyarrow() -> ModuleType:
-    """Return pyarrow.parquet. Raises CannotDo where it is not installed."""
+    """Return pyarrow.parquet. Raises OperatorError where it is not installed."""
     try:
         return import_module("pyarrow.parquet")
     except ImportError:
-        raise CannotDo("Parquet files need pyarrow: pip install 'runfold[parquet]'") from None
+        raise OperatorError("Parquet files need pyarrow: pip install 'runfold[parquet]'") from None
 
 
 class Writer:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from service.catalog.page_writer import TABLES, Archived, fold_once, statements
-from service.database.connections import Link
+from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.ledger.events import LOG, read_head
 from service.maintenance.archived_payloads import alone, open_bodies
@@ -22,6 +22,7 @@ Progress = Callable[[int, int], None]
 
 _BESIDE = statements(SCHEMA)
 _LARGE_PAGE = 4000
+_CONNECTIONS = 2
 
 _PREPARE = "\n".join(
     [
@@ -57,38 +58,34 @@ select format('grant %s on %I.%I to %I', privilege_type, $1::text, table_name, g
 async def rebuild(dsn: str, progress: Progress = lambda _done, _all: None, directory: Path | None = None) -> int:
     """Throw the catalog away and fold it anew. Returns the position it holds; progress hears (position, head).
 
-    Archived payloads are read from their files, in `directory` or where they were written. Raises CannotDo, and
-    Unreachable when the database does not answer; the catalog in use is then as it was.
+    Archived payloads are read from their files, in `directory` or where they were written. Raises OperatorError, and
+    DatabaseUnavailable when the database does not answer; the catalog in use is then as it was.
     """
-    link, lock, swapping = Link(dsn), Link(dsn), Link(dsn)
-    try:
-        await require_owner(link, "Rebuilding the catalog")
-        async with alone(lock):
-            bodies = await open_bodies(link, directory)
+    async with Connections(dsn, _CONNECTIONS) as connections:
+        await require_owner(connections, "Rebuilding the catalog")
+        async with alone(dsn):
+            bodies = await open_bodies(connections, directory)
             try:
-                return await _rebuild(link, swapping, bodies.get, progress)
+                return await _rebuild(connections, bodies.get, progress)
             finally:
                 bodies.close()
-    finally:
-        for opened in (link, lock, swapping):
-            await opened.close()
 
 
-async def _rebuild(link: Link, swapping: Link, archived: Archived, progress: Progress) -> int:
-    async with link.connection() as connection:
+async def _rebuild(connections: Connections, archived: Archived, progress: Progress) -> int:
+    async with connections.connection() as connection:
         await connection.execute(_PREPARE)
-    await _fold(link, archived, progress)
-    async with swapping.connection() as connection, connection.transaction():
+    await _fold(connections, archived, progress)
+    async with connections.connection() as connection, connection.transaction():
         await connection.execute(_LOCK)
-        position = await _fold(link, archived, progress)
+        position = await _fold(connections, archived, progress)
         await _swap(connection)
     return position
 
 
-async def _fold(link: Link, archived: Archived, progress: Progress) -> int:
-    end = (await read_head(link)).position
+async def _fold(connections: Connections, archived: Archived, progress: Progress) -> int:
+    end = (await read_head(connections)).position
     while True:
-        position, folded, _ = await fold_once(link, _LARGE_PAGE, _BESIDE, archived)
+        position, folded, _ = await fold_once(connections, _LARGE_PAGE, _BESIDE, archived)
         progress(position, max(end, position))
         if not folded or position >= end:
             return position

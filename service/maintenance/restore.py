@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from service.database.connections import Link, load
-from service.database.roles import CannotDo, require_owner
+from service.database.connections import Connections
+from service.database.roles import require_owner
+from service.database.statements import load
 from service.domain.event import Kind
+from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
-from service.ledger.events import LOG, append_events
+from service.ledger.events import LOG, append_within
 from service.maintenance import parquet_files
 from service.maintenance.archived_payloads import alone, path_of
 from service.maintenance.parquet_files import Row
@@ -34,33 +36,31 @@ async def restore(
 ) -> list[Archive]:
     """Restore the archive that has a position's payload, or all of them. Returns what was restored.
 
-    Raises CannotDo and Unreachable; what was recorded until then stays restored, the rest is as it was.
+    Raises OperatorError and DatabaseUnavailable; what was recorded until then stays restored, the rest is as it was.
     """
     parquet_files.pyarrow()
-    link, lock = Link(dsn), Link(dsn)
-    try:
-        await require_owner(link, "Restoring")
-        async with alone(lock):
-            wanted = [one for one in await archive_records.standing(link) if position is None or one.covers(position)]
+    async with Connections(dsn) as connections:
+        await require_owner(connections, "Restoring")
+        async with alone(dsn):
+            wanted = [
+                one for one in await archive_records.standing(connections) if position is None or one.covers(position)
+            ]
             for archive in wanted:
-                await _restore(link, archive, path_of(archive, directory), step)
+                await _restore(connections, archive, path_of(archive, directory), step)
         return wanted
-    finally:
-        await link.close()
-        await lock.close()
 
 
-async def _restore(link: Link, archive: Archive, path: Path, step: Step) -> None:
-    async with link.connection() as connection, connection.transaction():
+async def _restore(connections: Connections, archive: Archive, path: Path, step: Step) -> None:
+    async with connections.connection() as connection, connection.transaction():
         count = 0
         for rows in parquet_files.read(path):
             for start in range(0, len(rows), _PIECE):
                 await _put(connection, rows[start : start + _PIECE], path)
             count += len(rows)
         if count != archive.payloads:
-            raise CannotDo(f"{path} has {count} payloads; {archive.payloads} were archived in it.")
+            raise OperatorError(f"{path} has {count} payloads; {archive.payloads} were archived in it.")
         await connection.execute(_FORGET, LOG, archive.first)
-        await append_events(link, [archive_records.draft(Kind.RESTORED, archive)], [None])
+        await append_within(connection, [archive_records.draft(Kind.RESTORED, archive)], [None])
         step("put", archive)
     step("recorded", archive)
 
@@ -70,7 +70,7 @@ async def _put(connection: Any, rows: list[Row], path: Path) -> None:  # noqa: A
     digests = dict(map(tuple, await connection.fetch(_DIGESTS, LOG, positions)))
     for row in rows:
         if not row.holds or digests.get(row.position) != row.digest:
-            raise CannotDo(
+            raise OperatorError(
                 f"{path}: the payload of position {row.position} is not the one its event was recorded with."
             )
     await connection.execute(_PUT, LOG, positions, [row.body for row in rows], timeout=_STATEMENT_S)

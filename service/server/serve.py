@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from service.errors import OperatorError
 from service.http.app import build_app
 from service.http.server_protocol import Runner
 from service.os_process import calm_the_collector
@@ -28,7 +29,7 @@ _LOOK_S = 0.5
 _log = logging.getLogger(__name__)
 
 
-class Lost(Exception):
+class Lost(OperatorError):
     """Something the service cannot do without has ended by itself."""
 
 

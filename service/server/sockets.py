@@ -4,17 +4,19 @@ import errno
 import ipaddress
 import socket
 
+from service.errors import OperatorError
+
 BACKLOG = 1024
 
 
-class CannotListen(Exception):
+class ListenError(OperatorError):
     """The address cannot be had; says why and what to do."""
 
 
 def bind(host: str, port: int) -> socket.socket:
     """Return a socket bound to the address but not listening yet, so that a port in use is known at once.
 
-    Port 0 picks a free one. Raises CannotListen.
+    Port 0 picks a free one. Raises ListenError.
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
@@ -22,7 +24,7 @@ def bind(host: str, port: int) -> socket.socket:
         family, kind, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
         bound = socket.socket(family, kind)
     except (OSError, UnicodeError) as error:
-        raise CannotListen(f"The host {host!r} is no address of this machine: {error}.") from error
+        raise ListenError(f"The host {host!r} is no address of this machine: {error}.") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
@@ -36,7 +38,7 @@ def listen(bound: socket.socket, count: int) -> list[socket.socket]:
     """Listen with `count` sockets on one port, among which the kernel spreads connections.
 
     The first listens alone and only then lets the others in (SO_REUSEPORT): a second service is refused
-    instead of silently getting half of the connections. Raises CannotListen.
+    instead of silently getting half of the connections. Raises ListenError.
     """
     host, port = address(bound)
     listeners = [bound]
@@ -73,9 +75,9 @@ def is_loopback(bound: socket.socket) -> bool:
     return ipaddress.ip_address(address(bound)[0].partition("%")[0]).is_loopback
 
 
-def _explained(host: str, port: int, error: OSError) -> CannotListen:
+def _explained(host: str, port: int, error: OSError) -> ListenError:
     if error.errno == errno.EADDRINUSE:
-        return CannotListen(f"Port {port} of {host} is in use by another program; give another one with --port.")
+        return ListenError(f"Port {port} of {host} is in use by another program; give another one with --port.")
     if error.errno == errno.EACCES:
-        return CannotListen(f"This user may not listen on port {port}; give one above 1023 with --port.")
-    return CannotListen(f"Cannot listen on {host}, port {port}: {error.strerror or error}.")
+        return ListenError(f"This user may not listen on port {port}; give one above 1023 with --port.")
+    return ListenError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.")

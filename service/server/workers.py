@@ -16,7 +16,7 @@ from contextlib import suppress
 import uvloop
 
 from service import logs
-from service.os_process import die_with
+from service.os_process import die_with, python_command
 from service.server.serve import CLOSE_S, Look, Lost, serve, stop_asked, wait_for_stop
 from service.settings import Settings, unpack
 
@@ -95,8 +95,7 @@ class _Worker:
 
     async def _start(self) -> Process:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "service.server.workers", str(self._listener), str(os.getpid())),
+            *python_command("service.server.workers", str(self._listener), str(os.getpid())),
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=[self._listener],

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,14 +10,14 @@ from pathlib import Path
 
 import click
 
-from service.os_process import die_with
+from service.os_process import die_with, python_command
 
 
 @asynccontextmanager
 async def service_in(data_dir: Path, host: str, port: int) -> AsyncIterator[Process]:
     """Start `runfold serve` with an embedded database, give it when it answers, stop it. It ends with us."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "service", "serve"),
+        *python_command("service", "serve"),
         *("--host", host, "--port", str(port), "--data-dir", data_dir, "--log-level", "warning"),
         env={name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
         stdout=PIPE,

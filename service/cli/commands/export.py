@@ -13,7 +13,7 @@ from uuid import UUID
 import click
 
 from service.audit import saved_heads
-from service.audit.export import Exported, Format, NoParquet, export
+from service.audit.export import Exported, Format, export
 from service.audit.filters import Filters
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
@@ -107,7 +107,7 @@ def _write(write: Callable[..., Any], output: Path | None, form: Format) -> Expo
             part.replace(output)
     except BrokenPipeError:
         raise  # `| head` has had enough; click ends without a word
-    except (RunfoldError, NoParquet, OSError) as error:
+    except (RunfoldError, OSError) as error:
         raise click.ClickException(f"{error}.") from error
     finally:
         if part is not None:

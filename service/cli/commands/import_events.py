@@ -16,8 +16,8 @@ from service.audit.saved_heads import Saved
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import DEFAULTS, database_options
 from service.cli.commands.progress import progress_bar
-from service.database.connections import Link, Unreachable
-from service.errors import RunfoldError
+from service.database.connections import Connections
+from service.errors import DatabaseUnavailable, RunfoldError
 from service.ingest import checkpoints
 from service.ingest.checkpoints import Bookmark, Course
 from service.ingest.file_import import import_events
@@ -25,7 +25,7 @@ from service.ingest.ingestion import Failure, Ingestion
 from service.ledger.bulk_appender import Bulk
 from service.payloads.openlineage import Origin
 
-_LINKS = 2
+_CONNECTIONS = 3
 _SHOWN = 20
 """Refusals that are told one by one."""
 
@@ -114,14 +114,14 @@ class _Told:
 
 async def _import(dsn: str, source: _Source, told: _Told, *, restart: bool) -> None:
     done = None if restart or source.file is None else await _bookmark(dsn, source.file)
-    *links, own = [Link(dsn) for _ in range(_LINKS + 1)]
-    course = Course(own, source.file, done)
+    connections = Connections(dsn, _CONNECTIONS, wait_s=None)
+    course = Course(connections, source.file, done)
 
     def heard(failure: Failure) -> None:
         told.hear(source.name, failure)
         course.hear(failure)
 
-    bulk = Bulk(links, max_batch=DEFAULTS.max_batch, on_append=lambda _position, _events: None)
+    bulk = Bulk(connections, max_batch=DEFAULTS.max_batch, on_append=lambda _position, _events: None)
     ingestion = Ingestion(bulk.append, Origin("import"), max_bytes=DEFAULTS.max_event_bytes, on_failure=heard)
     try:
         with progress_bar(f"Importing {source.name} (bytes)") as show:
@@ -135,8 +135,7 @@ async def _import(dsn: str, source: _Source, told: _Told, *, restart: bool) -> N
         course.close()
         if course.trouble is not None:
             click.echo(course.trouble, err=True)
-        for link in (*links, own):
-            await link.close()
+        await connections.close()
     if ingestion.retriable:
         raise click.ClickException(
             f"The database does not answer: {ingestion.recorded} events of {source.name} are recorded, not all. "
@@ -154,7 +153,7 @@ async def _bookmark(dsn: str, file: Path) -> Bookmark | None:
             or await saved_heads.compare(dsn, Saved(found.position, bytes.fromhex(found.hash))) is not None
         ):
             return None
-    except Unreachable:
+    except DatabaseUnavailable:
         return None  # the first batch will say so
     click.echo(f"{file}: all up to line {found.line} is in the ledger, says {checkpoints.beside(file).name}.", err=True)
     return found

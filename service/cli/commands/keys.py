@@ -15,7 +15,7 @@ from service.auth import keys
 from service.auth.keys import Key, ScopeName
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import database_options
-from service.database.connections import Link
+from service.database.connections import Connections
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}")
 
@@ -51,7 +51,7 @@ def create(name: str, scope: ScopeName, *, as_json: bool, database_url: str, dat
     try:
         with attached(database_url, data_dir, must_exist=False) as dsn:
             migrate(dsn)
-            secret = _with_link(dsn, lambda link: keys.create(link, name, scope))
+            secret = _with_link(dsn, lambda connections: keys.create(connections, name, scope))
     except keys.KeyExists:
         raise click.ClickException(f"There is a key {name} already; revoke it first, or take another name.") from None
     if as_json:
@@ -84,7 +84,7 @@ def revoke(name: str, *, database_url: str, data_dir: Path) -> None:
     """Revoke a key: within 5 seconds no service lets it in."""
     try:
         with attached(database_url, data_dir) as dsn:
-            _with_link(dsn, lambda link: keys.revoke(link, name))
+            _with_link(dsn, lambda connections: keys.revoke(connections, name))
     except keys.NoSuchKey:
         raise click.ClickException(f"There is no key {name} in force; see: runfold keys list") from None
     click.echo(f"{name} is revoked; services stop taking it within 5 seconds.")
@@ -102,12 +102,9 @@ def _table(found: list[Key]) -> Table:
     return table
 
 
-def _with_link(dsn: str, work: Callable[[Link], Coroutine[Any, Any, T]]) -> T:
+def _with_link(dsn: str, work: Callable[[Connections], Coroutine[Any, Any, T]]) -> T:
     async def run() -> T:
-        link = Link(dsn)
-        try:
-            return await work(link)
-        finally:
-            await link.close()
+        async with Connections(dsn) as connections:
+            return await work(connections)
 
     return asyncio.run(run())

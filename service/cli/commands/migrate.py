@@ -8,7 +8,7 @@ import click
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import database_options
 from service.database import migrations
-from service.database.connections import Link
+from service.database.connections import Connections
 from service.database.roles import grant
 
 
@@ -36,8 +36,5 @@ def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None) -
 
 
 async def _grant(dsn: str, role: str) -> bool:
-    link = Link(dsn)
-    try:
-        return await grant(link, role)
-    finally:
-        await link.close()
+    async with Connections(dsn) as connections:
+        return await grant(connections, role)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.audit.verification import Verdict, verify
-from service.database.connections import Unreachable
-from service.errors import Malformed, Overloaded, Unavailable
+from service.errors import Malformed, Overloaded
 from service.http import parameters
 from service.http.fast_path import answer
 from service.http.parameters import integer
@@ -50,8 +49,6 @@ async def check(request: web.Request) -> web.Response:
     _under_way.add(ticket)
     try:
         verdict = await verify(resources.settings.database_url, first, last)
-    except Unreachable as error:
-        raise Unavailable(f"the database does not answer: {error}") from error
     finally:
         _under_way.discard(ticket)
     return answer(request, dump(_view(verdict)))

@@ -37,7 +37,7 @@ def page(title: str, body: str, *, script: bool = False, status: int = 200) -> w
     """Return a whole page."""
     text = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="{_ICON}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<connections rel="icon" href="{_ICON}">\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n"
         f"{f'<script>{_SCRIPT}</script>' if script else ''}\n</body>\n</html>\n"
     )

@@ -128,7 +128,7 @@ def _answers(responses: dict[str, Any]) -> str:
 
 
 def _type(schema: dict[str, Any]) -> str:
-    """Return a type in a word or two, with a link where it has a name."""
+    """Return a type in a word or two, with a connections where it has a name."""
     if reference := schema.get("$ref"):
         name = reference.rpartition("/")[2]
         return f'<a href="#type-{name}">{escape(name)}</a>'
