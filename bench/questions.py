@@ -12,7 +12,7 @@ from uuid import UUID
 
 from bench.lives import LONG, name_of, namespace_of, time_of
 from bench.operations import WrongAnswersError
-from service.ledger.cursors import Place, Row, of_place, of_row
+from service.ledger.cursors import PositionCursor, RowCursor, encode_position, encode_row
 from service.ledger.events import LOG
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ async def pages(stage: LedgerStage) -> AsyncIterator[Question]:
                 after = await _before_the_last(stage, filters)
             params = _placed(filters, after)
             if "since" not in params:
-                params["cursor"] = of_place(Place(LOG, after))
+                params["cursor"] = encode_position(PositionCursor(LOG, after))
             expected = await _scan(stage, params, 0 if "since" in params else after)
             yield Question(name, place, f"{API}/events", params, _positions(name, expected))
 
@@ -202,7 +202,7 @@ def searches(stage: LedgerStage) -> list[Question]:
         params = _placed(filters, stage.head // 2)
         found.append(Question(name, "newest", f"{API}/runs", params, _runs(name, params)))
         if not filters.keys() & {"runningAt", "startedAfter"}:
-            cursor = {"cursor": of_row(Row(middle, UUID(int=0)))}
+            cursor = {"cursor": encode_row(RowCursor(middle, UUID(int=0)))}
             found.append(Question(name, "middle", f"{API}/runs", params | cursor, _runs(name, params)))
     return found
 

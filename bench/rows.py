@@ -8,7 +8,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.lives import time_of
-from service.audit.hash_chain import chained
+from service.audit.hash_chain import recompute_hashes
 from service.ledger.events import LOG
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _hash(told: Told, position: int, recorded_at: datetime, digests: tuple[bytes
     times = _since_2000(told.at), _since_2000(recorded_at)
     names = told.namespace, told.job, parent, told.source, told.actor
     row = (position, None, digest, told.subject, told.stream.bytes, told.kind, told.state, *times, *names, fact, None)
-    ((_, found),) = chained(LOG, [row], before)
+    ((_, found),) = recompute_hashes(LOG, [row], before)
     return found
 
 

@@ -11,7 +11,7 @@ from chaos.model import Ledger
 from chaos.reading import Reading
 from chaos.waiting import Violation, until
 from chaos.world import World
-from service.audit.verification import verify
+from service.audit.verification import verify_ledger
 
 CAUGHT_UP_S = 30.0
 _LOOKS = 10
@@ -76,7 +76,7 @@ class Examiner:
     async def _chain(self) -> None:
         """Verify what came since the last time."""
         if self.ledger.position > self._verified:
-            verdict = await verify(self._world.database.dsn, self._verified + 1, self.ledger.position)
+            verdict = await verify_ledger(self._world.database.dsn, self._verified + 1, self.ledger.position)
             if not verdict.ok:
                 raise Violation(f"position {verdict.broken_at} does not verify: {verdict.reason}")
             self._verified = self.ledger.position

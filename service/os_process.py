@@ -13,7 +13,7 @@ PR_SET_PDEATHSIG = 1
 libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def die_with(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
+def terminate_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel end this process, new from its parent, when the parent dies, however it dies (Linux)."""
     if libc is not None:
         libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
@@ -21,14 +21,14 @@ def die_with(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
         os._exit(1)
 
 
-def calm_the_collector() -> None:
+def configure_gc() -> None:
     """Collect garbage seldom, and never what was there at the start (docs/decisions/0008-garbage.md)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
 
 
-def give_way() -> None:
+def use_batch_scheduling() -> None:
     """Be no reason to interrupt whoever answers requests: what this process does can wait for the next free moment.
 
     Not a lower priority, which would let it starve where there is no free moment.

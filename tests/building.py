@@ -13,11 +13,11 @@ from uuid import UUID, uuid4
 import asyncpg
 from histories import at
 
-from service.domain.decisions import Create, Transition, decide, decide_create
+from service.domain.decisions import Create, Transition
 from service.domain.draft import Draft
 from service.domain.event import Content, Kind, RunState, Subject
-from service.domain.payload import Said
-from service.domain.run import registers_of
+from service.domain.payload import PayloadContent
+from service.domain.run import run_registers_of
 from service.ledger import drafts
 from service.ledger.drafts import Caller
 from service.payloads.contents import lineage_content, parent_run, read_event
@@ -26,19 +26,19 @@ APPENDING = "select pid from pg_stat_activity where wait_event_type = 'Lock' and
 
 
 def new(run: UUID, *, job: str = "load", body: bytes = b"", said: Content | None = None, key: str | None = None):
-    """Return the creation of a run and its judge."""
+    """Return the creation of a run and its command."""
     draft = drafts.new_run(run, ("etl", job), at(0), body, said or Content(), Caller(None, key))
-    created = registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
+    created = run_registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
     command = Create(created, draft.request_digest)
-    return draft, lambda standing, known: decide_create(standing, command, known)
+    return draft, command
 
 
 def report(run: UUID, state: str, time: datetime | float = 1, *, key: str | None = None):
-    """Return the report of a transition and its judge."""
+    """Return the report of a transition and its command."""
     when = time if isinstance(time, datetime) else at(time)
     draft = drafts.transition(run, RunState(state), when, explicit=True, caller=Caller(None, key))
     command = Transition(RunState(state), when, draft.request_digest)
-    return draft, lambda standing, known: decide(standing, command, known)
+    return draft, command
 
 
 def fact(run: UUID, state: str | None, time: float = 1, *, job: str = "load", payload: str | None = None) -> Draft:
@@ -67,7 +67,7 @@ def fact(run: UUID, state: str | None, time: float = 1, *, job: str = "load", pa
         None,
         sha256(text.encode()).digest(),
         text,
-        Said(lineage_content(event)),
+        PayloadContent(lineage_content(event)),
     )
 
 

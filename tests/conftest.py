@@ -22,7 +22,7 @@ from proxy import Proxy
 from served import Served
 
 from service.database import migrations
-from service.database.connections import Link
+from service.database.connections import Connections
 from service.embedded.postgres import EmbeddedPostgres
 from service.http.app import build_app
 from service.settings import Settings
@@ -101,15 +101,22 @@ async def db(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 @pytest.fixture
-async def link(dsn: str) -> AsyncIterator[Link]:
-    opened = Link(dsn)
+async def connections(dsn: str) -> AsyncIterator[Connections]:
+    opened = Connections(dsn)
     yield opened
     await opened.close()
 
 
 @pytest.fixture
-async def links(dsn: str) -> AsyncIterator[list[Link]]:
-    opened = [Link(dsn) for _ in range(6)]
+async def pair(dsn: str) -> AsyncIterator[Connections]:
+    async with Connections(dsn, 2) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def six_connections(dsn: str) -> AsyncIterator[list[Connections]]:
+    """Connections of one each, as six processes have them."""
+    opened = [Connections(dsn) for _ in range(6)]
     yield opened
     for one in opened:
         await one.close()

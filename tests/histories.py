@@ -11,10 +11,10 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from service.domain.decisions import Known, Transition, Verdict, decide
+from service.domain.decisions import Decision, KnownEvent, Transition
 from service.domain.event import Content, DatasetName, Event, RunState
 from service.domain.registers import EPOCH
-from service.domain.run import RunRegisters, merge, registers_of
+from service.domain.run import RunRegisters, merge_runs, run_registers_of
 from service.ledger import drafts
 from service.ledger.drafts import Caller
 
@@ -103,11 +103,11 @@ def histories(*sources: str, least: int = 0, most: int = 8) -> st.SearchStrategy
 
 def recorded(history: Iterable[Told]) -> list[RunRegisters]:
     """Return what each event alone says, recorded in this order."""
-    return [registers_of(*one.recorded(position)) for position, one in enumerate(history, 1)]
+    return [run_registers_of(*one.recorded(position)) for position, one in enumerate(history, 1)]
 
 
 def folded(parts: Iterable[RunRegisters]) -> RunRegisters:
-    return reduce(merge, parts, RunRegisters())
+    return reduce(merge_runs, parts, RunRegisters())
 
 
 def timeless(run: RunRegisters) -> RunRegisters:
@@ -133,31 +133,31 @@ class Model:
 
     def __init__(self) -> None:
         created = Told(RunState.NEW, at(0), "load", "api", None, Content())
-        self.view = registers_of(*created.recorded(1))
+        self.view = run_registers_of(*created.recorded(1))
         self.position = 1
-        self._known: dict[bytes, Known] = {}
+        self._known: dict[bytes, KnownEvent] = {}
         self._said: set[tuple[RunState, datetime]] = set()
         self._clock = 0
 
-    def tell(self, command: Command, now: datetime | None = None) -> Verdict:
+    def tell(self, command: Command, now: datetime | None = None) -> Decision:
         self._clock += 1
         time = command.at or now or at(self._clock) + timedelta(microseconds=self._clock)
         draft = drafts.transition(
             RUN, command.state, time, explicit=command.at is not None, caller=Caller(None, command.key)
         )
         judged = Transition(command.state, time, draft.request_digest)
-        verdict = decide(self.view, judged, self._known.get(draft.fact))
-        if verdict is Verdict.CONFLICT and (command.state, time) in self._said:
-            return Verdict.UNCHANGED  # recorded once, with another key or without one
-        if verdict is Verdict.APPEND:
+        verdict = judged.decide(self.view, self._known.get(draft.fact))
+        if verdict is Decision.CONFLICT and (command.state, time) in self._said:
+            return Decision.UNCHANGED  # recorded once, with another key or without one
+        if verdict is Decision.APPEND:
             self._said.add((command.state, time))
             self.position += 1
-            self._known[draft.fact] = Known(self.position, draft.request_digest)
+            self._known[draft.fact] = KnownEvent(self.position, draft.request_digest)
             event = draft.at(self.position, at(self.position))._replace(namespace="etl", job="load")
-            self.view = merge(self.view, registers_of(event))
+            self.view = merge_runs(self.view, run_registers_of(event))
         return verdict
 
     def hear(self, fact: Told) -> None:
         """An OpenLineage event: recorded whatever it says."""
         self.position += 1
-        self.view = merge(self.view, registers_of(*fact.recorded(self.position)))
+        self.view = merge_runs(self.view, run_registers_of(*fact.recorded(self.position)))

@@ -9,12 +9,12 @@ import asyncpg
 from building import fact
 from conftest import REPOSITORY
 
-from service.audit.verification import verify
-from service.catalog.page_writer import fold_once
-from service.database.connections import Link
+from service.audit.verification import verify_ledger
+from service.catalog.page_writer import project_next_page
+from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.domain.event import RunState
-from service.ledger.events import Appended, append_events
+from service.ledger.events import AppendedBatch, append_events
 
 SIZE = 10
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -31,19 +31,19 @@ def small_partitions(size: int = SIZE) -> str:
     """
 
 
-async def append(link: Link, *drafts: Draft) -> Appended:
-    return await append_events(link, drafts, [None] * len(drafts))
+async def append(connections: Connections, *drafts: Draft) -> AppendedBatch:
+    return await append_events(connections, drafts, [None] * len(drafts))
 
 
-async def fill(db: asyncpg.Connection, link: Link) -> None:
+async def fill(db: asyncpg.Connection, connections: Connections) -> None:
     """Append twenty-five events of five runs, a payload with each: two partitions are full."""
     await db.execute(small_partitions())
     for minute in range(SIZE * 5 // 2):
-        await append(link, fact(RUNS[minute % 5], RunState.RUNNING, minute))
+        await append(connections, fact(RUNS[minute % 5], RunState.RUNNING, minute))
 
 
-async def fold_all(link: Link) -> None:
-    while (await fold_once(link))[1]:
+async def fold_all(connections: Connections) -> None:
+    while (await project_next_page(connections))[1]:
         pass
 
 
@@ -61,6 +61,6 @@ async def example_says(dsn: str) -> str:
 
 async def holds(dsn: str) -> None:
     """Verify the ledger, by the service's own code and by the example that shares none of it."""
-    verdict = await verify(dsn)
+    verdict = await verify_ledger(dsn)
     assert verdict.ok, verdict
     assert await example_says(dsn) == "the ledger holds"

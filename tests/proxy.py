@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from service.database.connections import Link
+from service.database.connections import Connections
 
 
 class Proxy:
@@ -25,12 +25,12 @@ class Proxy:
         self._losing = False
         self._listener: asyncio.Server | None = None
         self._passing: set[asyncio.Task[None]] = set()
-        self._links: list[Link] = []
+        self._opened: list[Connections] = []
 
-    def link(self) -> Link:
-        """Return a link that goes through here."""
-        self._links.append(Link(self.dsn))
-        return self._links[-1]
+    def connections(self) -> Connections:
+        """Return a connections that goes through here."""
+        self._opened.append(Connections(self.dsn))
+        return self._opened[-1]
 
     def lose_the_next_answer(self) -> None:
         """Break the next connection on which the server answers, and keep the answer."""
@@ -49,8 +49,8 @@ class Proxy:
         await asyncio.gather(*self._passing, return_exceptions=True)
 
     async def close(self) -> None:
-        for link in self._links:
-            await link.close()
+        for connections in self._opened:
+            await connections.close()
         await self.stop()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -3,11 +3,11 @@
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from service.http.server_protocol import Runner
+from service.http.server_protocol import HttpRunner
 
 
 class Served(TestServer):
     """A server with the service's own connections and short ways."""
 
     async def _make_runner(self, **settings) -> web.AppRunner:
-        return Runner(self.app, **settings)
+        return HttpRunner(self.app, **settings)

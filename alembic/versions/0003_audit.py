@@ -1,15 +1,15 @@
 """Indexes and functions for the auditor: events by every filter, times to positions, runs across jobs."""
 
 from alembic import op
-from service.database.migrations import run_file
+from service.database.migrations import run_sql_file
 
 revision = "0003"
 down_revision = "0002"
 
 
 def upgrade() -> None:
-    run_file(op, "0003_audit.up.sql")
+    run_sql_file(op, "0003_audit.up.sql")
 
 
 def downgrade() -> None:
-    run_file(op, "0003_audit.down.sql")
+    run_sql_file(op, "0003_audit.down.sql")

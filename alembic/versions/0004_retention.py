@@ -1,15 +1,15 @@
 """Append-only for the owner, too; a role with least rights; archived and erased payloads."""
 
 from alembic import op
-from service.database.migrations import run_file
+from service.database.migrations import run_sql_file
 
 revision = "0004"
 down_revision = "0003"
 
 
 def upgrade() -> None:
-    run_file(op, "0004_retention.up.sql")
+    run_sql_file(op, "0004_retention.up.sql")
 
 
 def downgrade() -> None:
-    run_file(op, "0004_retention.down.sql")
+    run_sql_file(op, "0004_retention.down.sql")

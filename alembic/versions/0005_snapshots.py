@@ -1,15 +1,15 @@
 """Snapshots of long runs; rows of runs written as one array."""
 
 from alembic import op
-from service.database.migrations import run_file
+from service.database.migrations import run_sql_file
 
 revision = "0005"
 down_revision = "0004"
 
 
 def upgrade() -> None:
-    run_file(op, "0005_snapshots.up.sql")
+    run_sql_file(op, "0005_snapshots.up.sql")
 
 
 def downgrade() -> None:
-    run_file(op, "0005_snapshots.down.sql")
+    run_sql_file(op, "0005_snapshots.down.sql")

@@ -21,21 +21,21 @@ _MOST_LISTED = 128
 _NONE, _ONE = b"0", ord("1")
 
 
-class Bits(int):
+class Bitmap(int):
     """Offsets as an integer, the first being the highest bit."""
 
 
-Offsets = Collection[int] | Bits
+Offsets = Collection[int] | Bitmap
 
 
-def pack(listed: bytes) -> bytes:
+def pack_offsets(listed: bytes) -> bytes:
     """Return a list as it is kept."""
     if len(listed) <= 2 * _MOST_LISTED or len(listed) == _BYTES:
         return listed
     return _bits(_listed(listed)).to_bytes(_BYTES, "big")
 
 
-def united(kept: Iterable[tuple[int, bytes]]) -> Offsets:
+def union(kept: Iterable[tuple[int, bytes]]) -> Offsets:
     """Return the offsets of some values of which an event has only one, each with its total."""
     lists: list[bytes] = []
     bitmaps: list[bytes] = []
@@ -45,33 +45,33 @@ def united(kept: Iterable[tuple[int, bytes]]) -> Offsets:
     if not bitmaps:
         return offsets
     bits = reduce(or_, (int.from_bytes(each, "big") for each in bitmaps))
-    return Bits(bits | int.from_bytes(_few(offsets), "big") if offsets else bits)
+    return Bitmap(bits | int.from_bytes(_few(offsets), "big") if offsets else bits)
 
 
-def common(several: list[Offsets]) -> Offsets:
+def intersection(several: list[Offsets]) -> Offsets:
     """Return the offsets that all have."""
     if len(several) == 1:
         return several[0]
-    lists = sorted((each for each in several if not isinstance(each, Bits)), key=len)
-    bitmaps = [each for each in several if isinstance(each, Bits)]
+    lists = sorted((each for each in several if not isinstance(each, Bitmap)), key=len)
+    bitmaps = [each for each in several if isinstance(each, Bitmap)]
     least = set(lists[0]).intersection(*lists[1:]) if lists else None
     if not bitmaps or least == set():
         return least or ()
     bits = reduce(and_, bitmaps)
     if least is None:
-        return Bits(bits)
+        return Bitmap(bits)
     raw = bits.to_bytes(_BYTES, "big")
     return [offset for offset in least if raw[offset >> 3] << (offset & 7) & 0x80]
 
 
 def count(offsets: Offsets) -> int:
     """Return how many there are."""
-    return offsets.bit_count() if isinstance(offsets, Bits) else len(offsets)
+    return offsets.bit_count() if isinstance(offsets, Bitmap) else len(offsets)
 
 
 def ascending(offsets: Offsets) -> Iterator[int]:
     """Give them in order."""
-    if not isinstance(offsets, Bits):
+    if not isinstance(offsets, Bitmap):
         yield from sorted(offsets)
         return
     digits = f"{offsets:0{CHUNK}b}"
@@ -88,11 +88,11 @@ def _listed(raw: bytes) -> array[int]:
     return offsets
 
 
-def _bits(offsets: Iterable[int]) -> Bits:
+def _bits(offsets: Iterable[int]) -> Bitmap:
     digits = bytearray(_NONE * CHUNK)
     for offset in offsets:
         digits[offset] = _ONE
-    return Bits(int(digits, 2))
+    return Bitmap(int(digits, 2))
 
 
 def _few(offsets: Iterable[int]) -> bytearray:

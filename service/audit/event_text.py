@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from service.ledger import cursors
-from service.ledger.cursors import Place
+from service.ledger.cursors import PositionCursor
 from service.ledger.events import LOG
 
 _BREAKS = bytes.maketrans(b"\n\r", b"  ")
@@ -16,9 +16,9 @@ def on_one_line(text: bytes) -> bytes:
 
 def next_cursor(position: int) -> str:
     """Return the cursor after a position."""
-    return cursors.of_place(Place(LOG, position))
+    return cursors.encode_position(PositionCursor(LOG, position))
 
 
-def frame(position: int, text: bytes) -> bytes:
+def sse_frame(position: int, text: bytes) -> bytes:
     """Return an event as a server-sent event; its id is the cursor after it."""
     return b"id: %b\ndata: %b\n\n" % (next_cursor(position).encode(), on_one_line(text))

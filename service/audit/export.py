@@ -13,16 +13,17 @@ from importlib import import_module
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from service.audit.event_text import on_one_line
-from service.audit.filters import Filters
-from service.audit.ledger_reader import CSV_HEADER, Audit, Form, Head, Page, Span
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import CSV_HEADER, EventLinePage, LedgerReader, PositionRange, TextFormat
 from service.database.connections import Connections
 from service.errors import OperatorError
+from service.ledger.events import Head
 
 _CONNECTIONS = 2
 _LONGEST = 2**31 - 1
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """What is written."""
 
     NDJSON = "ndjson"
@@ -30,7 +31,7 @@ class Format(StrEnum):
     PARQUET = "parquet"
 
 
-class Exported(NamedTuple):
+class ExportResult(NamedTuple):
     """The head that the ledger had, how many events were written, and the file's digest."""
 
     head: Head
@@ -39,9 +40,9 @@ class Exported(NamedTuple):
 
 
 class _Writer(Protocol):
-    form: Form
+    form: TextFormat
 
-    def write(self, page: Page) -> None: ...
+    def write(self, page: EventLinePage) -> None: ...
 
     def close(self) -> None: ...
 
@@ -87,13 +88,13 @@ class _Digesting:
 class _Lines:
     """NDJSON, and CSV with a header."""
 
-    def __init__(self, file: _Digesting, form: Form) -> None:
+    def __init__(self, file: _Digesting, form: TextFormat) -> None:
         self.form = form
         self._file = file
-        if form is Form.CSV:
+        if form is TextFormat.CSV:
             file.write(CSV_HEADER.encode() + b"\n")
 
-    def write(self, page: Page) -> None:
+    def write(self, page: EventLinePage) -> None:
         self._file.write(b"".join([on_one_line(line.text) + b"\n" for line in page.lines]))
 
     def close(self) -> None:
@@ -103,7 +104,7 @@ class _Lines:
 class _Parquet:
     """The columns of the CSV, typed; payloads to the byte, but for line breaks between tokens."""
 
-    form = Form.CSV
+    form = TextFormat.CSV
 
     def __init__(self, file: _Digesting) -> None:
         try:
@@ -114,7 +115,7 @@ class _Parquet:
         self._schema = _schema(self._arrow)
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
 
-    def write(self, page: Page) -> None:
+    def write(self, page: EventLinePage) -> None:
         if page.lines:
             csv.field_size_limit(_LONGEST)
             text = "\n".join([on_one_line(line.text).decode() for line in page.lines])
@@ -142,23 +143,23 @@ def _array(arrow: Any, field: Any, column: tuple[str, ...]) -> Any:  # noqa: ANN
 
 
 @asynccontextmanager
-async def opened(dsn: str) -> AsyncIterator[Audit]:
+async def open_reader(dsn: str) -> AsyncIterator[LedgerReader]:
     """Give what reads the ledger without a service."""
     async with Connections(dsn, _CONNECTIONS) as connections:
-        yield Audit(connections)
+        yield LedgerReader(connections)
 
 
-async def export(
-    dsn: str, filters: Filters, file: BinaryIO, form: Format, progress: Callable[[int, int], None]
-) -> Exported:
+async def export_events(
+    dsn: str, filters: EventFilters, file: BinaryIO, form: ExportFormat, progress: Callable[[int, int], None]
+) -> ExportResult:
     """Write what was recorded until now. Raises Unavailable, and OperatorError where pyarrow is missing."""
-    async with opened(dsn) as audit:
+    async with open_reader(dsn) as audit:
         head = await audit.head()
-        span = Span(0, head.position)
+        span = PositionRange(0, head.position)
         if filters.since or filters.until:
             span = await audit.span(filters.since, filters.until)
         target = _Digesting(file)
-        writer: _Writer = _Parquet(target) if form is Format.PARQUET else _Lines(target, _FORMS[form])
+        writer: _Writer = _Parquet(target) if form is ExportFormat.PARQUET else _Lines(target, _FORMS[form])
         events = 0
         async with aclosing(audit.pages(filters, span, writer.form)) as pages:
             async for page in pages:
@@ -166,7 +167,7 @@ async def export(
                 events += len(page.lines)
                 progress(page.covered - span.after, span.upto - span.after)
         writer.close()
-        return Exported(head, events, target.hexdigest())
+        return ExportResult(head, events, target.hexdigest())
 
 
-_FORMS = {Format.NDJSON: Form.JSON, Format.CSV: Form.CSV}
+_FORMS = {ExportFormat.NDJSON: TextFormat.JSON, ExportFormat.CSV: TextFormat.CSV}

@@ -12,7 +12,7 @@ PARAMETERS = ("namespace", "job", "run", "kind", "state", "actor", "source", "si
 """The filters of the ledger, as the API and the command line name them."""
 
 
-class Traits(NamedTuple):
+class FilteredFields(NamedTuple):
     """What filters look at."""
 
     subject: str
@@ -25,7 +25,7 @@ class Traits(NamedTuple):
     actor: str | None
 
 
-class Filters(NamedTuple):
+class EventFilters(NamedTuple):
     """None: any. An event has to meet every one. since is included, until is not; both are times of recording."""
 
     namespace: str | None = None
@@ -43,7 +43,7 @@ class Filters(NamedTuple):
         """Whether every event in the time asked for is meant."""
         return self._replace(since=None, until=None) == EVERYTHING
 
-    def match(self, event: Traits) -> bool:
+    def match(self, event: FilteredFields) -> bool:
         """Tell whether an event is meant, its time of recording apart."""
         return (
             (self.namespace is None or event.namespace == self.namespace)
@@ -56,4 +56,4 @@ class Filters(NamedTuple):
         )
 
 
-EVERYTHING = Filters()
+EVERYTHING = EventFilters()

@@ -36,7 +36,7 @@ def _uuid(value: bytes | None) -> bytes:
     return _NULL_UUID if value is None else _OF_UUID + value
 
 
-def chained(log: int, rows: Iterable[Any], before: bytes) -> Iterator[tuple[Any, bytes]]:
+def recompute_hashes(log: int, rows: Iterable[Any], before: bytes) -> Iterator[tuple[Any, bytes]]:
     """Give each row of sql/verify_events.sql with the hash that it and the recorded hash before it make."""
     texts = _Texts()
     start = Struct(">iiii").pack(_FIELDS, _INT4, 4, log) + _OF_INT8

@@ -11,19 +11,20 @@ from uuid import UUID
 
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
-from service.audit.filters import Filters, Traits
+from service.audit.filters import EventFilters, FilteredFields
 from service.database.connections import Connections
 from service.database.statements import load
 from service.domain.event import Content, Event
 from service.domain.run import RunRegisters
 from service.ledger import aggregates
-from service.ledger.events import LOG
-from service.payloads.contents import say
+from service.ledger.archive_records import PayloadLocation, group_by_file
+from service.ledger.events import LOG, Head
+from service.payloads.contents import decode_payload
 
 PAGE_BYTES = 4 * 1024 * 1024
 """Bytes of payload, as stored, after which a page ends before its limit."""
 
-PIECE = 1000
+PAGE_EVENTS = 1000
 """Events read at once where all are wanted."""
 
 _SAID_PIECE = 500
@@ -32,7 +33,7 @@ _TAIL = 20_000
 """Positions looked through at once where nothing is posted yet."""
 
 
-class Form(StrEnum):
+class TextFormat(StrEnum):
     """How an event is written."""
 
     JSON = "json"
@@ -45,9 +46,9 @@ CSV_HEADER = (
 )
 
 
-def _lines(which: str) -> dict[Form, str]:
+def _lines(which: str) -> dict[TextFormat, str]:
     pick = load(f"which_{which}")
-    return {form: load("event_lines", which=pick, line=load(f"line_{form}")) for form in Form}
+    return {form: load("event_lines", which=pick, line=load(f"line_{form}")) for form in TextFormat}
 
 
 _RANGE, _STREAM, _POSITIONS = _lines("range"), _lines("stream"), _lines("positions")
@@ -59,45 +60,37 @@ _RECORDED_AFTER = load("recorded_after", line=load("line_json"))
 _TICK = timedelta(microseconds=1)
 
 
-class Line(NamedTuple):
+class EventLine(NamedTuple):
     """An event as text, and where it lies."""
 
     position: int
     text: bytes
 
 
-class Span(NamedTuple):
+class PositionRange(NamedTuple):
     """Positions after one and up to another."""
 
     after: int
     upto: int
 
 
-class Page(NamedTuple):
+class EventLinePage(NamedTuple):
     """Events, and the position up to which there is none besides; `done` where that is the end of the span."""
 
-    lines: list[Line]
+    lines: list[EventLine]
     covered: int
     done: bool
 
 
-class Recorded(NamedTuple):
+class RecordedEvent(NamedTuple):
     """An event as text, with what filters look at."""
 
     position: int
-    traits: Traits
+    traits: FilteredFields
     text: bytes
 
 
-class Head(NamedTuple):
-    """Where a log ends, or ended."""
-
-    position: int
-    hash: bytes
-    recorded_at: datetime
-
-
-class Told(NamedTuple):
+class HistoryEntry(NamedTuple):
     """An event of a run and what its payload says; `missing`: there was one, and the database has it no more."""
 
     event: Event
@@ -105,14 +98,14 @@ class Told(NamedTuple):
     missing: bool
 
 
-class Folded(NamedTuple):
+class StoredRegisters(NamedTuple):
     """Registers as they were at a position or before it, None where there are none; the run is folded up to `upto`."""
 
     standing: RunRegisters | None
     upto: int
 
 
-class Audit:
+class LedgerReader:
     """Every method raises Unavailable when the database does not answer."""
 
     def __init__(self, connections: Connections, seen: Callable[[int], None] = lambda _position: None) -> None:
@@ -123,17 +116,17 @@ class Audit:
     async def head(self) -> Head:
         """Return where the log ends."""
         async with self._connections.connection() as connection:
-            found = await postings.ends(connection)
+            found = await postings.read_ends(connection)
         self._seen(found.position)
         return Head(*found[1:])
 
-    async def span(self, since: datetime | None, until: datetime | None) -> Span:
+    async def span(self, since: datetime | None, until: datetime | None) -> PositionRange:
         """Return the positions recorded from one time (included) until another (not included), as of now."""
         async with self._connections.connection() as connection:
             after = await connection.fetchval(_POSITION_AT, LOG, since - _TICK) if since else 0
             if until:
-                return Span(after, await connection.fetchval(_POSITION_AT, LOG, until - _TICK))
-            return Span(after, (await postings.ends(connection)).position)
+                return PositionRange(after, await connection.fetchval(_POSITION_AT, LOG, until - _TICK))
+            return PositionRange(after, (await postings.read_ends(connection)).position)
 
     async def known_at(self, at: datetime | None) -> Head:
         """Return where the log ended at a time (None: now); at position 0 where it had not begun.
@@ -144,17 +137,19 @@ class Audit:
         async with self._connections.connection() as connection:
             if at is None:
                 await connection.execute(_SETTLE, LOG)
-                return Head(*(await postings.ends(connection))[1:])
+                return Head(*(await postings.read_ends(connection))[1:])
             found = await connection.fetchrow(_KNOWN_AT, LOG, at)
             if found["open"]:
                 await connection.execute(_SETTLE, LOG)
                 found = await connection.fetchrow(_KNOWN_AT, LOG, at)
         return Head(*found[1:]) if found["hash"] else Head(0, b"", at)
 
-    async def page(self, filters: Filters, span: Span, limit: int, form: Form = Form.JSON) -> Page:
+    async def page(
+        self, filters: EventFilters, span: PositionRange, limit: int, form: TextFormat = TextFormat.JSON
+    ) -> EventLinePage:
         """Return the first events of a filter in a span; fewer than `limit` too where payloads are large."""
         if span.upto <= span.after:
-            return Page([], span.after, done=True)
+            return EventLinePage([], span.after, done=True)
         async with self._connections.connection() as connection:
             if filters.run is not None:
                 return _page(await _fetch(connection, _STREAM[form], filters, span, limit, filters.run), span, limit)
@@ -163,41 +158,47 @@ class Audit:
                 return _page(await _fetch(connection, _RANGE[form], filters, span, wanted), span, wanted)
             return await self._filtered(connection, filters, span, limit, form)
 
-    async def _filtered(self, connection: Any, filters: Filters, span: Span, limit: int, form: Form) -> Page:  # noqa: ANN401
-        found = await postings.ends(connection)
+    async def _filtered(
+        self, connection: Any, filters: EventFilters, span: PositionRange, limit: int, form: TextFormat
+    ) -> EventLinePage:  # noqa: ANN401
+        found = await postings.read_ends(connection)
         self._seen(found.position)
         edge = min(span.upto, found.posted)
         if span.after >= edge:
-            tail = Span(span.after, min(span.after + _TAIL, span.upto))
+            tail = PositionRange(span.after, min(span.after + _TAIL, span.upto))
             page = _page(await _fetch(connection, _RANGE[form], filters, tail, limit), tail, limit)
             return page._replace(done=page.covered >= span.upto)
-        positions = await postings.find(connection, filters, span.after, edge, limit)
+        positions = await postings.find_positions(connection, filters, span.after, edge, limit)
         if not positions:
-            return Page([], edge, done=edge >= span.upto)
+            return EventLinePage([], edge, done=edge >= span.upto)
         lines, total = await _fetch(connection, _POSITIONS[form], filters, span, limit, positions)
-        posted = Span(span.after, positions[-1] if len(positions) == limit else edge)
+        posted = PositionRange(span.after, positions[-1] if len(positions) == limit else edge)
         covered = lines[-1].position if len(lines) < total else posted.upto
-        return Page(lines, covered, done=covered >= span.upto)
+        return EventLinePage(lines, covered, done=covered >= span.upto)
 
-    async def collect(self, filters: Filters, span: Span, limit: int) -> Page:
+    async def collect(self, filters: EventFilters, span: PositionRange, limit: int) -> EventLinePage:
         """Return a page that is only short where the span ends or payloads are large."""
-        lines: list[Line] = []
+        lines: list[EventLine] = []
         size = 0
         while True:
             page = await self.page(filters, span, limit - len(lines))
             lines += page.lines
             size += sum(len(line.text) for line in page.lines)
             if page.done or len(lines) >= limit or size >= PAGE_BYTES:
-                return Page(lines, page.covered, page.done)
-            span = Span(page.covered, span.upto)
+                return EventLinePage(lines, page.covered, page.done)
+            span = PositionRange(page.covered, span.upto)
 
-    async def pages(self, filters: Filters, span: Span, form: Form = Form.JSON) -> AsyncGenerator[Page]:
+    async def pages(
+        self, filters: EventFilters, span: PositionRange, form: TextFormat = TextFormat.JSON
+    ) -> AsyncGenerator[EventLinePage]:
         """Give all events of a filter in a span, reading one page ahead and holding no more than that."""
-        reading: asyncio.Task[Page] | None = None
+        reading: asyncio.Task[EventLinePage] | None = None
         try:
-            page = await self.page(filters, span, PIECE, form)
+            page = await self.page(filters, span, PAGE_EVENTS, form)
             while not page.done:
-                reading = asyncio.create_task(self.page(filters, Span(page.covered, span.upto), PIECE, form))
+                reading = asyncio.create_task(
+                    self.page(filters, PositionRange(page.covered, span.upto), PAGE_EVENTS, form)
+                )
                 yield page
                 page = await reading
             yield page
@@ -206,44 +207,44 @@ class Audit:
                 reading.cancel()
                 await asyncio.gather(reading, return_exceptions=True)
 
-    async def count(self, filters: Filters, span: Span) -> int:
+    async def count(self, filters: EventFilters, span: PositionRange) -> int:
         """Return how many events of a filter lie in a span."""
         if filters.any_event:
             return max(0, span.upto - span.after)
         async with self._connections.connection() as connection:
-            if filters == Filters(run=filters.run):
+            if filters == EventFilters(run=filters.run):
                 return int(await connection.fetchval(_COUNT_RUN, LOG, *span, filters.run))
             if filters.run is not None:
                 return int(await connection.fetchval(_COUNT_STREAM, *_counted(filters, span), filters.run))
             return await self._count(connection, filters, span)
 
-    async def _count(self, connection: Any, filters: Filters, span: Span) -> int:  # noqa: ANN401
+    async def _count(self, connection: Any, filters: EventFilters, span: PositionRange) -> int:  # noqa: ANN401
         """Add up whole chunks by their totals, what is left of chunks by its positions, the tail by its rows."""
-        found = await postings.ends(connection)
+        found = await postings.read_ends(connection)
         self._seen(found.position)
         edge = min(span.upto, found.posted)
         first, beyond = -(-span.after // CHUNK), edge // CHUNK
         total = 0
         if first < beyond:
-            total += await postings.count(connection, filters, first, beyond - 1)
-            pieces = [Span(span.after, first * CHUNK), Span(beyond * CHUNK, edge)]
+            total += await postings.count_events(connection, filters, first, beyond - 1)
+            pieces = [PositionRange(span.after, first * CHUNK), PositionRange(beyond * CHUNK, edge)]
         else:
-            pieces = [Span(span.after, edge)]
+            pieces = [PositionRange(span.after, edge)]
         for piece in pieces:
             if piece.after < piece.upto:
-                total += len(await postings.find(connection, filters, *piece, 2 * CHUNK))
-        tail = Span(max(span.after, edge), span.upto)
+                total += len(await postings.find_positions(connection, filters, *piece, 2 * CHUNK))
+        tail = PositionRange(max(span.after, edge), span.upto)
         if tail.after < tail.upto:
             total += await connection.fetchval(_COUNT_RANGE, *_counted(filters, tail))
         return total
 
-    async def recorded_after(self, position: int, limit: int) -> list[Recorded]:
+    async def recorded_after(self, position: int, limit: int) -> list[RecordedEvent]:
         """Return what was recorded after a position, whatever it is."""
         async with self._connections.connection() as connection:
             rows = await connection.fetch(_RECORDED_AFTER, LOG, position, limit, PAGE_BYTES)
-        return [Recorded(row[0], Traits._make(row[1:9]), row[9]) for row in rows]
+        return [RecordedEvent(row[0], FilteredFields._make(row[1:9]), row[9]) for row in rows]
 
-    async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[Told]:
+    async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[HistoryEntry]:
         """Give a run's events with what their payloads say, oldest first."""
         while True:
             async with self._connections.connection() as connection:
@@ -251,42 +252,46 @@ class Audit:
             for row in rows:
                 event = Event._make(row[:15])
                 missing = row[15] is None and event.payload_digest is not None
-                yield Told(event, say(event, row[15]).content, missing)
+                yield HistoryEntry(event, decode_payload(event, row[15]).content, missing)
             if len(rows) < _SAID_PIECE:
                 return
             after = rows[-1][0]
 
-    async def folded(self, run: UUID, upto: int) -> Folded:
+    async def stored_registers(self, run: UUID, upto: int) -> StoredRegisters:
         """Return what the catalog knows of a run that was told up to a position, and up to where it is folded."""
         async with self._connections.connection() as connection:
             row = await connection.fetchrow(_FOLDED_RUN, run, upto)
         if row is None or row["registers"] is None:
-            return Folded(None, 0)
-        return Folded(aggregates.unpack_run(row["registers"]), row["folded"])
+            return StoredRegisters(None, 0)
+        return StoredRegisters(aggregates.unpack_run(row["registers"]), row["folded"])
+
+    async def archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
+        """Return which files have the payloads at some positions; those that were erased are in none."""
+        return await group_by_file(self._connections, positions)
 
 
 async def _fetch(
     connection: Any,  # noqa: ANN401
     statement: str,
-    filters: Filters,
-    span: Span,
+    filters: EventFilters,
+    span: PositionRange,
     limit: int,
     *more: UUID | Sequence[int],
-) -> tuple[list[Line], int]:
+) -> tuple[list[EventLine], int]:
     """Return the lines, and how many there would have been but for the size of their payloads."""
     classes = filters.kinds, filters.states, filters.sources
     names = filters.namespace, filters.job, filters.actor
     rows = await connection.fetch(statement, LOG, *span, limit, PAGE_BYTES, *classes, *names, *more)
-    return [Line(row[0], row[1]) for row in rows], rows[0][2] if rows else 0
+    return [EventLine(row[0], row[1]) for row in rows], rows[0][2] if rows else 0
 
 
-def _page(fetched: tuple[list[Line], int], span: Span, limit: int) -> Page:
+def _page(fetched: tuple[list[EventLine], int], span: PositionRange, limit: int) -> EventLinePage:
     lines, found = fetched
     if lines and (len(lines) < found or found == limit):
-        return Page(lines, lines[-1].position, done=lines[-1].position >= span.upto)
-    return Page(lines, span.upto, done=True)
+        return EventLinePage(lines, lines[-1].position, done=lines[-1].position >= span.upto)
+    return EventLinePage(lines, span.upto, done=True)
 
 
-def _counted(filters: Filters, span: Span) -> tuple[Any, ...]:
+def _counted(filters: EventFilters, span: PositionRange) -> tuple[Any, ...]:
     classes = filters.kinds, filters.states, filters.sources
     return LOG, *span, *classes, filters.namespace, filters.job, filters.actor

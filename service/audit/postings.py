@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from service.audit import bitmaps
 from service.audit.bitmaps import CHUNK, Offsets
-from service.audit.filters import Filters
+from service.audit.filters import EventFilters
 from service.database.connections import Connections
 from service.database.statements import load
 from service.errors import DatabaseUnavailable
@@ -33,7 +33,7 @@ _TRY_LOCK = "select pg_try_advisory_xact_lock($1)"
 _ASYNCHRONOUS = "set local synchronous_commit = off"
 
 
-class Ends(NamedTuple):
+class LedgerEnds(NamedTuple):
     """Up to which position events are posted, and where the log ends."""
 
     posted: int
@@ -42,9 +42,9 @@ class Ends(NamedTuple):
     recorded_at: Any
 
 
-async def ends(connection: Any) -> Ends:  # noqa: ANN401  asyncpg has no types
+async def read_ends(connection: Any) -> LedgerEnds:  # noqa: ANN401  asyncpg has no types
     """Return both as of now."""
-    return Ends(*await connection.fetchrow(_POSTED, LOG))
+    return LedgerEnds(*await connection.fetchrow(_POSTED, LOG))
 
 
 class _Wanted(NamedTuple):
@@ -54,7 +54,7 @@ class _Wanted(NamedTuple):
     values: list[str]
 
 
-def _wanted(filters: Filters) -> _Wanted:
+def _wanted(filters: EventFilters) -> _Wanted:
     given = {
         1: (filters.namespace,),
         2: (filters.job,),
@@ -67,7 +67,7 @@ def _wanted(filters: Filters) -> _Wanted:
     return _Wanted([facet for facet, _ in pairs], [value for _, value in pairs])
 
 
-async def find(connection: Any, filters: Filters, after: int, upto: int, limit: int) -> list[int]:  # noqa: ANN401
+async def find_positions(connection: Any, filters: EventFilters, after: int, upto: int, limit: int) -> list[int]:  # noqa: ANN401
     """Return the first `limit` positions of a filter in (after, upto], all of which must be posted.
 
     A value's hash stands for it: whoever reads the events there must look at the values.
@@ -88,7 +88,7 @@ async def find(connection: Any, filters: Filters, after: int, upto: int, limit: 
     return found
 
 
-async def count(connection: Any, filters: Filters, first_chunk: int, last_chunk: int) -> int:  # noqa: ANN401
+async def count_events(connection: Any, filters: EventFilters, first_chunk: int, last_chunk: int) -> int:  # noqa: ANN401
     """Return how many events of a filter lie in whole chunks."""
     wanted = _wanted(filters)
     if len(set(wanted.facets)) == 1:
@@ -106,11 +106,11 @@ async def count(connection: Any, filters: Filters, first_chunk: int, last_chunk:
 def _intersected(rows: Iterable[Any]) -> Iterator[tuple[int, Offsets]]:
     """Return each chunk with the offsets that every facet has; the values of one facet are alternatives."""
     for chunk, of_chunk in groupby(rows, itemgetter(0)):
-        facets = [bitmaps.united([row[2:] for row in of_facet]) for _, of_facet in groupby(of_chunk, itemgetter(1))]
-        yield chunk, bitmaps.common(facets)
+        facets = [bitmaps.union([row[2:] for row in of_facet]) for _, of_facet in groupby(of_chunk, itemgetter(1))]
+        yield chunk, bitmaps.intersection(facets)
 
 
-class Posting:
+class PostingsWriter:
     """The task of this process that posts what is full; one process at a time does the work."""
 
     def __init__(self, connections: Connections) -> None:
@@ -158,7 +158,7 @@ async def post_next(connections: Connections) -> bool:
         if not await connection.fetchval(_TRY_LOCK, _LOCK):
             return False
         await connection.execute(_ASYNCHRONOUS)
-        found = await ends(connection)
+        found = await read_ends(connection)
         if found.posted + CHUNK > found.position:
             return False
         await _post(connection, found.posted // CHUNK)
@@ -170,6 +170,6 @@ async def _post(connection: Any, chunk: int) -> None:  # noqa: ANN401
     totals, packed = [], []
     for _, _, listed in rows:
         totals.append(len(listed) // 2)
-        packed.append(bitmaps.pack(listed))
+        packed.append(bitmaps.pack_offsets(listed))
     facets, hashes = [row[0] for row in rows], [row[1] for row in rows]
     await connection.execute(_POST, LOG, chunk, facets, hashes, totals, packed)

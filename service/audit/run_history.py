@@ -1,4 +1,4 @@
-"""A run as it was, and what became of each of its events."""
+"""A run as it was at a time, and what became of each of its events."""
 
 from __future__ import annotations
 
@@ -9,78 +9,108 @@ from functools import reduce
 from typing import NamedTuple
 from uuid import UUID
 
-from service.audit.filters import Filters
-from service.audit.ledger_reader import Audit, Span
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import LedgerReader, PositionRange
 from service.domain.bitemporal import ValidAt
 from service.domain.event import Kind, RunState
-from service.domain.event_verdicts import Judgement, Judging
-from service.domain.run import RunRegisters, merge, registers_of
-from service.http.resources import Resources
+from service.domain.event_verdicts import EventVerdict, HistoryJudge
+from service.domain.run import RunRegisters, merge_runs, run_registers_of
+from service.ledger.archive_records import PayloadLocation
+from service.ledger.events import Head
 
-_PIECE = 200
-"""Events folded before others on the loop get their turn."""
+_EVENTS_AT_ONCE = 200
+"""Events processed before other tasks of the event loop get their turn."""
 
 
-class _Verdict(NamedTuple):
-    """What became of an event; `incomplete`: what its payload said is not in that, it is archived."""
+class HistoryVerdict(NamedTuple):
+    """What became of an event; `incomplete`: its payload is archived, so that the verdict does not count it."""
 
-    judgement: Judgement
+    verdict: EventVerdict
     incomplete: bool
 
 
-async def _judged(resources: Resources, run: UUID, upto: int) -> dict[int, _Verdict]:
-    judging = Judging()
-    positions, missing = [], []
-    async with aclosing(resources.audit.history(run, upto)) as history:
-        async for told in history:
-            judging.add(told.event, told.content)
-            positions.append(told.event.position)
-            if told.missing:
-                missing.append(told.event.position)
-            if len(positions) % _PIECE == 0:
-                await asyncio.sleep(0)
-    archived = {position for some in (await resources.lineage.archived(missing)).values() for position in some}
-    return {
-        position: _Verdict(judgement, position in archived)
-        for position, judgement in zip(positions, judging.judgements(), strict=True)
-    }
+class PastRun(NamedTuple):
+    """A run as it was: its registers, the ledger's head that was known, and archived payloads that do not count."""
+
+    run: RunRegisters
+    known: Head
+    archived: dict[PayloadLocation, list[int]]
 
 
-async def _known(audit: Audit, run: UUID, position: int) -> tuple[RunRegisters | None, list[int]]:
-    """Fold what the ledger told up to a position, on top of what the catalog has folded of that.
+class RunHistory:
+    """Answers what was known of a run, and what was true of it, at a time. Raises Unavailable as LedgerReader does."""
 
-    Where a payload was erased and that is not folded yet, the catalog may still have what it said: then all is folded
-    from the ledger. Returns the positions whose payloads were missing, too.
-    """
-    standing, folded = await audit.folded(run, position)
-    if standing is not None and await _erased(audit, run, folded):
-        standing = None
-    parts, missing = [standing] if standing else [], []
-    async with aclosing(audit.history(run, position, standing.position if standing else 0)) as history:
-        async for told in history:
-            parts.append(registers_of(told.event, told.content))
-            if told.missing:
-                missing.append(told.event.position)
-            if len(parts) >= _PIECE:
-                parts = [reduce(merge, parts)]
-                await asyncio.sleep(0)
-    return (reduce(merge, parts) if parts else None), missing
+    def __init__(self, reader: LedgerReader) -> None:
+        """Take what reads the ledger."""
+        self._reader = reader
 
+    async def verdicts(self, run: UUID, upto: int) -> dict[int, HistoryVerdict]:
+        """Return the verdict on each event of a run up to a position, by position."""
+        judge = HistoryJudge()
+        positions, missing = [], []
+        async with aclosing(self._reader.history(run, upto)) as history:
+            async for entry in history:
+                judge.add(entry.event, entry.content)
+                positions.append(entry.event.position)
+                if entry.missing:
+                    missing.append(entry.event.position)
+                if len(positions) % _EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        files = await self._reader.archived(missing)
+        archived = {position for positions in files.values() for position in positions}
+        return {
+            position: HistoryVerdict(verdict, position in archived)
+            for position, verdict in zip(positions, judge.verdicts(), strict=True)
+        }
 
-async def _erased(audit: Audit, run: UUID, after: int) -> bool:
-    erasures = Span(after, (await audit.head()).position)
-    return await audit.count(Filters(run=run, kinds=(Kind.ERASED,)), erasures) > 0
+    async def run_at(self, run: UUID, known_at: datetime | None, valid_at: datetime | None) -> PastRun | None:
+        """Return a run as it was known at `known_at` (None: now) to be at `valid_at` (None: at the end of its history).
 
+        None where nothing was known of it.
+        """
+        known = await self._reader.known_at(known_at)
+        if valid_at is None:
+            found, missing = await self._known(run, known.position)
+        else:
+            found, missing = await self._valid(run, known.position, valid_at)
+        if found is None:
+            return None
+        return PastRun(found, known, await self._reader.archived(missing))
 
-async def _valid(audit: Audit, run: UUID, position: int, at: datetime) -> tuple[RunRegisters | None, list[int]]:
-    folding = ValidAt(at)
-    count, missing = 0, []
-    async with aclosing(audit.history(run, position)) as history:
-        async for told in history:
-            folding.add(told.event, told.content)
-            count += 1
-            if told.missing and (told.event.transitioned_at <= at or told.event.state == RunState.NEW):
-                missing.append(told.event.position)
-            if count % _PIECE == 0:
-                await asyncio.sleep(0)
-    return folding.run(), missing
+    async def _known(self, run: UUID, position: int) -> tuple[RunRegisters | None, list[int]]:
+        """Merge the events up to a position onto the registers that the catalog stores for an earlier one.
+
+        Where a payload was erased and the catalog does not know it yet, its registers may still hold what the payload
+        said: then all events are merged. Returns the positions of missing payloads, too.
+        """
+        stored, projected = await self._reader.stored_registers(run, position)
+        if stored is not None and await self._was_erased(run, projected):
+            stored = None
+        parts, missing = [stored] if stored else [], []
+        async with aclosing(self._reader.history(run, position, stored.position if stored else 0)) as history:
+            async for entry in history:
+                parts.append(run_registers_of(entry.event, entry.content))
+                if entry.missing:
+                    missing.append(entry.event.position)
+                if len(parts) >= _EVENTS_AT_ONCE:
+                    parts = [reduce(merge_runs, parts)]
+                    await asyncio.sleep(0)
+        return (reduce(merge_runs, parts) if parts else None), missing
+
+    async def _was_erased(self, run: UUID, after: int) -> bool:
+        """Tell whether a payload of the run was erased after a position."""
+        erasures = PositionRange(after, (await self._reader.head()).position)
+        return await self._reader.count(EventFilters(run=run, kinds=(Kind.ERASED,)), erasures) > 0
+
+    async def _valid(self, run: UUID, position: int, at: datetime) -> tuple[RunRegisters | None, list[int]]:
+        projection = ValidAt(at)
+        count, missing = 0, []
+        async with aclosing(self._reader.history(run, position)) as history:
+            async for entry in history:
+                projection.add(entry.event, entry.content)
+                count += 1
+                if entry.missing and (entry.event.transitioned_at <= at or entry.event.state == RunState.NEW):
+                    missing.append(entry.event.position)
+                if count % _EVENTS_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+        return projection.run(), missing

@@ -12,9 +12,9 @@ from uuid import UUID
 
 import orjson
 
-from service.audit.export import Exported, Format
-from service.audit.filters import Filters
-from service.audit.hash_chain import NO_HASH, chained
+from service.audit.export import ExportFormat, ExportResult
+from service.audit.filters import EventFilters
+from service.audit.hash_chain import NO_HASH, recompute_hashes
 from service.database.connections import Connections
 from service.database.statements import load
 from service.ledger.events import LOG
@@ -26,11 +26,11 @@ _MICROSECOND = timedelta(microseconds=1)
 _MANY = 1 << 20
 
 
-class Unreadable(Exception):
+class UnreadableHead(Exception):
     """The file is neither a head nor an export with its head beside it."""
 
 
-class Saved(NamedTuple):
+class SavedHead(NamedTuple):
     """A head of former times. `complete`: the export, where it holds every event up to the head, as NDJSON."""
 
     position: int
@@ -40,12 +40,12 @@ class Saved(NamedTuple):
     complete: bool = False
 
 
-def beside(export: Path) -> Path:
+def head_path(export: Path) -> Path:
     """Return where the head of an export lies."""
     return export.with_name(export.name + ".head.json")
 
 
-def tell(exported: Exported, form: Format, filters: Filters) -> str:
+def describe_export(exported: ExportResult, form: ExportFormat, filters: EventFilters) -> str:
     """Return what is written beside an export."""
     asked = {name: str(value) for name, value in filters._asdict().items() if value is not None}
     at = exported.head.recorded_at.isoformat() if exported.head.position else None
@@ -55,22 +55,22 @@ def tell(exported: Exported, form: Format, filters: Filters) -> str:
     )
 
 
-def read(file: Path) -> Saved:
+def read_saved_head(file: Path) -> SavedHead:
     """Read a saved head (as GET /ledger/head answers it), or the head beside an export. Raises Unreadable."""
-    export = file if beside(file).exists() else None
+    export = file if head_path(file).exists() else None
     try:
-        told = json.loads((beside(file) if export else file).read_bytes()[:_MANY])
+        told = json.loads((head_path(file) if export else file).read_bytes()[:_MANY])
         head = told.get("head", told)
         position, digest = int(head["position"]), bytes.fromhex(head["hash"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(
-            f"{file} is no head such as GET /ledger/head gives, nor an export with {beside(file).name} beside it"
+        raise UnreadableHead(
+            f"{file} is no head such as GET /ledger/head gives, nor an export with {head_path(file).name} beside it"
         ) from error
-    complete = told.get("format") == Format.NDJSON and not told.get("filters")
-    return Saved(position, digest, export, told.get("sha256"), complete)
+    complete = told.get("format") == ExportFormat.NDJSON and not told.get("filters")
+    return SavedHead(position, digest, export, told.get("sha256"), complete)
 
 
-async def compare(dsn: str, saved: Saved) -> str | None:
+async def compare_with_ledger(dsn: str, saved: SavedHead) -> str | None:
     """Return what speaks against the ledger's being what was saved, or its continuation; None where nothing does.
 
     Raises DatabaseUnavailable, OSError.
@@ -85,7 +85,7 @@ async def compare(dsn: str, saved: Saved) -> str | None:
     return _of_file(saved) if saved.export else None
 
 
-def _of_file(saved: Saved) -> str | None:
+def _of_file(saved: SavedHead) -> str | None:
     assert saved.export is not None  # noqa: S101  asked for by compare alone
     with saved.export.open("rb") as file:
         if saved.sha256 is not None and _digest(file) != saved.sha256:
@@ -101,10 +101,10 @@ def _digest(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _chain(file: BinaryIO, saved: Saved) -> str | None:
+def _chain(file: BinaryIO, saved: SavedHead) -> str | None:
     """Recompute the chain from the export's own lines: then it is the ledger's beginning, whoever wrote it."""
     reached, position = NO_HASH, 0
-    for row, hashed in chained(LOG, _rows(file), NO_HASH):
+    for row, hashed in recompute_hashes(LOG, _rows(file), NO_HASH):
         position += 1
         if row[0] != position or row[1] != hashed:
             return f"the export does not hold at position {position}"

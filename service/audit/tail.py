@@ -12,9 +12,9 @@ import logging
 from collections import deque
 from typing import NamedTuple, Self
 
-from service.audit.event_text import frame
-from service.audit.filters import Filters
-from service.audit.ledger_reader import Audit, Recorded
+from service.audit.event_text import sse_frame
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import LedgerReader, RecordedEvent
 from service.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -28,18 +28,18 @@ _KEPT_BATCHES = 256
 _PAUSE_AFTER_LOSS = 0.5
 
 
-class Batch:
+class TailBatch:
     """What one look found, and what of it each filter lets through, worked out once for all who ask alike."""
 
-    def __init__(self, after: int, upto: int, events: list[Recorded]) -> None:
+    def __init__(self, after: int, upto: int, events: list[RecordedEvent]) -> None:
         """Take the events after one position and up to another."""
         self.after = after
         self.upto = upto
         self.size = sum(len(event.text) for event in events)
         self._events = events
-        self._framed: dict[Filters, bytes] = {}
+        self._framed: dict[EventFilters, bytes] = {}
 
-    def framed(self, filters: Filters, after: int) -> bytes:
+    def framed(self, filters: EventFilters, after: int) -> bytes:
         """Return the events of a filter that lie after a position, as server-sent events; may be empty."""
         if after > self.after:
             return self._frame(filters, after)
@@ -48,25 +48,25 @@ class Batch:
             found = self._framed[filters] = self._frame(filters, after)
         return found
 
-    def _frame(self, filters: Filters, after: int) -> bytes:
+    def _frame(self, filters: EventFilters, after: int) -> bytes:
         wanted = [event for event in self._events if event.position > after and filters.match(event.traits)]
-        return b"".join([frame(event.position, event.text) for event in wanted])
+        return b"".join([sse_frame(event.position, event.text) for event in wanted])
 
 
-class Caught(NamedTuple):
+class TailSlice(NamedTuple):
     """What a listener gets: batches without a gap; `behind` where the first is not kept any more."""
 
-    batches: list[Batch]
+    batches: list[TailBatch]
     behind: bool
 
 
-class Tail:
+class LedgerTail:
     """The task of this process that reads the end of the ledger while somebody listens."""
 
-    def __init__(self, audit: Audit) -> None:
+    def __init__(self, audit: LedgerReader) -> None:
         """Take what reads the ledger."""
         self._audit = audit
-        self._kept: deque[Batch] = deque()
+        self._kept: deque[TailBatch] = deque()
         self._kept_size = 0
         self._position = -1
         self.listeners = 0
@@ -83,12 +83,12 @@ class Tail:
 
     async def close(self) -> None:
         """Stop; whoever listens hears of it."""
-        self.hang_up()
+        self.disconnect_all()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def hang_up(self) -> None:
+    def disconnect_all(self) -> None:
         """Let all listeners go."""
         self.closing = True
         self._tell()
@@ -108,13 +108,13 @@ class Tail:
         """Count a listener out; behind the last one nothing is kept."""
         self.listeners -= 1
 
-    def since(self, position: int) -> Caught:
+    def since(self, position: int) -> TailSlice:
         """Return what is kept of what came after a position."""
         if self._position < position:
-            return Caught([], behind=False)
+            return TailSlice([], behind=False)
         if not self._kept or self._kept[0].after > position:
-            return Caught([], behind=self._position > position)
-        return Caught([batch for batch in self._kept if batch.upto > position], behind=False)
+            return TailSlice([], behind=self._position > position)
+        return TailSlice([batch for batch in self._kept if batch.upto > position], behind=False)
 
     async def wait(self, position: int, seconds: float) -> bool:
         """Wait until there is something after a position, for a while; tell whether there is."""
@@ -143,9 +143,9 @@ class Tail:
                 full = False
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)
             if not full and self.listeners:
-                await self._doze()
+                await self._wait_for_work()
 
-    async def _doze(self) -> None:
+    async def _wait_for_work(self) -> None:
         try:
             async with asyncio.timeout(_ASK_S):
                 await self._wake.wait()
@@ -161,13 +161,13 @@ class Tail:
         events = await self._audit.recorded_after(self._position, _PAGE)
         if not events:
             return False
-        batch = Batch(self._position, events[-1].position, events)
+        batch = TailBatch(self._position, events[-1].position, events)
         self._keep(batch)
         self._position = batch.upto
         self._tell()
         return len(events) == _PAGE
 
-    def _keep(self, batch: Batch) -> None:
+    def _keep(self, batch: TailBatch) -> None:
         self._kept.append(batch)
         self._kept_size += batch.size
         while len(self._kept) > 1 and (self._kept_size > _KEPT_BYTES or len(self._kept) > _KEPT_BATCHES):

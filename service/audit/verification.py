@@ -8,10 +8,10 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
-from service.audit.hash_chain import NO_HASH, chained
+from service.audit.hash_chain import NO_HASH, recompute_hashes
 from service.database.connections import Connections
 from service.database.statements import load
-from service.ledger.archive_records import excused
+from service.ledger.archive_records import find_explained_absences
 from service.ledger.events import LOG
 
 PAGE = 10_000
@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 """Hears how many positions are done, and of how many."""
 
 
-class Verdict(NamedTuple):
+class VerificationResult(NamedTuple):
     """What was found; `broken_at` and `reason`: the first position that does not hold, and what is wrong."""
 
     ok: bool
@@ -54,7 +54,7 @@ class _Ends(NamedTuple):
     last_payload: int
 
 
-class _Page(NamedTuple):
+class _VerifiedPage(NamedTuple):
     first: int
     last: int
     rows: list[Any]
@@ -66,7 +66,9 @@ def _silent(_done: int, _total: int) -> None:
     """Show nothing."""
 
 
-async def verify(dsn: str, first: int = 1, last: int | None = None, progress: Progress = _silent) -> Verdict:
+async def verify_ledger(
+    dsn: str, first: int = 1, last: int | None = None, progress: Progress = _silent
+) -> VerificationResult:
     """Verify positions first to last (None: to the head).
 
     Raises DatabaseUnavailable, and ValueError for a range that begins after its own or the ledger's end.
@@ -84,7 +86,9 @@ async def _ends(connections: Connections) -> _Ends:
     return _Ends(*rows[0]) if rows else _Ends(0, b"", 0, 0)
 
 
-async def _judge(connections: Connections, first: int, through: int, ends: _Ends, progress: Progress) -> Verdict:
+async def _judge(
+    connections: Connections, first: int, through: int, ends: _Ends, progress: Progress
+) -> VerificationResult:
     try:
         reached = await _walk(
             connections, first, min(through, ends.head), lambda done: progress(done, through - first + 1)
@@ -92,8 +96,8 @@ async def _judge(connections: Connections, first: int, through: int, ends: _Ends
         if through >= ends.head:
             _check_end(ends, reached, through)
     except _Broken as broken:
-        return Verdict(False, first, through, ends.head, ends.hash, broken.position, broken.reason)  # noqa: FBT003
-    return Verdict(True, first, through, ends.head, ends.hash)  # noqa: FBT003
+        return VerificationResult(False, first, through, ends.head, ends.hash, broken.position, broken.reason)  # noqa: FBT003
+    return VerificationResult(True, first, through, ends.head, ends.hash)  # noqa: FBT003
 
 
 async def _walk(connections: Connections, first: int, last: int, progress: Callable[[int], None]) -> bytes:
@@ -117,10 +121,10 @@ async def _hash_at(connections: Connections, position: int) -> bytes:
     return found
 
 
-async def _pages(connections: Connections, first: int, last: int) -> AsyncGenerator[_Page]:
+async def _pages(connections: Connections, first: int, last: int) -> AsyncGenerator[_VerifiedPage]:
     """Give the pages in order, always reading one ahead."""
     starts = range(first, last + 1, PAGE)
-    reading: asyncio.Task[_Page] | None = None
+    reading: asyncio.Task[_VerifiedPage] | None = None
     try:
         for start in starts:
             page = await (reading or _read(connections, start, min(start + PAGE - 1, last)))
@@ -135,13 +139,13 @@ async def _pages(connections: Connections, first: int, last: int) -> AsyncGenera
             await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _read(connections: Connections, first: int, last: int) -> _Page:
+async def _read(connections: Connections, first: int, last: int) -> _VerifiedPage:
     rows, payloads = await asyncio.gather(
         _fetch(connections, _EVENTS, LOG, first, last), _fetch(connections, _PAYLOADS, LOG, first, last)
     )
     found: dict[int, bytes] = dict(map(tuple, payloads))
     missing = [row[0] for row in rows if row[2] is not None and row[0] not in found]
-    return _Page(first, last, rows, found, await excused(connections, missing))
+    return _VerifiedPage(first, last, rows, found, await find_explained_absences(connections, missing))
 
 
 async def _fetch(connections: Connections, statement: str, *arguments: int) -> list[Any]:
@@ -150,11 +154,11 @@ async def _fetch(connections: Connections, statement: str, *arguments: int) -> l
         return rows
 
 
-def _check(page: _Page, reached: bytes) -> bytes:
+def _check(page: _VerifiedPage, reached: bytes) -> bytes:
     """Check a page that follows on the hash `reached`; return the hash of its last row."""
     expected = page.first
     take = page.payloads.pop
-    for row, hashed in chained(LOG, page.rows, reached):
+    for row, hashed in recompute_hashes(LOG, page.rows, reached):
         position, recorded, digest = row[0], row[1], row[2]
         if position != expected:
             raise _Broken(expected, "the row is missing")

@@ -21,9 +21,9 @@ from service.domain import timestamps
 from service.domain.draft import Draft
 from service.domain.event import Kind, Subject
 from service.domain.ids import stream_of
-from service.domain.payload import NOTHING_SAID
-from service.ledger.drafts import digest
-from service.ledger.events import LOG, Outcome, append_events
+from service.domain.payload import EMPTY_PAYLOAD
+from service.ledger.drafts import short_digest
+from service.ledger.events import LOG, AppendOutcome, append_events
 
 _ANY = load("any_keys")
 _EVENTS = load("key_events")
@@ -86,7 +86,7 @@ class KeyEvent(NamedTuple):
     payload: str | None
 
 
-async def any_keys(dsn: str) -> bool:
+async def any_key_exists(dsn: str) -> bool:
     """Say whether a key was ever created: then callers are asked for one, though all may be revoked by now.
 
     Raises DatabaseUnavailable.
@@ -95,13 +95,13 @@ async def any_keys(dsn: str) -> bool:
         return bool(await connection.fetchval(_ANY, LOG))
 
 
-async def events_after(connections: Connections, position: int) -> list[KeyEvent]:
+async def read_key_events(connections: Connections, position: int) -> list[KeyEvent]:
     """Return what happened to keys after a position. Raises DatabaseUnavailable."""
     async with connections.connection() as connection:
         return [KeyEvent(*row) for row in await connection.fetch(_EVENTS, LOG, position)]
 
 
-def fold(standing: Mapping[UUID, Key], events: Iterable[KeyEvent]) -> dict[UUID, Key]:
+def apply_key_events(standing: Mapping[UUID, Key], events: Iterable[KeyEvent]) -> dict[UUID, Key]:
     """Return the keys by stream, revoked ones too; a name may be created again after it was revoked."""
     found = dict(standing)
     for event in events:
@@ -117,10 +117,10 @@ def fold(standing: Mapping[UUID, Key], events: Iterable[KeyEvent]) -> dict[UUID,
 
 async def all_keys(connections: Connections) -> dict[UUID, Key]:
     """Return all keys by stream. Raises DatabaseUnavailable."""
-    return fold({}, await events_after(connections, 0))
+    return apply_key_events({}, await read_key_events(connections, 0))
 
 
-async def create(connections: Connections, name: str, scope: ScopeName) -> str:
+async def create_key(connections: Connections, name: str, scope: ScopeName) -> str:
     """Create a key and return its secret, which nobody can ever see again. Raises KeyExists."""
     secret = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     hashed = sha256(secret.encode()).hexdigest()
@@ -134,7 +134,7 @@ async def create(connections: Connections, name: str, scope: ScopeName) -> str:
     return secret
 
 
-async def revoke(connections: Connections, name: str) -> None:
+async def revoke_key(connections: Connections, name: str) -> None:
     """Revoke a key. Raises NoSuchKey."""
 
     def judge(standing: Key | None) -> KeyPayload:
@@ -151,7 +151,7 @@ async def _append(connections: Connections, name: str, kind: Kind, judge: Callab
         standing = (await all_keys(connections)).get(stream_of("key", name))
         draft = _draft(name, kind, judge(standing))
         appended = await append_events(connections, [draft], [standing.position if standing else 0])
-        if appended.outcomes[0] == Outcome.RECORDED:
+        if appended.outcomes[0] == AppendOutcome.RECORDED:
             return
     raise KeyExists(name)
 
@@ -169,9 +169,9 @@ def _draft(name: str, kind: Kind, payload: KeyPayload) -> Draft:
         parent_run=None,
         source="api",
         actor=None,
-        fact=digest(kind, payload.digest),
+        fact=short_digest(kind, payload.digest),
         request_digest=None,
         payload_digest=sha256(body).digest(),
         payload=body.decode(),
-        said=NOTHING_SAID,
+        said=EMPTY_PAYLOAD,
     )

@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from service.catalog.projector import Folds
+from service.catalog.projector import CatalogProjector
 from service.database.connections import Connections
 from service.errors import Unavailable
 from service.ledger.events import read_head
 
-WAIT = 2.0
+WAIT_S = 2.0
 """Seconds a request waits for the catalog before it is told 503."""
 
 MOST_BYTES, MOST_EVENTS = 50 * 1024 * 1024, 30_000
@@ -24,10 +24,10 @@ _PATIENCE = 10.0
 """Seconds after which whoever records in bulk goes on though the catalog does not."""
 
 
-class Catalog:
+class CatalogFreshness:
     """How far the catalog is folded, as this process knows; and who waits for it."""
 
-    def __init__(self, folds: Folds, connections: Connections) -> None:
+    def __init__(self, folds: CatalogProjector, connections: Connections) -> None:
         """Take who folds, and a connection to ask for the head with."""
         self._folds = folds
         self._connections = connections
@@ -50,10 +50,10 @@ class Catalog:
         """Hear that this process appended up to a position."""
         self._folds.appended(position)
 
-    async def reach(self, position: int) -> None:
+    async def wait_for(self, position: int) -> None:
         """Wait until the catalog holds a position. Raises Unavailable after WAIT seconds."""
         try:
-            async with asyncio.timeout(WAIT):
+            async with asyncio.timeout(WAIT_S):
                 while self._reached < position:
                     self._folds.want(position)
                     assert self._moved is not None  # noqa: S101  start() comes before any request
@@ -63,7 +63,7 @@ class Catalog:
                 f"the catalog has not caught up with position {position}; nothing is lost, ask again"
             ) from None
 
-    async def keep_up(self, position: int, events: int, size: int) -> None:
+    async def throttle(self, position: int, events: int, size: int) -> None:
         """Hear what was recorded in bulk up to a position, and wait while too much of that is not folded."""
         self._bulk.append((position, events, size))
         with suppress(TimeoutError):
@@ -77,9 +77,9 @@ class Catalog:
         self._bulk = [one for one in self._bulk if one[0] > self._reached]
         return sum(one[1] for one in self._bulk) > MOST_EVENTS or sum(one[2] for one in self._bulk) > MOST_BYTES
 
-    async def catch_up(self) -> None:
+    async def wait_until_current(self) -> None:
         """Wait until the catalog holds all that was recorded when this was called."""
-        await self.reach(await self._head())
+        await self.wait_for(await self._head())
 
     async def _head(self) -> int:
         """Ask where the ledger ends; whoever comes while one asks shares the next question."""

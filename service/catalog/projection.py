@@ -7,50 +7,50 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from service.domain.event import NO_CONTENT, Content, Event, Kind, Subject, make
+from service.domain.event import NO_CONTENT, Content, Event, Kind, Subject, make_tuple
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
-from service.domain.payload import NOTHING_SAID
-from service.domain.run import RunRegisters, advanced, registers_of
+from service.domain.payload import EMPTY_PAYLOAD
+from service.domain.run import RunRegisters, apply_event, run_registers_of
 from service.ledger import aggregates
-from service.ledger.aggregates import SHAPES
-from service.payloads.contents import say
+from service.ledger.aggregates import AGGREGATES
+from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
 
 T = TypeVar("T")
 
 
-STRIDE = 128
+SNAPSHOT_INTERVAL = 128
 """Events of a run from one snapshot of its registers to the next."""
 
 
-class Standing(NamedTuple):
+class CatalogRun(NamedTuple):
     """A run as it stands: its registers, and how many events were folded into them since the last snapshot."""
 
     registers: RunRegisters
     since: int
 
 
-class Told(NamedTuple):
+class RunEvent(NamedTuple):
     """An event of a run, and what its payload says."""
 
     event: Event
     content: Content
 
 
-class Page(NamedTuple):
+class PageChanges(NamedTuple):
     """What a page of events says: of runs, event by event in the order of positions; of jobs and namespaces, merged."""
 
-    runs: list[Told]
+    runs: list[RunEvent]
     jobs: dict[UUID, JobRegisters]
     namespaces: dict[UUID, NamespaceRegisters]
 
 
-class Runs(NamedTuple):
+class ProjectedRuns(NamedTuple):
     """Runs as they stand after a page, and snapshots that fell due within it."""
 
-    standing: dict[UUID, Standing]
+    standing: dict[UUID, CatalogRun]
     snapshots: list[tuple[UUID, RunRegisters]]
 
 
@@ -90,41 +90,43 @@ class _Mentions:
         return self.last._replace(transitioned_at=self.earliest)
 
 
-class Folding:
+class PageProjection:
     """A page in the making; events come in the order of their positions."""
 
     def __init__(self) -> None:
         """Begin with an empty page."""
-        self._page = Page([], {}, {})
+        self._page = PageChanges([], {}, {})
         self._mentions: dict[tuple[str, str], _Mentions] = {}
 
     def add(self, event: Event, payload: str | None) -> None:
         """Fold one event. Runs define the jobs and namespaces they name, jobs their namespaces."""
         namespace, job = event.namespace, event.job
-        if namespace is None or event.subject not in SHAPES:
+        if namespace is None or event.subject not in AGGREGATES:
             return
         if event.kind == Kind.ERASED:
             self._take_note(event)
             return
-        said = NOTHING_SAID if payload is None else say(event, payload)
+        said = EMPTY_PAYLOAD if payload is None else decode_payload(event, payload)
         if event.subject == Subject.RUN:
-            self._page.runs.append(make(Told, (event, said.content)))
+            self._page.runs.append(make_tuple(RunEvent, (event, said.content)))
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return
         if event.subject != Subject.NAMESPACE:
-            _merge_into(self._page.jobs, job_id(namespace, job or ""), SHAPES[Subject.JOB].of(event, said), merge_jobs)
-        named = SHAPES[Subject.NAMESPACE].of(event, said)
+            _merge_into(
+                self._page.jobs, job_id(namespace, job or ""), AGGREGATES[Subject.JOB].of(event, said), merge_jobs
+            )
+        named = AGGREGATES[Subject.NAMESPACE].of(event, said)
         _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
 
     def _take_note(self, event: Event) -> None:
         """An erasure moves its own stream on; what it takes away is folded anew (service/refold.py)."""
         if event.subject == Subject.RUN:
-            self._page.runs.append(Told(event, NO_CONTENT))
+            self._page.runs.append(RunEvent(event, NO_CONTENT))
             return
-        shape = SHAPES[Subject(event.subject)]
+        shape = AGGREGATES[Subject(event.subject)]
         found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
-        _merge_into(found, event.stream, shape.of(event, NOTHING_SAID), shape.merge)
+        _merge_into(found, event.stream, shape.of(event, EMPTY_PAYLOAD), shape.merge)
 
     def _mention(self, namespace: str, job: str, event: Event) -> None:
         mentions = self._mentions.get((namespace, job))
@@ -133,7 +135,7 @@ class Folding:
         else:
             mentions.add(event)
 
-    def page(self) -> Page:
+    def page(self) -> PageChanges:
         """Return what was folded."""
         for (namespace, job), mentions in self._mentions.items():
             event = mentions.as_event()
@@ -144,20 +146,20 @@ class Folding:
         return self._page
 
 
-def onto(before: Mapping[UUID, Standing], told: Iterable[Told]) -> Runs:
+def project_runs(before: Mapping[UUID, CatalogRun], told: Iterable[RunEvent]) -> ProjectedRuns:
     """Merge what a page says of runs into the runs as they stand before it."""
-    runs = Runs({}, [])
+    runs = ProjectedRuns({}, [])
     for event, content in told:
         run_id = event.stream
         standing = runs.standing.get(run_id) or before.get(run_id)
         if standing is None:
-            runs.standing[run_id] = Standing(registers_of(event, content), 1)
+            runs.standing[run_id] = CatalogRun(run_registers_of(event, content), 1)
             continue
-        merged, since = advanced(standing.registers, event, content), standing.since + 1
-        if since >= STRIDE:
+        merged, since = apply_event(standing.registers, event, content), standing.since + 1
+        if since >= SNAPSHOT_INTERVAL:
             runs.snapshots.append((run_id, merged))
             since = 0
-        runs.standing[run_id] = make(Standing, (merged, since))
+        runs.standing[run_id] = make_tuple(CatalogRun, (merged, since))
     return runs
 
 
@@ -166,7 +168,7 @@ def _merge_into(found: dict[UUID, T], key: UUID, part: T, merge_two: Callable[[T
     found[key] = part if standing is None else merge_two(standing, part)
 
 
-def run_row(run_id: UUID, standing: Standing) -> RunRow:
+def run_row(run_id: UUID, standing: CatalogRun) -> RunRow:
     """Return a run's row."""
     run, since = standing
     created, ended = run.created, run.ended
@@ -183,10 +185,10 @@ def run_row(run_id: UUID, standing: Standing) -> RunRow:
         run.started_at,
         ended.at if ended else None,
         run.parent_run[2] if run.parent_run else None,
-        aggregates.pack(run),
+        aggregates.pack_registers(run),
         since,
     )
-    return make(RunRow, row)
+    return make_tuple(RunRow, row)
 
 
 def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
@@ -199,27 +201,27 @@ def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
         job.name,
         job.hidden,
         job.updated_at,
-        aggregates.pack(job),
+        aggregates.pack_registers(job),
     )
 
 
 def namespace_row(identity: UUID, namespace: NamespaceRegisters) -> tuple[object, ...]:
     """Return a namespace's row."""
-    return identity, namespace.position, namespace.name, namespace.hidden, aggregates.pack(namespace)
+    return identity, namespace.position, namespace.name, namespace.hidden, aggregates.pack_registers(namespace)
 
 
-ROWS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {
+ROW_BUILDERS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {
     Subject.JOB: job_row,
     Subject.NAMESPACE: namespace_row,
 }
 """How the registers of what is no run become its row."""
 
 
-def erased_parts(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Subject, UUID], list[int]]:
+def group_erasures(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Subject, UUID], list[int]]:
     """Return what has to be folded anew because payloads were erased, and the positions of those."""
     parts: dict[tuple[Subject, UUID], list[int]] = {}
     for event, payload in erasures:
-        if event.subject not in SHAPES or payload is None:
+        if event.subject not in AGGREGATES or payload is None:
             continue
         subject, position = Subject(event.subject), read_record(payload).position
         parts.setdefault((subject, event.stream), []).append(position)
@@ -228,7 +230,7 @@ def erased_parts(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Sub
     return parts
 
 
-def count_changes(before: Mapping[UUID, Standing], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
+def count_changes(before: Mapping[UUID, CatalogRun], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
     """Return by how many each (job, state) changes."""
     counts: dict[tuple[UUID, str], int] = {}
     for run_id, row in after.items():

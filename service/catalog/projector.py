@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from service.catalog.page_writer import Reading, cursor, read_page, write_page
+from service.catalog.page_writer import ReadPage, read_cursor, read_page, write_page
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 
@@ -39,14 +39,14 @@ _QUIET = 0.2
 _PATIENCE = 4.0
 """Seconds after which what has gathered is folded in any case."""
 
-Reached = Callable[[int], None]
+OnProgress = Callable[[int], None]
 """Hears up to which position the catalog is folded."""
 
 
-class Folds(Protocol):
+class CatalogProjector(Protocol):
     """What a catalog leaves the folding to."""
 
-    def start(self, reached: Reached) -> None:
+    def start(self, reached: OnProgress) -> None:
         """Start; `reached` hears of every page."""
 
     async def close(self) -> None:
@@ -59,7 +59,7 @@ class Folds(Protocol):
         """Hear that somebody waits for a position."""
 
 
-class Expectation:
+class ReaderDemand:
     """Whether somebody will soon wait: who came twice in a short time is expected again."""
 
     def __init__(self) -> None:
@@ -80,11 +80,11 @@ class Expectation:
 class _Ahead(NamedTuple):
     """A page that is being read, and up to where somebody was known to wait when that began."""
 
-    reading: asyncio.Task[Reading]
+    reading: asyncio.Task[ReadPage]
     asked: int
 
 
-class Folder:
+class Projector:
     """Reads a page while it writes the one before, so that PostgreSQL and Python work at the same time."""
 
     def __init__(self, connections: Connections) -> None:
@@ -93,11 +93,11 @@ class Folder:
         self._reached = 0
         self._wanted = 0
         self._appended = 0
-        self._expected = Expectation()
+        self._expected = ReaderDemand()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, reached: Reached) -> None:
+    def start(self, reached: OnProgress) -> None:
         """Start; what is not folded yet is folded first."""
         self._task = asyncio.create_task(self._run(reached), name="folder")
 
@@ -123,7 +123,7 @@ class Folder:
             self._wanted = position
             self._wake.set()
 
-    async def _run(self, reached: Reached) -> None:
+    async def _run(self, reached: OnProgress) -> None:
         await self._fold(reached)
         while True:
             if self._wanted <= self._reached:
@@ -142,7 +142,7 @@ class Folder:
                         await self._wake.wait()
                     self._wake.clear()
 
-    async def _fold(self, reached: Reached) -> None:
+    async def _fold(self, reached: OnProgress) -> None:
         """Fold to the end, as far as is known; at least a page, for other processes may have appended."""
         try:
             done = False
@@ -158,10 +158,10 @@ class Folder:
         await asyncio.sleep(_QUIET)
         self._wake.set()
 
-    async def _fold_pages(self, reached: Reached) -> bool:
+    async def _fold_pages(self, reached: OnProgress) -> bool:
         """Fold page after page from where the cursor is. False where there is more to do from where it is then."""
         ahead: _Ahead | None = None
-        position = await cursor(self._connections)
+        position = await read_cursor(self._connections)
         self._advance(position, reached)  # another process may have brought it there
         try:
             while True:
@@ -187,7 +187,7 @@ class Folder:
         task = asyncio.create_task(read_page(self._connections, after), name="page")
         return _Ahead(task, max(self._wanted, self._appended))
 
-    def _ended(self, position: int, taken: _Ahead, reached: Reached) -> bool:
+    def _ended(self, position: int, taken: _Ahead, reached: OnProgress) -> bool:
         """There is nothing after a position, nor was there anything to wait for beyond it when the page was asked for.
 
         Appends commit before they are told of.
@@ -197,6 +197,6 @@ class Folder:
             self._wanted = self._appended = position
         return max(self._wanted, self._appended) <= position
 
-    def _advance(self, position: int, reached: Reached) -> None:
+    def _advance(self, position: int, reached: OnProgress) -> None:
         self._reached = max(self._reached, position)
         reached(self._reached)

@@ -17,9 +17,9 @@ from contextlib import suppress
 import uvloop
 
 from service import logs
-from service.catalog.projector import Folder, Reached
+from service.catalog.projector import OnProgress, Projector
 from service.database.connections import Connections
-from service.os_process import calm_the_collector, die_with, give_way, python_command
+from service.os_process import configure_gc, python_command, terminate_with_parent, use_batch_scheduling
 from service.settings import Settings, unpack
 
 CONNECTIONS_OF_PROJECTOR = 2
@@ -41,7 +41,7 @@ _WANTED, _APPENDED = b"w", b"a"
 _log = logging.getLogger(__name__)
 
 
-class FoldingProcess:
+class ProjectorProcess:
     """The parent's end: the same as a Folder."""
 
     def __init__(self, settings: Settings) -> None:
@@ -53,7 +53,7 @@ class FoldingProcess:
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, reached: Reached) -> None:
+    def start(self, reached: OnProgress) -> None:
         """Start the child and keep one."""
         self._task = asyncio.create_task(self._keep(reached), name="folding process")
 
@@ -88,7 +88,7 @@ class FoldingProcess:
         if pipe is not None and not pipe.is_closing():
             pipe.write(b"%b%d\n" % (what, position))
 
-    async def _keep(self, reached: Reached) -> None:
+    async def _keep(self, reached: OnProgress) -> None:
         while True:
             try:
                 self._process = process = await _start(self._settings)
@@ -142,15 +142,15 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-async def _fold(report: Reached) -> None:
+async def _fold(report: OnProgress) -> None:
     """Be the child until standard input ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings = unpack(await reader.readline())
     logs.set_up(settings.log_level)
-    calm_the_collector()
+    configure_gc()
     connections = projector_connections(settings)
-    folder = Folder(connections)
+    folder = Projector(connections)
     folder.start(report)
     async for line in reader:
         (folder.want if line.startswith(_WANTED) else folder.appended)(int(line[1:]))
@@ -162,12 +162,12 @@ def main(parent: int) -> None:
     """Fold for a parent."""
     # Whoever stops a whole group of processes means the parent, who goes on answering for a while and needs this one.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    die_with(parent, signal.SIGKILL)
-    give_way()
+    terminate_with_parent(parent, signal.SIGKILL)
+    use_batch_scheduling()
     uvloop.run(_fold(_report_to(os.dup(1))))
 
 
-def _report_to(parent: int) -> Reached:
+def _report_to(parent: int) -> OnProgress:
     """Return what tells the parent; whatever else is printed goes where errors go."""
     os.dup2(2, 1)
 

@@ -16,7 +16,7 @@ from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.run import RunRegisters
 from service.ledger.aggregates import unpack_job, unpack_namespace, unpack_run
-from service.ledger.cursors import Row
+from service.ledger.cursors import RowCursor
 from service.ledger.events import LOG
 
 LATEST = 10
@@ -124,7 +124,7 @@ _BY_STATE, _BY_NAME, _RUNNING = load("runs_by_state"), load("runs_by_name"), loa
 _LEAST = UUID(int=0)
 
 
-_TOP = Row(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+_TOP = RowCursor(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
 
 
 class RunFilters(NamedTuple):
@@ -142,7 +142,7 @@ class FoundRun(NamedTuple):
     """A run, and the row to go on behind."""
 
     id: UUID
-    row: Row
+    row: RowCursor
     registers: RunRegisters
 
 
@@ -153,7 +153,7 @@ class Searches:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def runs(self, wanted: RunFilters, after: Row | None, limit: int) -> list[FoundRun]:
+    async def runs(self, wanted: RunFilters, after: RowCursor | None, limit: int) -> list[FoundRun]:
         """Return runs, newest first: by their start, or their creation where they have not started."""
         names = wanted.namespace, wanted.job
         started_only = wanted.started_before is not None or wanted.started_after is not None
@@ -165,14 +165,14 @@ class Searches:
                 rows = await connection.fetch(_RUNNING, *where, wanted.running_at)
             else:
                 rows = await connection.fetch(_BY_STATE if names == (None, None) else _BY_NAME, *where)
-        return [FoundRun(row[0], Row(row[1], row[0]), unpack_run(row[2])) for row in rows]
+        return [FoundRun(row[0], RowCursor(row[1], row[0]), unpack_run(row[2])) for row in rows]
 
 
-def _below(wanted: RunFilters, after: Row | None) -> Row:
+def _below(wanted: RunFilters, after: RowCursor | None) -> RowCursor:
     """Return the one bound that cursor, startedBefore and runningAt come to."""
     bounds = [after or _TOP]
     if wanted.started_before is not None:
-        bounds.append(Row(wanted.started_before, _LEAST))
+        bounds.append(RowCursor(wanted.started_before, _LEAST))
     if wanted.running_at is not None:
-        bounds.append(Row(wanted.running_at + timedelta(microseconds=1), _LEAST))
+        bounds.append(RowCursor(wanted.running_at + timedelta(microseconds=1), _LEAST))
     return min(bounds)

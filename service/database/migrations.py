@@ -43,7 +43,7 @@ _VERSION = "select version_num from runfold_version"
 
 
 @cache
-def head() -> str:
+def newest_revision() -> str:
     """Return the revision this program needs: revisions are numbered, and files are named for them."""
     return max(file.name.partition("_")[0] for file in (_location() / "versions").glob("[0-9]*.py"))
 
@@ -71,7 +71,7 @@ def upgrade_sql() -> str:
     return output.getvalue()
 
 
-def run_file(op: Any, name: str) -> None:  # noqa: ANN401  alembic's op is a proxy module
+def run_sql_file(op: Any, name: str) -> None:  # noqa: ANN401  alembic's op is a proxy module
     """Run a file of alembic/sql, or print it when asked for SQL only.
 
     The whole file goes as one simple query: only that takes many statements and function bodies as they are.

@@ -7,15 +7,15 @@ from datetime import datetime
 from functools import reduce
 
 from service.domain.event import Content, Event
-from service.domain.run import RunRegisters, merge, registers_of
+from service.domain.run import RunRegisters, merge_runs, run_registers_of
 
 History = Iterable[tuple[Event, Content]]
 
 
-def known(history: History, position: int) -> RunRegisters | None:
+def known_at(history: History, position: int) -> RunRegisters | None:
     """Return the run as the ledger up to a position tells it; None where it tells nothing."""
-    parts = [registers_of(event, content) for event, content in history if event.position <= position]
-    return reduce(merge, parts) if parts else None
+    parts = [run_registers_of(event, content) for event, content in history if event.position <= position]
+    return reduce(merge_runs, parts) if parts else None
 
 
 class ValidAt:
@@ -33,20 +33,22 @@ class ValidAt:
 
     def add(self, event: Event, content: Content) -> None:
         """Fold one event; the order does not matter."""
-        part = registers_of(event, content)
-        self._all = part if self._all is None else merge(self._all, part)
+        part = run_registers_of(event, content)
+        self._all = part if self._all is None else merge_runs(self._all, part)
         if event.transitioned_at <= self._at:
-            self._happened = part if self._happened is None else merge(self._happened, part)
+            self._happened = part if self._happened is None else merge_runs(self._happened, part)
 
     def run(self) -> RunRegisters | None:
         """Return the run; None where there was no event at all."""
         if self._all is None:
             return None
         happened = self._happened or RunRegisters(updated_at=self._all.updated_at)
-        return happened._replace(created=self._all.created, position=self._all.position, heard=self._all.heard)
+        return happened._replace(
+            created=self._all.created, position=self._all.position, last_report_position=self._all.last_report_position
+        )
 
 
-def valid(history: History, at: datetime) -> RunRegisters | None:
+def valid_at(history: History, at: datetime) -> RunRegisters | None:
     """Return the run as it was at a time, as far as this history tells."""
     folding = ValidAt(at)
     for event, content in history:

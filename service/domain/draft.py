@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.domain.event import Event, Subject, make
-from service.domain.payload import Said
+from service.domain.event import Event, Subject, make_tuple
+from service.domain.payload import PayloadContent
 
 
 class Draft(NamedTuple):
@@ -27,12 +27,12 @@ class Draft(NamedTuple):
     request_digest: bytes | None
     payload_digest: bytes | None
     payload: str | None
-    said: Said
+    said: PayloadContent
 
     def of_job(self, namespace: str, job: str) -> Draft:
         """Return the same, filed under a job."""
-        return make(Draft, (*self[:5], namespace, job, *self[7:]))
+        return make_tuple(Draft, (*self[:5], namespace, job, *self[7:]))
 
     def at(self, position: int, recorded_at: datetime) -> Event:
         """Return the event this became."""
-        return make(Event, (position, *self[:5], recorded_at, *self[5:13]))
+        return make_tuple(Event, (position, *self[:5], recorded_at, *self[5:13]))

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters
-from service.domain.registers import Stamped, StampedDatasets, StampedNominal
+from service.domain.registers import StampedDatasets, StampedFacet, StampedNominal
 from service.domain.run import RunRegisters
 
 D = TypeVar("D", JobDefinition, NamespaceDefinition)
@@ -66,5 +66,5 @@ def _unless_defined_by(definition: D | None, stamp: Stamp) -> D | None:
     return None
 
 
-def _others(facets: Mapping[str, Stamped], stamp: Stamp) -> Mapping[str, Stamped]:
+def _others(facets: Mapping[str, StampedFacet], stamp: Stamp) -> Mapping[str, StampedFacet]:
     return {name: facet for name, facet in facets.items() if facet[:2] != stamp[:2]}

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
-make = tuple.__new__
+make_tuple = tuple.__new__
 """make(T, (a, b)) is T(a, b) for a named tuple T, at half the cost: for what is made for every event.
 
 It fills in no defaults and counts nothing: the tuple must have all of the fields.

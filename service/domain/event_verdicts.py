@@ -13,7 +13,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from service.domain.event import MONITOR, Content, Event, Kind, RunState
-from service.domain.run import TERMINAL_RANK, Inferred, RunRegisters, merge, registers_of
+from service.domain.run import TERMINAL_RANK, InferredEnd, RunRegisters, merge_runs, run_registers_of
 
 
 class Effect(StrEnum):
@@ -29,7 +29,7 @@ class Effect(StrEnum):
     """The view was the same before and after, but for updatedAt."""
 
 
-class Judgement(NamedTuple):
+class EventVerdict(NamedTuple):
     """An event's verdict. `changed` names what it changed; `superseded_by`: the position that replaced the last.
 
     `late`: its own time lies before that of an event recorded earlier.
@@ -55,16 +55,16 @@ class _Open:
         self.owned: set[str] = set()
         self.superseded_by: int | None = None
 
-    def close(self) -> Judgement:
+    def close(self) -> EventVerdict:
         if not self.changed:
-            return Judgement(Effect.UNCHANGED, self.late, (), None, self.why)
+            return EventVerdict(Effect.UNCHANGED, self.late, (), None, self.why)
         if self.superseded_by is None:
-            return Judgement(Effect.STANDS, self.late, self.changed, None, self.why)
+            return EventVerdict(Effect.STANDS, self.late, self.changed, None, self.why)
         reason = f"{self.why}; replaced by position {self.superseded_by}"
-        return Judgement(Effect.SUPERSEDED, self.late, self.changed, self.superseded_by, reason)
+        return EventVerdict(Effect.SUPERSEDED, self.late, self.changed, self.superseded_by, reason)
 
 
-class Judging:
+class HistoryJudge:
     """Takes a run's history, oldest first."""
 
     def __init__(self) -> None:
@@ -76,8 +76,8 @@ class Judging:
 
     def add(self, event: Event, content: Content) -> None:
         """Fold the next event."""
-        before, part = self._run, registers_of(event, content)
-        after = merge(before, part)
+        before, part = self._run, run_registers_of(event, content)
+        after = merge_runs(before, part)
         changed = tuple(name for name in _claims(part, before) if _value(before, name) != _value(after, name))
         late = self._latest is not None and event.transitioned_at < self._latest
         judged = _Open(event, changed, _why(event, before, changed, late=late), late=late)
@@ -98,17 +98,17 @@ class Judging:
             self._owners[name] = judged
             judged.owned.add(name)
 
-    def judgements(self) -> Iterator[Judgement]:
+    def verdicts(self) -> Iterator[EventVerdict]:
         """Return the verdicts, oldest first."""
         return (judged.close() for judged in self._events)
 
 
-def judge(history: Iterable[tuple[Event, Content]]) -> list[Judgement]:
+def judge_history(history: Iterable[tuple[Event, Content]]) -> list[EventVerdict]:
     """Judge a whole history, oldest first."""
-    judging = Judging()
+    judging = HistoryJudge()
     for event, content in history:
         judging.add(event, content)
-    return list(judging.judgements())
+    return list(judging.verdicts())
 
 
 def _claims(part: RunRegisters, before: RunRegisters) -> Iterator[str]:
@@ -116,7 +116,7 @@ def _claims(part: RunRegisters, before: RunRegisters) -> Iterator[str]:
     yield "created"
     if part.started_at is not None:
         yield "startedAt"
-    if part.ended is not None or isinstance(before.ended, Inferred):
+    if part.ended is not None or isinstance(before.ended, InferredEnd):
         yield "ended"  # an inferred end stands until anything at all is recorded after it
     if part.parent_run is not None:
         yield "parentRun"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.domain.event import NO_CONTENT, Content, Event, Kind
-from service.domain.registers import EPOCH, FirstSeen, Stamped, StampedDatasets, _first, latest, merge_facets
+from service.domain.registers import EPOCH, FirstSeen, StampedDatasets, StampedFacet, _first, latest, merge_facets
 
 
 class JobDefinition(NamedTuple):
@@ -38,7 +38,7 @@ class JobRegisters(NamedTuple):
     definition: JobDefinition | None = None
     inputs: StampedDatasets | None = None
     outputs: StampedDatasets | None = None
-    facets: Mapping[str, Stamped] = {}
+    facets: Mapping[str, StampedFacet] = {}
 
     @property
     def hidden(self) -> bool:
@@ -68,7 +68,7 @@ def job_registers_of(
         definition,
         StampedDatasets(at, digest, content.inputs) if content.inputs is not None else None,
         StampedDatasets(at, digest, content.outputs) if content.outputs is not None else None,
-        {k: Stamped(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
+        {k: StampedFacet(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
     )
 
 

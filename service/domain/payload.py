@@ -9,11 +9,11 @@ from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
 
 
-class Said(NamedTuple):
+class PayloadContent(NamedTuple):
     """What an event's payload says, read once."""
 
     content: Content
     definition: JobDefinition | NamespaceDefinition | None = None
 
 
-NOTHING_SAID = Said(NO_CONTENT)
+EMPTY_PAYLOAD = PayloadContent(NO_CONTENT)

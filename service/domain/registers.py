@@ -14,7 +14,7 @@ S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Stamped(NamedTuple):
+class StampedFacet(NamedTuple):
     """A facet's JSON (None where deleted) and what decides between two: the time it was said, then the digest."""
 
     at: datetime
@@ -39,7 +39,7 @@ class StampedNominal(NamedTuple):
     end: datetime | None
 
 
-def merge_facets(a: Mapping[str, Stamped], b: Mapping[str, Stamped]) -> Mapping[str, Stamped]:
+def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
     """Return each facet's latest value; between equal times and digests it is the same event."""
     if not a or not b:
         return a or b

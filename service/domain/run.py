@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, RunState, make
-from service.domain.registers import EPOCH, Stamped, StampedNominal, latest, merge_facets
+from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, RunState, make_tuple
+from service.domain.registers import EPOCH, StampedFacet, StampedNominal, latest, merge_facets
 
-T = TypeVar("T", datetime, "Terminal", "Inferred")
+T = TypeVar("T", datetime, "Terminal", "InferredEnd")
 
 
 _TRANSITION = "transition"
@@ -51,7 +51,7 @@ class Terminal(NamedTuple):
     state: RunState
 
 
-class Inferred(NamedTuple):
+class InferredEnd(NamedTuple):
     """An end that a monitor inferred at a position; it counts while nothing was recorded after it."""
 
     position: int
@@ -59,7 +59,7 @@ class Inferred(NamedTuple):
     state: RunState
 
 
-_NO_FACETS: Mapping[str, Stamped] = {}
+_NO_FACETS: Mapping[str, StampedFacet] = {}
 
 
 class RunRegisters(NamedTuple):
@@ -70,20 +70,20 @@ class RunRegisters(NamedTuple):
     created: Created | None = None
     started_at: datetime | None = None
     terminal: Terminal | None = None
-    inferred: Inferred | None = None
+    inferred: InferredEnd | None = None
     parent_run: tuple[datetime, bytes, UUID] | None = None
     nominal: StampedNominal | None = None
-    run_facets: Mapping[str, Stamped] = _NO_FACETS
-    job_facets: Mapping[str, Stamped] = _NO_FACETS
-    heard: int = 0
+    run_facets: Mapping[str, StampedFacet] = _NO_FACETS
+    job_facets: Mapping[str, StampedFacet] = _NO_FACETS
+    last_report_position: int = 0
     """The last position that says something of the run: an erasure only takes away."""
 
     @property
-    def ended(self) -> Terminal | Inferred | None:
+    def ended(self) -> Terminal | InferredEnd | None:
         """The end that counts: the reported one, else the inferred one while it is the last thing recorded."""
         if self.terminal is not None or self.inferred is None:
             return self.terminal
-        return self.inferred if self.inferred.position == self.heard else None
+        return self.inferred if self.inferred.position == self.last_report_position else None
 
     @property
     def state(self) -> RunState:
@@ -114,7 +114,7 @@ def milliseconds(at: datetime) -> int:
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
-def registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
+def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
     """Return what one event alone says of its run."""
     if event.kind == Kind.ERASED:
         return RunRegisters(event.position, event.recorded_at)
@@ -134,7 +134,7 @@ def registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
     registers = (
         position,
         event.recorded_at,
-        make(Created, created),
+        make_tuple(Created, created),
         at if state == _RUNNING else None,
         terminal,
         inferred,
@@ -144,16 +144,18 @@ def registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
         _NO_FACETS if plain else _stamped(event, content.job_facets),
         position,
     )
-    return make(RunRegisters, registers)
+    return make_tuple(RunRegisters, registers)
 
 
-def _end(event: Event) -> tuple[Terminal | None, Inferred | None]:
+def _end(event: Event) -> tuple[Terminal | None, InferredEnd | None]:
     """Return the end that an event reports, or infers."""
     rank = TERMINAL_RANK.get(event.state)
     if rank is None:
         return None, None
     state, at = RunState(event.state), event.transitioned_at  # type: ignore[arg-type]
-    return (None, Inferred(event.position, at, state)) if event.source == MONITOR else (Terminal(at, rank, state), None)
+    return (
+        (None, InferredEnd(event.position, at, state)) if event.source == MONITOR else (Terminal(at, rank, state), None)
+    )
 
 
 def _nominal(event: Event, content: Content) -> StampedNominal | None:
@@ -161,12 +163,12 @@ def _nominal(event: Event, content: Content) -> StampedNominal | None:
     return StampedNominal(event.transitioned_at, event.payload_digest or event.fact, *times) if times else None
 
 
-def _stamped(event: Event, facets: Mapping[str, bytes | None]) -> Mapping[str, Stamped]:
+def _stamped(event: Event, facets: Mapping[str, bytes | None]) -> Mapping[str, StampedFacet]:
     at, digest = event.transitioned_at, event.payload_digest or event.fact
-    return {name: Stamped(at, digest, value) for name, value in facets.items()} if facets else _NO_FACETS
+    return {name: StampedFacet(at, digest, value) for name, value in facets.items()} if facets else _NO_FACETS
 
 
-def merge(a: RunRegisters, b: RunRegisters) -> RunRegisters:
+def merge_runs(a: RunRegisters, b: RunRegisters) -> RunRegisters:
     """Merge two parts of a run's history; the order and overlap of the parts do not matter."""
     merged = (
         a.position if a.position > b.position else b.position,
@@ -179,12 +181,12 @@ def merge(a: RunRegisters, b: RunRegisters) -> RunRegisters:
         latest(a.nominal, b.nominal) if a.nominal or b.nominal else None,
         merge_facets(a.run_facets, b.run_facets) if a.run_facets or b.run_facets else _NO_FACETS,
         merge_facets(a.job_facets, b.job_facets) if a.job_facets or b.job_facets else _NO_FACETS,
-        a.heard if a.heard > b.heard else b.heard,
+        a.last_report_position if a.last_report_position > b.last_report_position else b.last_report_position,
     )
-    return make(RunRegisters, merged)
+    return make_tuple(RunRegisters, merged)
 
 
-def moved(run: RunRegisters, by: Any, position: int, recorded_at: datetime) -> RunRegisters | None:  # noqa: ANN401
+def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: datetime) -> RunRegisters | None:  # noqa: ANN401
     """Return merge(run, registers_of(event)) for an event without content, at a third of what that costs.
 
     `by`: the Event, or the draft of it. None for what is not so simple; nearly everything is that schedulers report of
@@ -196,7 +198,19 @@ def moved(run: RunRegisters, by: Any, position: int, recorded_at: datetime) -> R
     rank = TERMINAL_RANK.get(state)
     if by.parent_run or created is None or created.implied or (rank is None and state != _RUNNING):
         return None
-    _, updated_at, _, started_at, terminal, inferred, parent_run, nominal, run_facets, job_facets, heard = run
+    (
+        _,
+        updated_at,
+        _,
+        started_at,
+        terminal,
+        inferred,
+        parent_run,
+        nominal,
+        run_facets,
+        job_facets,
+        last_report_position,
+    ) = run
     if rank is None:
         started_at = _least(started_at, at)
     else:
@@ -212,15 +226,15 @@ def moved(run: RunRegisters, by: Any, position: int, recorded_at: datetime) -> R
         nominal,
         run_facets,
         job_facets,
-        position if position > heard else heard,
+        position if position > last_report_position else last_report_position,
     )
-    return make(RunRegisters, merged)
+    return make_tuple(RunRegisters, merged)
 
 
-def advanced(run: RunRegisters, event: Event, content: Content = NO_CONTENT) -> RunRegisters:
+def apply_event(run: RunRegisters, event: Event, content: Content = NO_CONTENT) -> RunRegisters:
     """Return merge(run, registers_of(event, content))."""
-    simply = moved(run, event, event.position, event.recorded_at) if content is NO_CONTENT else None
-    return merge(run, registers_of(event, content)) if simply is None else simply
+    simply = apply_transition(run, event, event.position, event.recorded_at) if content is NO_CONTENT else None
+    return merge_runs(run, run_registers_of(event, content)) if simply is None else simply
 
 
 def _earlier_created(a: Created | None, b: Created | None) -> Created | None:

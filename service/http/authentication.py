@@ -39,7 +39,7 @@ _READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
 _log = logging.getLogger(__name__)
 
 
-class Guard:
+class Authenticator:
     """The keys as this process knows them."""
 
     def __init__(self, connections: Connections, mode: str) -> None:
@@ -129,7 +129,7 @@ class Guard:
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                events = await keys.events_after(self._connections, self._position)
+                events = await keys.read_key_events(self._connections, self._position)
             self._learn(events)
         except (DatabaseUnavailable, TimeoutError):
             _log.warning("API keys could not be read; the database does not answer")
@@ -141,7 +141,7 @@ class Guard:
 
     def _learn(self, events: list[keys.KeyEvent]) -> None:
         if events:
-            self._keys = keys.fold(self._keys, events)
+            self._keys = keys.apply_key_events(self._keys, events)
             self._by_digest = {key.digest: key for key in self._keys.values()}
             self._position = events[-1].position
             self._end_what_lasts()

@@ -25,7 +25,7 @@ _JSON = "application/json"
 _now = time.time
 
 
-def answer(
+def json_response(
     request: web.Request, body: bytes = b"", status: int = HTTPStatus.OK, *, location: str | None = None
 ) -> web.Response:
     """Answer JSON, or nothing."""
@@ -35,14 +35,14 @@ def answer(
         and request.method != hdrs.METH_HEAD
         and REQUEST_ID not in request.headers
     ):
-        return Ready(body, status, location)
+        return PreserializedResponse(body, status, location)
     headers = {hdrs.CONTENT_TYPE: _JSON} if body else {}
     if location is not None:
         headers[hdrs.LOCATION] = location
     return web.Response(body=body, status=status, headers=headers)
 
 
-class Ready(web.Response):
+class PreserializedResponse(web.Response):
     """What there is to say, as it goes over the wire.
 
     Nothing of it can be changed: it has no headers and no cookies, and no signal of aiohttp's is sent for it.
@@ -140,7 +140,7 @@ _PREFIX_LENGTH = len(_PREFIX)
 _RUN = f"{_PREFIX}{{id}}"
 
 
-class Front:
+class RunRouter:
     """Takes every request of an application."""
 
     def __init__(self, app: web.Application) -> None:

@@ -14,11 +14,11 @@ from aiohttp.typedefs import Middleware
 
 from service.domain.ids import uuid7
 from service.errors import RunfoldError
-from service.http.authentication import ACTOR, Guard
+from service.http.authentication import ACTOR, Authenticator
 from service.http.fast_path import REQUEST_ID
 from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
-from service.http.request_metrics import Meter
+from service.http.request_metrics import RequestMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _MAX_ID = 128
 _FIRST_ERROR = 400
 
 
-def around(guard: Guard, meter: Meter) -> Callable[[Handler], Handler]:
+def wrap_handlers(guard: Authenticator, meter: RequestMetrics) -> Callable[[Handler], Handler]:
     """Return what wraps a handler: it admits, answers errors as problems, names the request and counts it."""
 
     def wrapped(handler: Handler) -> Handler:
@@ -59,7 +59,7 @@ def around(guard: Guard, meter: Meter) -> Callable[[Handler], Handler]:
     return wrapped
 
 
-async def missing(request: web.Request) -> web.StreamResponse:
+async def no_route(request: web.Request) -> web.StreamResponse:
     """Say that there is no such path, or which methods it takes."""
     allowed: set[str] = set()
     for resource in request.app.router.resources():

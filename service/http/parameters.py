@@ -9,8 +9,8 @@ from uuid import UUID
 
 from aiohttp import web
 
-from service.audit.filters import PARAMETERS, Filters
-from service.audit.ledger_reader import Head, Span
+from service.audit.filters import PARAMETERS, EventFilters
+from service.audit.ledger_reader import PositionRange
 from service.catalog.queries import Slice
 from service.domain import timestamps
 from service.domain.event import SOURCES, Kind, RunState
@@ -20,9 +20,9 @@ from service.http.authentication import ACTOR
 from service.http.json_bodies import read_time
 from service.http.resources import RESOURCES
 from service.ledger import cursors
-from service.ledger.archive_records import Where
+from service.ledger.archive_records import PayloadLocation
 from service.ledger.drafts import Caller
-from service.ledger.events import LOG
+from service.ledger.events import LOG, Head
 from service.payloads.run_ids import parse_uuid
 from service.payloads.schemas import MAX_NAME
 
@@ -31,7 +31,7 @@ _MAX_KEY = 255
 _MAX_DIGITS = 17
 
 
-def archived_view(files: Mapping[Where, Sequence[int]]) -> list[dict[str, object]]:
+def archived_view(files: Mapping[PayloadLocation, Sequence[int]]) -> list[dict[str, object]]:
     """Tell in which files the payloads are that an answer had to do without."""
     return [{**where._asdict(), "positions": positions} for where, positions in files.items()]
 
@@ -116,13 +116,13 @@ def states(request: web.Request, parameter: str) -> list[str] | None:
     return given or None
 
 
-async def fresh(request: web.Request) -> None:
+async def wait_unless_stale(request: web.Request) -> None:
     """Wait until the catalog holds all that was recorded before; `stale=true` takes what there is.
 
     Raises Unavailable when it cannot be had in time.
     """
     if request.query.get("stale") != "true":
-        await request.app[RESOURCES].catalog.catch_up()
+        await request.app[RESOURCES].catalog.wait_until_current()
 
 
 async def json_body(request: web.Request) -> bytes:
@@ -130,7 +130,7 @@ async def json_body(request: web.Request) -> bytes:
     content_type = request.headers.get("Content-Type")
     if content_type and not _is_json(request.content_type) and request.can_read_body:
         raise UnsupportedType(f"Content-Type {content_type} is not read here; send application/json")
-    return await request_body.whole(request, request.app[RESOURCES].settings.max_body_bytes)
+    return await request_body.read_body(request, request.app[RESOURCES].settings.max_body_bytes)
 
 
 def _is_json(content_type: str) -> bool:
@@ -192,7 +192,7 @@ def uuid(request: web.Request, parameter: str) -> UUID | None:
     return found
 
 
-def filters(request: web.Request, *others: str) -> Filters:
+def filters(request: web.Request, *others: str) -> EventFilters:
     """Return which events are asked for; `others` are the route's further parameters."""
     only(request, (*PARAMETERS, *others))
     states, kinds, sources = (several(request, parameter) for parameter in ("state", "kind", "source"))
@@ -201,7 +201,7 @@ def filters(request: web.Request, *others: str) -> Filters:
             raise Malformed(f"parameter {parameter} must be one of {', '.join(known)}")
     since, until = time(request, "since"), time(request, "until")
     in_order("since", since, "until", until)
-    return Filters(
+    return EventFilters(
         text(request, "namespace"),
         text(request, "job"),
         uuid(request, "run"),
@@ -230,18 +230,18 @@ def cursor(given: str, head: Head) -> int:
         return 0
     if given == NOW:
         return head.position
-    place = cursors.to_place(given)
+    place = cursors.decode_position(given)
     if place.log != LOG or place.position > head.position:
         raise Malformed(f"the cursor lies behind the end of the ledger, which is position {head.position}")
     return place.position
 
 
-async def span(request: web.Request, wanted: Filters, default: str = START) -> Span:
+async def span(request: web.Request, wanted: EventFilters, default: str = START) -> PositionRange:
     """Return the positions that cursor, since and until leave."""
     audit = request.app[RESOURCES].audit
     head = await audit.head()
     after = cursor(one(request, "cursor") or default, head)
     if wanted.since is None and wanted.until is None:
-        return Span(after, head.position)
+        return PositionRange(after, head.position)
     found = await audit.span(wanted.since, wanted.until)
-    return Span(max(after, found.after), max(after, found.upto))
+    return PositionRange(max(after, found.after), max(after, found.upto))

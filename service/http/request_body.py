@@ -33,7 +33,7 @@ class Interrupted(Malformed):
     """The body broke off: its connection was cut, or its gzip stream ends in the middle."""
 
 
-async def pieces(request: web.Request) -> AsyncGenerator[bytes, None]:
+async def stream_body(request: web.Request) -> AsyncGenerator[bytes, None]:
     """Yield the body, unpacked, in pieces of bounded size; no more is taken from the client than is asked for.
 
     Raises UnsupportedType for an unknown Content-Encoding, Malformed for a broken stream, Interrupted, TooLarge.
@@ -107,7 +107,7 @@ class Unpacker:
             raise Interrupted("the compressed body ends in the middle")
 
 
-async def whole(request: web.Request, limit: int) -> bytes:
+async def read_body(request: web.Request, limit: int) -> bytes:
     """Return the whole body. Raises TooLarge as soon as it is known to be larger than `limit` bytes, unpacked."""
     plain = "Content-Encoding" not in request.headers
     if plain and (request.content_length or 0) > limit:
@@ -120,7 +120,7 @@ async def whole(request: web.Request, limit: int) -> bytes:
             size = _checked(size + len(piece), limit)
             taken.append(piece)
     else:
-        async for piece in pieces(request):
+        async for piece in stream_body(request):
             size = _checked(size + len(piece), limit)
             taken.append(piece)
     return taken[0] if len(taken) == 1 else b"".join(taken)

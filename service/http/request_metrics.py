@@ -20,7 +20,7 @@ _NO_ROUTE = "(no route)"
 _NAMES = [*(str(bound) for bound in BOUNDS), "+Inf"]
 
 
-class _Row:
+class _RouteCounters:
     """The requests of one route and status: how many took how long, how many streamed, the seconds of the former."""
 
     __slots__ = ("buckets", "method", "route", "seconds", "status", "streamed")
@@ -34,12 +34,12 @@ class _Row:
         self.seconds = 0.0
 
 
-class Meter:
+class RequestMetrics:
     """What this process did."""
 
     def __init__(self) -> None:
         """Begin at nothing."""
-        self._rows: dict[tuple[web.AbstractRoute | str, int], _Row] = {}
+        self._rows: dict[tuple[web.AbstractRoute | str, int], _RouteCounters] = {}
         self._batches = [0] * (len(BATCH_BOUNDS) + 1)
         self._events = 0
 
@@ -52,13 +52,15 @@ class Meter:
         else:
             row.streamed += 1
 
-    def _row(self, request: web.Request, response: web.StreamResponse) -> _Row:
+    def _row(self, request: web.Request, response: web.StreamResponse) -> _RouteCounters:
         """Make the row of a route and status. What has no route shares a few: paths and methods are endless."""
         route, status = request.match_info.route, response.status
         if route.resource is not None and route.resource.canonical != REST:
-            return self._rows.setdefault((route, status), _Row(route.resource.canonical, route.method, status))
+            return self._rows.setdefault(
+                (route, status), _RouteCounters(route.resource.canonical, route.method, status)
+            )
         method = request.method if request.method in hdrs.METH_ALL else "(other)"
-        return self._rows.setdefault((method, status), _Row(_NO_ROUTE, method, status))
+        return self._rows.setdefault((method, status), _RouteCounters(_NO_ROUTE, method, status))
 
     def appended(self, events: int) -> None:
         """Count a batch that was committed."""
@@ -95,7 +97,7 @@ class Meter:
             "Time from a request's headers to its answer, streams left out.",
             labels=["route", "method"],
         )
-        by_route: dict[tuple[str, str], list[_Row]] = {}
+        by_route: dict[tuple[str, str], list[_RouteCounters]] = {}
         for row in self._rows.values():
             by_route.setdefault((row.route, row.method), []).append(row)
         for labels, rows in by_route.items():

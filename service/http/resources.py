@@ -6,13 +6,15 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from service.audit.ledger_reader import Audit
-from service.audit.tail import Tail
-from service.catalog.freshness import Catalog
-from service.catalog.lineage_events import Lineage
+from service.audit.ledger_reader import LedgerReader
+from service.audit.run_history import RunHistory
+from service.audit.tail import LedgerTail
+from service.catalog.freshness import CatalogFreshness
+from service.catalog.lineage_events import LineageEventReader
 from service.catalog.queries import Lists, Searches
 from service.ledger.appender import Appender
-from service.ledger.run_reader import Reader
+from service.ledger.batch import AppendResult
+from service.ledger.run_reader import RunReader
 from service.settings import Settings
 
 
@@ -21,13 +23,22 @@ class Resources(NamedTuple):
 
     settings: Settings
     appender: Appender
-    reader: Reader
-    catalog: Catalog
+    reader: RunReader
+    catalog: CatalogFreshness
     lists: Lists
-    lineage: Lineage
-    audit: Audit
+    lineage: LineageEventReader
+    audit: LedgerReader
+    history: RunHistory
     searches: Searches
-    tail: Tail
+    tail: LedgerTail
 
 
 RESOURCES = web.AppKey("resources", Resources)
+
+
+async def wait_for_catalog(resources: Resources, result: AppendResult) -> None:
+    """Wait until the catalog holds what a command recorded, or found recorded. Raises Unavailable."""
+    if result.position is not None:
+        await resources.catalog.wait_for(result.position)
+    else:
+        await resources.catalog.wait_until_current()

@@ -19,7 +19,7 @@ from service.http.handlers import (
     runs,
 )
 from service.http.handlers.namespaces import delete_namespace, get_namespace, list_namespaces, put_namespace
-from service.http.middleware import missing
+from service.http.middleware import no_route
 from service.http.paths import BASE, REST
 
 
@@ -66,5 +66,5 @@ def routes() -> list[web.RouteDef]:
         web.get("/docs", docs.read),
         web.get("/errors/{code}", docs.error),
         web.get("/", docs.root),
-        web.route("*", REST.replace("}", r":[\s\S]*}"), missing),
+        web.route("*", REST.replace("}", r":[\s\S]*}"), no_route),
     ]

@@ -16,7 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import RequestPayloadError
 
 from service.errors import Malformed
-from service.http.fast_path import Front
+from service.http.fast_path import RunRouter
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
 
 
@@ -63,17 +63,17 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-class Runner(web.AppRunner):
+class HttpRunner(web.AppRunner):
     """Runs an application on connections that answer every error as a problem."""
 
     async def _make_server(self) -> web.Server:
-        return _Server(await super()._make_server(), Front(self.app))
+        return _Server(await super()._make_server(), RunRouter(self.app))
 
 
 class _Server(web.Server):
     """Makes a _Connection for each client, where aiohttp's makes a RequestHandler."""
 
-    def __init__(self, made: web.Server, front: Front) -> None:
+    def __init__(self, made: web.Server, front: RunRouter) -> None:
         super().__init__(front, request_factory=made.request_factory, loop=made._loop, **made._kwargs)  # noqa: SLF001  it tells nobody what it was made of
 
     def __call__(self) -> web.RequestHandler:

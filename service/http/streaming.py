@@ -11,12 +11,12 @@ from aiohttp import web
 
 _log = logging.getLogger(__name__)
 
-PATIENCE_S = 10.0
+READ_PATIENCE_S = 10.0
 """Seconds a client may leave what was sent unread before it is cut off."""
 
 
 @contextmanager
-def begun(request: web.Request) -> Iterator[None]:
+def streaming(request: web.Request) -> Iterator[None]:
     """Break the connection off where the answer cannot be finished, so that nobody takes it for whole."""
     try:
         yield
@@ -38,5 +38,5 @@ def _abort(request: web.Request) -> None:
 async def write(response: web.StreamResponse, data: bytes) -> None:
     """Write; raises TimeoutError where the client does not read."""
     if data:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout(READ_PATIENCE_S):
             await response.write(data)

@@ -11,7 +11,7 @@ from orjson import Fragment
 from service.domain.event import RunState
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
-from service.domain.registers import Stamped, StampedDatasets
+from service.domain.registers import StampedDatasets, StampedFacet
 from service.domain.run import RunRegisters
 
 _NO_ARGS = Fragment(b"{}")
@@ -51,7 +51,7 @@ def job_of(run: RunRegisters) -> dict[str, str] | None:
     return {"namespace": run.created.namespace, "name": run.created.job} if run.created else None
 
 
-def facets_view(facets: Mapping[str, Stamped]) -> dict[str, Fragment]:
+def facets_view(facets: Mapping[str, StampedFacet]) -> dict[str, Fragment]:
     """Return the facets that stand, verbatim."""
     return {name: Fragment(facet.value) for name, facet in sorted(facets.items()) if facet.value is not None}
 

@@ -14,9 +14,9 @@ import msgspec
 
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
-from service.ingest.ingestion import Failure
+from service.ingest.ingestion import IngestionFailure
 from service.ledger.events import read_head
-from service.payloads.splitters import Line
+from service.payloads.splitters import RawEvent
 
 _EVERY = 100_000
 _EVERY_BYTES = 256 * 1024 * 1024
@@ -28,7 +28,7 @@ _MOST_REFUSED = 10_000
 _PIECE = 1024 * 1024
 
 
-class Bookmark(msgspec.Struct, frozen=True):
+class Checkpoint(msgspec.Struct, frozen=True):
     """A file's first bytes and their digest, the last line in them, those refused; and the ledger's head by then."""
 
     size: int
@@ -39,7 +39,7 @@ class Bookmark(msgspec.Struct, frozen=True):
     hash: str
 
 
-_decode = msgspec.json.Decoder(Bookmark).decode
+_decode = msgspec.json.Decoder(Checkpoint).decode
 
 
 class _Prefix:
@@ -66,15 +66,15 @@ class _Prefix:
         self._file.close()
 
 
-def beside(file: Path) -> Path:
+def checkpoint_path(file: Path) -> Path:
     """Return where a file's bookmark lies."""
     return file.with_name(file.name + ".runfold-import")
 
 
-def find(file: Path) -> Bookmark | None:
+def find_checkpoint(file: Path) -> Checkpoint | None:
     """Return the bookmark of a file that still begins with what it was put into; None where there is none."""
     try:
-        found = _decode(beside(file).read_bytes())
+        found = _decode(checkpoint_path(file).read_bytes())
         prefix = _Prefix(file)
     except (OSError, msgspec.MsgspecError):
         return None
@@ -84,22 +84,22 @@ def find(file: Path) -> Bookmark | None:
         prefix.close()
 
 
-def remove(file: Path) -> None:
+def remove_checkpoint(file: Path) -> None:
     """Forget: all of the file was read."""
-    beside(file).unlink(missing_ok=True)
+    checkpoint_path(file).unlink(missing_ok=True)
 
 
-def _write(file: Path, bookmark: Bookmark) -> None:
+def _write(file: Path, bookmark: Checkpoint) -> None:
     """Replace the bookmark whole, or leave the one before; one that power took is none, and nothing is lost."""
-    new = beside(file).with_suffix(".runfold-import-new")
+    new = checkpoint_path(file).with_suffix(".runfold-import-new")
     new.write_bytes(msgspec.json.encode(bookmark))
-    new.replace(beside(file))
+    new.replace(checkpoint_path(file))
 
 
-class Course:
+class ImportCheckpoint:
     """The way through one file: passes over what is recorded, and puts a bookmark now and then."""
 
-    def __init__(self, connections: Connections, file: Path | None = None, done: Bookmark | None = None) -> None:
+    def __init__(self, connections: Connections, file: Path | None = None, done: Checkpoint | None = None) -> None:
         """Take a connection, the file (None: what is read has no name, and nothing is noted), and where to go on."""
         self._connections = connections
         self._file = file
@@ -114,7 +114,7 @@ class Course:
         self.trouble: str | None = None
         """Why no bookmark can be put, for the user."""
 
-    def fresh(self, lines: list[Line]) -> list[Line]:
+    def fresh(self, lines: list[RawEvent]) -> list[RawEvent]:
         """Return those that are not known to be recorded: all behind the bookmark, and before it what was refused."""
         if not lines:
             return lines
@@ -123,7 +123,7 @@ class Course:
         self.passed += len(lines) - len(kept)
         return kept
 
-    def hear(self, failure: Failure) -> None:
+    def hear(self, failure: IngestionFailure) -> None:
         """Remember what was refused: whoever goes on is told of it once more."""
         if failure.line.number is not None and not failure.retriable and len(self._refused) <= _MOST_REFUSED:
             self._refused.append(failure.line.number)
@@ -143,11 +143,13 @@ class Course:
             digest = self._prefix.upto(size)
             if digest is not None:
                 refused = tuple(self._refused)
-                _write(self._file, Bookmark(size, digest, self._line, refused, head.position, head.hash.hex()))
+                _write(self._file, Checkpoint(size, digest, self._line, refused, head.position, head.hash.hex()))
         except DatabaseUnavailable:
             return  # whoever appends next will say so
         except OSError as error:
-            self.trouble = f"{beside(self._file)} cannot be written ({error}): an import that breaks off begins anew"
+            self.trouble = (
+                f"{checkpoint_path(self._file)} cannot be written ({error}): an import that breaks off begins anew"
+            )
             self._file = None
         self._marked, self._marked_bytes = self._line, size
 

@@ -9,9 +9,9 @@ from io import BufferedReader
 from typing import Protocol
 
 from service.errors import Malformed
-from service.ingest.checkpoints import Course
+from service.ingest.checkpoints import ImportCheckpoint
 from service.ingest.ingestion import Ingestion
-from service.payloads.splitters import Elements, Line, Lines
+from service.payloads.splitters import ArraySplitter, LineSplitter, RawEvent
 
 _PIECE = 256 * 1024
 _GZIP = b"\x1f\x8b"
@@ -20,13 +20,13 @@ _SPACE = b" \t\r\n"
 
 
 class _Cutter(Protocol):
-    def feed(self, piece: bytes) -> list[Line]: ...
+    def feed(self, piece: bytes) -> list[RawEvent]: ...
 
-    def end(self) -> list[Line]: ...
+    def end(self) -> list[RawEvent]: ...
 
 
 async def import_events(
-    raw: BufferedReader, ingestion: Ingestion, max_bytes: int, progress: Callable[[int], None], course: Course
+    raw: BufferedReader, ingestion: Ingestion, max_bytes: int, progress: Callable[[int], None], course: ImportCheckpoint
 ) -> None:
     """Read a file to its end, but for what the course passes over; progress hears how many bytes of it are read.
 
@@ -37,7 +37,7 @@ async def import_events(
     try:
         for piece in _pieces(raw):
             if cutter is None:
-                cutter = Elements(max_bytes) if piece.lstrip(_SPACE).startswith(b"[") else Lines(max_bytes)
+                cutter = ArraySplitter(max_bytes) if piece.lstrip(_SPACE).startswith(b"[") else LineSplitter(max_bytes)
             await ingestion.add(course.fresh(cutter.feed(piece)))
             progress(_told(raw))
             if course.due(_told(raw)):
@@ -51,7 +51,7 @@ async def import_events(
         await ingestion.finish()
 
 
-async def _mark(course: Course, ingestion: Ingestion, size: int) -> None:
+async def _mark(course: ImportCheckpoint, ingestion: Ingestion, size: int) -> None:
     """Wait until all is recorded, and say so."""
     await ingestion.finish()
     if not ingestion.retriable:

@@ -15,14 +15,14 @@ from typing import NamedTuple
 from service.domain import timestamps
 from service.domain.draft import Draft
 from service.errors import RunfoldError, TooLarge, Unavailable
-from service.ledger.bulk_appender import Recorded
+from service.ledger.bulk_appender import RecordedFact
 from service.payloads import openlineage
 from service.payloads.openlineage import Origin
-from service.payloads.splitters import Line
+from service.payloads.splitters import RawEvent
 
 _log = logging.getLogger(__name__)
 
-Append = Callable[[Sequence[Draft]], Awaitable[Sequence[Recorded | RunfoldError]]]
+Append = Callable[[Sequence[Draft]], Awaitable[Sequence[RecordedFact | RunfoldError]]]
 """Appends facts; item i of what it returns is an error where draft i was not recorded."""
 
 _BATCH = 1_000
@@ -39,11 +39,11 @@ MAX_FAILURES = 1_000
 """How many failures are told one by one."""
 
 
-class Failure(NamedTuple):
+class IngestionFailure(NamedTuple):
     """An event that was not recorded: which one, counted from 0, why, and whether sending it again may help."""
 
     place: int
-    line: Line
+    line: RawEvent
     reason: str
     retriable: bool
 
@@ -52,7 +52,12 @@ class Ingestion:
     """One stream of events on its way into the ledger."""
 
     def __init__(
-        self, append: Append, origin: Origin, *, max_bytes: int, on_failure: Callable[[Failure], None] | None = None
+        self,
+        append: Append,
+        origin: Origin,
+        *,
+        max_bytes: int,
+        on_failure: Callable[[IngestionFailure], None] | None = None,
     ) -> None:
         """Take what appends, where the events come from, how large one may be, and who hears of each failure."""
         self._append = append
@@ -60,7 +65,7 @@ class Ingestion:
         self._max_bytes = max_bytes
         self._on_failure = on_failure
         self._drafts: list[Draft] = []
-        self._sources: list[tuple[int, Line]] = []
+        self._sources: list[tuple[int, RawEvent]] = []
         self._size = 0
         self._since_breath = 0
         self._in_flight: deque[asyncio.Task[None]] = deque()
@@ -70,9 +75,9 @@ class Ingestion:
         self.known = 0
         self.failed = 0
         self.retriable = 0
-        self.failures: list[Failure] = []
+        self.failures: list[IngestionFailure] = []
 
-    async def add(self, lines: Iterable[Line]) -> None:
+    async def add(self, lines: Iterable[RawEvent]) -> None:
         """Take events; wait while too many are under way."""
         now = timestamps.now()
         for line in lines:
@@ -97,17 +102,17 @@ class Ingestion:
         while self._in_flight:
             await self._in_flight.popleft()
 
-    def _hold(self, draft: Draft, source: tuple[int, Line]) -> None:
+    def _hold(self, draft: Draft, source: tuple[int, RawEvent]) -> None:
         if not self._drafts:
             self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
         self._drafts.append(draft)
         self._sources.append(source)
         self._size += len(draft.payload or "")
 
-    def _read(self, line: Line, now: datetime) -> Draft:
+    def _read(self, line: RawEvent, now: datetime) -> Draft:
         if line.text is None or len(line.text) > self._max_bytes:
             raise TooLarge(f"the event has more than {self._max_bytes} bytes")
-        return openlineage.fact(line.text, self._origin, now)
+        return openlineage.read_lineage_event(line.text, self._origin, now)
 
     async def _send(self) -> None:
         while len(self._in_flight) >= _IN_FLIGHT:
@@ -132,9 +137,9 @@ class Ingestion:
             self._drafts, self._sources, self._size = [], [], 0
             self._in_flight.append(asyncio.create_task(recording, name="ingestion"))
 
-    async def _record(self, drafts: list[Draft], sources: list[tuple[int, Line]]) -> None:
+    async def _record(self, drafts: list[Draft], sources: list[tuple[int, RawEvent]]) -> None:
         try:
-            results: Sequence[Recorded | RunfoldError] = await self._append(drafts)
+            results: Sequence[RecordedFact | RunfoldError] = await self._append(drafts)
         except RunfoldError as error:
             results = [error] * len(drafts)
         except Exception as error:  # noqa: BLE001  the rest of the stream must not suffer from one batch
@@ -148,13 +153,13 @@ class Ingestion:
                 self.recorded += 1
                 self.known += result.recorded_at is None
 
-    def _fail(self, source: tuple[int, Line], error: RunfoldError) -> None:
+    def _fail(self, source: tuple[int, RawEvent], error: RunfoldError) -> None:
         place, line = source
-        failure = Failure(place, line, error.detail, isinstance(error, Unavailable))
+        failure = IngestionFailure(place, line, error.detail, isinstance(error, Unavailable))
         self.failed += 1
         self.retriable += failure.retriable
         if len(self.failures) < MAX_FAILURES:
             # Without the bytes: a thousand of them could be large.
-            self.failures.append(failure._replace(line=Line(line.number, None)))
+            self.failures.append(failure._replace(line=RawEvent(line.number, None)))
         if self._on_failure is not None:
             self._on_failure(failure)

@@ -11,13 +11,13 @@ from service.domain.erasure import Stamp, job_without, namespace_without, run_wi
 from service.domain.event import Event, Subject
 from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
-from service.domain.payload import Said
-from service.domain.run import RunRegisters, merge, registers_of
+from service.domain.payload import PayloadContent
+from service.domain.run import RunRegisters, merge_runs, run_registers_of
 
 _encode = msgspec.msgpack.Encoder().encode
 
 
-pack = _encode
+pack_registers = _encode
 
 
 unpack_run = msgspec.msgpack.Decoder(RunRegisters).decode
@@ -29,25 +29,25 @@ unpack_job = msgspec.msgpack.Decoder(JobRegisters).decode
 unpack_namespace = msgspec.msgpack.Decoder(NamespaceRegisters).decode
 
 
-class Shape(NamedTuple):
+class AggregateType(NamedTuple):
     """A subject's registers: the catalog's table, and the functions on them."""
 
     catalog: str
     unpack: Callable[[bytes], Any]
-    of: Callable[[Event, Said], Any]
+    of: Callable[[Event, PayloadContent], Any]
     merge: Callable[[Any, Any], Any]
     without: Callable[[Any, Stamp], Any]
 
 
-SHAPES = {
-    Subject.RUN: Shape(
+AGGREGATES = {
+    Subject.RUN: AggregateType(
         "runs",
         unpack_run,
-        lambda event, said: registers_of(event, said.content),
-        merge,
+        lambda event, said: run_registers_of(event, said.content),
+        merge_runs,
         run_without,
     ),
-    Subject.JOB: Shape(
+    Subject.JOB: AggregateType(
         "jobs",
         unpack_job,
         lambda event, said: job_registers_of(
@@ -56,7 +56,7 @@ SHAPES = {
         merge_jobs,
         job_without,
     ),
-    Subject.NAMESPACE: Shape(
+    Subject.NAMESPACE: AggregateType(
         "namespaces",
         unpack_namespace,
         lambda event, said: namespace_registers_of(

@@ -18,11 +18,11 @@ from service.domain import timestamps
 from service.domain.draft import Draft
 from service.domain.event import Kind, Subject
 from service.domain.ids import stream_of
-from service.domain.payload import NOTHING_SAID
-from service.ledger.drafts import digest
+from service.domain.payload import EMPTY_PAYLOAD
+from service.ledger.drafts import short_digest
 from service.ledger.events import LOG
 
-STREAM = stream_of("ledger")
+LEDGER_STREAM = stream_of("ledger")
 """The stream of what the ledger records about itself."""
 
 _RECORDS, _ERASED = load("archive_records"), load("erased_at")
@@ -46,22 +46,22 @@ class Archive(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Archive).decode
 
 
-class Where(NamedTuple):
+class PayloadLocation(NamedTuple):
     """Where an archived payload lies."""
 
     file: str
     sha256: str
 
 
-def draft(kind: Kind, archive: Archive) -> Draft:
+def archive_draft(kind: Kind, archive: Archive) -> Draft:
     """Return the event that records an archive, or its return."""
     body = msgspec.json.encode(archive)
     now = timestamps.now()
-    fact = digest(kind, body, now.isoformat())
+    fact = short_digest(kind, body, now.isoformat())
     names = (None, None, None, "api", None)
     return Draft(
         Subject.LEDGER,
-        STREAM,
+        LEDGER_STREAM,
         kind,
         None,
         now,
@@ -70,21 +70,21 @@ def draft(kind: Kind, archive: Archive) -> Draft:
         None,
         sha256(body).digest(),
         body.decode(),
-        NOTHING_SAID,
+        EMPTY_PAYLOAD,
     )
 
 
-async def recorded(connections: Connections) -> list[tuple[Kind, Archive]]:
+async def read_archive_records(connections: Connections) -> list[tuple[Kind, Archive]]:
     """Return every archive and every return of one, oldest first."""
     async with connections.connection() as connection:
         rows = await connection.fetch(_RECORDS, LOG)
     return [(Kind(row[0]), _decode(row[1])) for row in rows if row[1] is not None]
 
 
-async def standing(connections: Connections) -> list[Archive]:
+async def current_archives(connections: Connections) -> list[Archive]:
     """Return the archives whose payloads are not in the database, by position."""
     found: dict[int, Archive] = {}
-    for kind, archive in await recorded(connections):
+    for kind, archive in await read_archive_records(connections):
         if kind is Kind.ARCHIVED:
             found[archive.first] = archive
         else:
@@ -92,34 +92,34 @@ async def standing(connections: Connections) -> list[Archive]:
     return [found[first] for first in sorted(found)]
 
 
-async def archived_where(connections: Connections, positions: Collection[int]) -> dict[int, Where]:
+async def locate_payloads(connections: Connections, positions: Collection[int]) -> dict[int, PayloadLocation]:
     """Return where the payloads at some positions lie, of those that are archived."""
     if not positions:
         return {}
-    archives = await standing(connections)
+    archives = await current_archives(connections)
     return {
-        position: Where(archive.file, archive.sha256)
+        position: PayloadLocation(archive.file, archive.sha256)
         for position in positions
         for archive in archives
         if archive.covers(position)
     }
 
 
-async def by_file(connections: Connections, positions: Sequence[int]) -> dict[Where, list[int]]:
+async def group_by_file(connections: Connections, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
     """Return the files that have the payloads at some positions, and which each has; what was erased is in none."""
-    where = await archived_where(connections, positions)
+    where = await locate_payloads(connections, positions)
     gone = await _erased(connections, list(where)) if where else set()
-    files: dict[Where, list[int]] = {}
+    files: dict[PayloadLocation, list[int]] = {}
     for position in sorted(where.keys() - gone):
         files.setdefault(where[position], []).append(position)
     return files
 
 
-async def excused(connections: Connections, positions: Sequence[int]) -> set[int]:
+async def find_explained_absences(connections: Connections, positions: Sequence[int]) -> set[int]:
     """Return at which positions a payload may be missing: its archive or its erasure is recorded."""
     if not positions:
         return set()
-    found = set(await archived_where(connections, positions))
+    found = set(await locate_payloads(connections, positions))
     others = [position for position in positions if position not in found]
     return found | await _erased(connections, others) if others else found
 

@@ -10,29 +10,29 @@ from typing import NamedTuple
 from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.errors import DatabaseUnavailable, Invalid, RunfoldError, Unavailable, ValueRefused
-from service.ledger.events import Outcome, append_events
+from service.ledger.events import AppendOutcome, append_events
 
 _ROUNDS = 3
 _PAUSE_AFTER_LOSS = 0.2
 _BATCH_BYTES = 4 * 1024 * 1024
 
 
-KeepUp = Callable[[int, int, int], Awaitable[None]]
+Throttle = Callable[[int, int, int], Awaitable[None]]
 """Hears up to which position how many events of how many characters were recorded; returns when more may come."""
 
 
-async def go_on(_position: int, _events: int, _size: int) -> None:
+async def no_throttle(_position: int, _events: int, _size: int) -> None:
     """Hold nobody back."""
 
 
-class Recorded(NamedTuple):
+class RecordedFact(NamedTuple):
     """Where a fact is: its position, and the time where it was recorded just now (None: it was known already)."""
 
     position: int
     recorded_at: datetime | None
 
 
-class Bulk:
+class BulkAppender:
     """Appends facts; whoever has more than fits waits, which is the back-pressure."""
 
     def __init__(
@@ -41,20 +41,20 @@ class Bulk:
         *,
         max_batch: int,
         on_append: Callable[[int, int], None],
-        keep_up: KeepUp = go_on,
+        throttle: Throttle = no_throttle,
     ) -> None:
         """Take as many connections as batches may be in flight, who hears of each, and who may hold back the next."""
         self._connections = connections
         self._max_batch = max_batch
         self._on_append = on_append
-        self._keep_up = keep_up
+        self._throttle = throttle
 
-    async def append(self, drafts: Sequence[Draft]) -> list[Recorded | RunfoldError]:
+    async def append(self, drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
         """Append facts durably; item i of the answer says what became of draft i."""
         parts = await asyncio.gather(*(self._bisect(part) for part in self._split(drafts)))
         results = [one for part in parts for one in part]
-        last = max((one.position for one in results if isinstance(one, Recorded)), default=0)
-        await self._keep_up(last, len(drafts), sum(len(draft.payload or "") for draft in drafts))
+        last = max((one.position for one in results if isinstance(one, RecordedFact)), default=0)
+        await self._throttle(last, len(drafts), sum(len(draft.payload or "") for draft in drafts))
         return results
 
     def _split(self, drafts: Sequence[Draft]) -> list[list[Draft]]:
@@ -68,7 +68,7 @@ class Bulk:
             parts[-1].append(draft)
         return parts
 
-    async def _bisect(self, drafts: list[Draft]) -> list[Recorded | RunfoldError]:
+    async def _bisect(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
         try:
             return await self._try(drafts)
         except ValueRefused as error:
@@ -80,7 +80,7 @@ class Bulk:
             lost = Unavailable("this may have been recorded or not; it is safe to repeat")
             return [lost] * len(drafts)
 
-    async def _try(self, drafts: list[Draft]) -> list[Recorded | RunfoldError]:
+    async def _try(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
         """Append; after a lost connection again, which records nothing twice: facts are known by what they are."""
         if not drafts:
             return []
@@ -92,10 +92,10 @@ class Bulk:
                 if attempt == _ROUNDS:
                     raise
                 await asyncio.sleep(_PAUSE_AFTER_LOSS)
-        new = [outcome == Outcome.RECORDED for outcome in appended.outcomes]
+        new = [outcome == AppendOutcome.RECORDED for outcome in appended.outcomes]
         if any(new) or attempt > 1:  # after a lost connection what is known may be what the first attempt recorded
             self._on_append(max(appended.positions), new.count(True))
         return [
-            Recorded(position, appended.recorded_at if recorded else None)
+            RecordedFact(position, appended.recorded_at if recorded else None)
             for position, recorded in zip(appended.positions, new, strict=True)
         ]

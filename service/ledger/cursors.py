@@ -20,26 +20,26 @@ _ROW_VERSION = 2
 _LONGEST = 64
 
 
-class Place(NamedTuple):
+class PositionCursor(NamedTuple):
     """Between the event at a position of a log and the next."""
 
     log: int
     position: int
 
 
-class Row(NamedTuple):
+class RowCursor(NamedTuple):
     """Behind a row of a list that is ordered by (time, id)."""
 
     at: datetime
     id: UUID
 
 
-def of_place(place: Place) -> str:
+def encode_position(place: PositionCursor) -> str:
     """Return a place in a log as clients carry it."""
     return _seal(_PLACE.pack(_PLACE_VERSION, *place))
 
 
-def to_place(text: str) -> Place:
+def decode_position(text: str) -> PositionCursor:
     """Read a place in a log. Raises Malformed for a text that did not come from here."""
     try:
         version, log, position = _PLACE.unpack(_open(text))
@@ -47,15 +47,15 @@ def to_place(text: str) -> Place:
         raise _from_nowhere(text) from None
     if version != _PLACE_VERSION or position < 0:
         raise _from_nowhere(text)
-    return Place(log, position)
+    return PositionCursor(log, position)
 
 
-def of_row(row: Row) -> str:
+def encode_row(row: RowCursor) -> str:
     """Return a place in a list as clients carry it."""
     return _seal(_ROW.pack(_ROW_VERSION, (row.at - EPOCH) // timedelta(microseconds=1), row.id.bytes))
 
 
-def to_row(text: str) -> Row:
+def decode_row(text: str) -> RowCursor:
     """Read a place in a list. Raises Malformed for a text that did not come from here."""
     try:
         version, microseconds, raw = _ROW.unpack(_open(text))
@@ -64,7 +64,7 @@ def to_row(text: str) -> Row:
         raise _from_nowhere(text) from None
     if version != _ROW_VERSION:
         raise _from_nowhere(text)
-    return Row(at, UUID(bytes=raw))
+    return RowCursor(at, UUID(bytes=raw))
 
 
 def _seal(raw: bytes) -> str:

@@ -3,13 +3,12 @@
 import logging
 
 from service.domain import timestamps
-from service.domain.decisions import Known, Verdict
+from service.domain.decisions import DefineNamespaceOnce
 from service.domain.event import Subject
-from service.domain.namespace import NamespaceRegisters
 from service.errors import Unavailable
 from service.ledger import drafts
 from service.ledger.appender import Appender
-from service.payloads.contents import namespace_said
+from service.payloads.contents import namespace_content
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutNamespace
 
@@ -28,16 +27,10 @@ async def define_default(appender: Appender) -> None:
     at = timestamps.now()
     body = dump({"ownerName": _DEFAULT.ownerName, "description": _DEFAULT.description})
     # The same fact whoever records it: beside the command's expectation, a second guard against two.
-    fact = drafts.digest("the default namespace")
-    said = namespace_said(_DEFAULT, at, fact)
+    fact = drafts.short_digest("the default namespace")
+    said = namespace_content(_DEFAULT, at, fact)
     draft = drafts.definition(Subject.NAMESPACE, (_NAME, None), at, body, said, drafts.Caller())
     try:
-        await appender.command(draft, _judge)
+        await appender.command(draft, DefineNamespaceOnce())
     except Unavailable as error:
         _log.warning("the namespace %s could not be defined; the next start will try: %s", _NAME, error)
-
-
-def _judge(standing: NamespaceRegisters | None, known: Known | None) -> Verdict:
-    if known is not None or (standing is not None and (standing.definition or standing.hidden)):
-        return Verdict.UNCHANGED
-    return Verdict.APPEND

@@ -9,14 +9,15 @@ from uuid import UUID
 import orjson
 
 from service.domain.draft import Draft
-from service.domain.event import NO_CONTENT, Content, Kind, RunState, Subject, make
+from service.domain.event import NO_CONTENT, Content, Kind, RunState, Subject, make_tuple
 from service.domain.ids import job_id, namespace_id
-from service.domain.payload import NOTHING_SAID, Said
+from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
+from service.domain.run import Created, run_registers_of
 
 _FACT_BYTES = 16
 
 
-def digest(*parts: str | bytes) -> bytes:
+def short_digest(*parts: str | bytes) -> bytes:
     """Return 16 bytes of SHA-256 over parts, each behind its length."""
     return _fact(_behind_lengths(*parts))
 
@@ -49,12 +50,12 @@ class Caller:
     def fact(self, *content: str | bytes) -> bytes:
         """Return the key's digest where there is a key, else the content's."""
         if self.key is not None:
-            return digest("key", self.actor or "", self.key)
-        return digest(*content)
+            return short_digest("key", self.actor or "", self.key)
+        return short_digest(*content)
 
     def request_digest(self, *content: str | bytes) -> bytes | None:
         """Return what a repeated key must come with."""
-        return digest(*content) if self.key is not None else None
+        return short_digest(*content) if self.key is not None else None
 
 
 def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, caller: Caller) -> Draft:
@@ -73,12 +74,12 @@ def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, c
         "api",
         caller.actor,
         caller.fact() if keyed else _fact(_REPORTED[state] + b"%d:%b" % (len(time), time)),
-        digest("transition", state, time if explicit else "") if keyed else None,
+        short_digest("transition", state, time if explicit else "") if keyed else None,
         None,
         None,
-        NOTHING_SAID,
+        EMPTY_PAYLOAD,
     )
-    return make(Draft, draft)
+    return make_tuple(Draft, draft)
 
 
 def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, content: Content, caller: Caller) -> Draft:
@@ -100,12 +101,12 @@ def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, con
         caller.request_digest(*parts),
         sha256(body).digest() if says else None,
         body.decode() if says else None,
-        Said(content),
+        PayloadContent(content),
     )
 
 
 def definition(
-    subject: Subject, names: tuple[str, str | None], at: datetime, body: bytes, said: Said, caller: Caller
+    subject: Subject, names: tuple[str, str | None], at: datetime, body: bytes, said: PayloadContent, caller: Caller
 ) -> Draft:
     """Return the definition of a job or namespace."""
     return Draft(
@@ -118,7 +119,7 @@ def definition(
         None,
         "api",
         caller.actor,
-        said.definition.digest if said.definition else digest(body),
+        said.definition.digest if said.definition else short_digest(body),
         None,
         sha256(body).digest(),
         body.decode(),
@@ -138,14 +139,21 @@ def deletion(subject: Subject, names: tuple[str, str | None], at: datetime, call
         None,
         "api",
         caller.actor,
-        digest("deleted", at.isoformat()),
+        short_digest("deleted", at.isoformat()),
         None,
         None,
         None,
-        NOTHING_SAID,
+        EMPTY_PAYLOAD,
     )
 
 
 def _named(names: tuple[str, str | None]) -> UUID:
     namespace, job = names
     return namespace_id(namespace) if job is None else job_id(namespace, job)
+
+
+def created_register(draft: Draft) -> Created:
+    """Return the register that the creation of a run sets."""
+    created = run_registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
+    assert created is not None  # noqa: S101  registers of any event name how the run came to be known
+    return created

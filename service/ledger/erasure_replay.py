@@ -10,8 +10,8 @@ from uuid import UUID
 from service.database.statements import load
 from service.domain.erasure import Stamp
 from service.domain.event import Event, Subject
-from service.ledger.aggregates import SHAPES
-from service.payloads.contents import say
+from service.ledger.aggregates import AGGREGATES
+from service.payloads.contents import decode_payload
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ _STATEMENT_S = 600.0
 """Seconds for finding a job's events: it may have had millions of runs."""
 
 
-async def without(
+async def remove_erased(
     connection: Any,  # noqa: ANN401  asyncpg has no types
     log: int,
     of: tuple[Subject, UUID],
@@ -37,13 +37,13 @@ async def without(
     What only archived payloads said stays away until `runfold rebuild`.
     """
     subject, stream = of
-    shape = SHAPES[subject]
+    shape = AGGREGATES[subject]
     stamps = [Stamp(*row) for row in await connection.fetch(_STAMPS, log, erased)]
     left = reduce(shape.without, stamps, registers)
     if left == registers:
         return registers
     async for event, payload in _history(connection, log, subject, stream, left):
-        left = shape.merge(left, shape.of(event, say(event, payload)))
+        left = shape.merge(left, shape.of(event, decode_payload(event, payload)))
     return left
 
 

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from service.database.connections import Connections
 from service.database.statements import load
-from service.domain.decisions import Known
+from service.domain.decisions import KnownEvent
 from service.domain.draft import Draft
-from service.domain.event import Event, Kind, Subject, make
-from service.ledger.aggregates import SHAPES
-from service.ledger.erasure_replay import without
-from service.payloads.contents import say
+from service.domain.event import Event, Kind, Subject, make_tuple
+from service.ledger.aggregates import AGGREGATES
+from service.ledger.erasure_replay import remove_erased
+from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
 
 LOG = 0
@@ -23,13 +23,13 @@ LOG = 0
 
 _APPEND = load("append")
 _HEAD = load("head")
-_SAID_ALREADY = load("said_already")
+_RECORDED_TRANSITIONS = load("said_already")
 _PAYLOADS = load("payloads")
 _EVENTS_AFTER = load("events_after")
-_READ = {subject: load("read_streams", subject=subject, catalog=shape.catalog) for subject, shape in SHAPES.items()}
+_READ = {subject: load("read_streams", subject=subject, catalog=shape.catalog) for subject, shape in AGGREGATES.items()}
 
 
-class Outcome(IntEnum):
+class AppendOutcome(IntEnum):
     """What append_events says of an item."""
 
     RECORDED = 0
@@ -37,7 +37,7 @@ class Outcome(IntEnum):
     LOST = 2
 
 
-class Appended(NamedTuple):
+class AppendedBatch(NamedTuple):
     """What became of a batch: item i's position and outcome; one time for all that was recorded."""
 
     recorded_at: datetime
@@ -45,11 +45,11 @@ class Appended(NamedTuple):
     outcomes: list[int]
 
 
-class Stream(NamedTuple):
+class StreamState(NamedTuple):
     """A stream as read: its registers (None: unknown), and the event that has the asked fact."""
 
     registers: Any
-    known: Known | None
+    known: KnownEvent | None
 
 
 class Head(NamedTuple):
@@ -60,7 +60,9 @@ class Head(NamedTuple):
     recorded_at: datetime
 
 
-async def append_events(connections: Connections, drafts: Sequence[Draft], expected: Sequence[int | None]) -> Appended:
+async def append_events(
+    connections: Connections, drafts: Sequence[Draft], expected: Sequence[int | None]
+) -> AppendedBatch:
     """Append a batch in one round trip; expected[i] is where item i's stream must still end, None for a fact.
 
     Raises ValueRefused when PostgreSQL will not take a value, DatabaseUnavailable when it is unknown what happened.
@@ -73,50 +75,50 @@ async def append_within(
     connection: Any,  # noqa: ANN401  asyncpg has no types
     drafts: Sequence[Draft],
     expected: Sequence[int | None],
-) -> Appended:
+) -> AppendedBatch:
     """Append a batch as append_events does, within the transaction of a connection."""
     items = [(*draft[:-1], expectation) for draft, expectation in zip(drafts, expected, strict=True)]
-    return Appended(*await connection.fetchrow(_APPEND, LOG, items))
+    return AppendedBatch(*await connection.fetchrow(_APPEND, LOG, items))
 
 
 async def read_streams(
     connections: Connections, subject: Subject, streams: Sequence[UUID], facts: Sequence[bytes | None]
-) -> list[Stream]:
+) -> list[StreamState]:
     """Read streams as of now: the catalog's row merged with what came after it."""
     async with connections.connection() as connection:
         rows = await connection.fetch(_READ[subject], LOG, streams, facts)
     return await _fold(connections, subject, len(streams), rows)
 
 
-async def _fold(connections: Connections, subject: Subject, count: int, rows: Iterable[Any]) -> list[Stream]:
-    shape = SHAPES[subject]
+async def _fold(connections: Connections, subject: Subject, count: int, rows: Iterable[Any]) -> list[StreamState]:
+    shape = AGGREGATES[subject]
     merged: list[Any] = [None] * count
-    known: list[Known | None] = [None] * count
+    known: list[KnownEvent | None] = [None] * count
     events: list[tuple[int, Event]] = []
     for row in rows:
         index, part = row[0] - 1, row[1]
         if part == "catalog":
             merged[index] = shape.unpack(row[2])
         elif part == "known":
-            known[index] = Known(row["position"], row["request_digest"], row["recorded_at"])
+            known[index] = KnownEvent(row["position"], row["request_digest"], row["recorded_at"])
         else:
-            events.append((index, make(Event, row[3:])))
+            events.append((index, make_tuple(Event, row[3:])))
     bodies = await read_payloads(connections, [event.position for _, event in events if event.payload_digest])
     for index, event in events:
-        part = shape.of(event, say(event, bodies.get(event.position)))
+        part = shape.of(event, decode_payload(event, bodies.get(event.position)))
         standing = merged[index]
         merged[index] = part if standing is None else shape.merge(standing, part)
     await _forget(
         connections, subject, merged, [(i, e, bodies.get(e.position)) for i, e in events if e.kind == Kind.ERASED]
     )
-    return [Stream(*pair) for pair in zip(merged, known, strict=True)]
+    return [StreamState(*pair) for pair in zip(merged, known, strict=True)]
 
 
 async def find_recorded_transitions(connections: Connections, drafts: Sequence[Draft]) -> set[int]:
     """Return the indexes of transitions that were recorded before: same run, state and time, whatever their key."""
     columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts])
     async with connections.connection() as connection:
-        return {row[0] - 1 for row in await connection.fetch(_SAID_ALREADY, LOG, *columns)}
+        return {row[0] - 1 for row in await connection.fetch(_RECORDED_TRANSITIONS, LOG, *columns)}
 
 
 async def _forget(
@@ -127,7 +129,7 @@ async def _forget(
         if record is not None:
             erased = [read_record(record).position]
             async with connections.connection() as connection:
-                merged[index] = await without(connection, LOG, (subject, event.stream), merged[index], erased)
+                merged[index] = await remove_erased(connection, LOG, (subject, event.stream), merged[index], erased)
 
 
 async def read_payloads(connections: Connections, positions: Sequence[int]) -> dict[int, str]:

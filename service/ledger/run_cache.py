@@ -15,7 +15,7 @@ _GENERATION = 32_768
 _MAX_BYTES = 1024
 
 
-class Recent:
+class RunCache:
     """The packed registers of runs that have not ended, in two generations: the elder goes when the younger is full."""
 
     def __init__(self, generation: int = _GENERATION) -> None:
@@ -35,7 +35,7 @@ class Recent:
         if run.terminal is not None or run.run_facets or run.job_facets:
             self.forget(run_id)
             return
-        packed = aggregates.pack(run)
+        packed = aggregates.pack_registers(run)
         if len(packed) > _MAX_BYTES:
             self.forget(run_id)
             return

@@ -10,7 +10,7 @@ from service.database.connections import Connections
 from service.domain.event import Subject
 from service.domain.run import RunRegisters
 from service.errors import DatabaseUnavailable, Overloaded, Unavailable, ValueRefused
-from service.ledger.events import Stream, read_streams
+from service.ledger.events import StreamState, read_streams
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ _TRIES = 3
 _PAUSE_AFTER_LOSS = 0.2
 
 
-class Reader:
+class RunReader:
     """Reads runs. A read starts after it was asked for, so it sees whatever was acknowledged before."""
 
     def __init__(self, connections: Connections, *, capacity: int = 10_000, max_batch: int = 500) -> None:
@@ -92,7 +92,7 @@ class Reader:
                 if not waiter.done():
                     waiter.set_result(stream.registers)
 
-    async def _read(self, run_ids: list[UUID]) -> list[Stream]:
+    async def _read(self, run_ids: list[UUID]) -> list[StreamState]:
         for attempt in range(1, _TRIES + 1):
             try:
                 return await read_streams(self._connections, Subject.RUN, run_ids, [None] * len(run_ids))

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from service.catalog.page_writer import fold_once
+from service.catalog.page_writer import project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load
@@ -23,8 +23,8 @@ from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, append_within, read_head
 from service.maintenance import parquet_files
-from service.maintenance.archived_payloads import alone
-from service.maintenance.parquet_files import Row
+from service.maintenance.archived_payloads import exclusive_maintenance
+from service.maintenance.parquet_files import PayloadRow
 
 _PARTITIONS = load("partitions_before")
 _PAYLOADS, _DIGESTS = load("payloads_between"), load("digests_between")
@@ -44,7 +44,7 @@ _PAUSE = 2.0
 _LOST_A_LOCK = ("55P03", "40P01")
 """SQLSTATEs: lock_not_available, deadlock_detected."""
 
-Step = Callable[[str, Archive | None], None]
+ArchiveStep = Callable[[str, Archive | None], None]
 """Hears what was just done: written, checked, named, dropped (not yet for good), recorded."""
 
 
@@ -58,17 +58,17 @@ def _silent(_what: str, _archive: Archive | None) -> None:
     """Say nothing."""
 
 
-async def archive(dsn: str, before: datetime, directory: Path, step: Step = _silent) -> list[Archive]:
+async def archive_payloads(dsn: str, before: datetime, directory: Path, step: ArchiveStep = _silent) -> list[Archive]:
     """Archive every payload partition that was full before a time. Returns what was archived now.
 
     Raises OperatorError and DatabaseUnavailable; what was recorded until then stays archived, the rest is as it was.
     """
-    parquet_files.pyarrow()
+    parquet_files.import_pyarrow()
     directory = _made(directory)
     async with Connections(dsn) as connections:
         await require_owner(connections, "Archiving")
-        async with alone(dsn):
-            while (await fold_once(connections))[1]:
+        async with exclusive_maintenance(dsn):
+            while (await project_next_page(connections))[1]:
                 pass
             done = [
                 await _archive(connections, part, directory, step) for part in await _partitions(connections, before)
@@ -82,13 +82,15 @@ def _made(directory: Path) -> Path:
 
 
 async def _partitions(connections: Connections, before: datetime) -> list[_Partition]:
-    gone = {archive.first for archive in await archive_records.standing(connections)}
+    gone = {archive.first for archive in await archive_records.current_archives(connections)}
     async with connections.connection() as connection:
         found = [_Partition(*row) for row in await connection.fetch(_PARTITIONS, LOG, before)]
     return [partition for partition in found if partition.first not in gone]
 
 
-async def _archive(connections: Connections, partition: _Partition, directory: Path, step: Step) -> Archive | None:
+async def _archive(
+    connections: Connections, partition: _Partition, directory: Path, step: ArchiveStep
+) -> Archive | None:
     """Archive one partition, from the start again where a payload was erased meanwhile, or others held it too long."""
     name = f"payloads-{LOG}-{partition.first}-{partition.last}.parquet"
     for _ in range(_TRIES):
@@ -101,13 +103,13 @@ async def _archive(connections: Connections, partition: _Partition, directory: P
     )
 
 
-async def _write(connections: Connections, partition: _Partition, path: Path, step: Step) -> Archive | None:
+async def _write(connections: Connections, partition: _Partition, path: Path, step: ArchiveStep) -> Archive | None:
     part = path.with_name(f".{path.name}.part")
-    with parquet_files.writing(part) as writer:
+    with parquet_files.open_writer(part) as writer:
         async with connections.connection() as connection, connection.transaction():
             rows = connection.cursor(_PAYLOADS, LOG, partition.first, partition.last, prefetch=_PREFETCH)
             async for row in rows:
-                writer.add(Row(row[0], row[1] or b"", row[2]))
+                writer.add(PayloadRow(row[0], row[1] or b"", row[2]))
     if not writer.count:
         part.unlink()
         return None
@@ -115,7 +117,7 @@ async def _write(connections: Connections, partition: _Partition, path: Path, st
     await _check(connections, partition, part)
     step("checked", None)
     part.replace(path)
-    parquet_files.sync(path.parent)
+    parquet_files.fsync_path(path.parent)
     made = Archive(
         path.name, str(path.parent), parquet_files.digest_of(path), partition.first, partition.last, writer.count
     )
@@ -128,7 +130,7 @@ async def _check(connections: Connections, partition: _Partition, path: Path) ->
     async with connections.connection() as connection:
         rows = await connection.fetch(_DIGESTS, LOG, partition.first, partition.last, timeout=_STATEMENT_S)
     expected = {row[0]: row[1] for row in rows}
-    for rows in parquet_files.read(path):
+    for rows in parquet_files.read_rows(path):
         for row in rows:
             if not row.holds:
                 raise OperatorError(
@@ -140,7 +142,9 @@ async def _check(connections: Connections, partition: _Partition, path: Path) ->
         raise OperatorError(f"{path} has no payload of position {min(expected)}, though it was written with it.")
 
 
-async def _record(connections: Connections, partition: _Partition, made: Archive, started: int, step: Step) -> bool:
+async def _record(
+    connections: Connections, partition: _Partition, made: Archive, started: int, step: ArchiveStep
+) -> bool:
     """Drop the payloads and record the archive in one transaction; False where one was erased since `started`."""
     for attempt in range(1, _TRIES + 1):
         try:
@@ -153,7 +157,7 @@ async def _record(connections: Connections, partition: _Partition, made: Archive
 
 
 async def _try_to_record(
-    connections: Connections, partition: _Partition, made: Archive, started: int, step: Step
+    connections: Connections, partition: _Partition, made: Archive, started: int, step: ArchiveStep
 ) -> bool:
     async with connections.connection() as connection, connection.transaction():
         await connection.execute(_BE_BRIEF)
@@ -162,7 +166,7 @@ async def _try_to_record(
             return False
         await connection.execute(_DROP, partition.name)
         await connection.execute(_NOTE, LOG, made.first, made.last, made.file, made.sha256)
-        await append_within(connection, [archive_records.draft(Kind.ARCHIVED, made)], [None])
+        await append_within(connection, [archive_records.archive_draft(Kind.ARCHIVED, made)], [None])
         step("dropped", made)
     step("recorded", made)
     return True

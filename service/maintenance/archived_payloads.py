@@ -8,7 +8,7 @@ from pathlib import Path
 
 from service.database.connections import Connections
 from service.errors import OperatorError
-from service.ledger.archive_records import Archive, standing
+from service.ledger.archive_records import Archive, current_archives
 from service.maintenance import parquet_files
 
 _LOCK = "select pg_try_advisory_lock($1)"
@@ -18,7 +18,7 @@ _LOCK_KEY = 0x52554E_52455441
 
 
 @asynccontextmanager
-async def alone(dsn: str) -> AsyncIterator[None]:
+async def exclusive_maintenance(dsn: str) -> AsyncIterator[None]:
     """Keep other commands that move payloads, or need all of them, away until the block ends. Raises OperatorError."""
     async with Connections(dsn) as connections, connections.connection() as connection:  # its session holds the lock
         if not await connection.fetchval(_LOCK, _LOCK_KEY):
@@ -26,7 +26,7 @@ async def alone(dsn: str) -> AsyncIterator[None]:
         yield
 
 
-def path_of(archive: Archive, directory: Path | None) -> Path:
+def checked_path(archive: Archive, directory: Path | None) -> Path:
     """Return where an archive's file is, whole. Raises OperatorError, naming it, where it is missing or not the same."""
     path = (directory or Path(archive.directory)) / archive.file
     if not path.is_file():
@@ -39,10 +39,10 @@ def path_of(archive: Archive, directory: Path | None) -> Path:
     return path
 
 
-class ArchivedBodies:
+class ArchivedPayloads:
     """The payloads that only archives have."""
 
-    def __init__(self, files: Sequence[tuple[Archive, parquet_files.Bodies]]) -> None:
+    def __init__(self, files: Sequence[tuple[Archive, parquet_files.PayloadFile]]) -> None:
         """Take each archive with its open file."""
         self._files = files
 
@@ -59,7 +59,7 @@ class ArchivedBodies:
             bodies.close()
 
 
-async def open_bodies(connections: Connections, directory: Path | None = None) -> ArchivedBodies:
+async def open_archived_payloads(connections: Connections, directory: Path | None = None) -> ArchivedPayloads:
     """Open the files of all archives that stand. Raises OperatorError where one cannot be used."""
-    paths = [(archive, path_of(archive, directory)) for archive in await standing(connections)]
-    return ArchivedBodies([(archive, parquet_files.Bodies(path)) for archive, path in paths])
+    paths = [(archive, checked_path(archive, directory)) for archive in await current_archives(connections)]
+    return ArchivedPayloads([(archive, parquet_files.PayloadFile(path)) for archive, path in paths])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
-from service.catalog.page_writer import fold_once
+from service.catalog.page_writer import project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load
@@ -21,7 +21,7 @@ _STATEMENT_S = 600.0
 _KEPT = (Subject.KEY, Subject.LEDGER)
 
 
-class Erased(NamedTuple):
+class ErasureResult(NamedTuple):
     """What was erased: whose payloads, how many now, and the files that may still hold copies of them."""
 
     positions: list[int]
@@ -29,7 +29,7 @@ class Erased(NamedTuple):
     copies: list[Archive]
 
 
-async def erase(dsn: str, what: UUID | int, why: str, actor: str | None = None) -> Erased:
+async def erase_payloads(dsn: str, what: UUID | int, why: str, actor: str | None = None) -> ErasureResult:
     """Erase the payloads of a run, or the one at a position. When this returns, no view shows what came from them.
 
     Erasing again changes nothing. Raises OperatorError, with what to do about it, and DatabaseUnavailable.
@@ -41,15 +41,17 @@ async def erase(dsn: str, what: UUID | int, why: str, actor: str | None = None) 
         async with connections.connection() as connection:
             arguments = (LOG, positions, why, actor)
             removed, last = await connection.fetchrow(_ERASE, *arguments, timeout=_STATEMENT_S)
-        while (await fold_once(connections))[0] < last:
+        while (await project_next_page(connections))[0] < last:
             pass
-        return Erased(positions, removed, await _copies(connections, positions))
+        return ErasureResult(positions, removed, await _copies(connections, positions))
 
 
 async def _copies(connections: Connections, positions: list[int]) -> list[Archive]:
     """Return archives from before; one that stands now was made without what is erased."""
-    clean = {archive.sha256 for archive in await archive_records.standing(connections)}
-    made = [archive for kind, archive in await archive_records.recorded(connections) if kind is Kind.ARCHIVED]
+    clean = {archive.sha256 for archive in await archive_records.current_archives(connections)}
+    made = [
+        archive for kind, archive in await archive_records.read_archive_records(connections) if kind is Kind.ARCHIVED
+    ]
     return [one for one in made if one.sha256 not in clean and any(map(one.covers, positions))]
 
 
@@ -67,7 +69,7 @@ async def _check(connections: Connections, positions: list[int]) -> None:
     async with connections.connection() as connection:
         gone = {row[0] for row in await connection.fetch(_GONE, LOG, positions)}
         events = {row[0]: row for row in await connection.fetch(_EVENTS, LOG, positions)}
-    archived = await archive_records.archived_where(connections, positions)
+    archived = await archive_records.locate_payloads(connections, positions)
     for position in positions:
         event = events.get(position)
         if event is None or event["payload_digest"] is None:

@@ -17,7 +17,7 @@ _PIECE_BYTES = 8 * 1024 * 1024
 """Bytes of payloads in a row group, of which one is held in memory."""
 
 
-class Row(NamedTuple):
+class PayloadRow(NamedTuple):
     """A payload as it is archived: where it was in the ledger, its SHA-256, its text."""
 
     position: int
@@ -30,7 +30,7 @@ class Row(NamedTuple):
         return sha256(self.body.encode()).digest() == self.digest
 
 
-def pyarrow() -> ModuleType:
+def import_pyarrow() -> ModuleType:
     """Return pyarrow.parquet. Raises OperatorError where it is not installed."""
     try:
         return import_module("pyarrow.parquet")
@@ -38,7 +38,7 @@ def pyarrow() -> ModuleType:
         raise OperatorError("Parquet files need pyarrow: pip install 'runfold[parquet]'") from None
 
 
-class Writer:
+class PayloadWriter:
     """Takes rows in the order of their positions."""
 
     def __init__(self, path: Path) -> None:
@@ -48,12 +48,12 @@ class Writer:
             [("position", arrow.int64()), ("sha256", arrow.binary()), ("body", arrow.large_string())]
         )
         self._table = arrow.Table
-        self._file = pyarrow().ParquetWriter(path, self._schema, compression="zstd")
-        self._rows: list[Row] = []
+        self._file = import_pyarrow().ParquetWriter(path, self._schema, compression="zstd")
+        self._rows: list[PayloadRow] = []
         self._size = 0
         self.count = 0
 
-    def add(self, row: Row) -> None:
+    def add(self, row: PayloadRow) -> None:
         """Write a row, soon."""
         self._rows.append(row)
         self._size += len(row.body)
@@ -74,15 +74,15 @@ class Writer:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Writer]:
+def open_writer(path: Path) -> Iterator[PayloadWriter]:
     """Give a writer; at the end of the block the file is whole, and on the disk."""
-    writer = Writer(path)
+    writer = PayloadWriter(path)
     yield writer
     writer.close()
-    sync(path)
+    fsync_path(path)
 
 
-def sync(path: Path) -> None:
+def fsync_path(path: Path) -> None:
     """Have the disk hold a file, or a directory's names."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
@@ -97,24 +97,24 @@ def digest_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def read(path: Path) -> Iterator[list[Row]]:
+def read_rows(path: Path) -> Iterator[list[PayloadRow]]:
     """Yield a file's rows, a row group at a time."""
-    with pyarrow().ParquetFile(path) as file:
+    with import_pyarrow().ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             yield _rows(file, number)
 
 
-def _rows(file: Any, number: int) -> list[Row]:  # noqa: ANN401  pyarrow has no types
+def _rows(file: Any, number: int) -> list[PayloadRow]:  # noqa: ANN401  pyarrow has no types
     columns = file.read_row_group(number).to_pydict()
-    return [Row(*row) for row in zip(columns["position"], columns["sha256"], columns["body"], strict=True)]
+    return [PayloadRow(*row) for row in zip(columns["position"], columns["sha256"], columns["body"], strict=True)]
 
 
-class Bodies:
+class PayloadFile:
     """Looks payloads up in a file by position; quick while positions come in order."""
 
     def __init__(self, path: Path) -> None:
         """Open the file."""
-        self._file = pyarrow().ParquetFile(path)
+        self._file = import_pyarrow().ParquetFile(path)
         groups = (self._file.metadata.row_group(n).column(0).statistics for n in range(self._file.num_row_groups))
         self._lasts = [group.max for group in groups]
         self._held = -1

@@ -10,17 +10,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from service.catalog.page_writer import TABLES, Archived, fold_once, statements
+from service.catalog.page_writer import TABLES, FindArchivedPayload, catalog_statements, project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.ledger.events import LOG, read_head
-from service.maintenance.archived_payloads import alone, open_bodies
+from service.maintenance.archived_payloads import exclusive_maintenance, open_archived_payloads
 
 SCHEMA = "runfold_rebuild"
 
 Progress = Callable[[int, int], None]
 
-_BESIDE = statements(SCHEMA)
+_BESIDE = catalog_statements(SCHEMA)
 _LARGE_PAGE = 4000
 _CONNECTIONS = 2
 
@@ -55,7 +55,9 @@ select format('grant %s on %I.%I to %I', privilege_type, $1::text, table_name, g
 """
 
 
-async def rebuild(dsn: str, progress: Progress = lambda _done, _all: None, directory: Path | None = None) -> int:
+async def rebuild_catalog(
+    dsn: str, progress: Progress = lambda _done, _all: None, directory: Path | None = None
+) -> int:
     """Throw the catalog away and fold it anew. Returns the position it holds; progress hears (position, head).
 
     Archived payloads are read from their files, in `directory` or where they were written. Raises OperatorError, and
@@ -63,15 +65,15 @@ async def rebuild(dsn: str, progress: Progress = lambda _done, _all: None, direc
     """
     async with Connections(dsn, _CONNECTIONS) as connections:
         await require_owner(connections, "Rebuilding the catalog")
-        async with alone(dsn):
-            bodies = await open_bodies(connections, directory)
+        async with exclusive_maintenance(dsn):
+            bodies = await open_archived_payloads(connections, directory)
             try:
                 return await _rebuild(connections, bodies.get, progress)
             finally:
                 bodies.close()
 
 
-async def _rebuild(connections: Connections, archived: Archived, progress: Progress) -> int:
+async def _rebuild(connections: Connections, archived: FindArchivedPayload, progress: Progress) -> int:
     async with connections.connection() as connection:
         await connection.execute(_PREPARE)
     await _fold(connections, archived, progress)
@@ -82,10 +84,10 @@ async def _rebuild(connections: Connections, archived: Archived, progress: Progr
     return position
 
 
-async def _fold(connections: Connections, archived: Archived, progress: Progress) -> int:
+async def _fold(connections: Connections, archived: FindArchivedPayload, progress: Progress) -> int:
     end = (await read_head(connections)).position
     while True:
-        position, folded, _ = await fold_once(connections, _LARGE_PAGE, _BESIDE, archived)
+        position, folded, _ = await project_next_page(connections, _LARGE_PAGE, _BESIDE, archived)
         progress(position, max(end, position))
         if not folded or position >= end:
             return position

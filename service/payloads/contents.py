@@ -15,7 +15,7 @@ from service.domain import timestamps
 from service.domain.event import NO_CONTENT, Content, DatasetName, Event, Kind, RunState
 from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
-from service.domain.payload import NOTHING_SAID, Said
+from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.payloads import raw_json  # noqa: F401  depth lets every reader reach the bottom
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import (
@@ -36,36 +36,36 @@ from service.payloads.schemas import (
 _log = logging.getLogger(__name__)
 
 
-def say(event: Event, payload: str | None) -> Said:
+def decode_payload(event: Event, payload: str | None) -> PayloadContent:
     """Read the payload of an event of the ledger. One that is archived or erased says nothing.
 
     Neither does one that cannot be read, which what comes in is checked against: no payload may stop the fold.
     """
     if payload is None:
-        return NOTHING_SAID
+        return EMPTY_PAYLOAD
     try:
         return _say(event, payload)
     except (ValueError, RecursionError):
         _log.exception("the payload at position %d cannot be read; it is passed over", event.position)
-        return NOTHING_SAID
+        return EMPTY_PAYLOAD
 
 
-def _say(event: Event, payload: str) -> Said:
+def _say(event: Event, payload: str) -> PayloadContent:
     if event.source == "api":
         return _say_api(event, payload.encode())
     if event.subject in ("run", "job"):
-        return Said(lineage_content(read_event(payload)))
-    return NOTHING_SAID
+        return PayloadContent(lineage_content(read_event(payload)))
+    return EMPTY_PAYLOAD
 
 
-def _say_api(event: Event, payload: bytes) -> Said:
+def _say_api(event: Event, payload: bytes) -> PayloadContent:
     if event.state == RunState.NEW:
-        return Said(creator_content(decode_create_run(payload)))
+        return PayloadContent(creator_content(decode_create_run(payload)))
     if event.kind == Kind.DEFINED and event.subject == "job":
-        return job_said(decode_put_job(payload), event.transitioned_at, event.fact)
+        return job_content(decode_put_job(payload), event.transitioned_at, event.fact)
     if event.kind == Kind.DEFINED and event.subject == "namespace":
-        return namespace_said(decode_put_namespace(payload), event.transitioned_at, event.fact)
-    return NOTHING_SAID
+        return namespace_content(decode_put_namespace(payload), event.transitioned_at, event.fact)
+    return EMPTY_PAYLOAD
 
 
 def creator_content(body: CreateRun) -> Content:
@@ -88,16 +88,16 @@ def _as_string(raw: Raw) -> str:
     return text
 
 
-def job_said(body: PutJob, at: datetime, fact: bytes) -> Said:
+def job_content(body: PutJob, at: datetime, fact: bytes) -> PayloadContent:
     """Return what a PUT of a job says."""
     # Unlike an event, which often names only what it knows, a definition that names none says that there are none.
     content = Content(inputs=_names(body.inputs) or (), outputs=_names(body.outputs) or ())
-    return Said(content, JobDefinition(at, fact, body.type, body.location, body.description))
+    return PayloadContent(content, JobDefinition(at, fact, body.type, body.location, body.description))
 
 
-def namespace_said(body: PutNamespace, at: datetime, fact: bytes) -> Said:
+def namespace_content(body: PutNamespace, at: datetime, fact: bytes) -> PayloadContent:
     """Return what a PUT of a namespace says."""
-    return Said(NO_CONTENT, NamespaceDefinition(at, fact, body.ownerName, body.description))
+    return PayloadContent(NO_CONTENT, NamespaceDefinition(at, fact, body.ownerName, body.description))
 
 
 def _names(datasets: Iterable[DatasetId | OpenLineageDataset] | None) -> tuple[DatasetName, ...] | None:

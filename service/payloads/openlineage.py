@@ -17,11 +17,11 @@ from service.domain import timestamps
 from service.domain.draft import Draft
 from service.domain.event import Kind, RunState, Subject
 from service.domain.ids import job_id, stream_of
-from service.domain.payload import NOTHING_SAID
+from service.domain.payload import EMPTY_PAYLOAD
 from service.errors import Invalid, Malformed
 from service.payloads import raw_json
 from service.payloads.contents import event_from_slices, parent_run
-from service.payloads.openlineage_errors import complaints
+from service.payloads.openlineage_errors import find_errors
 from service.payloads.raw_json import MAX_DEPTH, too_deep
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import OpenLineageDataset, OpenLineageEvent, decode_event
@@ -61,7 +61,7 @@ class _Reading(NamedTuple):
     at: datetime
 
 
-def fact(body: bytes, origin: Origin, now: datetime) -> Draft:
+def read_lineage_event(body: bytes, origin: Origin, now: datetime) -> Draft:
     """Read an event that is to be appended. Raises Malformed or Invalid, naming every field that is wrong."""
     return _draft(_read(body, now), body, origin)
 
@@ -109,7 +109,7 @@ def _refuse_unless_sound(text: str, now: datetime) -> None:
     except ValueError as error:
         raise Malformed(_not_an_event(text, error)) from None
     subject = _subject_of(_url(top.get("schemaURL")), {name for name, raw in top.items() if raw != "null"})
-    found = complaints(text, _NEEDED[subject], now)
+    found = find_errors(text, _NEEDED[subject], now)
     if found:
         raise Invalid("; ".join(f"{one.field}: {one.message}" for one in found), tuple(found))
 
@@ -180,7 +180,7 @@ def _draft(reading: _Reading, body: bytes, origin: Origin) -> Draft:
         None,
         digest,
         text,
-        NOTHING_SAID,  # whoever needs it reads the payload
+        EMPTY_PAYLOAD,  # whoever needs it reads the payload
     )
 
 

@@ -21,7 +21,7 @@ _MOST = 100
 """How many complaints one event is worth."""
 
 
-def complaints(text: str, needed: frozenset[str], now: datetime) -> list[FieldError]:
+def find_errors(text: str, needed: frozenset[str], now: datetime) -> list[FieldError]:
     """Return what is wrong with an event. `needed` are the parts its kind must have: run, job, dataset.
 
     Raises ValueError for what is no JSON object.
@@ -124,10 +124,10 @@ def _name(field: str, value: object, *, most: int | None) -> Iterator[FieldError
     elif most is not None and len(value) > most:
         yield FieldError(field, f"must not be longer than {most} characters")
     else:
-        yield from unspeakable(field, value)
+        yield from find_unstorable_characters(field, value)
 
 
-def unspeakable(field: str, name: str) -> Iterator[FieldError]:
+def find_unstorable_characters(field: str, name: str) -> Iterator[FieldError]:
     """Yield a complaint where a name has a character that cannot be recorded in a column, or written as UTF-8."""
     if "\0" in name:
         yield FieldError(field, "must not have a NUL character")
@@ -143,7 +143,7 @@ def _facets(field: str, part: Mapping[str, str]) -> Iterator[FieldError]:
         yield FieldError(field, "must be an object")
         return
     for name in raw_json.members(raw):
-        yield from unspeakable(f"{field}.{_shown(name)}", name)
+        yield from find_unstorable_characters(f"{field}.{_shown(name)}", name)
 
 
 def _shown(value: object) -> str:

@@ -13,7 +13,7 @@ from service.payloads import raw_json
 from service.payloads.raw_json import MAX_DEPTH, too_deep
 
 
-class Line(NamedTuple):
+class RawEvent(NamedTuple):
     """A line that is not blank: its number, from 1, and its text without the white space around it.
 
     The text is None where the line was longer than is taken; it was skipped. An element of an array has no number.
@@ -23,7 +23,7 @@ class Line(NamedTuple):
     text: bytes | None
 
 
-class Lines:
+class LineSplitter:
     """Takes pieces of the stream and gives the lines they complete."""
 
     def __init__(self, max_bytes: int) -> None:
@@ -33,7 +33,7 @@ class Lines:
         self._begun_size = 0
         self._number = 0
 
-    def feed(self, piece: bytes) -> list[Line]:
+    def feed(self, piece: bytes) -> list[RawEvent]:
         """Return the lines that this piece completes."""
         first, *others = piece.split(b"\n")
         self._hold(first)
@@ -46,14 +46,14 @@ class Lines:
         self._hold(last)
         return found
 
-    def end(self) -> list[Line]:
+    def end(self) -> list[RawEvent]:
         """Return the last line, which need not end with a newline."""
-        found: list[Line] = []
+        found: list[RawEvent] = []
         if self._begun_size <= self._max:
             self._add(b"".join(self._begun), found)
         else:
             self._number += 1
-            found.append(Line(self._number, None))
+            found.append(RawEvent(self._number, None))
         self._begun.clear()
         self._begun_size = 0
         return found
@@ -66,12 +66,12 @@ class Lines:
         else:
             self._begun.clear()
 
-    def _add(self, text: bytes, found: list[Line]) -> None:
+    def _add(self, text: bytes, found: list[RawEvent]) -> None:
         self._number += 1
         if len(text) > self._max:
-            found.append(Line(self._number, None))
+            found.append(RawEvent(self._number, None))
         elif text := text.strip():
-            found.append(Line(self._number, text))
+            found.append(RawEvent(self._number, text))
 
 
 # Possessive, so that a long string leaves nothing to come back to. Group 1: the string ends here; group 2: the piece
@@ -88,7 +88,7 @@ _SIGN = re.compile(rb'[\[\]{},]|"' + _REST, re.DOTALL)
 _SPACE = b" \t\r\n"
 
 
-class Elements:
+class ArraySplitter:
     """Takes pieces of the stream and gives the elements they complete; `number` is an element's place, from 1.
 
     Raises Malformed where the stream is no array. Whether the elements are JSON is for their reader to say.
@@ -105,11 +105,11 @@ class Elements:
         self._carried = b""
         self._ended = False
 
-    def feed(self, piece: bytes) -> list[Line]:
+    def feed(self, piece: bytes) -> list[RawEvent]:
         """Return the elements that this piece completes."""
         data = self._carried + piece
         self._carried = b""
-        found: list[Line] = []
+        found: list[RawEvent] = []
         start = at = 0
         while match := (_IN_STRING.match if self._in_string else _SIGN.search)(data, at):
             at = match.end()
@@ -124,13 +124,13 @@ class Elements:
         self._hold(data[start : len(data) - len(self._carried)])
         return found
 
-    def end(self) -> list[Line]:
+    def end(self) -> list[RawEvent]:
         """Raise Malformed unless the array has ended."""
         if not self._ended:
             raise Malformed("the array breaks off")
         return []
 
-    def _take_sign(self, data: bytes, start: int, at: int, found: list[Line]) -> int:
+    def _take_sign(self, data: bytes, start: int, at: int, found: list[RawEvent]) -> int:
         """Count a bracket or comma. Returns where the element that is under way begins in this piece."""
         sign = data[at : at + 1]
         if self._depth == 0:
@@ -151,7 +151,7 @@ class Elements:
         self._complete(found)
         return at + 1
 
-    def _complete(self, found: list[Line]) -> None:
+    def _complete(self, found: list[RawEvent]) -> None:
         text, fits = b"".join(self._begun).strip(_SPACE), self._size <= self._max
         self._begun.clear()
         self._size = 0
@@ -160,7 +160,7 @@ class Elements:
                 return
             raise Malformed(f"the array has a comma and nothing after element {self._number}")
         self._number += 1
-        found.append(Line(self._number, text if fits else None))
+        found.append(RawEvent(self._number, text if fits else None))
 
     def _hold(self, part: bytes) -> None:
         if self._depth == 0 and part.strip(_SPACE):
@@ -175,7 +175,7 @@ class Elements:
 _decode = msgspec.json.Decoder(list[Raw]).decode
 
 
-def elements(body: bytes) -> list[bytes]:
+def split_array(body: bytes) -> list[bytes]:
     """Return the elements of an array. Raises Malformed for whatever is none."""
     if too_deep(body):
         raise Malformed(f"the batch is nested deeper than {MAX_DEPTH} levels")

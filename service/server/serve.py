@@ -11,8 +11,8 @@ from aiohttp import web
 
 from service.errors import OperatorError
 from service.http.app import build_app
-from service.http.server_protocol import Runner
-from service.os_process import calm_the_collector
+from service.http.server_protocol import HttpRunner
+from service.os_process import configure_gc
 from service.server.sockets import BACKLOG
 from service.settings import Settings
 
@@ -29,15 +29,15 @@ _LOOK_S = 0.5
 _log = logging.getLogger(__name__)
 
 
-class Lost(OperatorError):
+class ProcessLost(OperatorError):
     """Something the service cannot do without has ended by itself."""
 
 
-Look = Callable[[], str | None]
+HealthCheck = Callable[[], str | None]
 """Says what was lost, or None while all is well."""
 
 
-def stop_asked() -> asyncio.Event:
+def stop_requested() -> asyncio.Event:
     """Return what SIGTERM and SIGINT set from now on."""
     asked = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -46,23 +46,23 @@ def stop_asked() -> asyncio.Event:
     return asked
 
 
-async def wait_for_stop(asked: asyncio.Event, look: Look) -> None:
+async def wait_for_stop(asked: asyncio.Event, look: HealthCheck) -> None:
     """Return when asked to stop; raise Lost when `look` says so."""
     while not asked.is_set():
         lost = look()
         if lost is not None:
-            raise Lost(lost)
+            raise ProcessLost(lost)
         with suppress(TimeoutError):
             await asyncio.wait_for(asked.wait(), _LOOK_S)
 
 
-async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], look: Look) -> None:
+async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], look: HealthCheck) -> None:
     """Answer requests on a listening socket, calling `ready` when it does, until a signal. Raises Lost."""
-    asked = stop_asked()
-    runner = Runner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
+    asked = stop_requested()
+    runner = HttpRunner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
     try:
         await runner.setup()
-        calm_the_collector()
+        configure_gc()
         await web.SockSite(runner, listener, backlog=BACKLOG).start()
         ready()
         await wait_for_stop(asked, look)

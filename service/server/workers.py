@@ -16,8 +16,8 @@ from contextlib import suppress
 import uvloop
 
 from service import logs
-from service.os_process import die_with, python_command
-from service.server.serve import CLOSE_S, Look, Lost, serve, stop_asked, wait_for_stop
+from service.os_process import python_command, terminate_with_parent
+from service.server.serve import CLOSE_S, HealthCheck, ProcessLost, serve, stop_requested, wait_for_stop
 from service.settings import Settings, unpack
 
 _READY = b"ready\n"
@@ -32,13 +32,13 @@ _log = logging.getLogger(__name__)
 
 
 async def supervise(
-    settings: Settings, listeners: Sequence[socket.socket], *, ready: Callable[[], None], look: Look
+    settings: Settings, listeners: Sequence[socket.socket], *, ready: Callable[[], None], look: HealthCheck
 ) -> None:
     """Keep one worker a listening socket, calling `ready` when all answer, until a signal.
 
     Raises Lost when `look` says so, or when a worker ends before it was ever ready.
     """
-    asked = stop_asked()
+    asked = stop_requested()
     workers = [_Worker(settings, listener, asked) for listener in listeners]
     announcing = asyncio.create_task(_announce(workers, ready))
     try:
@@ -122,7 +122,7 @@ def _say_ready() -> None:
 
 def main(listener: int, parent: int) -> None:
     """Be a worker: serve the inherited socket with the settings that come on stdin."""
-    die_with(parent)
+    terminate_with_parent(parent)
     os.set_inheritable(listener, False)  # noqa: FBT003  it takes no keyword; the folding process is not to hold the port
     settings = unpack(sys.stdin.buffer.read())
     logs.set_up(settings.log_level)
@@ -132,7 +132,7 @@ def main(listener: int, parent: int) -> None:
 
     try:
         uvloop.run(serve(settings, socket.socket(fileno=listener), ready=_say_ready, look=look))
-    except Lost as lost:
+    except ProcessLost as lost:
         _log.error("%s", lost)
         sys.exit(1)
 

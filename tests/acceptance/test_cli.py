@@ -15,7 +15,7 @@ from conftest import execute
 from programs import DEADLINE_S, REPOSITORY, program, run
 
 from service.cli.commands.lives import LIVES
-from service.database.migrations import head
+from service.database.migrations import newest_revision
 from service.ledger.events import append_events
 from service.settings import Settings
 
@@ -54,14 +54,14 @@ async def test_what_is_no_command_is_used_wrongly(log):
 async def test_migrate_brings_the_schema_to_head_as_often_as_one_likes(empty_dsn, log):
     for _ in range(2):
         ended = await run(log, "migrate", DATABASE_URL=empty_dsn)
-        assert ended == (0, f"The schema is at revision {head()}.\n", "")
-    assert await revision(empty_dsn) == head()
+        assert ended == (0, f"The schema is at revision {newest_revision()}.\n", "")
+    assert await revision(empty_dsn) == newest_revision()
 
 
 async def test_migrate_prints_sql_that_does_the_same(empty_dsn, log):
     sql = (await run(log, "migrate", "--sql")).output
     await execute(empty_dsn, sql)
-    assert await revision(empty_dsn) == head()
+    assert await revision(empty_dsn) == newest_revision()
     assert (await run(log, "migrate", "--database-url", empty_dsn)).status == 0
 
 
@@ -73,8 +73,8 @@ async def test_migrate_to_a_schema_from_the_future_is_told_in_a_sentence(dsn, lo
     assert "Traceback" not in ended.errors
 
 
-async def test_verify_answers_yes_with_the_head_and_no_with_the_first_broken_position(dsn, link, log):
-    await append_events(link, facts(9), [None] * 9)
+async def test_verify_answers_yes_with_the_head_and_no_with_the_first_broken_position(dsn, connections, log):
+    await append_events(connections, facts(9), [None] * 9)
     command = ("verify", "--database-url", dsn)
     yes = await run(log, *command)
     assert yes.status == 0
@@ -102,9 +102,9 @@ async def test_where_there_is_no_database_none_is_made(command, log, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-async def test_an_export_whose_reader_has_had_enough_ends_without_a_word(dsn, link):
+async def test_an_export_whose_reader_has_had_enough_ends_without_a_word(dsn, connections):
     drafts = facts(3)
-    await append_events(link, drafts, [None] * len(drafts))
+    await append_events(connections, drafts, [None] * len(drafts))
     reading, writing = os.pipe()
     os.close(reading)
     process = await asyncio.create_subprocess_exec(

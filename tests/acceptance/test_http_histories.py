@@ -7,11 +7,11 @@ from histories import COMMANDS, ENDS, Command, Model, Told, at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.domain.decisions import Verdict
+from service.domain.decisions import Decision
 from service.domain.event import Content, RunState
 
 BASE = "/api/v1"
-STATUS = {Verdict.APPEND: 200, Verdict.UNCHANGED: 200, Verdict.CONFLICT: 409, Verdict.KEY_REUSED: 422}
+STATUS = {Decision.APPEND: 200, Decision.UNCHANGED: 200, Decision.CONFLICT: 409, Decision.KEY_REUSED: 422}
 PATHS = dict(zip(COMMANDS, ("start", "complete", "fail", "abort"), strict=True))
 EVENT_TYPES = dict(zip(COMMANDS, ("START", "COMPLETE", "FAIL", "ABORT"), strict=True))
 

@@ -14,8 +14,8 @@ def log(tmp_path):
     return tmp_path / "stderr"
 
 
-async def test_payloads_leave_come_back_and_go_for_good(dsn, db, link, log, tmp_path):
-    await fill(db, link)
+async def test_payloads_leave_come_back_and_go_for_good(dsn, db, connections, log, tmp_path):
+    await fill(db, connections)
     before = LATER.date().isoformat()
     nothing = await run(log, "archive", "--before", "2020-01-01", "--to", str(tmp_path), DATABASE_URL=dsn)
     assert nothing == (0, "Nothing to archive: no partition of payloads is full and that old.\n", "")

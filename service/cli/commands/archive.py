@@ -10,7 +10,7 @@ from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.domain import timestamps
 from service.ledger.archive_records import Archive
-from service.maintenance.archive import archive
+from service.maintenance.archive import archive_payloads
 
 
 def _time(_context: click.Context, _parameter: click.Parameter, text: str) -> datetime:
@@ -43,7 +43,7 @@ def command(before: datetime, directory: Path, database_url: str, data_dir: Path
     records the files' names and digests: keep the files. `runfold restore` brings payloads back.
     """
     with attached(database_url, data_dir) as dsn:
-        done = asyncio.run(archive(dsn, before, directory, _say))
+        done = asyncio.run(archive_payloads(dsn, before, directory, _say))
     if not done:
         click.echo("Nothing to archive: no partition of payloads is full and that old.")
 

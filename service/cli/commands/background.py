@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from service.os_process import die_with, python_command
+from service.os_process import python_command, terminate_with_parent
 
 
 @asynccontextmanager
@@ -22,7 +22,7 @@ async def service_in(data_dir: Path, host: str, port: int) -> AsyncIterator[Proc
         env={name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
         stdout=PIPE,
         start_new_session=True,  # Ctrl-C is for us; we stop it when we are done
-        preexec_fn=partial(die_with, os.getpid()),
+        preexec_fn=partial(terminate_with_parent, os.getpid()),
     )
     try:
         if not await process.stdout.readline():  # type: ignore[union-attr]

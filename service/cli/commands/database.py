@@ -64,5 +64,5 @@ def attached(url: str, data_dir: Path, *, must_exist: bool = True) -> Iterator[s
 
 def migrate(dsn: str) -> None:
     """Bring the schema to head. Raises DatabaseUnavailable, and OperatorError with what stands in the way."""
-    if asyncio.run(migrations.current_revision(dsn)) != migrations.head():
+    if asyncio.run(migrations.current_revision(dsn)) != migrations.newest_revision():
         migrations.upgrade_in_child(dsn)

@@ -14,7 +14,7 @@ from yarl import URL
 from service.cli.commands.background import service_in
 from service.cli.commands.lives import LIVES, STEPS, Player, Step
 from service.cli.commands.options import DEFAULTS, setting
-from service.server.serve import stop_asked
+from service.server.serve import stop_requested
 
 _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
 
@@ -88,7 +88,7 @@ class _Demo:
         async with service_in(self._data_dir, host, port) as service:
             await self._play(session)
             if stay:
-                asked = stop_asked()
+                asked = stop_requested()
                 self._say("\nThe service goes on; Ctrl-C stops it.")
                 waiting = [asyncio.create_task(one) for one in (asked.wait(), service.wait())]
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

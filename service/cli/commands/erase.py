@@ -8,7 +8,7 @@ import click
 
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
-from service.maintenance.erase import Erased, erase
+from service.maintenance.erase import ErasureResult, erase_payloads
 from service.payloads.run_ids import parse_uuid
 
 _DIGITS = 18
@@ -38,13 +38,13 @@ def command(what: UUID | int, why: str, actor: str | None, database_url: str, da
     if not why.strip():
         raise click.BadParameter("it must not be empty.", param_hint="--why")
     with attached(database_url, data_dir) as dsn:
-        done = asyncio.run(erase(dsn, what, why, actor))
+        done = asyncio.run(erase_payloads(dsn, what, why, actor))
     click.echo(_summary(done))
     for copy in done.copies:
         click.echo(f"{copy.file} (SHA-256 {copy.sha256}) was archived before and has a copy: delete it wherever it is.")
 
 
-def _summary(done: Erased) -> str:
+def _summary(done: ErasureResult) -> str:
     if not done.removed:
         return "That was erased before."
     if done.removed == 1:

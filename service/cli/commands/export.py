@@ -13,8 +13,8 @@ from uuid import UUID
 import click
 
 from service.audit import saved_heads
-from service.audit.export import Exported, Format, export
-from service.audit.filters import Filters
+from service.audit.export import ExportFormat, ExportResult, export_events
+from service.audit.filters import EventFilters
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.commands.progress import progress_bar
@@ -50,7 +50,9 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.command("export", short_help="Write the ledger's events to a file.")
-@click.option("--format", "form", type=click.Choice([f.value for f in Format]), default="ndjson", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice([f.value for f in ExportFormat]), default="ndjson", show_default=True
+)
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -82,26 +84,26 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
     if since and until and until < since:
         raise click.UsageError("--until lies before --since.")
     names = namespace, job, run, kinds or None, states or None, actor, sources or None
-    wanted, chosen = Filters(*names, since, until), Format(form)
+    wanted, chosen = EventFilters(*names, since, until), ExportFormat(form)
     with attached(database_url, data_dir) as dsn:
-        exported = _write(partial(export, dsn, wanted), output, chosen)
-    told = saved_heads.tell(exported, chosen, wanted)
+        exported = _write(partial(export_events, dsn, wanted), output, chosen)
+    told = saved_heads.describe_export(exported, chosen, wanted)
     if output is None:
         click.echo(told, err=True)
         return
-    saved_heads.beside(output).write_text(told + "\n", encoding="utf-8")
+    saved_heads.head_path(output).write_text(told + "\n", encoding="utf-8")
     head = exported.head
     click.echo(f"{exported.events} events are in {output}. The head is position {head.position}, {head.hash.hex()}.")
 
 
-def _write(write: Callable[..., Any], output: Path | None, form: Format) -> Exported:
+def _write(write: Callable[..., Any], output: Path | None, form: ExportFormat) -> ExportResult:
     """Write beside, then into place: a file of that name is whole, and nothing else is left."""
     part = output.with_name(output.name + ".part") if output else None
     try:
         with ExitStack() as stack:
             file = stack.enter_context(part.open("wb")) if part else sys.stdout.buffer
             progress = stack.enter_context(progress_bar("Exporting"))
-            exported: Exported = asyncio.run(write(file, form, progress))
+            exported: ExportResult = asyncio.run(write(file, form, progress))
             file.flush()
         if part is not None and output is not None:
             part.replace(output)

@@ -12,17 +12,17 @@ from typing import BinaryIO, NamedTuple, cast
 import click
 
 from service.audit import saved_heads
-from service.audit.saved_heads import Saved
+from service.audit.saved_heads import SavedHead
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import DEFAULTS, database_options
 from service.cli.commands.progress import progress_bar
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, RunfoldError
 from service.ingest import checkpoints
-from service.ingest.checkpoints import Bookmark, Course
+from service.ingest.checkpoints import Checkpoint, ImportCheckpoint
 from service.ingest.file_import import import_events
-from service.ingest.ingestion import Failure, Ingestion
-from service.ledger.bulk_appender import Bulk
+from service.ingest.ingestion import Ingestion, IngestionFailure
+from service.ledger.bulk_appender import BulkAppender
 from service.payloads.openlineage import Origin
 
 _CONNECTIONS = 3
@@ -57,7 +57,7 @@ def command(
             )
             asyncio.run(_import(dsn, _Source(name, stream), told, restart=restart))
     for name in files:
-        checkpoints.remove(Path(name).resolve())
+        checkpoints.remove_checkpoint(Path(name).resolve())
     told.tell()
     sys.exit(1 if told.failures else 0)
 
@@ -89,11 +89,11 @@ class _Told:
         self.known = 0
         self.failures = 0
 
-    def add(self, one: Ingestion, course: Course) -> None:
+    def add(self, one: Ingestion, course: ImportCheckpoint) -> None:
         self.new += one.recorded - one.known
         self.known += one.known + course.passed
 
-    def hear(self, name: str, failure: Failure) -> None:
+    def hear(self, name: str, failure: IngestionFailure) -> None:
         self.note(f"{name}:{failure.line.number}: {failure.reason}")
         if self._refused is not None and failure.line.text is not None and not failure.retriable:
             # Between the tokens of JSON a line break says nothing; within them there is none.
@@ -115,13 +115,13 @@ class _Told:
 async def _import(dsn: str, source: _Source, told: _Told, *, restart: bool) -> None:
     done = None if restart or source.file is None else await _bookmark(dsn, source.file)
     connections = Connections(dsn, _CONNECTIONS, wait_s=None)
-    course = Course(connections, source.file, done)
+    course = ImportCheckpoint(connections, source.file, done)
 
-    def heard(failure: Failure) -> None:
+    def heard(failure: IngestionFailure) -> None:
         told.hear(source.name, failure)
         course.hear(failure)
 
-    bulk = Bulk(connections, max_batch=DEFAULTS.max_batch, on_append=lambda _position, _events: None)
+    bulk = BulkAppender(connections, max_batch=DEFAULTS.max_batch, on_append=lambda _position, _events: None)
     ingestion = Ingestion(bulk.append, Origin("import"), max_bytes=DEFAULTS.max_event_bytes, on_failure=heard)
     try:
         with progress_bar(f"Importing {source.name} (bytes)") as show:
@@ -144,16 +144,20 @@ async def _import(dsn: str, source: _Source, told: _Told, *, restart: bool) -> N
     told.add(ingestion, course)
 
 
-async def _bookmark(dsn: str, file: Path) -> Bookmark | None:
+async def _bookmark(dsn: str, file: Path) -> Checkpoint | None:
     """Return a file's bookmark where it holds of this ledger, too."""
-    found = checkpoints.find(file)
+    found = checkpoints.find_checkpoint(file)
     try:
         if (
             found is None
-            or await saved_heads.compare(dsn, Saved(found.position, bytes.fromhex(found.hash))) is not None
+            or await saved_heads.compare_with_ledger(dsn, SavedHead(found.position, bytes.fromhex(found.hash)))
+            is not None
         ):
             return None
     except DatabaseUnavailable:
         return None  # the first batch will say so
-    click.echo(f"{file}: all up to line {found.line} is in the ledger, says {checkpoints.beside(file).name}.", err=True)
+    click.echo(
+        f"{file}: all up to line {found.line} is in the ledger, says {checkpoints.checkpoint_path(file).name}.",
+        err=True,
+    )
     return found

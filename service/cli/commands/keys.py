@@ -51,7 +51,7 @@ def create(name: str, scope: ScopeName, *, as_json: bool, database_url: str, dat
     try:
         with attached(database_url, data_dir, must_exist=False) as dsn:
             migrate(dsn)
-            secret = _with_link(dsn, lambda connections: keys.create(connections, name, scope))
+            secret = _with_link(dsn, lambda connections: keys.create_key(connections, name, scope))
     except keys.KeyExists:
         raise click.ClickException(f"There is a key {name} already; revoke it first, or take another name.") from None
     if as_json:
@@ -84,7 +84,7 @@ def revoke(name: str, *, database_url: str, data_dir: Path) -> None:
     """Revoke a key: within 5 seconds no service lets it in."""
     try:
         with attached(database_url, data_dir) as dsn:
-            _with_link(dsn, lambda connections: keys.revoke(connections, name))
+            _with_link(dsn, lambda connections: keys.revoke_key(connections, name))
     except keys.NoSuchKey:
         raise click.ClickException(f"There is no key {name} in force; see: runfold keys list") from None
     click.echo(f"{name} is revoked; services stop taking it within 5 seconds.")

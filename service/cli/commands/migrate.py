@@ -28,7 +28,7 @@ def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None) -
     with attached(database_url, data_dir, must_exist=False) as dsn:
         migrate(dsn)
         created = asyncio.run(_grant(dsn, role)) if role else False
-    click.echo(f"The schema is at revision {migrations.head()}.")
+    click.echo(f"The schema is at revision {migrations.newest_revision()}.")
     if role:
         click.echo(f"{role} can serve, and change nothing that was recorded.")
     if created:

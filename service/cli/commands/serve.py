@@ -91,7 +91,7 @@ def _refuse_exposure(bound: socket.socket, *, authenticated: bool, insecure: boo
 def _serve(settings: Settings, bound: socket.socket, database: Database) -> None:
     migrate(settings.database_url)
     if settings.auth == "auto" and not sockets.is_loopback(bound):
-        has_keys = asyncio.run(keys.any_keys(settings.database_url))
+        has_keys = asyncio.run(keys.any_key_exists(settings.database_url))
         _refuse_exposure(bound, authenticated=has_keys, insecure=settings.insecure)
 
     def ready() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from service.audit import saved_heads
-from service.audit.verification import Progress, Verdict, verify
+from service.audit.verification import Progress, VerificationResult, verify_ledger
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.commands.progress import progress_bar
@@ -38,7 +38,7 @@ def command(
     with attached(database_url, data_dir) as dsn, progress_bar("Verifying") as progress:
         try:
             verdict = asyncio.run(_judge(dsn, first, last, against, progress))
-        except saved_heads.Unreadable as error:
+        except saved_heads.UnreadableHead as error:
             raise click.UsageError(f"{error}.") from error
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
@@ -46,17 +46,19 @@ def command(
     sys.exit(0 if verdict.ok else 1)
 
 
-async def _judge(dsn: str, first: int, last: int | None, against: Path | None, progress: Progress) -> Verdict:
+async def _judge(
+    dsn: str, first: int, last: int | None, against: Path | None, progress: Progress
+) -> VerificationResult:
     """Hold the ledger against what was saved of it, then against itself."""
-    former = saved_heads.read(against) if against else None
-    verdict = await verify(dsn, first, last, progress)
-    reason = await saved_heads.compare(dsn, former) if former else None
+    former = saved_heads.read_saved_head(against) if against else None
+    verdict = await verify_ledger(dsn, first, last, progress)
+    reason = await saved_heads.compare_with_ledger(dsn, former) if former else None
     if not verdict.ok or former is None or reason is None:
         return verdict
     return verdict._replace(ok=False, reason=reason)  # it says itself which position, or which file, is at fault
 
 
-def _as_text(verdict: Verdict) -> str:
+def _as_text(verdict: VerificationResult) -> str:
     if verdict.reason and verdict.broken_at is None:
         return f"What was saved is not this ledger's beginning: {verdict.reason}."
     if not verdict.ok:
@@ -69,7 +71,7 @@ def _as_text(verdict: Verdict) -> str:
     )
 
 
-def _as_json(verdict: Verdict) -> str:
+def _as_json(verdict: VerificationResult) -> str:
     answer: dict[str, object] = {
         "ok": verdict.ok,
         "from": verdict.first,

@@ -4,13 +4,13 @@ import orjson
 from aiohttp import web
 
 from service.errors import NotFound
-from service.http.fast_path import answer
+from service.http.fast_path import json_response
 from service.http.openapi import document, pages
 
 
 async def schema(request: web.Request) -> web.Response:
     """GET /openapi.json: this API as OpenAPI 3.1."""
-    return answer(request, orjson.dumps(document.document(request.app)))
+    return json_response(request, orjson.dumps(document.document(request.app)))
 
 
 async def read(request: web.Request) -> web.Response:

@@ -7,14 +7,14 @@ from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
-from service.audit.event_text import frame
-from service.audit.filters import Filters
-from service.audit.ledger_reader import Audit, Span
-from service.audit.tail import Tail
+from service.audit.event_text import sse_frame
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import LedgerReader, PositionRange
+from service.audit.tail import LedgerTail
 from service.errors import Malformed
 from service.http import parameters
 from service.http.resources import RESOURCES
-from service.http.streaming import begun, write
+from service.http.streaming import streaming, write
 
 HEARTBEAT_S = 15.0
 """Seconds of silence after which a comment is sent, so that nobody on the way takes the connection for dead."""
@@ -35,7 +35,7 @@ async def listen(request: web.Request) -> web.StreamResponse:
             return web.Response(headers=_HEADERS)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(request)
-        with begun(request):
+        with streaming(request):
             await write(response, b": from position %d\n\n" % position)
             async with aclosing(_frames(resources.audit, tail, wanted, position)) as frames:
                 async for data in frames:
@@ -44,14 +44,14 @@ async def listen(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def _frames(audit: Audit, tail: Tail, wanted: Filters, position: int) -> AsyncGenerator[bytes]:
+async def _frames(audit: LedgerReader, tail: LedgerTail, wanted: EventFilters, position: int) -> AsyncGenerator[bytes]:
     """Give what to send next, for ever: what is kept in common, own pages while behind that, else heartbeats."""
     while not tail.closing:
         caught = tail.since(position)
         if caught.behind:
-            page = await audit.page(wanted, Span(position, (await audit.head()).position), parameters.MOST)
+            page = await audit.page(wanted, PositionRange(position, (await audit.head()).position), parameters.MOST)
             position = page.covered
-            yield b"".join([frame(line.position, line.text) for line in page.lines])
+            yield b"".join([sse_frame(line.position, line.text) for line in page.lines])
             continue
         for batch in caught.batches:
             yield batch.framed(wanted, position)

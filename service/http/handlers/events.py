@@ -7,13 +7,13 @@ from contextlib import aclosing
 from aiohttp import hdrs, web
 
 from service.audit.event_text import next_cursor, on_one_line
-from service.audit.filters import Filters
-from service.audit.ledger_reader import CSV_HEADER, Form, Page, Span
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import CSV_HEADER, EventLinePage, PositionRange, TextFormat
 from service.http import parameters
-from service.http.fast_path import answer
+from service.http.fast_path import json_response
 from service.http.parameters import integer
 from service.http.resources import RESOURCES
-from service.http.streaming import begun, write
+from service.http.streaming import streaming, write
 from service.payloads.json_writer import dump
 
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -27,22 +27,24 @@ async def read(request: web.Request) -> web.StreamResponse:
     limit = integer(request, "limit", 100, 1, parameters.MOST)
     span = await parameters.span(request, wanted)
     if any(kind in accepted for kind in _NDJSON):
-        return await _stream(request, wanted, span, Form.JSON, _NDJSON[0])
+        return await _stream(request, wanted, span, TextFormat.JSON, _NDJSON[0])
     if any(kind in accepted for kind in _CSV):
-        return await _stream(request, wanted, span, Form.CSV, "text/csv")
+        return await _stream(request, wanted, span, TextFormat.CSV, "text/csv")
     page = await request.app[RESOURCES].audit.collect(wanted, span, limit)
-    return answer(request, b'{"events":[%b],"next":%b}' % (_joined(page), _next(page)))
+    return json_response(request, b'{"events":[%b],"next":%b}' % (_joined(page), _next(page)))
 
 
-def _joined(page: Page) -> bytes:
+def _joined(page: EventLinePage) -> bytes:
     return b",".join([line.text for line in page.lines])
 
 
-def _next(page: Page) -> bytes:
+def _next(page: EventLinePage) -> bytes:
     return b"null" if page.done else dump(next_cursor(page.covered))
 
 
-async def _stream(request: web.Request, wanted: Filters, span: Span, form: Form, media: str) -> web.StreamResponse:
+async def _stream(
+    request: web.Request, wanted: EventFilters, span: PositionRange, form: TextFormat, media: str
+) -> web.StreamResponse:
     headers = {"Content-Type": media, "X-Runfold-Position": str(span.upto)}
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers=headers)
@@ -50,8 +52,8 @@ async def _stream(request: web.Request, wanted: Filters, span: Span, form: Form,
     async with aclosing(request.app[RESOURCES].audit.pages(wanted, span, form)) as pages:
         page = await anext(pages)  # so that a database that is away is 503, not a broken answer
         await response.prepare(request)
-        with begun(request):
-            if form is Form.CSV:
+        with streaming(request):
+            if form is TextFormat.CSV:
                 await write(response, CSV_HEADER.encode() + b"\n")
             await write(response, lines(page))
             async for following in pages:
@@ -60,7 +62,7 @@ async def _stream(request: web.Request, wanted: Filters, span: Span, form: Form,
     return response
 
 
-def lines(page: Page) -> bytes:
+def lines(page: EventLinePage) -> bytes:
     """Return a page's events, each on a line."""
     return b"".join([on_one_line(line.text) + b"\n" for line in page.lines])
 
@@ -70,4 +72,4 @@ async def count(request: web.Request) -> web.Response:
     wanted = parameters.filters(request)
     span = await parameters.span(request, wanted)
     total = await request.app[RESOURCES].audit.count(wanted, span)
-    return answer(request, dump({"count": total}))
+    return json_response(request, dump({"count": total}))

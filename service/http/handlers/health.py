@@ -6,14 +6,14 @@ from aiohttp import web
 
 from service.database import migrations
 from service.errors import RunfoldError, Unavailable
-from service.http.fast_path import answer
+from service.http.fast_path import json_response
 from service.http.resources import RESOURCES
 from service.payloads.json_writer import dump
 
 
 async def livez(request: web.Request) -> web.Response:
     """GET /livez: the process answers."""
-    return answer(request, b'{"status":"alive"}')
+    return json_response(request, b'{"status":"alive"}')
 
 
 async def readyz(request: web.Request) -> web.Response:
@@ -22,7 +22,7 @@ async def readyz(request: web.Request) -> web.Response:
     checks = {"queue": "full" if resources.appender.full else "ok"}
     try:
         revision = await resources.lists.revision()
-        wanted = migrations.head()
+        wanted = migrations.newest_revision()
         checks["database"] = "ok"
         checks["migrations"] = "ok" if revision == wanted else f"at {revision}, {wanted} is needed"
     except RunfoldError as error:
@@ -30,4 +30,4 @@ async def readyz(request: web.Request) -> web.Response:
     ready = set(checks.values()) == {"ok"}
     if not ready:
         raise Unavailable("; ".join(f"{check}: {found}" for check, found in checks.items() if found != "ok"))
-    return answer(request, dump({"status": "ready", "checks": checks}))
+    return json_response(request, dump({"status": "ready", "checks": checks}))

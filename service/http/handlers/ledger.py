@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from service.audit.verification import Verdict, verify
+from service.audit.verification import VerificationResult, verify_ledger
 from service.errors import Malformed, Overloaded
 from service.http import parameters
-from service.http.fast_path import answer
+from service.http.fast_path import json_response
 from service.http.parameters import integer
 from service.http.resources import RESOURCES
 from service.ledger.events import LOG
@@ -29,7 +29,7 @@ async def head(request: web.Request) -> web.Response:
     found = await request.app[RESOURCES].audit.head()
     recorded_at = found.recorded_at if found.position else None
     view = {"log": LOG, "position": found.position, "hash": found.hash.hex(), "recordedAt": recorded_at}
-    return answer(request, dump(view))
+    return json_response(request, dump(view))
 
 
 async def check(request: web.Request) -> web.Response:
@@ -48,13 +48,13 @@ async def check(request: web.Request) -> web.Response:
     ticket = object()
     _under_way.add(ticket)
     try:
-        verdict = await verify(resources.settings.database_url, first, last)
+        verdict = await verify_ledger(resources.settings.database_url, first, last)
     finally:
         _under_way.discard(ticket)
-    return answer(request, dump(_view(verdict)))
+    return json_response(request, dump(_view(verdict)))
 
 
-def _view(verdict: Verdict) -> dict[str, object]:
+def _view(verdict: VerificationResult) -> dict[str, object]:
     view: dict[str, object] = {
         "ok": verdict.ok,
         "from": verdict.first,

@@ -11,27 +11,27 @@ from typing import Any
 
 from aiohttp import web
 
-from service.catalog.lineage_events import Lineage, Piece, Span
+from service.catalog.lineage_events import EventTexts, LineageEventReader, LineageFilter
 from service.domain import timestamps
 from service.errors import Malformed, RunfoldError, RunNotFound, UnsupportedType
 from service.http import request_body, views
 from service.http.authentication import ACTOR
-from service.http.fast_path import answer
+from service.http.fast_path import json_response
 from service.http.json_bodies import read_time
 from service.http.parameters import archived_view, run_id, slice_of
 from service.http.resources import RESOURCES
-from service.http.streaming import begun, write
-from service.ingest.ingestion import Failure, Ingestion
+from service.http.streaming import streaming, write
+from service.ingest.ingestion import Ingestion, IngestionFailure
 from service.payloads import openlineage
 from service.payloads.json_writer import dump
 from service.payloads.openlineage import Origin
-from service.payloads.openlineage_errors import unspeakable
-from service.payloads.splitters import Line, Lines, elements
+from service.payloads.openlineage_errors import find_unstorable_characters
+from service.payloads.splitters import LineSplitter, RawEvent, split_array
 
 MAX_BATCH_BYTES = 64 * 1024 * 1024
 """A JSON array is read whole, so that a broken one records nothing. What is larger comes as a stream of lines."""
 
-_NOTHING = Piece([], [])
+_NOTHING = EventTexts([], [])
 
 _STREAMS = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 
@@ -51,10 +51,10 @@ async def record(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     if not _is_json(request):
         raise UnsupportedType(f"Content-Type {request.content_type} is not read here; send application/json")
-    body = await request_body.whole(request, resources.settings.max_event_bytes)
-    draft = openlineage.fact(body.strip(b" \t\r\n"), _origin(request), timestamps.now())
+    body = await request_body.read_body(request, resources.settings.max_event_bytes)
+    draft = openlineage.read_lineage_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now())
     await resources.appender.fact(draft)
-    return answer(request, status=HTTPStatus.CREATED)
+    return json_response(request, status=HTTPStatus.CREATED)
 
 
 async def record_batch(request: web.Request) -> web.Response:
@@ -72,16 +72,16 @@ async def record_batch(request: web.Request) -> web.Response:
         raise
     if not ingestion.failed:
         return web.Response(status=204)
-    return answer(request, dump({"status": "partial_success"} | _account(ingestion)))
+    return json_response(request, dump({"status": "partial_success"} | _account(ingestion)))
 
 
 async def _take(request: web.Request, max_bytes: int, ingestion: Ingestion) -> None:
     try:
         if request.content_type in _STREAMS:
-            await _take_lines(request, Lines(max_bytes), ingestion)
+            await _take_lines(request, LineSplitter(max_bytes), ingestion)
         elif _is_json(request):
-            body = await request_body.whole(request, MAX_BATCH_BYTES)
-            await ingestion.add(Line(None, text) for text in elements(body))
+            body = await request_body.read_body(request, MAX_BATCH_BYTES)
+            await ingestion.add(RawEvent(None, text) for text in split_array(body))
         else:
             raise UnsupportedType(
                 f"Content-Type {request.content_type} is not read here; send application/json or application/x-ndjson"
@@ -91,8 +91,8 @@ async def _take(request: web.Request, max_bytes: int, ingestion: Ingestion) -> N
         await ingestion.finish()
 
 
-async def _take_lines(request: web.Request, lines: Lines, ingestion: Ingestion) -> None:
-    async with aclosing(request_body.pieces(request)) as pieces:
+async def _take_lines(request: web.Request, lines: LineSplitter, ingestion: Ingestion) -> None:
+    async with aclosing(request_body.stream_body(request)) as pieces:
         async for piece in pieces:
             await ingestion.add(lines.feed(piece))
     await ingestion.add(lines.end())
@@ -112,7 +112,7 @@ def _account(ingestion: Ingestion) -> dict[str, Any]:
     }
 
 
-def _failure(failure: Failure) -> dict[str, Any]:
+def _failure(failure: IngestionFailure) -> dict[str, Any]:
     told: dict[str, Any] = {"index": failure.place}
     if failure.line.number is not None:
         told["line"] = failure.line.number
@@ -122,7 +122,7 @@ def _failure(failure: Failure) -> dict[str, Any]:
 async def list_events(request: web.Request) -> web.StreamResponse:
     """GET /events/lineage: the events as they were sent, by their own time."""
     lineage = request.app[RESOURCES].lineage
-    span = Span(request.query.get("namespace"), _bound(request, "after"), _bound(request, "before"))
+    span = LineageFilter(request.query.get("namespace"), _bound(request, "after"), _bound(request, "before"))
     _refuse_unspeakable(span.namespace)
     direction = request.query.get("sortDirection", "desc").lower()
     if direction not in ("asc", "desc"):
@@ -139,21 +139,23 @@ def _bound(request: web.Request, parameter: str) -> datetime | None:
 
 
 def _refuse_unspeakable(namespace: str | None) -> None:
-    if namespace is not None and any(unspeakable("namespace", namespace)):
+    if namespace is not None and any(find_unstorable_characters("namespace", namespace)):
         raise Malformed("parameter namespace has a character that cannot be recorded")
 
 
-async def _give(request: web.Request, total: int, lineage: Lineage, positions: list[int]) -> web.StreamResponse:
+async def _give(
+    request: web.Request, total: int, lineage: LineageEventReader, positions: list[int]
+) -> web.StreamResponse:
     """Answer; what does not come to much, in one piece, else piece by piece as it is read."""
     async with aclosing(lineage.pieces(positions)) as pieces:
         first = await anext(pieces, None) or _NOTHING  # not as the default: anext() takes a tuple apart
         second = await anext(pieces, None)
         head = b'{"totalCount":%d,"events":[%b' % (total, ",".join(first.texts).encode())
         if second is None:
-            return answer(request, head + await _tail(lineage, first.missing))
+            return json_response(request, head + await _tail(lineage, first.missing))
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
-        with begun(request):
+        with streaming(request):
             await write(response, head)
             missing = await _write(response, "," if first.texts else "", second, pieces)
             await write(response, await _tail(lineage, first.missing + missing))
@@ -162,7 +164,7 @@ async def _give(request: web.Request, total: int, lineage: Lineage, positions: l
 
 
 async def _write(
-    response: web.StreamResponse, separator: str, piece: Piece | None, pieces: AsyncIterator[Piece]
+    response: web.StreamResponse, separator: str, piece: EventTexts | None, pieces: AsyncIterator[EventTexts]
 ) -> list[int]:
     """Write pieces, the first after a separator; return the positions that had no payload."""
     missing: list[int] = []
@@ -175,7 +177,7 @@ async def _write(
     return missing
 
 
-async def _tail(lineage: Lineage, missing: list[int]) -> bytes:
+async def _tail(lineage: LineageEventReader, missing: list[int]) -> bytes:
     """Return the answer's end, which says where the events are that were left out."""
     files = await lineage.archived(missing)
     return b"]%b}" % (b',"archived":%b' % dump(archived_view(files)) if files else b"")
@@ -186,8 +188,8 @@ async def children(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     text, identity = run_id(request)
     part = slice_of(request)
-    await resources.catalog.catch_up()
+    await resources.catalog.wait_until_current()
     runs, total = await resources.lineage.children(identity, part)
     if not total and await resources.reader.read(identity) is None:
         raise RunNotFound(text)
-    return answer(request, dump(views.runs_view(runs, total)))
+    return json_response(request, dump(views.runs_view(runs, total)))

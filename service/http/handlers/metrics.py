@@ -9,10 +9,10 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.errors import Unavailable
-from service.http.request_metrics import Meter
+from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
 
-METER = web.AppKey("meter", Meter)
+REQUEST_METRICS = web.AppKey("meter", RequestMetrics)
 REGISTRY = web.AppKey("registry", CollectorRegistry)
 
 
@@ -21,7 +21,8 @@ async def read(request: web.Request) -> web.Response:
     app, resources = request.config_dict, request.config_dict[RESOURCES]
     positions = await _positions(resources)
     text = b"".join(
-        generate_latest(registry) for registry in (app[REGISTRY], _registry(_Now(app[METER], resources, positions)))
+        generate_latest(registry)
+        for registry in (app[REGISTRY], _registry(_Now(app[REQUEST_METRICS], resources, positions)))
     )
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -52,7 +53,7 @@ async def _positions(resources: Resources) -> tuple[int, int] | None:
 class _Now(Collector):
     """The service at this moment."""
 
-    def __init__(self, meter: Meter, resources: Resources, positions: tuple[int, int] | None) -> None:
+    def __init__(self, meter: RequestMetrics, resources: Resources, positions: tuple[int, int] | None) -> None:
         self._meter = meter
         self._resources = resources
         self._positions = positions

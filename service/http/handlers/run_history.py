@@ -8,16 +8,15 @@ from contextlib import aclosing
 from aiohttp import hdrs, web
 
 from service.audit.event_text import next_cursor
-from service.audit.filters import Filters
-from service.audit.ledger_reader import Head, Line, Page, Span
-from service.audit.run_history import _judged, _known, _valid, _Verdict
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import EventLine, EventLinePage, PositionRange
+from service.audit.run_history import HistoryVerdict, PastRun
 from service.errors import RunNotFound
 from service.http import parameters, views
-from service.http.fast_path import answer
+from service.http.fast_path import json_response
 from service.http.parameters import archived_view, integer, run_id
 from service.http.resources import RESOURCES
-from service.http.streaming import begun, write
-from service.ledger.archive_records import Where
+from service.http.streaming import streaming, write
 from service.ledger.events import LOG
 from service.payloads.json_writer import dump
 
@@ -32,16 +31,18 @@ async def events(request: web.Request) -> web.StreamResponse:
     audit = request.app[RESOURCES].audit
     head = await audit.head()
     after = parameters.cursor(parameters.one(request, "cursor") or parameters.START, head)
-    verdicts = await _judged(request.app[RESOURCES], run, head.position)
+    verdicts = await request.app[RESOURCES].history.verdicts(run, head.position)
     if not verdicts:
         raise RunNotFound(text)
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers={"Content-Type": "application/json"})
     response = web.StreamResponse(headers={"Content-Type": "application/json"})
     await response.prepare(request)
-    with begun(request):
+    with streaming(request):
         await write(response, b'{"runId":%b,"events":[' % dump(text))
-        last = await _write(response, audit.pages(Filters(run=run), Span(after, head.position)), verdicts, limit)
+        last = await _write(
+            response, audit.pages(EventFilters(run=run), PositionRange(after, head.position)), verdicts, limit
+        )
         more = last < max(verdicts) and last > 0
         await write(response, b'],"next":%b}' % (dump(next_cursor(last)) if more else b"null"))
         await response.write_eof()
@@ -49,7 +50,7 @@ async def events(request: web.Request) -> web.StreamResponse:
 
 
 async def _write(
-    response: web.StreamResponse, pages: AsyncGenerator[Page], verdicts: dict[int, _Verdict], limit: int
+    response: web.StreamResponse, pages: AsyncGenerator[EventLinePage], verdicts: dict[int, HistoryVerdict], limit: int
 ) -> int:
     """Write up to `limit` events; return the position of the last, 0 where there was none."""
     last = written = 0
@@ -65,52 +66,47 @@ async def _write(
     return last
 
 
-def _told(line: Line, verdict: _Verdict) -> bytes:
-    judgement = verdict.judgement
+def _told(line: EventLine, verdict: HistoryVerdict) -> bytes:
+    found = verdict.verdict
     view = {
-        "effect": judgement.effect,
-        "late": judgement.late,
-        "changed": judgement.changed,
-        "supersededBy": judgement.superseded_by,
-        "reason": judgement.reason,
+        "effect": found.effect,
+        "late": found.late,
+        "changed": found.changed,
+        "supersededBy": found.superseded_by,
+        "reason": found.reason,
         "incomplete": verdict.incomplete,
     }
     return b'%b,"verdict":%b}' % (line.text[:-1], dump(view))
 
 
-async def as_it_was(request: web.Request) -> web.Response:
+async def _read_past(request: web.Request) -> web.Response:
     """GET /jobs/runs/{id}?knownAt=&validAt=."""
     text, run = run_id(request)
-    known_at, valid_at = parameters.time(request, "knownAt"), parameters.time(request, "validAt")
-    resources = request.app[RESOURCES]
-    as_of = await resources.audit.known_at(known_at)
-    if valid_at is None:
-        found, missing = await _known(resources.audit, run, as_of.position)
-    else:
-        found, missing = await _valid(resources.audit, run, as_of.position, valid_at)
-    if found is None:
+    past = await request.app[RESOURCES].history.run_at(
+        run, parameters.time(request, "knownAt"), parameters.time(request, "validAt")
+    )
+    if past is None:
         raise RunNotFound(text)
-    files = await resources.lineage.archived(missing)
-    return answer(request, dump(views.run_view(text, found) | {"asOf": _as_of(as_of, files)}))
+    return json_response(request, dump(views.run_view(text, past.run) | {"asOf": _as_of(past)}))
 
 
-def _as_of(head: Head, files: dict[Where, list[int]]) -> dict[str, object]:
-    """Tell what was counted; and where that lies which could not be, for it left the database."""
+def _as_of(past: PastRun) -> dict[str, object]:
+    """Return up to where the ledger was counted, and the files of archived payloads that were not."""
     view: dict[str, object] = {
         "log": LOG,
-        "position": head.position,
-        "recordedAt": head.recorded_at if head.position else None,
+        "position": past.known.position,
+        "recordedAt": past.known.recorded_at if past.known.position else None,
     }
-    return view | {"archived": archived_view(files)} if files else view
+    return view | {"archived": archived_view(past.archived)} if past.archived else view
 
 
 async def read(request: web.Request) -> web.Response:
     """GET /jobs/runs/{id}: as it is, or as it was."""
     if request.query_string:
         parameters.only(request, ("knownAt", "validAt"))
-        return await as_it_was(request)
+        return await _read_past(request)
     text, identity = run_id(request)
     run = await request.app[RESOURCES].reader.read(identity)
     if run is None:
         raise RunNotFound(text)
-    return answer(request, dump(views.run_view(text, run)))
+    return json_response(request, dump(views.run_view(text, run)))

@@ -7,8 +7,8 @@ from aiohttp import web
 from service.audit.filters import PARAMETERS
 from service.catalog.queries import RunFilters
 from service.http import parameters, views
-from service.http.fast_path import answer
-from service.http.parameters import fresh, integer, states
+from service.http.fast_path import json_response
+from service.http.parameters import integer, states, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.ledger import cursors
 from service.payloads.json_writer import dump
@@ -20,13 +20,13 @@ async def runs(request: web.Request) -> web.Response:
     wanted = _filters(request)
     limit = integer(request, "limit", 100, 1, parameters.MOST)
     given = parameters.one(request, "cursor")
-    after = cursors.to_row(given) if given and given != parameters.START else None
-    await fresh(request)
+    after = cursors.decode_row(given) if given and given != parameters.START else None
+    await wait_unless_stale(request)
     found = await request.app[RESOURCES].searches.runs(wanted, after, limit + 1)
     shown = found[:limit]
     found_views = [views.run_view(str(run.id), run.registers) | {"job": views.job_of(run.registers)} for run in shown]
-    return answer(
-        request, dump({"runs": found_views, "next": cursors.of_row(shown[-1].row) if found[limit:] else None})
+    return json_response(
+        request, dump({"runs": found_views, "next": cursors.encode_row(shown[-1].row) if found[limit:] else None})
     )
 
 

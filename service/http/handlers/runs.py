@@ -9,21 +9,20 @@ from uuid import UUID
 from aiohttp import web
 
 from service.domain import timestamps
-from service.domain.decisions import Create, Transition, Verdict, decide, decide_create
-from service.domain.draft import Draft
+from service.domain.decisions import Create, Decision, Transition
 from service.domain.event import RunState, Subject
 from service.domain.ids import job_id, uuid7, uuid_of_key
-from service.domain.run import RunRegisters, registers_of
-from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunNotFound
+from service.domain.run import RunRegisters
+from service.errors import Conflict, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunfoldError, RunNotFound
 from service.http import parameters, views
-from service.http.fast_path import answer
+from service.http.fast_path import json_response
 from service.http.json_bodies import read_create_run, read_look_up
-from service.http.parameters import caller, fresh, json_body, name, reported_time, run_id, slice_of, states
+from service.http.parameters import caller, json_body, name, reported_time, run_id, slice_of, states, wait_unless_stale
 from service.http.paths import BASE
 from service.http.resources import RESOURCES, Resources
 from service.ledger import drafts
-from service.ledger.batch import Answer
-from service.ledger.drafts import Caller
+from service.ledger.batch import AppendResult
+from service.ledger.drafts import Caller, created_register
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import parse_uuid
 
@@ -41,20 +40,20 @@ def transition_to(state: RunState) -> Handler:
         at, explicit = reported_time(request)
         draft = drafts.transition(identity, state, at, explicit=explicit, caller=caller(request))
         command = Transition(state, at, draft.request_digest)
-        result = await resources.appender.command(draft, lambda run, known: decide(run, command, known))
-        return answer(request, _transitioned(text, command, result))
+        result = await resources.appender.command(draft, command)
+        return json_response(request, _transitioned(text, command, result))
 
     return handle
 
 
-def _transitioned(run: str, command: Transition, result: Answer) -> bytes:
-    verdict = result.verdict
-    if verdict is Verdict.UNKNOWN:
+def _transitioned(run: str, command: Transition, result: AppendResult) -> bytes:
+    decision = result.decision
+    if decision is Decision.UNKNOWN:
         raise RunNotFound(run)
-    if verdict is Verdict.KEY_REUSED:
+    if decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
     view = dump(views.run_view(run, result.registers))
-    if verdict is Verdict.CONFLICT:
+    if decision is Decision.CONFLICT:
         raise Conflict(_refusal(run, result.registers, command), view)
     return view
 
@@ -74,8 +73,11 @@ async def create(request: web.Request) -> web.Response:
     who = caller(request)
     identity = _identity(wanted.id, names, who)
     draft = drafts.new_run(identity, names, timestamps.now(), body, content, who)
+    command = Create(created_register(draft), draft.request_digest)
     made_here = wanted.id is None and who.key is None
-    result = await _create(resources, draft, names, fresh=made_here)
+    result = await resources.appender.command_below(draft, command, (Subject.JOB, job_id(*names)), new_stream=made_here)
+    if result.decision is Decision.PARENT_UNKNOWN:
+        raise await _not_found(resources, *names)
     return _created(request, str(identity), result)
 
 
@@ -88,32 +90,21 @@ def _identity(given: str | None, names: tuple[str, str], who: Caller) -> UUID:
     return found
 
 
-async def _create(resources: Resources, draft: Draft, names: tuple[str, str], *, fresh: bool) -> Answer:
-    created = registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
-    assert created is not None  # noqa: S101  registers of a NEW event name its creator
-    command = Create(created, draft.request_digest)
-    home = (Subject.JOB, job_id(*names))
-    for attempt in (1, 2):
-        result = await resources.appender.command(
-            draft, lambda run, known: decide_create(run, command, known), home, fresh=fresh
-        )
-        if result.verdict is not Verdict.HOMELESS:
-            return result
-        if attempt == 1:
-            await resources.catalog.catch_up()
-    if await resources.lists.namespace(names[0]) is None:
-        raise NamespaceNotFound(names[0])
-    raise JobNotFound(names[1])
+async def _not_found(resources: Resources, namespace: str, job: str) -> RunfoldError:
+    """Return the error for a run whose job is not known."""
+    if await resources.lists.namespace(namespace) is None:
+        return NamespaceNotFound(namespace)
+    return JobNotFound(job)
 
 
-def _created(request: web.Request, run: str, result: Answer) -> web.Response:
-    if result.verdict is Verdict.KEY_REUSED:
+def _created(request: web.Request, run: str, result: AppendResult) -> web.Response:
+    if result.decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
     view = dump(views.run_view(run, result.registers))
-    if result.verdict is Verdict.CONFLICT:
+    if result.decision is Decision.CONFLICT:
         raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
-    status = HTTPStatus.CREATED if result.verdict is Verdict.APPEND else HTTPStatus.OK
-    return answer(request, view, status, location=_location(request, run))
+    status = HTTPStatus.CREATED if result.decision is Decision.APPEND else HTTPStatus.OK
+    return json_response(request, view, status, location=_location(request, run))
 
 
 def _location(request: web.Request, run: str) -> str:
@@ -132,7 +123,7 @@ async def facets(request: web.Request) -> web.Response:
     if run is None:
         raise RunNotFound(text)
     found = run.run_facets if kind == "run" else run.job_facets
-    return answer(request, dump({"runId": text, "facets": views.facets_view(found)}))
+    return json_response(request, dump({"runId": text, "facets": views.facets_view(found)}))
 
 
 async def list_of_job(request: web.Request) -> web.Response:
@@ -140,11 +131,11 @@ async def list_of_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     wanted, part = states(request, "state"), slice_of(request)
-    await fresh(request)
+    await wait_unless_stale(request)
     if await resources.lists.job(*names) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.lists.runs_of_job(*names, wanted, part)
-    return answer(request, dump(views.runs_view(runs, total)))
+    return json_response(request, dump(views.runs_view(runs, total)))
 
 
 async def look_up(request: web.Request) -> web.Response:
@@ -154,4 +145,4 @@ async def look_up(request: web.Request) -> web.Response:
     waiting = {text: reader.read(identity) if (identity := parse_uuid(text)) else None for text in wanted}
     found = {text: await waiter if waiter is not None else None for text, waiter in waiting.items()}
     by_id = {text: views.run_view(text, run) if run is not None else None for text, run in found.items()}
-    return answer(request, dump({"runs": by_id}))
+    return json_response(request, dump({"runs": by_id}))

@@ -252,7 +252,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("POST", f"{BASE}/lineage/batch"): Operation(
         "OpenLineage",
         "Record many OpenLineage events",
-        {204: None, 200: responses.Batch},
+        {204: None, 200: responses.BatchResult},
         body=schemas.OpenLineageEvent,
         body_types=("application/json", "application/x-ndjson"),
         errors=(400, 413, 415),
@@ -309,7 +309,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", f"{BASE}/ledger/verify"): Operation(
         "Ledger",
         "Does the ledger's chain hold?",
-        {200: responses.Verified},
+        {200: responses.Verification},
         (
             Parameter("from", "The first position; else 199,999 before the last.", {"type": "integer", "minimum": 1}),
             Parameter("to", "The last position; else the ledger's end.", {"type": "integer", "minimum": 0}),
@@ -320,7 +320,7 @@ OPERATIONS: dict[tuple[str, str], Operation] = {
     ("GET", "/readyz"): Operation(
         "Service",
         "Does the service take work?",
-        {200: responses.Ready},
+        {200: responses.Readiness},
         description="The database answers, its schema is current, and the queue is not full.",
     ),
     ("GET", "/metrics"): Operation(

@@ -148,7 +148,7 @@ class FailedEvent(Struct, forbid_unknown_fields=True):
     line: int | UnsetType = UNSET
 
 
-class Batch(Struct, forbid_unknown_fields=True):
+class BatchResult(Struct, forbid_unknown_fields=True):
     """A batch of which some was not recorded."""
 
     status: Literal["partial_success"]
@@ -164,7 +164,7 @@ class LineageEvents(Struct, forbid_unknown_fields=True):
     archived: list[Archived] | UnsetType = UNSET
 
 
-class Wrong(Struct, forbid_unknown_fields=True):
+class InvalidField(Struct, forbid_unknown_fields=True):
     """One thing that is wrong, and where."""
 
     field: str
@@ -183,7 +183,7 @@ class Problem(Struct, forbid_unknown_fields=True):
     detail: str
     code: int
     message: str
-    errors: list[Wrong] | UnsetType = UNSET
+    errors: list[InvalidField] | UnsetType = UNSET
     run: Run | UnsetType = UNSET
     summary: BatchSummary | UnsetType = UNSET
     failed_events: list[FailedEvent] | UnsetType = UNSET
@@ -195,7 +195,7 @@ class Alive(Struct, forbid_unknown_fields=True):
     status: Literal["alive"]
 
 
-class Ready(Struct, forbid_unknown_fields=True):
+class Readiness(Struct, forbid_unknown_fields=True):
     """The service takes work."""
 
     status: Literal["ready"]
@@ -216,7 +216,7 @@ class PayloadArchived(Struct, forbid_unknown_fields=True):
     sha256: str
 
 
-class Event(Struct, forbid_unknown_fields=True, kw_only=True):
+class LedgerEvent(Struct, forbid_unknown_fields=True, kw_only=True):
     """An event of the ledger, whole; `payload` is null where it was archived or erased."""
 
     log: int
@@ -243,11 +243,11 @@ class Event(Struct, forbid_unknown_fields=True, kw_only=True):
 class EventPage(Struct, forbid_unknown_fields=True):
     """Events by position; `next` is the cursor of the page after this one."""
 
-    events: list[Event]
+    events: list[LedgerEvent]
     next: str | None
 
 
-class Judgement(Struct, forbid_unknown_fields=True):
+class Verdict(Struct, forbid_unknown_fields=True):
     """What an event did to its run; `incomplete` where what its payload said is archived, and not judged."""
 
     effect: str
@@ -258,17 +258,17 @@ class Judgement(Struct, forbid_unknown_fields=True):
     incomplete: bool
 
 
-class JudgedEvent(Event, forbid_unknown_fields=True, kw_only=True):
+class HistoryEvent(LedgerEvent, forbid_unknown_fields=True, kw_only=True):
     """An event of a run, and what it did to it."""
 
-    verdict: Judgement
+    verdict: Verdict
 
 
 class History(Struct, forbid_unknown_fields=True):
     """A run's events, oldest first."""
 
     runId: UUID
-    events: list[JudgedEvent]
+    events: list[HistoryEvent]
     next: str | None
 
 
@@ -295,7 +295,7 @@ class VerifiedHead(Struct, forbid_unknown_fields=True):
     hash: str
 
 
-class Verified(Struct, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
+class Verification(Struct, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
     """Whether the chain holds between two positions, or where it breaks first."""
 
     ok: bool

@@ -9,7 +9,7 @@ import pytest
 from building import facts, new
 from click.testing import CliRunner
 
-from service.audit.export import Format
+from service.audit.export import ExportFormat
 from service.cli.commands.export import _write
 from service.cli.main import cli
 from service.ledger.events import append_events
@@ -18,9 +18,9 @@ SPACED = b'{\n "args": {"a": "1"}\r\n}'
 
 
 @pytest.fixture
-async def filled(dsn, link):
+async def filled(dsn, connections):
     drafts = [new(facts(1)[0].stream, body=SPACED)[0], *facts(30)]
-    await append_events(link, drafts, [None] * len(drafts))
+    await append_events(connections, drafts, [None] * len(drafts))
     return dsn
 
 
@@ -59,7 +59,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _write(interrupted, tmp_path / "events.ndjson", Format.NDJSON)
+        _write(interrupted, tmp_path / "events.ndjson", ExportFormat.NDJSON)
     assert not list(tmp_path.iterdir())
 
 
@@ -83,12 +83,12 @@ async def test_filters_leave_what_they_name(filled, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["ndjson", "csv", "parquet"])
-async def test_the_ledger_begins_with_its_export_then_and_later(filled, link, tmp_path, form):
+async def test_the_ledger_begins_with_its_export_then_and_later(filled, connections, tmp_path, form):
     file = tmp_path / "export"
     await export(filled, file, "--format", form)
     assert (await verify(filled, file)).exit_code == 0
     more = facts(3)
-    await append_events(link, more, [None] * 3)
+    await append_events(connections, more, [None] * 3)
     result = await verify(filled, file)
     assert result.exit_code == 0, result.output
 

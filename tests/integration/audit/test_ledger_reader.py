@@ -13,7 +13,7 @@ import pytest
 from building import held_head
 
 from service.http.resources import RESOURCES
-from service.ledger.cursors import Place, of_place
+from service.ledger.cursors import PositionCursor, encode_position
 
 BASE = "/api/v1"
 SPACED = '{\n "args": {"a": "1"},\r\n "nominalStartTime": "2024-01-01T00:00:00Z"\n}'
@@ -189,8 +189,8 @@ async def test_csv_has_the_same_events(client, run):
     [
         ({"colour": "red"}, "namespace, job, run"),
         ({"cursor": "nowhere"}, "not given out"),
-        ({"cursor": of_place(Place(0, 10**9))}, "behind the end"),
-        ({"cursor": of_place(Place(7, 0))}, "behind the end"),
+        ({"cursor": encode_position(PositionCursor(0, 10**9))}, "behind the end"),
+        ({"cursor": encode_position(PositionCursor(7, 0))}, "behind the end"),
         ({"limit": "0"}, "1 to 1000"),
         ({"limit": "-1"}, "1 to 1000"),
         ({"limit": "10000000"}, "1 to 1000"),
@@ -237,7 +237,7 @@ async def test_names_of_any_kind_are_found(client):
 async def test_what_the_catalog_has_folded_already_does_not_change_what_was_known(client, run):
     catalog = client.app[RESOURCES].catalog
     for verb in ("start", "start", "start"):
-        await catalog.catch_up()
+        await catalog.wait_until_current()
         events = (await get(client, f"/jobs/runs/{run}/events"))["events"]
         await report(client, run, verb, f"2024-01-01T0{9 - len(events) % 9}:00:00Z")
         views = [await get(client, f"/jobs/runs/{run}", knownAt=event["recordedAt"]) for event in events]

@@ -3,25 +3,24 @@
 import pytest
 
 from bench import millions
-from service.audit.filters import Filters
-from service.audit.ledger_reader import Audit, Span
-from service.audit.verification import verify
-from service.catalog.page_writer import fold_once
-from service.database.connections import Lanes
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import LedgerReader, PositionRange
+from service.audit.verification import verify_ledger
+from service.catalog.page_writer import project_next_page
 
 
-async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, link):
+async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, connections):
     reached = []
     await millions.load(db, 3_000, reached.append)
     await millions.load(db, 5_000, reached.append)
     assert reached == [3_000, 5_000]
-    verdict = await verify(dsn)
+    verdict = await verify_ledger(dsn)
     assert (verdict.ok, verdict.last) == (True, 5_000)
-    while (await fold_once(link))[1]:
+    while (await project_next_page(connections))[1]:
         pass
     states = {row[0] for row in await db.fetch("select distinct state from runfold.runs")}
     assert {"RUNNING", "COMPLETED", "FAILED"} <= states
-    running = await Audit(Lanes([link])).count(Filters(states=("RUNNING",)), Span(0, 5_000))
+    running = await LedgerReader(connections).count(EventFilters(states=("RUNNING",)), PositionRange(0, 5_000))
     assert running == await db.fetchval("select count(*) from runfold.events where state = 'RUNNING'")
 
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.audit.bitmaps import CHUNK
-from service.audit.filters import EVERYTHING, Filters, Traits
-from service.audit.ledger_reader import Audit, Form, Span
-from service.audit.postings import _POSTINGS, _wanted, ends, post_next
-from service.database.connections import Lanes, Link
+from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
+from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
+from service.audit.postings import _POSTINGS, _wanted, post_next, read_ends
+from service.database.connections import Connections
 from service.ledger.events import LOG, append_events
 
 TOTAL = 2 * CHUNK + 700
@@ -35,7 +35,7 @@ select 0, i, 'run', ('00000000-0000-0000-0000-' || lpad((i % 9)::text, 12, '0'))
 """
 
 filters = st.builds(
-    Filters,
+    EventFilters,
     namespace=st.sampled_from(NAMESPACES),
     job=st.sampled_from(JOBS),
     run=st.none() | st.integers(0, 9).map(lambda n: UUID(int=n)),
@@ -61,36 +61,34 @@ async def filled(db):
     rows = await db.fetch(
         "select subject, stream, kind, state, source, namespace, job, actor from runfold.events order by position"
     )
-    return [Traits(*row) for row in rows]
+    return [FilteredFields(*row) for row in rows]
 
 
 @pytest.fixture
 async def audit(dsn):
-    links = [Link(dsn) for _ in range(2)]
-    yield Audit(Lanes(links))
-    for link in links:
-        await link.close()
+    async with Connections(dsn, 2) as opened:
+        yield LedgerReader(opened)
 
 
-async def post_all(link):
-    while await post_next(link):
+async def post_all(connections):
+    while await post_next(connections):
         pass
 
 
 async def examine(audit, traits, cases):
     """Hold each case against a scan of what is in the ledger."""
     for wanted, after, upto, limit in cases:
-        span = Span(after, max(after, upto))
+        span = PositionRange(after, max(after, upto))
         expected = [n for n in range(span.after + 1, span.upto + 1) if wanted.match(traits[n - 1])]
         page = await audit.collect(wanted, span, limit)
         assert [line.position for line in page.lines] == expected[:limit]
         assert page.done or page.covered < span.upto
-        rest = await audit.collect(wanted, Span(page.covered, span.upto), 1000)
+        rest = await audit.collect(wanted, PositionRange(page.covered, span.upto), 1000)
         assert [line.position for line in rest.lines] == expected[limit : limit + 1000]
         assert await audit.count(wanted, span) == len(expected)
 
 
-async def test_any_filter_anywhere(filled, audit, link):
+async def test_any_filter_anywhere(filled, audit, connections):
     @settings(max_examples=60)
     @given(st.lists(st.tuples(filters, places, places, st.integers(1, 300)), max_size=4))
     def collected(more):
@@ -99,34 +97,36 @@ async def test_any_filter_anywhere(filled, audit, link):
     cases = []
     await asyncio.to_thread(collected)
     await examine(audit, filled, cases[: len(cases) // 4])
-    await post_next(link)
+    await post_next(connections)
     await examine(audit, filled, cases[len(cases) // 4 : len(cases) // 2])
-    await post_all(link)
+    await post_all(connections)
     await examine(audit, filled, cases[len(cases) // 2 :])
 
 
 @pytest.mark.usefixtures("filled")
-async def test_only_full_chunks_are_posted_and_only_once(db, link):
-    await post_all(link)
-    assert (await ends(db)).posted == 2 * CHUNK
+async def test_only_full_chunks_are_posted_and_only_once(db, connections):
+    await post_all(connections)
+    assert (await read_ends(db)).posted == 2 * CHUNK
     before = await db.fetchval("select count(*) from runfold.event_postings")
-    await post_all(link)
+    await post_all(connections)
     assert await db.fetchval("select count(*) from runfold.event_postings") == before
 
 
 @pytest.mark.usefixtures("filled", "client")
 async def test_the_service_posts_by_itself(db):
     async def posted():
-        return (await ends(db)).posted == 2 * CHUNK
+        return (await read_ends(db)).posted == 2 * CHUNK
 
     await wait_until(posted, "the service posts what is full")
 
 
 @pytest.mark.usefixtures("filled")
 async def test_a_stream_of_pages_is_the_whole_in_both_forms(audit):
-    for form in Form:
+    for form in TextFormat:
         positions = [
-            line.position async for page in audit.pages(EVERYTHING, Span(0, TOTAL), form) for line in page.lines
+            line.position
+            async for page in audit.pages(EVERYTHING, PositionRange(0, TOTAL), form)
+            for line in page.lines
         ]
         assert positions == list(range(1, TOTAL + 1))
 
@@ -143,26 +143,27 @@ async def test_times_become_positions(audit):
         )
 
 
-async def test_a_page_of_large_payloads_ends_early(audit, link, monkeypatch):
+async def test_a_page_of_large_payloads_ends_early(audit, connections, monkeypatch):
     monkeypatch.setattr("service.audit.ledger_reader.PAGE_BYTES", 1000)
     drafts = facts(20)
-    appended = await append_events(link, drafts, [None] * len(drafts))
-    span = Span(0, max(appended.positions))
+    appended = await append_events(connections, drafts, [None] * len(drafts))
+    span = PositionRange(0, max(appended.positions))
     page = await audit.collect(EVERYTHING, span, 100)
     assert 0 < len(page.lines) < len(drafts)
     assert not page.done
     positions = [line.position async for page in audit.pages(EVERYTHING, span) for line in page.lines]
     assert positions == list(range(1, len(drafts) + 1))
-    filtered = [line.position async for page in audit.pages(Filters(job="load"), span) for line in page.lines]
+    filtered = [line.position async for page in audit.pages(EventFilters(job="load"), span) for line in page.lines]
     assert filtered == positions
 
 
 @pytest.mark.parametrize(
-    "facet", [Filters(namespace="etl"), Filters(states=("ABORTED",)), Filters(actor="ann", kinds=("facts",))]
+    "facet",
+    [EventFilters(namespace="etl"), EventFilters(states=("ABORTED",)), EventFilters(actor="ann", kinds=("facts",))],
 )
 @pytest.mark.usefixtures("filled")
-async def test_every_filter_goes_by_the_postings_index(db, link, facet):
-    await post_all(link)
+async def test_every_filter_goes_by_the_postings_index(db, connections, facet):
+    await post_all(connections)
     await db.execute("set enable_seqscan = off")
     statement = await db.prepare(_POSTINGS)
     plan = str(await statement.explain(LOG, *_wanted(facet), 0, 1))

@@ -12,8 +12,9 @@ import asyncpg
 import pytest
 
 from service.audit import verification as module
-from service.audit.verification import verify
-from service.database.connections import Unreachable, load
+from service.audit.verification import verify_ledger
+from service.database.statements import load
+from service.errors import DatabaseUnavailable
 
 REPOSITORY = Path(__file__).parents[3]
 AT = datetime(2019, 5, 9, 15, 17, 32, 690346, tzinfo=UTC)
@@ -94,7 +95,7 @@ async def ledger(db):
 
 async def test_a_ledger_as_the_service_wrote_it_holds(ledger, dsn):
     done = []
-    verdict = await verify(dsn, progress=lambda *heard: done.append(heard))
+    verdict = await verify_ledger(dsn, progress=lambda *heard: done.append(heard))
     assert verdict[:6] == (True, 1, 10, 10, await ledger.fetchval("select hash from runfold.ledger_head"), None)
     assert done[-1] == (10, 10)
     assert done == sorted(set(done))
@@ -106,7 +107,7 @@ async def test_the_example_that_shares_no_code_agrees(dsn):
 
 
 async def test_an_empty_ledger_holds(dsn):
-    assert (await verify(dsn))[:4] == (True, 1, 0, 0)
+    assert (await verify_ledger(dsn))[:4] == (True, 1, 0, 0)
     assert await example_says(dsn) == "the ledger holds"
 
 
@@ -145,18 +146,18 @@ async def test_an_empty_ledger_holds(dsn):
 )
 async def test_tampering_is_found_at_the_first_position_it_touches(sql, position, reason, ledger, dsn):
     await tamper(ledger, sql)
-    verdict = await verify(dsn)
+    verdict = await verify_ledger(dsn)
     assert not verdict.ok
     assert verdict.broken_at == position
     assert reason in verdict.reason
 
 
 async def test_what_was_rewritten_with_all_hashes_and_the_head_shows_to_who_noted_the_head_before(ledger, dsn):
-    before = await verify(dsn)
+    before = await verify_ledger(dsn)
     await tamper(ledger, "truncate runfold.events, runfold.payloads")
     await tamper(ledger, f"update runfold.ledger_head set position = 0, hash = '\\x{'00' * 32}'")
     await append(ledger, *ROWS[:9], {"state": "FAILED"})
-    after = await verify(dsn)
+    after = await verify_ledger(dsn)
     assert after.ok
     assert (after.head_position, after.head_hash) != (before.head_position, before.head_hash)
 
@@ -166,22 +167,22 @@ async def test_what_was_rewritten_with_all_hashes_and_the_head_shows_to_who_note
 )
 async def test_a_range_is_verified_alone_with_the_recorded_hash_before_it(first, last, ok, ledger, dsn):
     await tamper(ledger, "update runfold.events set state = 'FAILED' where position = 5")
-    assert (await verify(dsn, first, last)).ok is ok
+    assert (await verify_ledger(dsn, first, last)).ok is ok
 
 
 async def test_a_range_needs_the_row_before_it(ledger, dsn):
     await tamper(ledger, "delete from runfold.events where position = 5")
-    assert (await verify(dsn, 6))[5:] == (5, MISSING)
+    assert (await verify_ledger(dsn, 6))[5:] == (5, MISSING)
 
 
 async def test_a_range_that_ends_before_the_head_does_not_look_at_the_end(ledger, dsn):
     await tamper(ledger, "delete from runfold.events where position = 10")
-    assert (await verify(dsn, 1, 9)).ok
+    assert (await verify_ledger(dsn, 1, 9)).ok
 
 
 @pytest.mark.usefixtures("ledger")
 async def test_positions_after_the_end_do_not_hold(dsn):
-    verdict = await verify(dsn, 8, 12)
+    verdict = await verify_ledger(dsn, 8, 12)
     assert verdict[5:] == (11, "the row is missing: the ledger ends at position 10")
 
 
@@ -189,7 +190,7 @@ async def test_positions_after_the_end_do_not_hold(dsn):
 @pytest.mark.parametrize(("first", "last"), [(0, 5), (5, 4), (11, None)])
 async def test_a_range_without_positions_is_refused(first, last, dsn):
     with pytest.raises(ValueError, match="there are no positions from"):
-        await verify(dsn, first, last)
+        await verify_ledger(dsn, first, last)
 
 
 async def test_what_is_appended_meanwhile_is_left_alone(ledger, dsn):
@@ -200,15 +201,15 @@ async def test_what_is_appended_meanwhile_is_left_alone(ledger, dsn):
             appending.append(asyncio.ensure_future(append(ledger, *ROWS)))
         assert done <= 10
 
-    verdict = await verify(dsn, progress=append_more)
+    verdict = await verify_ledger(dsn, progress=append_more)
     await appending[0]
     assert (verdict.ok, verdict.last) == (True, 10)
-    assert (await verify(dsn)).last == 20
+    assert (await verify_ledger(dsn)).last == 20
 
 
 async def test_a_database_without_a_ledger_is_told_apart_from_a_broken_one(empty_dsn):
-    with pytest.raises(Unreachable, match=r"ledger_head.* does not exist"):
-        await verify(empty_dsn)
+    with pytest.raises(DatabaseUnavailable, match=r"ledger_head.* does not exist"):
+        await verify_ledger(empty_dsn)
 
 
 def test_the_example_in_the_document_is_what_the_program_computes():

@@ -9,10 +9,10 @@ from building import fact, new, report
 from histories import at
 from served import Served
 
-from service.catalog.page_writer import fold_once
+from service.catalog.page_writer import project_next_page
 from service.domain.event import RunState, Subject
 from service.domain.namespace import NamespaceDefinition
-from service.domain.payload import Said
+from service.domain.payload import PayloadContent
 from service.http.app import build_app
 from service.ledger.drafts import Caller, definition, deletion
 from service.ledger.events import append_events, read_streams
@@ -23,8 +23,8 @@ EMPTY = "truncate runfold.namespaces, runfold.jobs, runfold.runs, runfold.run_co
 BASE = "/api/v1"
 
 
-async def fold_all(link, page_size):
-    while (await fold_once(link, page_size))[1]:
+async def fold_all(connections, page_size):
+    while (await project_next_page(connections, page_size))[1]:
         pass
 
 
@@ -61,68 +61,70 @@ def a_history(seed, count=400):
 
 
 def a_namespace(owner, minute):
-    said = Said(fact(UUID(int=1), None).said.content, NamespaceDefinition(at(minute), owner.encode(), owner, None))
+    said = PayloadContent(
+        fact(UUID(int=1), None).said.content, NamespaceDefinition(at(minute), owner.encode(), owner, None)
+    )
     body = f'{{"ownerName": "{owner}"}}'.encode()
     return definition(Subject.NAMESPACE, ("etl", None), at(minute), body, said, Caller())
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-async def test_whatever_the_size_of_its_pages_the_catalog_is_the_same(link, db, seed):
+async def test_whatever_the_size_of_its_pages_the_catalog_is_the_same(connections, db, seed):
     drafts = list(a_history(seed))
-    await append_events(link, drafts, [None] * len(drafts))
+    await append_events(connections, drafts, [None] * len(drafts))
     folded = []
     for page_size in (1, 7, 4000):
         await db.execute(EMPTY)
         await db.execute("update runfold.catalog_cursor set position = 0")
-        await fold_all(link, page_size)
+        await fold_all(connections, page_size)
         folded.append(await catalog(db))
     assert folded[0] == folded[1] == folded[2]
     assert len(folded[0]["runs"]) > 20
 
 
-async def test_a_run_is_read_the_same_however_far_the_catalog_is(link):
+async def test_a_run_is_read_the_same_however_far_the_catalog_is(connections):
     drafts = list(a_history(4, 150))
-    await append_events(link, drafts, [None] * len(drafts))
+    await append_events(connections, drafts, [None] * len(drafts))
     runs = sorted({draft.stream for draft in drafts if draft.subject is Subject.RUN})
     views = []
     for page_size in (0, 40, 60, 4000):
         if page_size:
-            await fold_once(link, page_size)
-        views.append([one.registers for one in await read_streams(link, Subject.RUN, runs, [None] * len(runs))])
+            await project_next_page(connections, page_size)
+        views.append([one.registers for one in await read_streams(connections, Subject.RUN, runs, [None] * len(runs))])
     assert views[0] == views[1] == views[2] == views[3]
 
 
-async def test_counts_are_what_counting_would_say(link, db):
+async def test_counts_are_what_counting_would_say(connections, db):
     drafts = list(a_history(5))
     for part in range(0, len(drafts), 50):
-        await append_events(link, drafts[part : part + 50], [None] * len(drafts[part : part + 50]))
-        await fold_all(link, 20)
+        await append_events(connections, drafts[part : part + 50], [None] * len(drafts[part : part + 50]))
+        await fold_all(connections, 20)
     counted = await db.fetch("select job_id, state, count(*) from runfold.runs group by 1, 2 order by 1, 2")
     kept = await db.fetch("select * from runfold.run_counts where total <> 0 order by 1, 2")
     assert [tuple(row) for row in counted] == [tuple(row) for row in kept]
 
 
-async def test_two_processes_that_fold_at_once_fold_each_event_once(links, db):
+async def test_two_processes_that_fold_at_once_fold_each_event_once(six_connections, db):
     drafts = list(a_history(6))
-    await append_events(links[0], drafts, [None] * len(drafts))
-    await asyncio.gather(*(fold_all(link, 13) for link in links))
+    await append_events(six_connections[0], drafts, [None] * len(drafts))
+    await asyncio.gather(*(fold_all(connections, 13) for connections in six_connections))
     together = await catalog(db)
     await db.execute(EMPTY)
     await db.execute("update runfold.catalog_cursor set position = 0")
-    await fold_all(links[0], 4000)
+    await fold_all(six_connections[0], 4000)
     assert await catalog(db) == together
 
 
-async def test_a_fold_that_fails_leaves_the_cursor_where_it_was(link, db):
+async def test_a_fold_that_fails_leaves_the_cursor_where_it_was(connections, db):
     drafts = list(a_history(7, 50))
-    await append_events(link, drafts, [None] * len(drafts))
+    await append_events(connections, drafts, [None] * len(drafts))
     await db.execute("alter table runfold.jobs add constraint poison check (position < 0)")
     with pytest.raises(Exception, match="poison"):
-        await fold_once(link)
+        await project_next_page(connections)
     assert await db.fetchval("select position from runfold.catalog_cursor") == 0
     assert await db.fetchval("select count(*) from runfold.runs") == 0
     await db.execute("alter table runfold.jobs drop constraint poison")
-    await fold_all(link, 4000)
+    await fold_all(connections, 4000)
     assert await db.fetchval("select position from runfold.catalog_cursor") == await db.fetchval(
         "select position from runfold.ledger_head"
     )

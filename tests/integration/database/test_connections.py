@@ -3,7 +3,7 @@
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from service.database.connections import Link, Pool
+from service.database.connections import Connections
 from service.http.app import build_app
 from service.http.handlers import ledger
 from service.settings import CONNECTIONS, INSIDE, Settings
@@ -11,20 +11,15 @@ from service.settings import CONNECTIONS, INSIDE, Settings
 
 @pytest.fixture
 def made(monkeypatch):
-    """Count links and the connections of pools from now on."""
+    """Return the sizes of the Connections that are made from now on."""
     sizes = []
-    link, pool = Link.__init__, Pool.__init__
+    make = Connections.__init__
 
-    def make_link(self, *arguments, **named):
-        sizes.append(1)
-        link(self, *arguments, **named)
+    def record(self, *arguments, **named):
+        make(self, *arguments, **named)
+        sizes.append(self.size)
 
-    def make_pool(self, *arguments, **named):
-        pool(self, *arguments, **named)
-        sizes.append(self._arguments["max_size"])
-
-    monkeypatch.setattr(Link, "__init__", make_link)
-    monkeypatch.setattr(Pool, "__init__", make_pool)
+    monkeypatch.setattr(Connections, "__init__", record)
     return sizes
 
 

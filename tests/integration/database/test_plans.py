@@ -10,13 +10,13 @@ from histories import NOON, at
 
 from service.audit import filters, ledger_reader, postings
 from service.audit.bitmaps import CHUNK
-from service.audit.filters import Filters
-from service.audit.ledger_reader import Audit, Form, Span
+from service.audit.filters import EventFilters
+from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
 from service.audit.postings import post_next
 from service.catalog import queries
-from service.catalog.page_writer import fold_once
+from service.catalog.page_writer import project_next_page
 from service.catalog.queries import RunFilters, Searches
-from service.database.connections import Lanes, load
+from service.database.statements import load
 from service.domain.event import RunState, Subject
 from service.ledger.events import append_events, read_head, read_streams
 
@@ -45,8 +45,8 @@ A_FEW = 100
 """Index entries that a short answer may cost, of tens of thousands that there are."""
 
 
-async def scans(link):
-    async with link.connection() as connection:
+async def scans(connections):
+    async with connections.connection() as connection:
         await connection.execute("select pg_stat_force_next_flush()")
         await connection.execute("select")
         return {row[0]: row[1] for row in await connection.fetch(SCANS, BIG)}
@@ -61,40 +61,40 @@ async def grow(db, *, catalog=True):
     await db.execute("analyze runfold.events, runfold.runs")
 
 
-async def use(link, runs):
+async def use(connections, runs):
     """Do what every request does, more often than it takes to have a generic plan."""
     for run in runs:
         drafts = [new(run)[0], report(run, "RUNNING")[0]._replace(namespace="etl", job="load"), *facts(3)]
-        await append_events(link, drafts[:1], [0])
-        await append_events(link, drafts[1:], [None] * 4)
-        found = await read_streams(link, Subject.RUN, [run, uuid4()], [drafts[0].fact, None])
+        await append_events(connections, drafts[:1], [0])
+        await append_events(connections, drafts[1:], [None] * 4)
+        found = await read_streams(connections, Subject.RUN, [run, uuid4()], [drafts[0].fact, None])
         assert found[0].known.position
-        await read_head(link)
+        await read_head(connections)
 
 
-async def test_appends_and_reads_never_scan_a_table_however_it_grew(link, db):
-    await use(link, [uuid4() for _ in range(8)])
+async def test_appends_and_reads_never_scan_a_table_however_it_grew(connections, db):
+    await use(connections, [uuid4() for _ in range(8)])
     await grow(db)
-    before = await scans(link)
-    await use(link, [uuid4() for _ in range(20)])
-    assert await scans(link) == before
+    before = await scans(connections)
+    await use(connections, [uuid4() for _ in range(20)])
+    assert await scans(connections) == before
 
 
-async def test_a_long_run_is_read_from_where_the_catalog_has_it(link, db):
+async def test_a_long_run_is_read_from_where_the_catalog_has_it(connections, db):
     run = uuid4()
     for minute in range(0, 3000, 500):
-        await append_events(link, [fact(run, "RUNNING", minute + one) for one in range(500)], [None] * 500)
-    while (await fold_once(link, 4000))[1]:
+        await append_events(connections, [fact(run, "RUNNING", minute + one) for one in range(500)], [None] * 500)
+    while (await project_next_page(connections, 4000))[1]:
         pass
     await db.execute("analyze runfold.events, runfold.runs")
-    before = await index_entries(link)
+    before = await index_entries(connections)
     for _ in range(10):
-        await read_streams(link, Subject.RUN, [run], [None])
-    assert await index_entries(link) - before < 100
+        await read_streams(connections, Subject.RUN, [run], [None])
+    assert await index_entries(connections) - before < 100
 
 
-async def index_entries(link, *tables):
-    async with link.connection() as connection:
+async def index_entries(connections, *tables):
+    async with connections.connection() as connection:
         await connection.execute("select pg_stat_force_next_flush()")
         await connection.execute("select")
         return await connection.fetchval(READ, tables or ["events"])
@@ -110,13 +110,13 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize("statement", PARAMETERS)
-async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_grown(statement, link, db):
+async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_grown(statement, connections, db):
     run = uuid4()
-    await append_events(link, [*facts(10), new(run)[0]], [None] * 11)
-    await fold_once(link)
+    await append_events(connections, [*facts(10), new(run)[0]], [None] * 11)
+    await project_next_page(connections)
     types, values = PARAMETERS[statement]
     sql = load(statement, subject="run", catalog="runs").rstrip().rstrip(";")
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         await connection.execute(f"prepare small ({types}) as {sql}")
         call = f"small ({values.replace('{run}', str(UUID(int=run.int)))})"
         for _ in range(7):
@@ -137,20 +137,20 @@ COUNTED = "int, bigint, bigint, text[], text[], text[], text, text, text"
 A_RUN = "'00000000-0000-0000-0000-000000000001'"
 AUDITED = {
     "a page of the ledger": (
-        ledger_reader._RANGE[Form.JSON],
+        ledger_reader._RANGE[TextFormat.JSON],
         ASKED,
         f"0, 3, 9, 5, 1000, {ANY}",
         {"events_position_key"},
     ),
-    "a page as CSV": (ledger_reader._RANGE[Form.CSV], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
+    "a page as CSV": (ledger_reader._RANGE[TextFormat.CSV], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
     "a page of a run": (
-        ledger_reader._STREAM[Form.JSON],
+        ledger_reader._STREAM[TextFormat.JSON],
         f"{ASKED}, uuid",
         f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
         {"events_pkey"},
     ),
     "events at positions": (
-        ledger_reader._POSITIONS[Form.JSON],
+        ledger_reader._POSITIONS[TextFormat.JSON],
         f"{ASKED}, bigint[]",
         f"0, 0, 9, 5, 1000, {ANY}, array[2, 7]",
         {"events_position_key"},
@@ -179,10 +179,10 @@ AUDITED = {
 
 
 @pytest.mark.parametrize("question", AUDITED)
-async def test_what_auditors_ask_has_one_plan_by_its_key_before_and_after_the_tables_grew(question, link, db):
-    await append_events(link, facts(10), [None] * 10)
+async def test_what_auditors_ask_has_one_plan_by_its_key_before_and_after_the_tables_grew(question, connections, db):
+    await append_events(connections, facts(10), [None] * 10)
     sql, types, values, keys = AUDITED[question]
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         await connection.execute(f"prepare small ({types}) as {sql.rstrip()}")
         for _ in range(7):
             await connection.execute(f"execute small ({values})")
@@ -195,53 +195,53 @@ async def test_what_auditors_ask_has_one_plan_by_its_key_before_and_after_the_ta
 
 
 RUN = UUID(int=7)
-RARE = Filters(
+RARE = EventFilters(
     namespace="rare", job="seldom", run=RUN, kinds=("facts",), states=("ABORTED",), actor="ann", sources=("monitor",)
 )
 FIELDS = {"kind": "kinds", "state": "states", "source": "sources"}
 
 
 @pytest.fixture
-async def needle(link, db):
+async def needle(connections, db):
     """One event that is like no other, between tens of thousands; where it is, and when that was."""
     draft = fact(RUN, "ABORTED")._replace(kind="facts", namespace="rare", job="seldom", actor="ann", source="monitor")
     await grow(db, catalog=False)
-    appended = await append_events(link, [draft], [None])
+    appended = await append_events(connections, [draft], [None])
     await grow(db, catalog=False)
-    while await post_next(link):
+    while await post_next(connections):
         pass
     await db.execute("vacuum analyze runfold.events, runfold.event_postings")
     return appended.positions[0], appended.recorded_at
 
 
 @pytest.mark.parametrize("parameter", filters.PARAMETERS)
-async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(parameter, needle, link):
+async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(parameter, needle, connections):
     position, recorded_at = needle
-    reading = Audit(Lanes([link]))
+    reading = LedgerReader(connections)
     field = FIELDS.get(parameter, parameter)
     tick = timedelta(microseconds=1)
     bounds = {"since": recorded_at, "until": recorded_at + tick}
-    wanted = Filters(**{field: bounds[field] if field in bounds else getattr(RARE, field)})
-    before, entries = await scans(link), await index_entries(link, *BIG)
+    wanted = EventFilters(**{field: bounds[field] if field in bounds else getattr(RARE, field)})
+    before, entries = await scans(connections), await index_entries(connections, *BIG)
     span = await reading.span(wanted.since, wanted.until)
     if parameter == "until":
-        span = Span(span.upto - 1, span.upto)
-    posted = Span(span.after, min(span.upto, 12 * CHUNK))
+        span = PositionRange(span.upto - 1, span.upto)
+    posted = PositionRange(span.after, min(span.upto, 12 * CHUNK))
     page = await reading.collect(wanted, posted, 1)
     assert [line.position for line in page.lines] == [position]
     assert await reading.count(wanted, posted) == (posted.upto - posted.after if field in bounds else 1)
-    assert await scans(link) == before
-    assert await index_entries(link, *BIG) - entries < A_FEW
+    assert await scans(connections) == before
+    assert await index_entries(connections, *BIG) - entries < A_FEW
 
 
-async def test_filters_together_are_as_quick_as_the_rarest(needle, link):
-    reading = Audit(Lanes([link]))
-    wanted = Filters(kinds=("transition", "facts"), states=("RUNNING", "ABORTED"), actor="ann")
-    before, entries = await scans(link), await index_entries(link, "events")
-    page = await reading.collect(wanted, Span(0, 12 * CHUNK), 100)
+async def test_filters_together_are_as_quick_as_the_rarest(needle, connections):
+    reading = LedgerReader(connections)
+    wanted = EventFilters(kinds=("transition", "facts"), states=("RUNNING", "ABORTED"), actor="ann")
+    before, entries = await scans(connections), await index_entries(connections, "events")
+    page = await reading.collect(wanted, PositionRange(0, 12 * CHUNK), 100)
     assert [line.position for line in page.lines] == [needle[0]]
-    assert await scans(link) == before
-    assert await index_entries(link, "events") - entries < A_FEW
+    assert await scans(connections) == before
+    assert await index_entries(connections, "events") - entries < A_FEW
 
 
 STARTED, ENDED = at(-1_000), at(-900)
@@ -256,29 +256,29 @@ SEARCHES = {
 
 
 @pytest.mark.parametrize("parameter", queries.PARAMETERS)
-async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(parameter, link, db):
+async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(parameter, connections, db):
     lines = [("RUNNING", STARTED), ("ABORTED", ENDED)]
     for state, time in lines:
         draft = fact(RUN, state)._replace(namespace="rare", job="seldom", transitioned_at=time, fact=uuid4().bytes)
-        await append_events(link, [draft], [None])
-    await fold_once(link)
+        await append_events(connections, [draft], [None])
+    await project_next_page(connections)
     await db.execute(GROW_RUNS, NOON)
     await db.execute("analyze runfold.runs")
-    before, entries = await scans(link), await index_entries(link, "runs")
-    found = await Searches(Lanes([link])).runs(SEARCHES[parameter], None, 100)
+    before, entries = await scans(connections), await index_entries(connections, "runs")
+    found = await Searches(connections).runs(SEARCHES[parameter], None, 100)
     assert [(run.id, run.registers.state) for run in found] == [(RUN, RunState.ABORTED)]
-    assert await scans(link) == before
-    assert await index_entries(link, "runs") - entries < A_FEW
+    assert await scans(connections) == before
+    assert await index_entries(connections, "runs") - entries < A_FEW
 
 
 async def plan(connection, call):
     return "\n".join(row[0] for row in await connection.fetch(f"explain execute {call}"))
 
 
-async def test_a_page_of_the_ledger_is_read_by_position(link, db):
-    await append_events(link, facts(10), [None] * 10)
-    await fold_once(link)
+async def test_a_page_of_the_ledger_is_read_by_position(connections, db):
+    await append_events(connections, facts(10), [None] * 10)
+    await project_next_page(connections)
     await grow(db, catalog=False)
-    before = await scans(link)
-    assert (await fold_once(link, 100))[0] == 110
-    assert await scans(link) == before
+    before = await scans(connections)
+    assert (await project_next_page(connections, 100))[0] == 110
+    assert await scans(connections) == before

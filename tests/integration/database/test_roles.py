@@ -11,14 +11,15 @@ from conftest import execute
 from partitions import small_partitions
 from served import Served
 
-from service.audit.verification import verify
-from service.catalog.page_writer import fold_once
+from service.audit.verification import verify_ledger
+from service.catalog.page_writer import project_next_page
 from service.database import migrations
-from service.database.connections import Link
-from service.database.roles import CannotDo, grant
+from service.database.connections import Connections
+from service.database.roles import grant
+from service.errors import OperatorError
 from service.http.app import build_app
 from service.ledger.events import append_events
-from service.maintenance.rebuild import rebuild
+from service.maintenance.rebuild import rebuild_catalog
 from service.settings import Settings
 
 BASE = "/api/v1"
@@ -31,9 +32,9 @@ def as_role(dsn, role):
 
 
 @pytest.fixture
-async def role(dsn, link):
+async def role(dsn, connections):
     name = f"Role {uuid4().hex}"  # must be quoted
-    assert await grant(link, name)
+    assert await grant(connections, name)
     yield name
     await execute(dsn, f'drop owned by "{name}"; drop role "{name}"')
 
@@ -78,16 +79,16 @@ async def test_a_run_lives_its_whole_life_in_a_service_with_least_rights(role_ds
     for question in ("jobs", "namespaces/etl/jobs", "events?namespace=etl", "events/lineage"):
         assert "load" in str(await ok(await client.get(f"{BASE}/{question}")))
     assert (await ok(await client.get(f"{BASE}/namespaces/etl/jobs/load/runs")))["totalCount"] == 1
-    assert (await verify(role_dsn)).ok
+    assert (await verify_ledger(role_dsn)).ok
 
 
 async def test_partitions_come_into_being_though_the_role_could_not_make_them(db, role_dsn):
     await db.execute(small_partitions(5))
-    link = Link(role_dsn)
+    connections = Connections(role_dsn)
     for _ in range(7):
-        await append_events(link, facts(3), [None] * 3)
-    await fold_once(link)
-    await link.close()
+        await append_events(connections, facts(3), [None] * 3)
+    await project_next_page(connections)
+    await connections.close()
     assert await db.fetchval("select count(*) from runfold.payloads") == 21
 
 
@@ -122,10 +123,10 @@ async def test_whatever_else_it_tries_is_refused(as_it, change):
 async def test_only_whom_it_was_granted_may_append(db, dsn, role):
     other = f"other_{uuid4().hex}"
     await db.execute(f"create role {other} login; grant usage on schema runfold to {other}")
-    link = Link(as_role(dsn, other))
+    connections = Connections(as_role(dsn, other))
     with pytest.raises(Exception, match="permission denied for function append_events"):
-        await append_events(link, facts(1), [None])
-    await link.close()
+        await append_events(connections, facts(1), [None])
+    await connections.close()
     await db.execute(f"drop owned by {other}; drop role {other}")
     assert not await db.fetchval(
         "select has_function_privilege($1, p.oid, 'execute with grant option') from pg_proc p "
@@ -134,29 +135,29 @@ async def test_only_whom_it_was_granted_may_append(db, dsn, role):
     )
 
 
-async def test_rights_it_had_beyond_that_are_taken(db, link, role, as_it):
+async def test_rights_it_had_beyond_that_are_taken(db, connections, role, as_it):
     await db.execute(f'grant all on all tables in schema runfold to "{role}"')
-    assert not await grant(link, role)
+    assert not await grant(connections, role)
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await as_it.execute("insert into runfold.payloads values (0, 1, '{}')")
 
 
-async def test_the_catalog_stays_its_to_write_after_a_rebuild(dsn, role_dsn, link):
-    await append_events(link, facts(3), [None] * 3)
-    await rebuild(dsn)
-    await append_events(link, facts(3), [None] * 3)
-    as_it = Link(role_dsn)
-    assert (await fold_once(as_it)).position == 6
+async def test_the_catalog_stays_its_to_write_after_a_rebuild(dsn, role_dsn, connections):
+    await append_events(connections, facts(3), [None] * 3)
+    await rebuild_catalog(dsn)
+    await append_events(connections, facts(3), [None] * 3)
+    as_it = Connections(role_dsn)
+    assert (await project_next_page(as_it)).position == 6
     await as_it.close()
 
 
 async def test_rebuilding_as_that_role_says_what_it_takes(role_dsn, role):
     with pytest.raises(
-        CannotDo, match=f"Rebuilding the catalog needs the rights of the owner .*; {role} does not have"
+        OperatorError, match=f"Rebuilding the catalog needs the rights of the owner .*; {role} does not have"
     ):
-        await rebuild(role_dsn)
+        await rebuild_catalog(role_dsn)
 
 
-async def test_an_owner_is_not_given_less(dsn, link):
-    with pytest.raises(CannotDo, match="cannot have less rights"):
-        await grant(link, urlsplit(dsn).username)
+async def test_an_owner_is_not_given_less(dsn, connections):
+    with pytest.raises(OperatorError, match="cannot have less rights"):
+        await grant(connections, urlsplit(dsn).username)

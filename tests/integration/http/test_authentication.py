@@ -17,8 +17,8 @@ from yarl import URL
 from service.auth import keys
 from service.auth.keys import KeyEvent, Scope
 from service.cli.main import cli
-from service.database.connections import Unreachable
 from service.domain.ids import stream_of
+from service.errors import DatabaseUnavailable
 from service.http import authentication as guarding
 from service.http.app import GUARD, build_app
 from service.http.authentication import ACTOR, STALE_S
@@ -64,15 +64,15 @@ async def test_on_asks_for_a_key_even_where_there_is_none(serve):
     assert (await response.json())["type"] == "/errors/unauthenticated"
 
 
-async def test_off_asks_for_none_whatever_keys_there_are(serve, link):
-    await keys.create(link, "scheduler", "write")
+async def test_off_asks_for_none_whatever_keys_there_are(serve, connections):
+    await keys.create_key(connections, "scheduler", "write")
     client = await serve(auth="off")
     assert (await put(client)).status == 200
 
 
 @pytest.mark.parametrize(("scope", "write"), [("read", 403), ("write", 200), ("admin", 200)])
-async def test_a_scope_allows_what_it_says(serve, link, scope, write):
-    secret = await keys.create(link, "someone", scope)
+async def test_a_scope_allows_what_it_says(serve, connections, scope, write):
+    secret = await keys.create_key(connections, "someone", scope)
     client = await serve()
     assert (await put(client, secret)).status == write
     assert (await client.get("/api/v1/namespaces", headers=bearer(secret))).status == 200
@@ -97,8 +97,8 @@ async def test_everything_else_needs_one(serve, path):
     "header",
     ["", "Bearer", "Bearer ", "Basic cmY6cmY=", "rf_x", "Bearer rf_unknown", "Bearer \udcff\udcfe", "Bearer x y"],
 )
-async def test_no_header_but_a_right_one_lets_in(serve, link, header):
-    await keys.create(link, "scheduler", "write")
+async def test_no_header_but_a_right_one_lets_in(serve, connections, header):
+    await keys.create_key(connections, "scheduler", "write")
     client = await serve()
     response = await client.get(
         "/api/v1/namespaces", headers={"Authorization": header.encode("utf-8", "surrogateescape").decode("latin-1")}
@@ -106,68 +106,72 @@ async def test_no_header_but_a_right_one_lets_in(serve, link, header):
     assert response.status == 401
 
 
-async def test_the_first_key_turns_auto_on_in_a_running_service(client, link):
-    secret = await keys.create(link, "scheduler", "write")
+async def test_the_first_key_turns_auto_on_in_a_running_service(client, connections):
+    secret = await keys.create_key(connections, "scheduler", "write")
     await until(client, 401)
     assert (await put(client)).status == 401
     assert (await put(client, secret)).status == 200
 
 
-async def test_a_key_works_right_after_it_was_created(serve, link):
+async def test_a_key_works_right_after_it_was_created(serve, connections):
     client = await serve(auth="on")
-    assert (await put(client, await keys.create(link, "scheduler", "write"))).status == 200
+    assert (await put(client, await keys.create_key(connections, "scheduler", "write"))).status == 200
 
 
-async def test_a_revoked_key_stops_in_every_process_and_the_service_does_not_open(serve, link):
-    secret = await keys.create(link, "scheduler", "write")
+async def test_a_revoked_key_stops_in_every_process_and_the_service_does_not_open(serve, connections):
+    secret = await keys.create_key(connections, "scheduler", "write")
     clients = [await serve(), await serve()]
     assert [(await put(client, secret)).status for client in clients] == [200, 200]
-    await keys.revoke(link, "scheduler")
+    await keys.revoke_key(connections, "scheduler")
     for client in clients:
         await until(client, 401, secret)
     assert (await put(clients[0])).status == 401
 
 
-async def test_a_stream_ends_when_its_key_is_revoked_and_no_other_stream(serve, link):
-    secrets = [await keys.create(link, name, "read") for name in ("gone", "stays")]
+async def test_a_stream_ends_when_its_key_is_revoked_and_no_other_stream(serve, connections):
+    secrets = [await keys.create_key(connections, name, "read") for name in ("gone", "stays")]
     client = await serve()
     streams = [await client.get("/api/v1/events/stream", headers=bearer(secret)) for secret in secrets]
     for stream in streams:
         assert stream.status == 200
         assert await stream.content.readline()
-    await keys.revoke(link, "gone")
+    await keys.revoke_key(connections, "gone")
     with pytest.raises(ClientError):
         async with asyncio.timeout(STALE_S):
             await streams[0].content.read()
     assert not streams[1].content.at_eof()
-    await client.put(NAMESPACE, json={"ownerName": "me"}, headers=bearer(await keys.create(link, "w", "write")))
+    await client.put(
+        NAMESPACE, json={"ownerName": "me"}, headers=bearer(await keys.create_key(connections, "w", "write"))
+    )
     async with asyncio.timeout(STALE_S):
         while b'"subject":"namespace"' not in await streams[1].content.readline():
             pass
     streams[1].close()
 
 
-async def test_a_name_can_be_used_again_and_only_the_new_secret_works(serve, link):
-    old = await keys.create(link, "scheduler", "write")
+async def test_a_name_can_be_used_again_and_only_the_new_secret_works(serve, connections):
+    old = await keys.create_key(connections, "scheduler", "write")
     with pytest.raises(keys.KeyExists):
-        await keys.create(link, "scheduler", "read")
-    await keys.revoke(link, "scheduler")
+        await keys.create_key(connections, "scheduler", "read")
+    await keys.revoke_key(connections, "scheduler")
     with pytest.raises(keys.NoSuchKey):
-        await keys.revoke(link, "scheduler")
-    new = await keys.create(link, "scheduler", "admin")
+        await keys.revoke_key(connections, "scheduler")
+    new = await keys.create_key(connections, "scheduler", "admin")
     client = await serve()
     assert [(await put(client, secret)).status for secret in (old, new)] == [401, 200]
 
 
-async def test_two_that_create_one_name_at_once_make_one_key(links):
-    made = await asyncio.gather(*(keys.create(link, "same", "read") for link in links), return_exceptions=True)
+async def test_two_that_create_one_name_at_once_make_one_key(six_connections):
+    made = await asyncio.gather(
+        *(keys.create_key(connections, "same", "read") for connections in six_connections), return_exceptions=True
+    )
     assert sum(isinstance(one, str) for one in made) == 1
     assert all(isinstance(one, str | keys.KeyExists) for one in made)
 
 
-async def test_an_event_carries_the_name_of_the_key(serve, link, db):
+async def test_an_event_carries_the_name_of_the_key(serve, connections, db):
     client = await serve()
-    secret = await keys.create(link, "airflow-prod", "write")
+    secret = await keys.create_key(connections, "airflow-prod", "write")
     await put(client, secret)
     await until(client, 401)
     await client.put(NAMESPACE, json={"ownerName": "you"}, headers=bearer(secret))
@@ -177,10 +181,10 @@ async def test_an_event_carries_the_name_of_the_key(serve, link, db):
     assert found == "airflow-prod"
 
 
-async def test_no_secret_is_kept_or_logged(serve, link, db, caplog):
+async def test_no_secret_is_kept_or_logged(serve, connections, db, caplog):
     caplog.set_level("DEBUG")
     client = await serve(access_log=True)
-    secret = await keys.create(link, "scheduler", "write")
+    secret = await keys.create_key(connections, "scheduler", "write")
     await put(client, secret)
     rows = await db.fetch(
         "select e::text, p.body::text from runfold.events e left join runfold.payloads p using (log, position)"
@@ -190,16 +194,16 @@ async def test_no_secret_is_kept_or_logged(serve, link, db, caplog):
     assert secret.startswith("rf_")
 
 
-async def test_keys_older_than_five_seconds_let_nobody_in(serve, link, monkeypatch):
+async def test_keys_older_than_five_seconds_let_nobody_in(serve, connections, monkeypatch):
     """The database is away: nobody knows whether the key was revoked."""
     monkeypatch.setattr(guarding, "STALE_S", 0.3)
-    secret = await keys.create(link, "scheduler", "write")
+    secret = await keys.create_key(connections, "scheduler", "write")
     client = await serve()
 
     async def away(*_):
-        raise Unreachable("away")
+        raise DatabaseUnavailable("away")
 
-    monkeypatch.setattr(keys, "events_after", away)
+    monkeypatch.setattr(keys, "read_key_events", away)
     await until(client, 503, secret)
     assert (await client.get("/livez")).status == 200
     monkeypatch.undo()
@@ -208,14 +212,14 @@ async def test_keys_older_than_five_seconds_let_nobody_in(serve, link, monkeypat
 
 def test_a_key_whose_payload_was_erased_lets_nobody_in_and_a_revocation_needs_none():
     stream, at = stream_of("key", "ci"), datetime(2026, 1, 1, tzinfo=UTC)
-    assert keys.fold({}, [KeyEvent(1, stream, "created", at, None)]) == {}
+    assert keys.apply_key_events({}, [KeyEvent(1, stream, "created", at, None)]) == {}
     payload = json.dumps({"name": "ci", "scope": "read", "digest": "00"})
     events = [KeyEvent(1, stream, "created", at, payload), KeyEvent(2, stream, "revoked", at, None)]
-    assert keys.fold({}, events)[stream].revoked_at == at
+    assert keys.apply_key_events({}, events)[stream].revoked_at == at
 
 
-async def test_the_clients_of_marquez_and_openlineage_are_understood(serve, link):
-    secret = await keys.create(link, "clients", "write")
+async def test_the_clients_of_marquez_and_openlineage_are_understood(serve, connections):
+    secret = await keys.create_key(connections, "clients", "write")
     client = await serve()
     header = ApiKeyTokenProvider({"api_key": secret}).get_bearer()
     assert (await client.get("/api/v1/namespaces", headers={"Authorization": header})).status == 200
@@ -225,8 +229,8 @@ async def test_the_clients_of_marquez_and_openlineage_are_understood(serve, link
 
 
 @pytest.mark.parametrize("path", ["/nope", "/api/v1/nope/%2F", "/no%0Ape", "/api/v1/namespaces/a%0Ab"])
-async def test_what_has_no_route_is_for_nobody_without_a_key(serve, link, path):
-    secret = await keys.create(link, "reader", "read")
+async def test_what_has_no_route_is_for_nobody_without_a_key(serve, connections, path):
+    secret = await keys.create_key(connections, "reader", "read")
     client = await serve()
     url = URL(path, encoded=True)
     assert (await client.post(url)).status == 401
@@ -235,8 +239,8 @@ async def test_what_has_no_route_is_for_nobody_without_a_key(serve, link, path):
     assert (await answer.json())["status"] == answer.status
 
 
-async def test_a_route_knows_the_scope_it_needs(serve, link):
-    secret = await keys.create(link, "scheduler", "write")
+async def test_a_route_knows_the_scope_it_needs(serve, connections):
+    secret = await keys.create_key(connections, "scheduler", "write")
     client = await serve()
     guard = client.app[GUARD]
     request = make_mocked_request("GET", "/", headers=bearer(secret))

@@ -15,7 +15,7 @@ async def test_a_page_loads_nothing_from_elsewhere_and_forbids_it(client, path):
     policy = response.headers["Content-Security-Policy"]
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
-    assert not re.findall(r"<(?:link|script|img|iframe)[^>]*(?:src|href)=\"(?!data:)", text)
+    assert not re.findall(r"<(?:connections|script|img|iframe)[^>]*(?:src|href)=\"(?!data:)", text)
     assert " style=" not in text
     assert not re.findall(r"\son\w+=", text)
     assert response.headers["X-Content-Type-Options"] == "nosniff"

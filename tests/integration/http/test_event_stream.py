@@ -9,7 +9,7 @@ from building import facts
 from served import Served
 
 from service.audit import tail as tails
-from service.audit.tail import Tail
+from service.audit.tail import LedgerTail
 from service.http import streaming
 from service.http.app import build_app
 from service.http.handlers import event_stream
@@ -145,7 +145,7 @@ async def test_silence_is_filled_with_heartbeats(client, monkeypatch):
 
 
 async def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(client, monkeypatch):
-    monkeypatch.setattr(streaming, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(streaming, "READ_PATIENCE_S", 0.3)
     reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
     writer.transport.pause_reading()
     writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -177,7 +177,7 @@ async def test_the_last_listener_leaves_nothing_behind(client):
     await append(client, 1)
     async with listening(client, cursor="start") as events:
         assert (await take(events, 1))[0][1]["position"] == 1
-    assert isinstance(tail, Tail)
+    assert isinstance(tail, LedgerTail)
 
 
 @pytest.mark.parametrize("param", ["since", "until"])

@@ -13,7 +13,7 @@ from served import Served
 
 from service.http import fast_path
 from service.http.app import build_app
-from service.http.fast_path import Front, Ready
+from service.http.fast_path import PreserializedResponse, RunRouter
 from service.settings import Settings
 
 SOON_S = 5.0
@@ -108,7 +108,7 @@ paths = st.builds(
 )
 methods = st.sampled_from(["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"])
 APP = build_app(Settings())
-FRONT = Front(APP)
+FRONT = RunRouter(APP)
 
 
 @settings(max_examples=1_000)
@@ -279,8 +279,8 @@ async def test_a_host_that_cannot_be_repeated_is_left_out_of_the_location(job):
 
 
 async def test_an_answer_is_sent_once():
-    answer = fast_path.answer(make_mocked_request("GET", "/"), b"{}")
-    assert isinstance(answer, Ready)
+    answer = fast_path.json_response(make_mocked_request("GET", "/"), b"{}")
+    assert isinstance(answer, PreserializedResponse)
     assert not answer.prepared
     sent = []
 
@@ -297,7 +297,7 @@ async def test_an_answer_is_sent_once():
 
 
 async def test_an_answer_that_cannot_be_changed_says_so():
-    answer = fast_path.answer(make_mocked_request("GET", "/"), b"{}", 201)
+    answer = fast_path.json_response(make_mocked_request("GET", "/"), b"{}", 201)
     with pytest.raises(RuntimeError):
         answer.force_close()
     assert repr(answer) == "<Ready 201 Created>"

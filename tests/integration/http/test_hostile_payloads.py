@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from building import head
 
-from service.maintenance.rebuild import rebuild
+from service.maintenance.rebuild import rebuild_catalog
 from service.payloads.raw_json import MAX_DEPTH
 
 BASE = "/api/v1"
@@ -28,7 +28,7 @@ async def test_the_deepest_body_that_is_taken_can_be_folded_and_folded_anew(clie
     created = await client.post(RUNS, data=nested(MAX_DEPTH), headers=JSON)
     assert created.status == 201
     assert (await client.get(RUNS)).status == 200
-    await rebuild(dsn)
+    await rebuild_catalog(dsn)
     assert (await (await client.get(RUNS)).json())["runs"][0]["args"] == {"a": "1"}
 
 
@@ -60,7 +60,7 @@ async def test_a_definition_that_names_no_datasets_says_that_there_are_none(clie
 
 @pytest.mark.usefixtures("job")
 async def test_the_catalog_is_rebuilt_while_it_is_written_and_read(client, dsn):
-    rebuilding = asyncio.create_task(rebuild(dsn))
+    rebuilding = asyncio.create_task(rebuild_catalog(dsn))
     statuses = []
     while not rebuilding.done():
         statuses.append((await client.post(RUNS, json={})).status)

@@ -10,9 +10,9 @@ from aiohttp import ClientPayloadError
 from hypothesis import strategies as st
 from lineage_client import BATCH, EVENTS, NDJSON, event, get, send
 
-from service.catalog.lineage_events import Lineage, Span
+from service.catalog.lineage_events import LineageEventReader, LineageFilter
 from service.catalog.queries import Slice
-from service.database.connections import Pool
+from service.database.connections import Connections
 from service.errors import Unavailable
 
 
@@ -59,11 +59,10 @@ async def test_a_list_of_many_large_events_is_given_piece_by_piece(client):
 async def test_however_large_events_are_no_more_than_a_few_megabytes_are_read_at_once(client, dsn, text):
     sent = [event(run=uuid4(), f=text) for _ in range(20)]
     assert (await send(client, "\n".join(sent), BATCH, NDJSON))[0] == 204
-    pool = Pool(dsn)
-    lineage = Lineage(pool)
-    positions = await lineage.positions(Span(None, None, None), Slice(100, 0), descending=False)
-    pieces = [piece.texts async for piece in lineage.pieces(positions)]
-    await pool.close()
+    async with Connections(dsn) as opened:
+        lineage = LineageEventReader(opened)
+        positions = await lineage.positions(LineageFilter(None, None, None), Slice(100, 0), descending=False)
+        pieces = [piece.texts async for piece in lineage.pieces(positions)]
     assert sorted(text for piece in pieces for text in piece) == sorted(sent)
     assert all(0 < len(piece) <= 2 for piece in pieces)
 
@@ -71,14 +70,14 @@ async def test_however_large_events_are_no_more_than_a_few_megabytes_are_read_at
 async def test_an_answer_that_breaks_off_is_not_taken_for_a_whole_one(client, monkeypatch):
     sent = [event(run=uuid4(), f="x" * 3_000_000) for _ in range(8)]
     assert (await send(client, "\n".join(sent), BATCH, NDJSON))[0] == 204
-    real = Lineage.pieces
+    real = LineageEventReader.pieces
 
     async def pieces(self, positions):
         async for piece in real(self, positions[:4]):
             yield piece
         raise Unavailable("the database is away")
 
-    monkeypatch.setattr(Lineage, "pieces", pieces)
+    monkeypatch.setattr(LineageEventReader, "pieces", pieces)
     with pytest.raises(ClientPayloadError):
         await (await client.get(EVENTS)).read()
 

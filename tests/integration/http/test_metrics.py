@@ -3,7 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 from served import Served
 
-from service.database.connections import Unreachable
+from service.errors import DatabaseUnavailable
 from service.http.app import build_app
 from service.settings import Settings
 
@@ -51,7 +51,7 @@ async def test_the_ledger_the_catalog_the_queue_and_the_process_are_told_of(clie
 
 
 async def test_metrics_are_told_while_the_database_is_away(client, monkeypatch):
-    monkeypatch.setattr("service.database.connections.Pool.connection", lambda _pool: _Away())
+    monkeypatch.setattr("service.database.connections.Connections.connection", lambda _connections: _Away())
     found = await scrape(client)
     assert found["runfold_database_up", ()] == 0
     assert ("runfold_catalog_lag_events", ()) not in found
@@ -59,7 +59,7 @@ async def test_metrics_are_told_while_the_database_is_away(client, monkeypatch):
 
 class _Away:
     async def __aenter__(self):
-        raise Unreachable("away")
+        raise DatabaseUnavailable("away")
 
     async def __aexit__(self, *_):
         return None

@@ -86,7 +86,7 @@ async def test_by_start(filled):
 @pytest.mark.parametrize("minutes", [-5, 0, 3, 17.01, 30, 47, 59, 80, 5000])
 async def test_what_was_running_at_a_time(filled, minutes):
     searches = filled.app[RESOURCES].searches
-    await filled.app[RESOURCES].catalog.catch_up()
+    await filled.app[RESOURCES].catalog.wait_until_current()
     whole = await searches.runs(RunFilters(), None, 1000)
     time = NOON + timedelta(minutes=minutes)
 
@@ -134,9 +134,9 @@ async def test_what_cannot_be_meant_is_400(client, params):
         (_RUNNING, "runs_named", (None, "load"), (NOON,)),
     ],
 )
-async def test_every_search_goes_by_an_index(link, statement, index, names, more):
+async def test_every_search_goes_by_an_index(connections, statement, index, names, more):
     started_only = False
-    async with link.connection() as connection:
+    async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
         plan = str(await prepared.explain(["RUNNING"], *names, started_only, None, NOON, UUID(int=0), 100, *more))
     assert index in plan

@@ -16,8 +16,8 @@ from programs import program, run
 from service.cli.main import cli
 from service.errors import Unavailable
 from service.ingest import checkpoints
-from service.ingest.checkpoints import beside
-from service.ledger.bulk_appender import Bulk
+from service.ingest.checkpoints import checkpoint_path
+from service.ledger.bulk_appender import BulkAppender
 
 
 def event() -> str:
@@ -55,7 +55,7 @@ def often(monkeypatch):
 @contextmanager
 def sending(batches: int | None = None) -> Iterator[list[int]]:
     """Note how many events each batch sends; after some batches, let the database not answer any more."""
-    real, sent = Bulk.append, []
+    real, sent = BulkAppender.append, []
 
     async def append(self, drafts):
         if len(sent) == batches:
@@ -64,7 +64,7 @@ def sending(batches: int | None = None) -> Iterator[list[int]]:
         return await real(self, drafts)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Bulk, "append", append)
+        patched.setattr(BulkAppender, "append", append)
         yield sent
 
 
@@ -88,14 +88,14 @@ async def test_an_import_that_was_killed_goes_on_where_it_was(dsn, db, tmp_path)
     async with program(tmp_path / "killed", *command) as killed:
 
         async def has_begun():
-            return beside(file).exists()
+            return checkpoint_path(file).exists()
 
         await wait_until(has_begun, "a bookmark")
         killed.send(signal.SIGKILL)
         assert (await killed.end()).status == -signal.SIGKILL
     before = await recorded(db)
     assert 100_000 <= len(before) < 130_000
-    marked = json.loads(beside(file).read_bytes())["line"]
+    marked = json.loads(checkpoint_path(file).read_bytes())["line"]
     status, output, errors = await run(tmp_path / "resumed", *command)
     assert (status, output) == (
         0,
@@ -103,7 +103,7 @@ async def test_an_import_that_was_killed_goes_on_where_it_was(dsn, db, tmp_path)
     )
     assert f"up to line {marked}" in errors
     assert sorted(await recorded(db)) == sorted(whole)
-    assert not beside(file).exists()
+    assert not checkpoint_path(file).exists()
 
 
 @pytest.mark.usefixtures("often")
@@ -119,14 +119,14 @@ def test_what_was_recorded_is_not_sent_again_and_what_was_refused_is_told_again(
     with sending(batches=5) as first:
         broken = imported(file, "--refused", refused)
     assert (broken.exit_code, "Repeat the import to go on" in broken.output) == (1, True)
-    assert beside(file).exists()
+    assert checkpoint_path(file).exists()
     with sending() as second:
         again = imported(file, "--refused", refused)
     assert again.exit_code == 1
     assert again.stdout == f"{sum(second)} events recorded, {sum(first)} known already, 2 refused.\n"
     assert sum(first) + sum(second) == 10
     assert refused.read_text() == '{"eventTime": "soon"}\n{"eventTime": "late"}\n'
-    assert not beside(file).exists()
+    assert not checkpoint_path(file).exists()
 
 
 def test_files_that_were_done_are_passed_over_until_the_last_one_is(imported, often, tmp_path):  # noqa: ARG001
@@ -138,7 +138,7 @@ def test_files_that_were_done_are_passed_over_until_the_last_one_is(imported, of
     with sending() as again:
         assert imported(*files).exit_code == 0
     assert sum(sent) + sum(again) == 10
-    assert not any(beside(file).exists() for file in files)
+    assert not any(checkpoint_path(file).exists() for file in files)
 
 
 def test_a_file_that_has_grown_is_gone_on_with(imported, broken_off):
@@ -173,7 +173,7 @@ async def test_another_ledger_is_told_everything(broken_off, imported, empty_dsn
 @pytest.mark.parametrize("torn", ["", "{", '{"size": 1}', "[]"])
 def test_a_bookmark_that_is_torn_is_none(imported, broken_off, torn):
     file, recorded = broken_off
-    beside(file).write_text(torn)
+    checkpoint_path(file).write_text(torn)
     with sending() as sent:
         told = imported(file)
     assert told.stdout == f"{10 - recorded} events recorded, {recorded} known already, 0 refused.\n"
@@ -192,7 +192,7 @@ def test_restart_believes_no_bookmark(imported, broken_off):
 def test_where_no_bookmark_can_be_put_the_import_is_none_the_worse(imported, tmp_path):
     file = tmp_path / "events"
     file.write_text("\n".join(event() for _ in range(10)))
-    beside(file).with_suffix(".runfold-import-new").mkdir()
+    checkpoint_path(file).with_suffix(".runfold-import-new").mkdir()
     told = imported(file)
     assert told.stdout == "10 events recorded, 0 known already, 0 refused.\n"
     assert told.stderr.count("cannot be written") == 1
@@ -205,5 +205,5 @@ def test_a_file_with_very_many_refused_lines_keeps_the_bookmark_that_names_them_
     file.write_text("\n".join([event(), *("nonsense" * 30 for _ in range(40)), *(event() for _ in range(5))]))
     with sending(batches=3) as sent:
         imported(file)
-    assert len(json.loads(beside(file).read_bytes())["refused"]) <= 2
+    assert len(json.loads(checkpoint_path(file).read_bytes())["refused"]) <= 2
     assert imported(file).stdout == f"{6 - sum(sent)} events recorded, {sum(sent)} known already, 40 refused.\n"

@@ -7,26 +7,26 @@ import pytest
 from building import APPENDING, events, fact, held_head, new, report
 from conftest import wait_until
 
-from service.domain.decisions import Verdict
+from service.domain.decisions import Decision
 from service.domain.event import RunState, Subject
 from service.domain.ids import job_id
 from service.errors import Invalid, Overloaded, Unavailable
 from service.ledger.appender import Appender
-from service.ledger.batch import Item, again
+from service.ledger.batch import PendingAppend, requeue_or_fail
 
 
 @pytest.fixture
-async def appender(links):
-    opened = Appender(links[0])
+async def appender(six_connections):
+    opened = Appender(six_connections[0])
     opened.start()
     yield opened
     await opened.drain()
 
 
 @pytest.fixture
-async def rival(links):
+async def rival(six_connections):
     """Another process of the service, as far as the ledger can tell."""
-    opened = Appender(links[2])
+    opened = Appender(six_connections[2])
     opened.start()
     yield opened
     await opened.drain()
@@ -52,7 +52,7 @@ def all_appending(db, count):
 async def test_a_command_is_answered_with_the_run_as_its_history_makes_it(appender):
     run = await created(appender)
     started = await appender.command(*report(run, "RUNNING", 3))
-    assert (started.verdict, started.position, started.registers.state) == (Verdict.APPEND, 2, RunState.RUNNING)
+    assert (started.decision, started.position, started.registers.state) == (Decision.APPEND, 2, RunState.RUNNING)
     ended = await appender.command(*report(run, "COMPLETED", 5))
     assert (ended.registers.state, ended.registers.duration_ms) == (RunState.COMPLETED, 120_000)
     assert ended.registers.updated_at == ended.recorded_at > started.recorded_at
@@ -68,7 +68,7 @@ async def test_a_command_that_changes_nothing_records_nothing(appender, db):
     run = await created(appender)
     await appender.command(*report(run, "RUNNING", 3))
     again = await appender.command(*report(run, "RUNNING", 4))
-    assert (again.verdict, again.position, again.recorded_at) == (Verdict.UNCHANGED, None, None)
+    assert (again.decision, again.position, again.recorded_at) == (Decision.UNCHANGED, None, None)
     assert len(await events(db)) == 2
 
 
@@ -78,11 +78,11 @@ async def test_two_commands_of_one_batch_see_each_other_and_each_its_own_moment(
         appender.command(*report(run, state, minute))
         for state, minute in (("RUNNING", 1), ("COMPLETED", 2), ("FAILED", 3), ("RUNNING", 1))
     )
-    assert [(await one).verdict for one in (start, complete, fail, again)] == [
-        Verdict.APPEND,
-        Verdict.APPEND,
-        Verdict.CONFLICT,
-        Verdict.UNCHANGED,
+    assert [(await one).decision for one in (start, complete, fail, again)] == [
+        Decision.APPEND,
+        Decision.APPEND,
+        Decision.CONFLICT,
+        Decision.UNCHANGED,
     ]
     assert (start.result().registers.state, complete.result().registers.state) == ("RUNNING", "COMPLETED")
     assert len(await events(db)) == 3
@@ -138,7 +138,7 @@ async def test_200_starts_at_once_are_one_event(appender, rival, db):
     starts = [(appender, rival)[index % 2].command(*report(run, "RUNNING", 1)) for index in range(200)]
     answers = await asyncio.gather(*starts)
     assert all(answer.registers.state == RunState.RUNNING for answer in answers)
-    assert [answer.verdict for answer in answers].count(Verdict.APPEND) == 1
+    assert [answer.decision for answer in answers].count(Decision.APPEND) == 1
     assert [row["state"] for row in await events(db)] == ["NEW", "RUNNING"]
 
 
@@ -148,7 +148,7 @@ async def test_of_two_processes_that_end_a_run_one_wins_and_the_other_sees_it(ap
         complete, fail = appender.command(*report(run, "COMPLETED")), rival.command(*report(run, "FAILED"))
         await wait_until(all_appending(db, 2), "both have judged the run and wait to append")
     answers = await asyncio.gather(complete, fail)
-    assert {answer.verdict for answer in answers} == {Verdict.APPEND, Verdict.CONFLICT}
+    assert {answer.decision for answer in answers} == {Decision.APPEND, Decision.CONFLICT}
     assert answers[0].registers.terminal == answers[1].registers.terminal
     assert len(await events(db)) == 2
 
@@ -159,7 +159,7 @@ async def test_of_two_processes_that_create_one_run_one_creates_it(appender, riv
         waiting = [appender.command(*new(run)), rival.command(*new(run))]
         await wait_until(all_appending(db, 2), "both have judged the run and wait to append")
     answers = await asyncio.gather(*waiting)
-    assert {answer.verdict for answer in answers} == {Verdict.APPEND, Verdict.UNCHANGED}
+    assert {answer.decision for answer in answers} == {Decision.APPEND, Decision.UNCHANGED}
     assert len(await events(db)) == 1
 
 
@@ -172,7 +172,7 @@ async def test_two_processes_agree_on_many_runs_they_fight_over(appender, rival,
             for one, state in ((appender, "COMPLETED"), (rival, "FAILED"), (appender, "ABORTED"), (rival, "RUNNING"))
         )
     )
-    assert all(answer.verdict in (Verdict.APPEND, Verdict.CONFLICT, Verdict.UNCHANGED) for answer in answers)
+    assert all(answer.decision in (Decision.APPEND, Decision.CONFLICT, Decision.UNCHANGED) for answer in answers)
     rows = await events(db)
     assert [row["position"] for row in rows] == list(range(1, len(rows) + 1))
     ends = [row["stream"] for row in rows if row["state"] in ("COMPLETED", "FAILED", "ABORTED")]
@@ -184,9 +184,9 @@ async def test_what_another_process_recorded_is_seen_by_the_next_command(appende
     run = await created(appender)
     await appender.command(*report(run, "RUNNING", 1))
     await rival.command(*report(run, "FAILED", 2))
-    assert (await appender.command(*report(run, "COMPLETED", 3))).verdict is Verdict.CONFLICT
-    assert (await appender.command(*report(run, "RUNNING", 3))).verdict is Verdict.CONFLICT
-    assert (await appender.command(*report(run, "FAILED", 3))).verdict is Verdict.UNCHANGED
+    assert (await appender.command(*report(run, "COMPLETED", 3))).decision is Decision.CONFLICT
+    assert (await appender.command(*report(run, "RUNNING", 3))).decision is Decision.CONFLICT
+    assert (await appender.command(*report(run, "FAILED", 3))).decision is Decision.UNCHANGED
 
 
 async def test_what_a_fact_overturned_is_seen_by_a_repeated_command(appender, rival, db):
@@ -194,7 +194,7 @@ async def test_what_a_fact_overturned_is_seen_by_a_repeated_command(appender, ri
     await appender.command(*report(run, "COMPLETED", 2))
     await rival.fact(fact(run, "FAILED", 3))
     again = await appender.command(*report(run, "COMPLETED", 2))
-    assert (again.verdict, again.registers.state) == (Verdict.UNCHANGED, RunState.FAILED)
+    assert (again.decision, again.registers.state) == (Decision.UNCHANGED, RunState.FAILED)
     assert len(await events(db)) == 3
 
 
@@ -207,14 +207,14 @@ async def test_a_connection_that_breaks_before_its_commit_is_looked_into(appende
         await db.fetch("select pg_terminate_backend(pid) from (" + APPENDING + ") a")
         await wait_until(all_appending(db, 0), "the connection is gone")
     started = await start
-    assert (started.verdict, started.registers.state, started.position) == (Verdict.APPEND, RunState.RUNNING, 2)
+    assert (started.decision, started.registers.state, started.position) == (Decision.APPEND, RunState.RUNNING, 2)
     assert {(await told).position, started.position} == {2, 3}
     assert [row["state"] for row in await events(db)].count("RUNNING") == 1
 
 
 async def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(make_proxy, dsn, db):
     proxy = await make_proxy()
-    appender = Appender(proxy.link())
+    appender = Appender(proxy.connections())
     appender.start()
     run = await created(appender)
     async with held_head(dsn):
@@ -223,38 +223,38 @@ async def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(make_prox
         proxy.lose_the_next_answer()
     started, heard = await asyncio.gather(start, told)
     assert (proxy.lost, len(await events(db))) == (1, 3)
-    assert (started.verdict, started.registers.state, started.position) == (Verdict.APPEND, RunState.RUNNING, 2)
+    assert (started.decision, started.registers.state, started.position) == (Decision.APPEND, RunState.RUNNING, 2)
     assert heard.position == 3
     await appender.drain()
 
 
 async def test_a_creation_whose_answer_is_lost_is_still_a_creation(make_proxy, dsn, db):
     proxy = await make_proxy()
-    appender = Appender(proxy.link())
+    appender = Appender(proxy.connections())
     appender.start()
     async with held_head(dsn):
         creation = appender.command(*new(uuid4()))
         await wait_until(all_appending(db, 1), "the append waits for the head")
         proxy.lose_the_next_answer()
-    assert ((await creation).verdict, len(await events(db))) == (Verdict.APPEND, 1)
+    assert ((await creation).decision, len(await events(db))) == (Decision.APPEND, 1)
     await appender.drain()
 
 
 async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_proxy):
     proxy = await make_proxy()
-    appender = Appender(proxy.link())
+    appender = Appender(proxy.connections())
     appender.start()
     run = await created(appender)
     await proxy.stop()
     with pytest.raises(Unavailable, match="safe to repeat"):
         await appender.command(*report(run, "RUNNING"))
     await proxy.listen()
-    assert (await appender.command(*report(run, "RUNNING"))).verdict is Verdict.APPEND
+    assert (await appender.command(*report(run, "RUNNING"))).decision is Decision.APPEND
     await appender.drain()
 
 
-async def test_a_full_queue_turns_the_next_one_away_and_recovers(links, dsn, db):
-    appender = Appender(links[0], capacity=3)
+async def test_a_full_queue_turns_the_next_one_away_and_recovers(six_connections, dsn, db):
+    appender = Appender(six_connections[0], capacity=3)
     appender.start()
     async with held_head(dsn):
         under_way = appender.fact(fact(uuid4(), "RUNNING"))
@@ -269,8 +269,8 @@ async def test_a_full_queue_turns_the_next_one_away_and_recovers(links, dsn, db)
     await appender.drain()
 
 
-async def test_draining_answers_all_that_wait_and_takes_nothing_more(links, dsn, db):
-    appender = Appender(links[0], max_batch=5)
+async def test_draining_answers_all_that_wait_and_takes_nothing_more(six_connections, dsn, db):
+    appender = Appender(six_connections[0], max_batch=5)
     appender.start()
     async with held_head(dsn):
         waiting = [appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(40)]
@@ -293,8 +293,8 @@ async def test_a_caller_that_leaves_takes_nobody_along(appender, dsn, db):
     assert len(await events(db)) == 3
 
 
-async def test_a_caller_that_leaves_while_it_waits_is_recorded_all_the_same(links, dsn, db):
-    appender = Appender(links[0])
+async def test_a_caller_that_leaves_while_it_waits_is_recorded_all_the_same(six_connections, dsn, db):
+    appender = Appender(six_connections[0])
     appender.start()
     async with held_head(dsn):
         first = appender.fact(fact(uuid4(), "RUNNING"))
@@ -307,13 +307,13 @@ async def test_a_caller_that_leaves_while_it_waits_is_recorded_all_the_same(link
 
 
 async def test_a_run_of_a_job_that_is_unknown_has_no_home(appender, db):
-    answer = await appender.command(*new(uuid4()), (Subject.JOB, job_id("etl", "load")))
-    assert (answer.verdict, await events(db)) == (Verdict.HOMELESS, [])
+    answer = await appender.command_below(*new(uuid4()), (Subject.JOB, job_id("etl", "load")))
+    assert (answer.decision, await events(db)) == (Decision.PARENT_UNKNOWN, [])
 
 
-async def test_whoever_hears_of_appends_hears_the_last_position(links):
+async def test_whoever_hears_of_appends_hears_the_last_position(six_connections):
     heard = []
-    appender = Appender(links[0], on_append=lambda position, *_: heard.append(position))
+    appender = Appender(six_connections[0], on_append=lambda position, *_: heard.append(position))
     appender.start()
     await asyncio.gather(*(appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(10)))
     await appender.drain()
@@ -327,7 +327,7 @@ async def test_a_keyed_repeat_is_recognised_beside_another_command_though_a_riva
     answers = await asyncio.gather(
         appender.command(*report(run, "RUNNING", 5, key="k")), appender.command(*report(run, "COMPLETED", 1))
     )
-    assert [answer.verdict for answer in answers] == [Verdict.UNCHANGED, Verdict.UNCHANGED]
+    assert [answer.decision for answer in answers] == [Decision.UNCHANGED, Decision.UNCHANGED]
 
 
 async def test_a_run_that_a_fact_shared_a_batch_with_is_not_remembered_for_more_than_was_read(appender, rival):
@@ -335,7 +335,7 @@ async def test_a_run_that_a_fact_shared_a_batch_with_is_not_remembered_for_more_
     await rival.fact(fact(run, "FAILED", 5))
     answers = await asyncio.gather(appender.fact(fact(run, "RUNNING", 1)), appender.command(*report(run, "RUNNING", 2)))
     assert answers[1].registers.terminal.state == "FAILED"
-    assert (await appender.command(*report(run, "COMPLETED", 9))).verdict is Verdict.CONFLICT
+    assert (await appender.command(*report(run, "COMPLETED", 9))).decision is Decision.CONFLICT
 
 
 BARE = (
@@ -351,12 +351,12 @@ async def test_a_run_that_nothing_was_appended_to_by_a_command_is_read_the_next_
     await asyncio.gather(appender.fact(plain), appender.command(*report(run, "RUNNING", 2)))
     assert appender._recent.get(run) is None
     await rival.fact(fact(run, "FAILED", 5))
-    assert (await appender.command(*report(run, "COMPLETED", 9))).verdict is Verdict.CONFLICT
+    assert (await appender.command(*report(run, "COMPLETED", 9))).decision is Decision.CONFLICT
 
 
 async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_finds():
     draft, judge = report(uuid4(), "RUNNING", 1)
-    item = Item(draft, judge, asyncio.get_running_loop().create_future())
+    item = PendingAppend(draft, judge, asyncio.get_running_loop().create_future())
     item.draft = draft.of_job("etl", "found first")
-    assert again([item]) == [item]
+    assert requeue_or_fail([item]) == [item]
     assert item.draft is draft

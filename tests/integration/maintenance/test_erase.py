@@ -9,14 +9,14 @@ from building import fact, head, new, report
 from histories import at
 from partitions import LATER, RUNS, append, catalog, fill, fold_all, holds
 
-from service.database.roles import CannotDo
 from service.domain.event import RunState, Subject
+from service.errors import OperatorError
 from service.ledger.events import read_streams
 from service.maintenance import parquet_files
-from service.maintenance.archive import archive
-from service.maintenance.erase import erase
-from service.maintenance.rebuild import rebuild
-from service.maintenance.restore import restore
+from service.maintenance.archive import archive_payloads
+from service.maintenance.erase import erase_payloads
+from service.maintenance.rebuild import rebuild_catalog
+from service.maintenance.restore import restore_payloads
 from service.payloads.contents import creator_content
 from service.payloads.schemas import decode_create_run
 
@@ -24,8 +24,8 @@ BASE = "/api/v1"
 
 
 @pytest.fixture
-async def filled(db, link):
-    await fill(db, link)
+async def filled(db, connections):
+    await fill(db, connections)
     return db
 
 
@@ -55,14 +55,14 @@ async def show(client, run=RUNS[0]):
     return shown["facets"], job["facets"], [one["name"] for one in job["inputs"]]
 
 
-async def test_erased_is_gone_from_run_and_job_and_what_stood_behind_it_is_back(dsn, link, db, client):
-    await append(link, said(RUNS[0], 1, run={"a": {"v": 1}, "b": {"v": 1}}, job={"j": {"v": 1}}, inputs=["old"]))
-    await append(link, said(RUNS[0], 2, run={"a": {"v": 2}}, job={"j": {"v": 2}, "k": {}}, inputs=["new"]))
+async def test_erased_is_gone_from_run_and_job_and_what_stood_behind_it_is_back(dsn, connections, db, client):
+    await append(connections, said(RUNS[0], 1, run={"a": {"v": 1}, "b": {"v": 1}}, job={"j": {"v": 1}}, inputs=["old"]))
+    await append(connections, said(RUNS[0], 2, run={"a": {"v": 2}}, job={"j": {"v": 2}, "k": {}}, inputs=["new"]))
     assert await show(client) == ({"a": {"v": 2}, "b": {"v": 1}}, {"j": {"v": 2}, "k": {}}, ["new"])
     second = await head(db)
-    assert (await erase(dsn, second, "article 17", "privacy")).removed == 1
+    assert (await erase_payloads(dsn, second, "article 17", "privacy")).removed == 1
     assert await show(client) == ({"a": {"v": 1}, "b": {"v": 1}}, {"j": {"v": 1}}, ["old"])
-    await erase(dsn, RUNS[0], "article 17")
+    await erase_payloads(dsn, RUNS[0], "article 17")
     assert await show(client) == ({}, {}, [])
     await holds(dsn)
     history = (await ok(await client.get(f"{BASE}/jobs/runs/{RUNS[0]}/events")))["events"]
@@ -75,22 +75,22 @@ async def test_erased_is_gone_from_run_and_job_and_what_stood_behind_it_is_back(
     assert history[1]["payload"] is None
 
 
-async def test_a_rebuilt_catalog_is_the_one_that_erasing_left(filled, dsn, link):
-    await fold_all(link)
-    await erase(dsn, 25, "article 17")
-    await erase(dsn, RUNS[1], "article 17")
+async def test_a_rebuilt_catalog_is_the_one_that_erasing_left(filled, dsn, connections):
+    await fold_all(connections)
+    await erase_payloads(dsn, 25, "article 17")
+    await erase_payloads(dsn, RUNS[1], "article 17")
     left = await catalog(filled)
-    await rebuild(dsn)
+    await rebuild_catalog(dsn)
     assert await catalog(filled) == left
 
 
-async def test_args_and_nominal_times_go_and_the_run_stays_what_it_was(dsn, link, client):
+async def test_args_and_nominal_times_go_and_the_run_stays_what_it_was(dsn, connections, client):
     body = SECRET.encode()
     created, _ = new(RUNS[0], body=body, said=creator_content(decode_create_run(body)))
-    await append(link, created, report(RUNS[0], "RUNNING", 1)[0]._replace(namespace="etl", job="load"))
+    await append(connections, created, report(RUNS[0], "RUNNING", 1)[0]._replace(namespace="etl", job="load"))
     before = await ok(await client.get(f"{BASE}/jobs/runs/{RUNS[0]}"))
     await ok(await client.get(f"{BASE}/jobs"))
-    await erase(dsn, RUNS[0], "article 17")
+    await erase_payloads(dsn, RUNS[0], "article 17")
     after = await ok(await client.get(f"{BASE}/jobs/runs/{RUNS[0]}"))
     changed = {"args": {}, "nominalStartTime": None, "updatedAt": after["updatedAt"]}
     assert before["args"] == {"email": "me@example.com"}
@@ -98,21 +98,21 @@ async def test_args_and_nominal_times_go_and_the_run_stays_what_it_was(dsn, link
 
 
 @pytest.mark.parametrize("folded", ["nothing", "before", "between", "after"])
-async def test_a_single_read_shows_nothing_that_is_erased_however_far_the_catalog_is(link, db, folded):
+async def test_a_single_read_shows_nothing_that_is_erased_however_far_the_catalog_is(connections, db, folded):
     if folded != "nothing":
-        await append(link, fact(RUNS[1], None, 0))
-    await append(link, said(RUNS[0], 1, run={"a": {"v": 1}}))
+        await append(connections, fact(RUNS[1], None, 0))
+    await append(connections, said(RUNS[0], 1, run={"a": {"v": 1}}))
     if folded in ("between", "after"):
-        await fold_all(link)
-    await append(link, said(RUNS[0], 2, run={"a": {"v": 2}, "b": {}}))
+        await fold_all(connections)
+    await append(connections, said(RUNS[0], 2, run={"a": {"v": 2}, "b": {}}))
     if folded == "after":
-        await fold_all(link)
+        await fold_all(connections)
     await db.fetch("select * from runfold.erase_payloads(0, $1, 'why', null)", [await head(db)])
-    [read] = await read_streams(link, Subject.RUN, [RUNS[0]], [None])
+    [read] = await read_streams(connections, Subject.RUN, [RUNS[0]], [None])
     assert {name: facet.value for name, facet in read.registers.run_facets.items()} == {"a": b'{"v": 1}'}
     assert read.registers.position == await head(db)
-    await fold_all(link)
-    assert (await read_streams(link, Subject.RUN, [RUNS[0]], [None]))[0].registers == read.registers
+    await fold_all(connections)
+    assert (await read_streams(connections, Subject.RUN, [RUNS[0]], [None]))[0].registers == read.registers
 
 
 async def test_what_a_process_remembers_of_a_run_does_not_outlive_an_erasure(dsn, db, client):
@@ -133,27 +133,27 @@ async def test_definitions_can_be_erased(dsn, db, client):
     await ok(await client.put(f"{BASE}/namespaces/etl/jobs/load", json=definition))
     end = await head(db)
     for position in (end - 1, end):
-        await erase(dsn, position, "article 17")
+        await erase_payloads(dsn, position, "article 17")
     assert (await ok(await client.get(f"{BASE}/namespaces/etl")))["ownerName"] == "first"
     job = await ok(await client.get(f"{BASE}/namespaces/etl/jobs/load"))
     assert (job["type"], job["inputs"], job["description"]) == ("BATCH", [], None)
     await holds(dsn)
 
 
-async def test_an_inferred_end_stands_though_a_payload_is_erased(dsn, link, client):
-    await append(link, said(RUNS[0], 1, run={"a": {}}))
+async def test_an_inferred_end_stands_though_a_payload_is_erased(dsn, connections, client):
+    await append(connections, said(RUNS[0], 1, run={"a": {}}))
     inferred = report(RUNS[0], "FAILED", 2)[0]._replace(namespace="etl", job="load", source="monitor")
-    await append(link, inferred)
-    await erase(dsn, RUNS[0], "article 17")
+    await append(connections, inferred)
+    await erase_payloads(dsn, RUNS[0], "article 17")
     assert (await ok(await client.get(f"{BASE}/jobs/runs/{RUNS[0]}")))["state"] == "FAILED"
 
 
 async def test_erasing_again_changes_nothing(filled, dsn):
-    done = await erase(dsn, RUNS[0], "article 17")
+    done = await erase_payloads(dsn, RUNS[0], "article 17")
     assert (len(done.positions), done.removed, done.copies) == (5, 5, [])
     end = await head(filled)
-    assert (await erase(dsn, RUNS[0], "again")).removed == 0
-    assert (await erase(dsn, 1, "again")).removed == 0
+    assert (await erase_payloads(dsn, RUNS[0], "again")).removed == 0
+    assert (await erase_payloads(dsn, 1, "again")).removed == 0
     assert await head(filled) == end
 
 
@@ -167,24 +167,24 @@ async def test_erasing_again_changes_nothing(filled, dsn):
 )
 @pytest.mark.usefixtures("filled")
 async def test_what_cannot_be_erased_is_said(dsn, tmp_path, what, sentence):
-    await archive(dsn, LATER, tmp_path)
-    with pytest.raises(CannotDo, match=sentence):
-        await erase(dsn, what, "article 17")
+    await archive_payloads(dsn, LATER, tmp_path)
+    with pytest.raises(OperatorError, match=sentence):
+        await erase_payloads(dsn, what, "article 17")
 
 
 async def test_an_archived_payload_is_restored_before_it_is_erased(filled, dsn, tmp_path):
-    [old, _] = await archive(dsn, LATER, tmp_path)
-    with pytest.raises(CannotDo, match=rf"{old.file}. Bring it back first: runfold restore 3;"):
-        await erase(dsn, 3, "article 17")
-    await restore(dsn, 3)
-    done = await erase(dsn, 3, "article 17")
+    [old, _] = await archive_payloads(dsn, LATER, tmp_path)
+    with pytest.raises(OperatorError, match=rf"{old.file}. Bring it back first: runfold restore 3;"):
+        await erase_payloads(dsn, 3, "article 17")
+    await restore_payloads(dsn, 3)
+    done = await erase_payloads(dsn, 3, "article 17")
     assert [copy.sha256 for copy in done.copies] == [old.sha256]
-    await archive(dsn, LATER, tmp_path)
-    kept = [row.position for rows in parquet_files.read(tmp_path / old.file) for row in rows]
+    await archive_payloads(dsn, LATER, tmp_path)
+    kept = [row.position for rows in parquet_files.read_rows(tmp_path / old.file) for row in rows]
     assert kept == [1, 2, *range(4, 11)]
     await holds(dsn)
     before = await catalog(filled)
-    await rebuild(dsn)
+    await rebuild_catalog(dsn)
     assert await catalog(filled) == before
 
 

@@ -21,12 +21,12 @@ def few_or_many():
 def kept(found):
     """Return a set as a posting keeps it: its total and its bytes."""
     listed = b"".join(offset.to_bytes(2, "big") for offset in found)
-    return len(found), bitmaps.pack(listed)
+    return len(found), bitmaps.pack_offsets(listed)
 
 
 @given(few_or_many())
 def test_what_is_packed_comes_out_in_order(found):
-    unpacked = bitmaps.united([kept(found)])
+    unpacked = bitmaps.union([kept(found)])
     assert list(bitmaps.ascending(unpacked)) == sorted(found)
     assert bitmaps.count(unpacked) == len(found)
 
@@ -35,12 +35,12 @@ def test_what_is_packed_comes_out_in_order(found):
 def test_values_of_one_facet_are_united(one, other):
     other -= one
     several = [kept(one), kept(other)] if other else [kept(one)]
-    assert list(bitmaps.ascending(bitmaps.united(several))) == sorted(one | other)
+    assert list(bitmaps.ascending(bitmaps.union(several))) == sorted(one | other)
 
 
 @given(st.lists(few_or_many(), min_size=1, max_size=4))
 def test_what_all_facets_have_is_common(several):
-    common = bitmaps.common([bitmaps.united([kept(each)]) for each in several])
+    common = bitmaps.intersection([bitmaps.union([kept(each)]) for each in several])
     expected = sorted(set.intersection(*several))
     assert list(bitmaps.ascending(common)) == expected
     assert bitmaps.count(common) == len(expected)
@@ -53,4 +53,4 @@ def test_no_more_is_kept_than_a_bitmap(total, size):
 
 def test_lists_that_were_posted_before_there_were_bitmaps_are_read():
     listed = b"".join(offset.to_bytes(2, "big") for offset in range(2000))
-    assert bitmaps.united([(2000, listed)]) == array("H", range(2000))
+    assert bitmaps.union([(2000, listed)]) == array("H", range(2000))

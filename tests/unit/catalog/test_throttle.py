@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.catalog.freshness import MOST_BYTES, MOST_EVENTS, Catalog
+from service.catalog.freshness import MOST_BYTES, MOST_EVENTS, CatalogFreshness
 
 
 class ByHand:
@@ -31,7 +31,7 @@ async def folds():
 
 @pytest.fixture
 async def catalog(folds):
-    found = Catalog(folds, None)
+    found = CatalogFreshness(folds, None)
     found.start()
     return found
 
@@ -42,14 +42,14 @@ async def a_moment():
 
 
 async def test_a_little_holds_nobody(catalog, folds):
-    await catalog.keep_up(100, MOST_EVENTS, MOST_BYTES)
+    await catalog.throttle(100, MOST_EVENTS, MOST_BYTES)
     assert folds.wanted == []
 
 
 @pytest.mark.parametrize(("events", "size"), [(MOST_EVENTS, 1), (1, MOST_BYTES)])
 async def test_too_much_waits_until_the_oldest_is_folded(catalog, folds, events, size):
-    await catalog.keep_up(100, events, size)
-    waiting = asyncio.create_task(catalog.keep_up(200, 1, 1))
+    await catalog.throttle(100, events, size)
+    waiting = asyncio.create_task(catalog.throttle(200, 1, 1))
     await a_moment()
     assert folds.wanted == [100]
     folds.reached(99)
@@ -61,4 +61,4 @@ async def test_too_much_waits_until_the_oldest_is_folded(catalog, folds, events,
 
 async def test_a_catalog_that_stands_still_holds_nobody_for_ever(catalog, monkeypatch):
     monkeypatch.setattr("service.catalog.freshness._PATIENCE", 0.01)
-    await asyncio.wait_for(catalog.keep_up(100, MOST_EVENTS + 1, 1), 5)
+    await asyncio.wait_for(catalog.throttle(100, MOST_EVENTS + 1, 1), 5)

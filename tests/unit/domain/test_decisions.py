@@ -3,10 +3,10 @@
 import pytest
 from histories import Told, at, folded, recorded
 
-from service.domain.decisions import TABLE, Create, Known, Transition, Verdict, decide, decide_create
+from service.domain.decisions import RULES, Create, Decision, KnownEvent, Transition
 from service.domain.event import NO_CONTENT, Content, RunState
 
-APPEND, UNCHANGED, CONFLICT = Verdict.APPEND, Verdict.UNCHANGED, Verdict.CONFLICT
+APPEND, UNCHANGED, CONFLICT = Decision.APPEND, Decision.UNCHANGED, Decision.CONFLICT
 START, COMPLETE, FAIL, ABORT = RunState.RUNNING, RunState.COMPLETED, RunState.FAILED, RunState.ABORTED
 
 
@@ -68,37 +68,37 @@ CELLS = [
 )
 def test_the_first_line_that_matches_decides(line, standing, command, minute, verdict):
     told = Transition(command, at(minute))
-    matching = [one for one in TABLE if command in one.states and one.when(standing, told)]
+    matching = [one for one in RULES if command in one.states and one.when(standing, told)]
     assert (matching[0].number, matching[0].then) == (line, verdict)
-    assert decide(standing, told) is verdict
+    assert told.decide(standing) is verdict
 
 
 def test_every_line_of_the_table_has_cells():
-    assert {cell[0] for cell in CELLS} == {line.number for line in TABLE}
+    assert {cell[0] for cell in CELLS} == {line.number for line in RULES}
 
 
 def test_every_command_on_every_run_is_decided():
     for command in (START, COMPLETE, FAIL, ABORT):
-        assert any(command in line.states and line.when(NEW, Transition(command, at(0))) for line in TABLE[-4:])
+        assert any(command in line.states and line.when(NEW, Transition(command, at(0))) for line in RULES[-4:])
 
 
 @pytest.mark.parametrize("command", [START, COMPLETE, FAIL, ABORT])
 def test_line_1_an_unknown_run_is_unknown(command):
-    assert decide(None, Transition(command, at(0))) is Verdict.UNKNOWN
+    assert Transition(command, at(0)).decide(None) is Decision.UNKNOWN
 
 
 @pytest.mark.parametrize("command", [START, COMPLETE, FAIL, ABORT])
 @pytest.mark.parametrize("standing", [NEW, RUNNING, *ENDED.values(), None])
 def test_line_0_an_event_that_is_recorded_already_changes_nothing(command, standing):
-    assert decide(standing, Transition(command, at(99)), Known(7, None)) is UNCHANGED
+    assert Transition(command, at(99)).decide(standing, KnownEvent(7, None)) is UNCHANGED
 
 
 def test_line_0_a_key_that_comes_with_the_same_content_changes_nothing():
-    assert decide(RUNNING, Transition(START, at(10), b"content"), Known(7, b"content")) is UNCHANGED
+    assert Transition(START, at(10), b"content").decide(RUNNING, KnownEvent(7, b"content")) is UNCHANGED
 
 
 def test_line_0_a_key_that_comes_with_other_content_is_refused():
-    assert decide(RUNNING, Transition(START, at(10), b"other"), Known(7, b"content")) is Verdict.KEY_REUSED
+    assert Transition(START, at(10), b"other").decide(RUNNING, KnownEvent(7, b"content")) is Decision.KEY_REUSED
 
 
 def creation(job="load", digest=None, **content):
@@ -114,11 +114,11 @@ CREATED_RUN = folded(recorded([Told(RunState.NEW, at(0), "load", "api", None, Co
 
 
 def test_line_8_an_unknown_run_is_created():
-    assert decide_create(None, creation()) is APPEND
+    assert creation().decide(None) is APPEND
 
 
 def test_line_8_the_same_creation_again_changes_nothing():
-    assert decide_create(CREATED_RUN, creation(**CREATED)) is UNCHANGED
+    assert creation(**CREATED).decide(CREATED_RUN) is UNCHANGED
 
 
 def test_line_8_a_creation_is_the_same_whatever_became_of_the_run():
@@ -128,7 +128,7 @@ def test_line_8_a_creation_is_the_same_whatever_became_of_the_run():
             *recorded([Told(COMPLETE, at(20), "load", "openlineage", None, Content(args=b"other"))]),
         ]
     )
-    assert decide_create(ended, creation(**CREATED)) is UNCHANGED
+    assert creation(**CREATED).decide(ended) is UNCHANGED
 
 
 @pytest.mark.parametrize(
@@ -144,17 +144,17 @@ def test_line_8_a_creation_is_the_same_whatever_became_of_the_run():
     ],
 )
 def test_line_8_other_content_or_another_job_is_a_conflict(other):
-    assert decide_create(CREATED_RUN, creation(**{**CREATED, **other})) is CONFLICT
+    assert creation(**{**CREATED, **other}).decide(CREATED_RUN) is CONFLICT
 
 
 def test_line_8_a_run_first_heard_of_by_openlineage_gets_its_creator():
-    assert decide_create(run(("RUNNING", 10), source="openlineage"), creation(**CREATED)) is APPEND
+    assert creation(**CREATED).decide(run(("RUNNING", 10), source="openlineage")) is APPEND
 
 
 def test_line_8_a_run_first_heard_of_under_another_job_is_a_conflict():
-    assert decide_create(run(("RUNNING", 10), source="openlineage"), creation(job="other")) is CONFLICT
+    assert creation(job="other").decide(run(("RUNNING", 10), source="openlineage")) is CONFLICT
 
 
-@pytest.mark.parametrize(("digest", "verdict"), [(b"same", UNCHANGED), (b"other", Verdict.KEY_REUSED)])
+@pytest.mark.parametrize(("digest", "verdict"), [(b"same", UNCHANGED), (b"other", Decision.KEY_REUSED)])
 def test_line_0_goes_before_line_8(digest, verdict):
-    assert decide_create(CREATED_RUN, creation(digest=digest), Known(1, b"same")) is verdict
+    assert creation(digest=digest).decide(CREATED_RUN, KnownEvent(1, b"same")) is verdict

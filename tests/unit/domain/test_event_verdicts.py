@@ -4,8 +4,8 @@ from histories import Told, at, histories, recorded
 from hypothesis import given
 
 from service.domain.event import Content, RunState
-from service.domain.event_verdicts import Effect, judge
-from service.domain.run import RunRegisters, merge
+from service.domain.event_verdicts import Effect, judge_history
+from service.domain.run import RunRegisters, merge_runs
 
 
 def told(state, minutes, source="api", content=Content()):  # noqa: B008
@@ -13,7 +13,7 @@ def told(state, minutes, source="api", content=Content()):  # noqa: B008
 
 
 def judged(*history):
-    return judge(one.recorded(position) for position, one in enumerate(history, 1))
+    return judge_history(one.recorded(position) for position, one in enumerate(history, 1))
 
 
 def test_a_life_as_it_should_be_stands():
@@ -73,17 +73,17 @@ def view(run):
 
 @given(histories("api", "openlineage", "monitor"))
 def test_an_event_is_unchanged_exactly_where_the_view_is_the_same_before_and_after(history):
-    verdicts = judge(one.recorded(position) for position, one in enumerate(history, 1))
+    verdicts = judge_history(one.recorded(position) for position, one in enumerate(history, 1))
     run = RunRegisters()
     for part, verdict in zip(recorded(history), verdicts, strict=True):
-        after = merge(run, part)
+        after = merge_runs(run, part)
         assert (view(run) == view(after)) == (verdict.effect is Effect.UNCHANGED)
         run = after
 
 
 @given(histories("api", "openlineage", "monitor", least=1))
 def test_what_changed_the_view_last_stands(history):
-    verdicts = judge(one.recorded(position) for position, one in enumerate(history, 1))
+    verdicts = judge_history(one.recorded(position) for position, one in enumerate(history, 1))
     assert any(verdict.effect is Effect.STANDS for verdict in verdicts)
     for position, verdict in enumerate(verdicts, 1):
         assert verdict.superseded_by is None or position < verdict.superseded_by <= len(history)

@@ -4,12 +4,12 @@ from histories import ENDS, NOON, RUN, Command, Model, commands, folded, histori
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from service.domain.decisions import Verdict
+from service.domain.decisions import Decision
 from service.domain.event import Event, RunState
-from service.domain.run import RunRegisters, advanced, merge, moved, registers_of
+from service.domain.run import RunRegisters, apply_event, apply_transition, merge_runs, run_registers_of
 from service.http.views import run_view
 from service.ledger import drafts
-from service.ledger.aggregates import pack, unpack_run
+from service.ledger.aggregates import pack_registers, unpack_run
 from service.ledger.drafts import Caller
 from service.payloads.json_writer import dump
 
@@ -25,42 +25,42 @@ parts = histories("api", "openlineage", "monitor", least=3).map(recorded)
 @given(parts, st.data())
 def test_merge_is_associative(found, data):
     one, two, three = (folded(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(3))
-    assert merge(merge(one, two), three) == merge(one, merge(two, three))
+    assert merge_runs(merge_runs(one, two), three) == merge_runs(one, merge_runs(two, three))
 
 
 @given(parts, st.data())
 def test_merge_is_commutative(found, data):
     one, two = (folded(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(2))
-    assert merge(one, two) == merge(two, one)
+    assert merge_runs(one, two) == merge_runs(two, one)
 
 
 @given(parts)
 def test_merge_is_idempotent(found):
     whole = folded(found)
-    assert merge(whole, whole) == whole
-    assert merge(whole, found[0]) == whole
+    assert merge_runs(whole, whole) == whole
+    assert merge_runs(whole, found[0]) == whole
 
 
 @given(parts)
 def test_nothing_known_is_neutral(found):
     whole = folded(found)
-    assert merge(whole, RunRegisters()) == merge(RunRegisters(), whole) == whole
+    assert merge_runs(whole, RunRegisters()) == merge_runs(RunRegisters(), whole) == whole
 
 
 @given(parts, told("api", "openlineage", "monitor"), st.integers(1, 12))
 def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, said, position):
     run = folded(found)
     event, content = said.recorded(position)
-    assert advanced(run, event) == merge(run, registers_of(event))
-    assert advanced(run, event, content) == merge(run, registers_of(event, content))
+    assert apply_event(run, event) == merge_runs(run, run_registers_of(event))
+    assert apply_event(run, event, content) == merge_runs(run, run_registers_of(event, content))
 
 
 @given(parts, times, st.sampled_from(RunState), st.integers(1, 12), times)
 def test_what_was_sent_moves_a_run_as_what_was_recorded_does(found, at, state, position, recorded_at):
     run = folded(found)
     draft = drafts.transition(RUN, state, at, explicit=True, caller=Caller()).of_job("etl", "load")
-    simply = moved(run, draft, position, recorded_at)
-    assert simply in (None, merge(run, registers_of(draft.at(position, recorded_at))))
+    simply = apply_transition(run, draft, position, recorded_at)
+    assert simply in (None, merge_runs(run, run_registers_of(draft.at(position, recorded_at))))
     assert simply is not None or state == "NEW" or run.created is None or run.created.implied
 
 
@@ -68,7 +68,7 @@ def test_what_was_sent_moves_a_run_as_what_was_recorded_does(found, at, state, p
 def test_a_state_that_is_not_known_yet_stops_no_fold(found):
     """A later version may know more of them, and write them while this one still folds."""
     event = said_later(folded(found), "PAUSED")
-    assert advanced(folded(found), event) == merge(folded(found), registers_of(event))
+    assert apply_event(folded(found), event) == merge_runs(folded(found), run_registers_of(event))
 
 
 @given(histories("api", "openlineage", least=1), st.randoms())
@@ -91,7 +91,7 @@ def test_any_snapshot_and_what_came_since_give_the_same_view(history, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(found)), max_size=3)))
     view = RunRegisters()
     for start, end in zip([0, *cuts], [*cuts, len(found)], strict=True):
-        view = unpack_run(pack(merge(view, folded(found[start:end]))))
+        view = unpack_run(pack_registers(merge_runs(view, folded(found[start:end]))))
     assert view == folded(found)
     assert dump(run_view("id", view)) == dump(run_view("id", folded(found)))
 
@@ -140,7 +140,7 @@ def test_an_end_that_is_answered_200_comes_with_its_own_state(history):
     model = Model()
     for command in history:
         verdict = model.tell(command)
-        if command.state in ENDS and verdict in (Verdict.APPEND, Verdict.UNCHANGED):
+        if command.state in ENDS and verdict in (Decision.APPEND, Decision.UNCHANGED):
             assert model.view.state == command.state
 
 
@@ -149,7 +149,7 @@ def test_a_start_that_is_recorded_leaves_a_running_or_an_ended_run(history):
     model = Model()
     for command in history:
         ended = model.view.terminal
-        if command.state == RunState.RUNNING and model.tell(command) is Verdict.APPEND:
+        if command.state == RunState.RUNNING and model.tell(command) is Decision.APPEND:
             assert model.view.state == (ended.state if ended else RunState.RUNNING)
 
 
@@ -161,7 +161,7 @@ def test_a_command_that_was_recorded_is_unchanged_at_any_later_time(before, afte
     tell_all(model, after)
     for command in accepted:
         view, position = model.view, model.position
-        assert model.tell(command) is Verdict.UNCHANGED
+        assert model.tell(command) is Decision.UNCHANGED
         assert (model.view, model.position) == (view, position)
 
 
@@ -172,7 +172,7 @@ def test_a_recorded_command_is_unchanged_when_repeated_with_its_time_but_without
     tell_all(model, after)
     for command in accepted:
         if command.at is not None:
-            assert model.tell(command._replace(key=None)) is Verdict.UNCHANGED
+            assert model.tell(command._replace(key=None)) is Decision.UNCHANGED
 
 
 def tell_all(model: Model, history: list) -> list[Command]:
@@ -181,6 +181,6 @@ def tell_all(model: Model, history: list) -> list[Command]:
     for one in history:
         if not isinstance(one, Command):
             model.hear(one)
-        elif model.tell(one) is Verdict.APPEND and (one.at is not None or one.key is not None):
+        elif model.tell(one) is Decision.APPEND and (one.at is not None or one.key is not None):
             accepted.append(one)
     return accepted

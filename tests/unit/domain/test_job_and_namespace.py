@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.domain.event import NO_CONTENT, Content, DatasetName, Event
 from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
-from service.ledger.aggregates import pack, unpack_job, unpack_namespace
+from service.ledger.aggregates import pack_registers, unpack_job, unpack_namespace
 
 
 class Told(NamedTuple):
@@ -83,7 +83,7 @@ def test_merge_is_associative_commutative_and_idempotent(parts, merge, unpack, d
     assert merge(merge(one, two), three) == merge(one, merge(two, three))
     assert merge(one, two) == merge(two, one)
     assert merge(one, one) == one
-    assert unpack(pack(one)) == one
+    assert unpack(pack_registers(one)) == one
 
 
 @SHAPES
@@ -92,7 +92,7 @@ def test_any_snapshot_order_and_duplication_give_the_same_registers(parts, merge
     found = data.draw(parts)
     shuffled = data.draw(st.permutations([*found, *data.draw(st.lists(st.sampled_from(found), max_size=5))]))
     cut = data.draw(st.integers(1, len(shuffled)))
-    snapshot = unpack(pack(reduce(merge, shuffled[:cut])))
+    snapshot = unpack(pack_registers(reduce(merge, shuffled[:cut])))
     assert reduce(merge, shuffled[cut:], snapshot) == reduce(merge, found)
 
 

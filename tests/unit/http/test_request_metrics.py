@@ -9,12 +9,12 @@ from aiohttp.web_urldispatcher import SystemRoute
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.registry import Collector
 
-from service.http.request_metrics import Meter
+from service.http.request_metrics import RequestMetrics
 
 
 @pytest.fixture
-def meter() -> Meter:
-    return Meter()
+def meter() -> RequestMetrics:
+    return RequestMetrics()
 
 
 async def nothing(_request):
@@ -28,7 +28,7 @@ def request(method: str = "GET", path: str | None = "/runs/{id}") -> web.Request
     return cast("web.Request", SimpleNamespace(method=method, match_info=SimpleNamespace(route=route)))
 
 
-def told(meter: Meter) -> list[str]:
+def told(meter: RequestMetrics) -> list[str]:
     class Families(Collector):
         def collect(self):
             return meter.families()

@@ -17,7 +17,7 @@ RUN = UUID("870492da-ecfb-4be0-91b9-9a89ddd3db90")
 def test_a_transitions_fact_is_the_digest_of_its_state_and_time(at, state, explicit):
     """Whatever writes the time: what was recorded long ago must be known again."""
     draft = drafts.transition(RUN, state, at, explicit=explicit, caller=Caller())
-    assert draft.fact == drafts.digest("transition", state, at.isoformat())
+    assert draft.fact == drafts.short_digest("transition", state, at.isoformat())
     assert draft.request_digest is None
 
 
@@ -26,6 +26,6 @@ def test_a_repeated_key_must_come_with_the_time_that_its_caller_named(at):
     keyed = Caller("me", "key")
     named = drafts.transition(RUN, RunState.FAILED, at, explicit=True, caller=keyed)
     unnamed = drafts.transition(RUN, RunState.FAILED, at, explicit=False, caller=keyed)
-    assert named.fact == unnamed.fact == drafts.digest("key", "me", "key")
-    assert named.request_digest == drafts.digest("transition", "FAILED", at.isoformat())
-    assert unnamed.request_digest == drafts.digest("transition", "FAILED", "")
+    assert named.fact == unnamed.fact == drafts.short_digest("key", "me", "key")
+    assert named.request_digest == drafts.short_digest("transition", "FAILED", at.isoformat())
+    assert unnamed.request_digest == drafts.short_digest("transition", "FAILED", "")

@@ -13,7 +13,7 @@ from service.domain.event import NO_CONTENT, DatasetName, Event
 from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
 from service.payloads import contents
-from service.payloads.contents import creator_content, lineage_content, parent_run, read_event, say
+from service.payloads.contents import creator_content, decode_payload, lineage_content, parent_run, read_event
 from service.payloads.run_ids import parse_uuid, run_uuid
 from service.payloads.schemas import decode_create_run
 
@@ -180,26 +180,28 @@ def test_no_run_id_breaks_the_reader(text):
 
 
 def test_a_payload_that_is_gone_says_nothing():
-    assert say(event(state="NEW"), None).content == NO_CONTENT
+    assert decode_payload(event(state="NEW"), None).content == NO_CONTENT
 
 
 def test_a_creation_says_its_args():
-    said = say(event(state="NEW"), '{"args":{"a":1},"wat":2}')
+    said = decode_payload(event(state="NEW"), '{"args":{"a":1},"wat":2}')
     assert said.content.args == b'{"a":"1"}'
 
 
 def test_a_definition_says_what_was_put():
-    job = say(event(subject="job", kind="defined"), '{"type":"STREAM","inputs":[],"outputs":[],"location":"l"}')
-    namespace = say(event(subject="namespace", kind="defined"), '{"ownerName":"me"}')
+    job = decode_payload(
+        event(subject="job", kind="defined"), '{"type":"STREAM","inputs":[],"outputs":[],"location":"l"}'
+    )
+    namespace = decode_payload(event(subject="namespace", kind="defined"), '{"ownerName":"me"}')
     assert job.definition == JobDefinition(at(0), b"f" * 16, "STREAM", "l", None)
     assert namespace.definition == NamespaceDefinition(at(0), b"f" * 16, "me", None)
 
 
 def test_an_openlineage_event_says_its_facets():
     text = json.dumps(lineage(run={"runId": ID, "facets": {"a": {"x": 1}}}))
-    assert say(event(source="openlineage"), text).content.run_facets == {"a": b'{"x": 1}'}
+    assert decode_payload(event(source="openlineage"), text).content.run_facets == {"a": b'{"x": 1}'}
 
 
 def test_other_payloads_say_nothing():
-    assert say(event(source="openlineage", subject="dataset"), "{}").content == NO_CONTENT
-    assert say(event(source="api", state="RUNNING"), "{}").content == NO_CONTENT
+    assert decode_payload(event(source="openlineage", subject="dataset"), "{}").content == NO_CONTENT
+    assert decode_payload(event(source="api", state="RUNNING"), "{}").content == NO_CONTENT

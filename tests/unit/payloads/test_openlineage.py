@@ -14,10 +14,10 @@ from service.domain import timestamps
 from service.domain.event import Kind, RunState, Subject
 from service.domain.ids import job_id, stream_of
 from service.errors import Invalid, Malformed
-from service.payloads.contents import say
-from service.payloads.openlineage import Origin, fact
+from service.payloads.contents import decode_payload
+from service.payloads.openlineage import Origin, read_lineage_event
 from service.payloads.raw_json import MAX_DEPTH, too_deep
-from service.payloads.splitters import Elements, Line, Lines, elements
+from service.payloads.splitters import ArraySplitter, LineSplitter, RawEvent, split_array
 
 NOW = datetime(2024, 2, 2, tzinfo=UTC)
 ORIGIN = Origin("openlineage", "airflow")
@@ -41,7 +41,7 @@ def event(**changes) -> dict:
 
 
 def read(what):
-    return fact(what if isinstance(what, bytes) else json.dumps(what).encode(), ORIGIN, NOW)
+    return read_lineage_event(what if isinstance(what, bytes) else json.dumps(what).encode(), ORIGIN, NOW)
 
 
 def fields(what) -> dict[str, str]:
@@ -244,9 +244,9 @@ def test_names_have_an_end():
 )
 def test_whatever_is_json_is_kept_to_the_byte_in_a_facet(facet):
     body = json.dumps(event(run={"runId": RUN, "facets": {"f": "QQ"}})).replace('"QQ"', facet).encode()
-    draft = fact(body, ORIGIN, NOW)
+    draft = read_lineage_event(body, ORIGIN, NOW)
     assert draft.payload.encode() == body
-    assert say(draft.at(1, NOW), draft.payload).content.run_facets == {"f": facet.encode()}
+    assert decode_payload(draft.at(1, NOW), draft.payload).content.run_facets == {"f": facet.encode()}
 
 
 def test_an_event_is_as_deep_as_its_deepest_facet():
@@ -295,41 +295,41 @@ texts = st.binary(max_size=12).map(lambda raw: raw.replace(b"\n", b"x"))
 def test_lines_are_the_same_however_the_stream_is_cut(lines, data, ended):
     stream = b"\n".join(lines) + (b"\n" if ended and lines else b"")
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
-    cutter = Lines(8)
+    cutter = LineSplitter(8)
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += cutter.feed(stream[start:end])
     found += cutter.end()
     assert found == [
-        Line(number, None if len(text) > 8 else text.strip())
+        RawEvent(number, None if len(text) > 8 else text.strip())
         for number, text in enumerate(lines, 1)
         if text.strip() or len(text) > 8
     ]
 
 
 def test_a_line_that_is_too_long_is_passed_over_without_being_held():
-    cutter = Lines(100)
+    cutter = LineSplitter(100)
     found = list(cutter.feed(b"{}\n"))
     for _ in range(1000):
         found += cutter.feed(b"x" * 1000)
         assert sum(map(len, cutter._begun)) <= 100
     found += cutter.feed(b"\n[]\n")
-    assert found == [Line(1, b"{}"), Line(2, None), Line(3, b"[]")]
+    assert found == [RawEvent(1, b"{}"), RawEvent(2, None), RawEvent(3, b"[]")]
 
 
 def test_the_elements_of_an_array_are_the_bytes_they_came_as():
-    assert elements(b' [ {"a": 1e400} , {"b":"\\ud800" },5 ] ') == [b'{"a": 1e400}', b'{"b":"\\ud800" }', b"5"]
-    assert elements(b"[]") == []
+    assert split_array(b' [ {"a": 1e400} , {"b":"\\ud800" },5 ] ') == [b'{"a": 1e400}', b'{"b":"\\ud800" }', b"5"]
+    assert split_array(b"[]") == []
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[1,]", b"[1", b"5", b'["\xff",\\]', b"[" * 5000])
 def test_what_is_no_array_is_malformed(body):
     with pytest.raises(Malformed):
-        elements(body)
+        split_array(body)
 
 
-def cut(stream: bytes, cuts: list[int], limit: int = 1000) -> list[Line]:
-    cutter = Elements(limit)
+def cut(stream: bytes, cuts: list[int], limit: int = 1000) -> list[RawEvent]:
+    cutter = ArraySplitter(limit)
     found = []
     for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += cutter.feed(stream[start:end])
@@ -353,13 +353,13 @@ def test_elements_are_the_same_however_the_stream_is_cut(elements_given, data, i
 
 
 def test_an_element_that_is_too_long_is_passed_over_without_being_held():
-    cutter = Elements(100)
+    cutter = ArraySplitter(100)
     found = cutter.feed(b'[{},"')
     for _ in range(100):
         found += cutter.feed(b"x," * 1000)
         assert sum(map(len, cutter._begun)) <= 100
     found += cutter.feed(b'",[1]]')
-    assert found + cutter.end() == [Line(1, b"{}"), Line(2, None), Line(3, b"[1]")]
+    assert found + cutter.end() == [RawEvent(1, b"{}"), RawEvent(2, None), RawEvent(3, b"[1]")]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 
 from service.server import sockets
-from service.server.sockets import CannotListen
+from service.server.sockets import ListenError
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def accept_all(listener, opened):
 @pytest.mark.parametrize("count", [1, 2])
 def test_nobody_else_gets_into_a_port_that_is_listened_on(count, opened):
     listeners = [opened(one) for one in sockets.listen(sockets.bind("127.0.0.1", 0), count)]
-    with pytest.raises(CannotListen, match="in use by another program"):
+    with pytest.raises(ListenError, match="in use by another program"):
         sockets.listen(opened(sockets.bind(*sockets.address(listeners[0]))), count)
 
 
@@ -49,13 +49,13 @@ def test_of_two_that_bound_one_port_before_either_listened_one_is_told(count, op
     second = opened(sockets.bind(*sockets.address(first)))
     for listener in sockets.listen(first, count):
         opened(listener)
-    with pytest.raises(CannotListen, match="in use by another program"):
+    with pytest.raises(ListenError, match="in use by another program"):
         sockets.listen(second, count)
 
 
 @pytest.mark.parametrize(("host", "port"), [("nowhere.invalid", 0), ("192.0.2.1", 0), ("a" * 100, 0)])
 def test_a_host_that_is_not_of_this_machine_is_told_in_a_sentence(host, port):
-    with pytest.raises(CannotListen, match=host):
+    with pytest.raises(ListenError, match=host):
         sockets.bind(host, port)
 
 
