@@ -251,6 +251,10 @@ class DatabaseUnavailable(Unavailable):
         self.reason = reason
         self.sqlstate = sqlstate
 
+    def __str__(self) -> str:
+        """Return both, for the log."""
+        return f"{self.detail} ({self.reason})" if self.reason else self.detail
+
 
 class OperatorError(Exception):
     """A command cannot do its work. The message says what happened, and what the operator can do about it."""

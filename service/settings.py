@@ -9,8 +9,8 @@ from pathlib import Path
 CONNECTIONS = 22
 """To the database, that a process of the service and its children open at most; a test counts what app.py makes."""
 
-APART, INSIDE = "apart", "inside"
-"""Where the catalog is folded: in a process of its own, or in the one that serves."""
+PROCESS, INLINE = "process", "inline"
+"""Where the projector runs: in a process of its own, or in the serving process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Settings:
     max_event_bytes: int = 16 * 1024 * 1024
     max_body_bytes: int = 1024 * 1024
     statement_cache_size: int = 100
-    folding: str = INSIDE
+    projector: str = INLINE
     log_level: str = "info"
 
     def pack(self) -> bytes:

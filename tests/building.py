@@ -28,7 +28,7 @@ APPENDING = "select pid from pg_stat_activity where wait_event_type = 'Lock' and
 def new(run: UUID, *, job: str = "load", body: bytes = b"", said: Content | None = None, key: str | None = None):
     """Return the creation of a run and its command."""
     draft = drafts.new_run(run, ("etl", job), at(0), body, said or Content(), Caller(None, key))
-    created = run_registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
+    created = run_registers_of(draft.at(0, draft.transitioned_at), draft.decoded.content).created
     command = Create(created, draft.request_digest)
     return draft, command
 

@@ -13,7 +13,7 @@ from service.audit import postings
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import EventFilters, FilteredFields
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
 from service.domain.event import Content, Event
 from service.domain.run import RunRegisters
 from service.ledger import aggregates
@@ -47,15 +47,15 @@ CSV_HEADER = (
 
 
 def _lines(which: str) -> dict[TextFormat, str]:
-    pick = load(f"which_{which}")
-    return {form: load("event_lines", which=pick, line=load(f"line_{form}")) for form in TextFormat}
+    pick = load_text(f"which_{which}")
+    return {form: load("event_lines", which=pick, line=load_text(f"line_{form}")) for form in TextFormat}
 
 
 _RANGE, _STREAM, _POSITIONS = _lines("range"), _lines("stream"), _lines("positions")
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
-_HISTORY, _FOLDED_RUN, _COUNT_RANGE = load("history"), load("folded_run"), load("count_range")
+_HISTORY, _FOLDED_RUN, _COUNT_RANGE = load("history"), load("stored_registers"), load("count_range")
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
-_RECORDED_AFTER = load("recorded_after", line=load("line_json"))
+_RECORDED_AFTER = load("recorded_after", line=load_text("line_json"))
 
 _TICK = timedelta(microseconds=1)
 

@@ -27,7 +27,7 @@ _LOCK = 0x52554E504F5354
 _FIRST_WINDOW, _LAST_WINDOW, _GROWTH = 1, 256, 4
 _COUNTED = 128
 
-_GATHER, _POST, _POSTED = load("gather_chunk"), load("post_chunk"), load("posted")
+_GATHER, _POST, _POSTED = load("gather_chunk"), load("post_chunk"), load("ledger_ends")
 _POSTINGS, _TOTAL = load("postings"), load("postings_total")
 _TRY_LOCK = "select pg_try_advisory_xact_lock($1)"
 _ASYNCHRONOUS = "set local synchronous_commit = off"

@@ -109,9 +109,9 @@ def apply_key_events(standing: Mapping[UUID, Key], events: Iterable[KeyEvent]) -
             if key := found.get(event.stream):
                 found[event.stream] = key._replace(position=event.position, revoked_at=event.recorded_at)
         elif event.payload is not None:  # archived or erased, it lets nobody in
-            said = _decode(event.payload)
-            digest_ = bytes.fromhex(said.digest)
-            found[event.stream] = Key(said.name, said.scope, digest_, event.position, event.recorded_at)
+            decoded = _decode(event.payload)
+            digest_ = bytes.fromhex(decoded.digest)
+            found[event.stream] = Key(decoded.name, decoded.scope, digest_, event.position, event.recorded_at)
     return found
 
 
@@ -173,5 +173,5 @@ def _draft(name: str, kind: Kind, payload: KeyPayload) -> Draft:
         request_digest=None,
         payload_digest=sha256(body).digest(),
         payload=body.decode(),
-        said=EMPTY_PAYLOAD,
+        decoded=EMPTY_PAYLOAD,
     )

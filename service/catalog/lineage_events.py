@@ -15,8 +15,8 @@ from service.ledger.aggregates import unpack_run
 from service.ledger.archive_records import PayloadLocation
 from service.ledger.events import LOG
 
-_ALL = "$2::text is null"
-_OF_ONE = "left(e.namespace, 64) = left($2::text, 64) and e.namespace = $2::text"
+_ALL = ":namespace::text is null"
+_OF_ONE = "left(e.namespace, 64) = left(:namespace::text, 64) and e.namespace = :namespace::text"
 
 _COUNT = {False: load("count_lineage", of=_ALL), True: load("count_lineage", of=_OF_ONE)}
 _LIST = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,7 +10,7 @@ from uuid import UUID
 from service.catalog import projection
 from service.catalog.projection import CatalogRun, PageChanges
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
 from service.domain.event import Event, Kind, Subject, make_tuple
 from service.domain.job import merge_jobs
 from service.domain.namespace import merge_namespaces
@@ -69,44 +68,32 @@ class CatalogStatements(NamedTuple):
     events: str
     rows: Mapping[Subject, str]
     put: Mapping[Subject, str]
-    put_few: str
+    write_page: str
     put_snapshots: str
     drop_snapshots: str
     lineage_counts: str
 
 
 def catalog_statements(schema: str) -> CatalogStatements:
-    """Return the statements for a catalog that lies in a schema; the ledger is where it always is."""
+    """Return the statements for a catalog that lies in a schema; the ledger's schema is always the same."""
 
-    def of(name: str, **names: str) -> str:
-        return re.sub(rf"\brunfold\.({'|'.join(TABLES)})\b", rf"{schema}.\1", load(name, **names))
+    def statement(name: str, **parts: str) -> str:
+        return load(name, schema=schema, **parts)
 
-    put = {Subject.RUN: of("put_runs"), Subject.JOB: of("put_jobs"), Subject.NAMESPACE: of("put_namespaces")}
-    rows = {subject: of("catalog_rows", catalog=shape.catalog) for subject, shape in AGGREGATES.items()}
-    few = (put[Subject.JOB], put[Subject.NAMESPACE], of("add_run_counts"), of("catalog_move"))
+    put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
+    rows = {subject: statement("catalog_rows", catalog=kind.table) for subject, kind in AGGREGATES.items()}
+    parts = ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move")
     return CatalogStatements(
-        of("catalog_cursor"),
-        of("catalog_lock"),
-        of("events_after"),
-        rows | {Subject.RUN: of("run_rows")},
-        put,
-        _together(few),
-        of("put_snapshots"),
-        of("drop_snapshots"),
-        of("add_lineage_counts"),
+        cursor=statement("catalog_cursor"),
+        lock=statement("catalog_lock"),
+        events=statement("events_after"),
+        rows=rows | {Subject.RUN: statement("run_rows")},
+        put={subject: statement(name) for subject, name in put.items()},
+        write_page=statement("write_page", **{name: load_text(name, schema=schema) for name in parts}),
+        put_snapshots=statement("put_snapshots"),
+        drop_snapshots=statement("drop_snapshots"),
+        lineage_counts=statement("add_lineage_counts"),
     )
-
-
-def _together(each: Sequence[str]) -> str:
-    """Return several statements as one round trip, the parameters of each behind those of the one before it."""
-    parts: list[str] = []
-    before = 0
-    for number, statement in enumerate(each):
-        count = max(map(int, re.findall(r"\$(\d+)", statement.partition("\n")[2])))
-        renumbered = re.sub(r"\$(\d+)", lambda found, by=before: f"${int(found[1]) + by}", statement)  # type: ignore[misc]
-        parts.append(f"part_{number} as (\n{renumbered})")
-        before += count
-    return f"with {', '.join(parts)} select 1"
 
 
 LIVE_STATEMENTS = catalog_statements("runfold")
@@ -202,7 +189,7 @@ class _Writer:
             await self._connection.execute(self._says.put_snapshots, *_columns(rows, 3))
         counts = projection.count_changes(before, runs)
         await self._connection.execute(
-            self._says.put_few,
+            self._says.write_page,
             *_columns([projection.job_row(*item) for item in jobs.items()], 8),
             *_columns([projection.namespace_row(*item) for item in namespaces.items()], 5),
             *_columns([(*key, change) for key, change in sorted(counts.items())], 3),

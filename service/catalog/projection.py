@@ -106,17 +106,20 @@ class PageProjection:
         if event.kind == Kind.ERASED:
             self._take_note(event)
             return
-        said = EMPTY_PAYLOAD if payload is None else decode_payload(event, payload)
+        decoded = EMPTY_PAYLOAD if payload is None else decode_payload(event, payload)
         if event.subject == Subject.RUN:
-            self._page.runs.append(make_tuple(RunEvent, (event, said.content)))
+            self._page.runs.append(make_tuple(RunEvent, (event, decoded.content)))
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return
         if event.subject != Subject.NAMESPACE:
             _merge_into(
-                self._page.jobs, job_id(namespace, job or ""), AGGREGATES[Subject.JOB].of(event, said), merge_jobs
+                self._page.jobs,
+                job_id(namespace, job or ""),
+                AGGREGATES[Subject.JOB].from_event(event, decoded),
+                merge_jobs,
             )
-        named = AGGREGATES[Subject.NAMESPACE].of(event, said)
+        named = AGGREGATES[Subject.NAMESPACE].from_event(event, decoded)
         _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
 
     def _take_note(self, event: Event) -> None:
@@ -124,9 +127,9 @@ class PageProjection:
         if event.subject == Subject.RUN:
             self._page.runs.append(RunEvent(event, NO_CONTENT))
             return
-        shape = AGGREGATES[Subject(event.subject)]
+        aggregate = AGGREGATES[Subject(event.subject)]
         found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
-        _merge_into(found, event.stream, shape.of(event, EMPTY_PAYLOAD), shape.merge)
+        _merge_into(found, event.stream, aggregate.from_event(event, EMPTY_PAYLOAD), aggregate.merge)
 
     def _mention(self, namespace: str, job: str, event: Event) -> None:
         mentions = self._mentions.get((namespace, job))

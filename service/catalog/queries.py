@@ -53,7 +53,7 @@ class JobItem(NamedTuple):
     latest: list[RunItem]
 
 
-class Lists:
+class CatalogQueries:
     """Reads the catalog. Every method raises Unavailable when the database does not answer."""
 
     def __init__(self, connections: Connections) -> None:
@@ -146,7 +146,7 @@ class FoundRun(NamedTuple):
     registers: RunRegisters
 
 
-class Searches:
+class RunSearch:
     """Reads the catalog, as far as it is folded."""
 
     def __init__(self, connections: Connections) -> None:

@@ -26,7 +26,7 @@ class _Program(click.Group):
         try:
             return super().invoke(ctx)
         except DatabaseUnavailable as error:
-            told = f"The database cannot be used: {error.detail} ({error.reason})."
+            told = f"The database cannot be used: {error}"
             raise click.ClickException(logs.without_password(told)) from error
         except OperatorError as error:
             raise click.ClickException(str(error)) from error

@@ -6,7 +6,7 @@ from service.database.connections import Connections
 from service.database.statements import load
 from service.errors import OperatorError
 
-_OWNS, _FIND, _GRANTS = load("owns"), load("find_role"), load("grants_for_role")
+_OWNS, _FIND, _GRANTS = load("owner"), load("find_role"), load("grants_for_role")
 
 
 async def require_owner(connections: Connections, what: str) -> None:

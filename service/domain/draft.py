@@ -27,7 +27,7 @@ class Draft(NamedTuple):
     request_digest: bytes | None
     payload_digest: bytes | None
     payload: str | None
-    said: PayloadContent
+    decoded: PayloadContent
 
     def of_job(self, namespace: str, job: str) -> Draft:
         """Return the same, filed under a job."""

@@ -15,7 +15,7 @@ from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
 from service.catalog.projector import CatalogProjector, Projector
 from service.catalog.projector_process import ProjectorProcess, projector_connections
-from service.catalog.queries import Lists, Searches
+from service.catalog.queries import CatalogQueries, RunSearch
 from service.database.connections import Connections
 from service.http.authentication import Authenticator
 from service.http.handlers.metrics import REGISTRY, REQUEST_METRICS, process_registry
@@ -28,7 +28,7 @@ from service.ledger.appender import Appender
 from service.ledger.batch import OnAppend
 from service.ledger.default_namespace import define_default
 from service.ledger.run_reader import RunReader
-from service.settings import APART, Settings
+from service.settings import PROCESS, Settings
 
 _BULK = 2
 _READERS = 2
@@ -100,7 +100,7 @@ class _Opened:
 
 def _folds(settings: Settings, opened: _Opened) -> CatalogProjector:
     """Return who folds the catalog: a process of its own, or a task of this one."""
-    if settings.folding == APART:
+    if settings.projector == PROCESS:
         return ProjectorProcess(settings)
     return Projector(opened.keep(projector_connections(settings)))
 
@@ -132,11 +132,11 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         appender,
         reader,
         catalog,
-        Lists(lists),
+        CatalogQueries(lists),
         LineageEventReader(lists),
         audit,
         RunHistory(audit),
-        Searches(auditors),
+        RunSearch(auditors),
         tail,
     )
     await guard.start(app.router.routes())

@@ -238,7 +238,7 @@ def cursor(given: str, head: Head) -> int:
 
 async def span(request: web.Request, wanted: EventFilters, default: str = START) -> PositionRange:
     """Return the positions that cursor, since and until leave."""
-    audit = request.app[RESOURCES].audit
+    audit = request.app[RESOURCES].ledger
     head = await audit.head()
     after = cursor(one(request, "cursor") or default, head)
     if wanted.since is None and wanted.until is None:

@@ -11,7 +11,7 @@ from service.audit.run_history import RunHistory
 from service.audit.tail import LedgerTail
 from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
-from service.catalog.queries import Lists, Searches
+from service.catalog.queries import CatalogQueries, RunSearch
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
 from service.ledger.run_reader import RunReader
@@ -25,11 +25,11 @@ class Resources(NamedTuple):
     appender: Appender
     reader: RunReader
     catalog: CatalogFreshness
-    lists: Lists
-    lineage: LineageEventReader
-    audit: LedgerReader
+    queries: CatalogQueries
+    lineage_events: LineageEventReader
+    ledger: LedgerReader
     history: RunHistory
-    searches: Searches
+    run_search: RunSearch
     tail: LedgerTail
 
 

@@ -32,9 +32,9 @@ unpack_namespace = msgspec.msgpack.Decoder(NamespaceRegisters).decode
 class AggregateType(NamedTuple):
     """A subject's registers: the catalog's table, and the functions on them."""
 
-    catalog: str
+    table: str
     unpack: Callable[[bytes], Any]
-    of: Callable[[Event, PayloadContent], Any]
+    from_event: Callable[[Event, PayloadContent], Any]
     merge: Callable[[Any, Any], Any]
     without: Callable[[Any, Stamp], Any]
 
@@ -43,15 +43,15 @@ AGGREGATES = {
     Subject.RUN: AggregateType(
         "runs",
         unpack_run,
-        lambda event, said: run_registers_of(event, said.content),
+        lambda event, decoded: run_registers_of(event, decoded.content),
         merge_runs,
         run_without,
     ),
     Subject.JOB: AggregateType(
         "jobs",
         unpack_job,
-        lambda event, said: job_registers_of(
-            event, said.content, said.definition if isinstance(said.definition, JobDefinition) else None
+        lambda event, decoded: job_registers_of(
+            event, decoded.content, decoded.definition if isinstance(decoded.definition, JobDefinition) else None
         ),
         merge_jobs,
         job_without,
@@ -59,8 +59,8 @@ AGGREGATES = {
     Subject.NAMESPACE: AggregateType(
         "namespaces",
         unpack_namespace,
-        lambda event, said: namespace_registers_of(
-            event, said.definition if isinstance(said.definition, NamespaceDefinition) else None
+        lambda event, decoded: namespace_registers_of(
+            event, decoded.definition if isinstance(decoded.definition, NamespaceDefinition) else None
         ),
         merge_namespaces,
         namespace_without,

@@ -252,10 +252,12 @@ class AppendBatch:
             simply = apply_transition(standing, draft, position, at)
             if simply is not None:
                 return simply
-        event, shape = draft.at(position, at), AGGREGATES[draft.subject]
+        event, aggregate = draft.at(position, at), AGGREGATES[draft.subject]
         # A fact is seldom looked into: only where a command for the same run shares its batch.
-        part = shape.of(event, draft.said if draft.source == "api" else decode_payload(event, draft.payload))
-        return part if standing is None else shape.merge(standing, part)
+        part = aggregate.from_event(
+            event, draft.decoded if draft.source == "api" else decode_payload(event, draft.payload)
+        )
+        return part if standing is None else aggregate.merge(standing, part)
 
     async def _append(self, connections: Connections) -> AppendedBatch | None:
         if not self._appending:

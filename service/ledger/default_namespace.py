@@ -28,8 +28,8 @@ async def define_default(appender: Appender) -> None:
     body = dump({"ownerName": _DEFAULT.ownerName, "description": _DEFAULT.description})
     # The same fact whoever records it: beside the command's expectation, a second guard against two.
     fact = drafts.short_digest("the default namespace")
-    said = namespace_content(_DEFAULT, at, fact)
-    draft = drafts.definition(Subject.NAMESPACE, (_NAME, None), at, body, said, drafts.Caller())
+    decoded = namespace_content(_DEFAULT, at, fact)
+    draft = drafts.definition(Subject.NAMESPACE, (_NAME, None), at, body, decoded, drafts.Caller())
     try:
         await appender.command(draft, DefineNamespaceOnce())
     except Unavailable as error:

@@ -106,7 +106,7 @@ def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, con
 
 
 def definition(
-    subject: Subject, names: tuple[str, str | None], at: datetime, body: bytes, said: PayloadContent, caller: Caller
+    subject: Subject, names: tuple[str, str | None], at: datetime, body: bytes, decoded: PayloadContent, caller: Caller
 ) -> Draft:
     """Return the definition of a job or namespace."""
     return Draft(
@@ -119,11 +119,11 @@ def definition(
         None,
         "api",
         caller.actor,
-        said.definition.digest if said.definition else short_digest(body),
+        decoded.definition.digest if decoded.definition else short_digest(body),
         None,
         sha256(body).digest(),
         body.decode(),
-        said,
+        decoded,
     )
 
 
@@ -154,6 +154,6 @@ def _named(names: tuple[str, str | None]) -> UUID:
 
 def created_register(draft: Draft) -> Created:
     """Return the register that the creation of a run sets."""
-    created = run_registers_of(draft.at(0, draft.transitioned_at), draft.said.content).created
+    created = run_registers_of(draft.at(0, draft.transitioned_at), draft.decoded.content).created
     assert created is not None  # noqa: S101  registers of any event name how the run came to be known
     return created

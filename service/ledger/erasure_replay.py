@@ -37,13 +37,13 @@ async def remove_erased(
     What only archived payloads said stays away until `runfold rebuild`.
     """
     subject, stream = of
-    shape = AGGREGATES[subject]
+    aggregate = AGGREGATES[subject]
     stamps = [Stamp(*row) for row in await connection.fetch(_STAMPS, log, erased)]
-    left = reduce(shape.without, stamps, registers)
+    left = reduce(aggregate.without, stamps, registers)
     if left == registers:
         return registers
     async for event, payload in _history(connection, log, subject, stream, left):
-        left = shape.merge(left, shape.of(event, decode_payload(event, payload)))
+        left = aggregate.merge(left, aggregate.from_event(event, decode_payload(event, payload)))
     return left
 
 

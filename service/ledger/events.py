@@ -23,10 +23,12 @@ LOG = 0
 
 _APPEND = load("append")
 _HEAD = load("head")
-_RECORDED_TRANSITIONS = load("said_already")
+_RECORDED_TRANSITIONS = load("recorded_transitions")
 _PAYLOADS = load("payloads")
 _EVENTS_AFTER = load("events_after")
-_READ = {subject: load("read_streams", subject=subject, catalog=shape.catalog) for subject, shape in AGGREGATES.items()}
+_READ = {
+    subject: load("read_streams", subject=subject, catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()
+}
 
 
 class AppendOutcome(IntEnum):
@@ -91,23 +93,23 @@ async def read_streams(
 
 
 async def _fold(connections: Connections, subject: Subject, count: int, rows: Iterable[Any]) -> list[StreamState]:
-    shape = AGGREGATES[subject]
+    aggregate = AGGREGATES[subject]
     merged: list[Any] = [None] * count
     known: list[KnownEvent | None] = [None] * count
     events: list[tuple[int, Event]] = []
     for row in rows:
         index, part = row[0] - 1, row[1]
         if part == "catalog":
-            merged[index] = shape.unpack(row[2])
+            merged[index] = aggregate.unpack(row[2])
         elif part == "known":
             known[index] = KnownEvent(row["position"], row["request_digest"], row["recorded_at"])
         else:
             events.append((index, make_tuple(Event, row[3:])))
     bodies = await read_payloads(connections, [event.position for _, event in events if event.payload_digest])
     for index, event in events:
-        part = shape.of(event, decode_payload(event, bodies.get(event.position)))
+        part = aggregate.from_event(event, decode_payload(event, bodies.get(event.position)))
         standing = merged[index]
-        merged[index] = part if standing is None else shape.merge(standing, part)
+        merged[index] = part if standing is None else aggregate.merge(standing, part)
     await _forget(
         connections, subject, merged, [(i, e, bodies.get(e.position)) for i, e in events if e.kind == Kind.ERASED]
     )

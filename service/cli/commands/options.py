@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 import click
 from platformdirs import user_data_path
 
-from service.settings import APART, Settings
+from service.settings import PROCESS, Settings
 
-DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), folding=APART)
+DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), projector=PROCESS)
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -19,7 +19,7 @@ from service.embedded.files import cluster_in
 from service.server import sockets
 from service.server.serve import STOP_SIGNALS, serve
 from service.server.workers import supervise
-from service.settings import APART, INSIDE, Settings
+from service.settings import INLINE, PROCESS, Settings
 
 _POSITIVE = click.IntRange(min=1)
 
@@ -37,9 +37,10 @@ _POSITIVE = click.IntRange(min=1)
 @setting("--insecure", "Listen beyond this machine without authentication.", is_flag=True)
 @setting("--access-log/--no-access-log", "Log a line a request.")
 @setting(
-    "--folding",
-    "Where the catalog is folded: in a process apart, or inside the serving one (less memory, slower under load).",
-    type=click.Choice([APART, INSIDE]),
+    "--projector",
+    "Where the projector of the catalog runs: in a process of its own, or inline in the serving process"
+    " (less memory, slower under load).",
+    type=click.Choice([PROCESS, INLINE]),
 )
 @setting("--log-level", "The least that is logged.", type=click.Choice(logs.LEVELS))
 @setting("--queue-capacity", "Requests that may wait to be recorded; one more is told 503.", type=_POSITIVE)

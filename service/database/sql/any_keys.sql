@@ -1,2 +1,3 @@
--- Whether an API key was ever created. $1 log.
-select exists (select from runfold.events e where e.log = $1 and e.subject = 'key' and e.kind = 'created')
+-- Tells whether an API key was ever created.
+-- parameters: log
+select exists (select from runfold.events e where e.log = :log and e.subject = 'key' and e.kind = 'created')

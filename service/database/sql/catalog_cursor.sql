@@ -1,2 +1,3 @@
--- How far the catalog is folded. $1 log.
-select c.position from runfold.catalog_cursor c where c.log = $1
+-- Returns the position up to which events are projected into the catalog.
+-- parameters: log
+select c.position from {schema}.catalog_cursor c where c.log = :log

@@ -1,8 +1,9 @@
--- The cursor, for whoever folds: one process at a time, the others wait for its commit; and where the ledger ends. $1 log.
--- The commit is durable, though the catalog is derived: processes remember how far it is folded, and a crash that took pages
--- back would leave them waiting for nothing, and lists with less than was told.
+-- Locks the cursor, so that one process at a time projects and the others wait for its commit; returns it with the position
+-- of the last event. The commit must be durable although the catalog is derived: processes remember how far the catalog is, and
+-- a crash that took pages back would leave them waiting for positions that nobody projects again.
+-- parameters: log
 select c.position, h.position as head
-  from runfold.catalog_cursor c
+  from {schema}.catalog_cursor c
  cross join lateral (select t.position from runfold.ledger_head t where t.log = c.log offset 0) h
- where c.log = $1
+ where c.log = :log
    for update of c

@@ -1,2 +1,3 @@
--- Moves the cursor. $1 log, $2 position.
-update runfold.catalog_cursor c set position = $2 where c.log = $1
+-- Moves the cursor.
+-- parameters: log, cursor
+update {schema}.catalog_cursor c set position = :cursor where c.log = :log

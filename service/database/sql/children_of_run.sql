@@ -1,6 +1,7 @@
--- The runs that name a run as their parent, newest first. $1 parent, $2 limit, $3 offset.
+-- Returns the runs that name a run as their parent, newest first.
+-- parameters: parent, limit, offset
 select r.id, r.registers
   from runfold.runs r
- where r.parent_run = $1
+ where r.parent_run = :parent
  order by r.created_at desc, r.id desc
- limit $2 offset $3
+ limit :limit offset :offset

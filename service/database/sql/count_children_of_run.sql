@@ -1,2 +1,3 @@
--- $1 parent.
-select count(*) from runfold.runs r where r.parent_run = $1
+-- Counts the runs that name a run as their parent.
+-- parameters: parent
+select count(*) from runfold.runs r where r.parent_run = :parent

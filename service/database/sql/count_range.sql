@@ -1,14 +1,15 @@
--- How many events of a filter lie between positions. $1 log, $2 after, $3 up to, $4 kinds, $5 states, $6 sources,
--- $7 namespace, $8 job, $9 actor (null: any). `order by` makes it the index on positions also while the table is small.
+-- Counts the events of a filter between two positions. A filter that is null matches any event. `order by` makes the planner
+-- take the index on positions while the table is small, too.
+-- parameters: log, after, upto, kinds, states, sources, namespace, job, actor
 select count(*)
   from (
      select from runfold.events t
-      where t.log = $1 and t.position > $2 and t.position <= $3
-        and ($4::text[] is null or t.kind = any ($4))
-        and ($5::text[] is null or t.state = any ($5))
-        and ($6::text[] is null or t.source = any ($6))
-        and ($7::text is null or t.namespace = $7)
-        and ($8::text is null or t.job = $8)
-        and ($9::text is null or t.actor = $9)
+      where t.log = :log and t.position > :after and t.position <= :upto
+        and (:kinds::text[] is null or t.kind = any (:kinds))
+        and (:states::text[] is null or t.state = any (:states))
+        and (:sources::text[] is null or t.source = any (:sources))
+        and (:namespace::text is null or t.namespace = :namespace)
+        and (:job::text is null or t.job = :job)
+        and (:actor::text is null or t.actor = :actor)
       order by t.position offset 0
   ) s

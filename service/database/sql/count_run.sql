@@ -1,9 +1,10 @@
--- How many events a run has between positions. $1 log, $2 after, $3 up to, $4 run. Without the filters of count_stream.sql,
--- of which a plan made once for all takes no notice, it reads the primary key alone.
+-- Counts the events of a run between two positions. Without the filters of count_stream.sql, which a generic plan cannot
+-- ignore, it reads the primary key alone.
+-- parameters: log, after, upto, run
 select count(*)
   from (
      select t.position from runfold.events t
-      where t.log = $1 and t.subject = 'run' and t.stream = $4 and t.position > $2
+      where t.log = :log and t.subject = 'run' and t.stream = :run and t.position > :after
       order by t.position offset 0
   ) s
- where s.position <= $3
+ where s.position <= :upto

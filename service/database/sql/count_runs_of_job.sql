@@ -1,4 +1,5 @@
--- $1 job id, $2 states (null: any).
+-- Counts the runs of a job that are in one of the states (null: in any).
+-- parameters: job_id, states
 select coalesce(sum(c.total), 0)::bigint
   from runfold.run_counts c
- where c.job_id = $1 and ($2::text[] is null or c.state = any ($2))
+ where c.job_id = :job_id and (:states::text[] is null or c.state = any (:states))

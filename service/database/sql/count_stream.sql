@@ -1,15 +1,16 @@
--- How many events of a run lie between positions. $1 log, $2 after, $3 up to, $4 kinds, $5 states, $6 sources,
--- $7 namespace, $8 job, $9 actor (null: any), $10 run. The upper bound stands apart as in which_stream.sql.
+-- Counts the events of a run that match a filter, between two positions. The upper bound is applied outside, as in
+-- which_stream.sql.
+-- parameters: log, after, upto, kinds, states, sources, namespace, job, actor, run
 select count(*)
   from (
      select t.position from runfold.events t
-      where t.log = $1 and t.subject = 'run' and t.stream = $10 and t.position > $2
-        and ($4::text[] is null or t.kind = any ($4))
-        and ($5::text[] is null or t.state = any ($5))
-        and ($6::text[] is null or t.source = any ($6))
-        and ($7::text is null or t.namespace = $7)
-        and ($8::text is null or t.job = $8)
-        and ($9::text is null or t.actor = $9)
+      where t.log = :log and t.subject = 'run' and t.stream = :run and t.position > :after
+        and (:kinds::text[] is null or t.kind = any (:kinds))
+        and (:states::text[] is null or t.state = any (:states))
+        and (:sources::text[] is null or t.source = any (:sources))
+        and (:namespace::text is null or t.namespace = :namespace)
+        and (:job::text is null or t.job = :job)
+        and (:actor::text is null or t.actor = :actor)
       order by t.position offset 0
   ) s
- where s.position <= $3
+ where s.position <= :upto

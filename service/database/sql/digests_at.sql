@@ -1,6 +1,7 @@
--- The digests of payloads as the events at some positions have them. $1 log, $2 positions.
+-- Returns the payload digests of the events at some positions.
+-- parameters: log, positions
 select w.position, e.payload_digest
-  from unnest($2::bigint[]) as w (position)
+  from unnest(:positions::bigint[]) as w (position)
  cross join lateral (
-     select t.payload_digest from runfold.events t where t.log = $1 and t.position = w.position offset 0
+     select t.payload_digest from runfold.events t where t.log = :log and t.position = w.position offset 0
  ) e

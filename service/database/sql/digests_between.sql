@@ -1,5 +1,6 @@
--- The digests of the payloads that are there, as their events have them. $1 log, $2 first position, $3 last position.
+-- Returns the digests of the payloads that the database has, as their events record them.
+-- parameters: log, first, last
 select p.position, e.payload_digest
   from runfold.payloads p
   left join runfold.events e on e.log = p.log and e.position = p.position
- where p.log = $1 and p.position between $2 and $3
+ where p.log = :log and p.position between :first and :last

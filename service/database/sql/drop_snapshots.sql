@@ -1,2 +1,3 @@
--- Removes what snapshots of a run know from a position on. $1 run, $2 position.
-delete from runfold.run_snapshots s where s.id = $1 and s.position >= $2
+-- Removes the snapshots of a run from a position on.
+-- parameters: run, position
+delete from {schema}.run_snapshots s where s.id = :run and s.position >= :position

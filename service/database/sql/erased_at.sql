@@ -1,2 +1,3 @@
--- Of some positions, those whose payload the ledger says was erased. $1 log, $2 positions.
-select w.position from unnest($2::bigint[]) as w (position) where runfold.is_erased($1, w.position)
+-- Returns which of some positions had their payload erased.
+-- parameters: log, positions
+select w.position from unnest(:positions::bigint[]) as w (position) where runfold.is_erased(:log, w.position)

@@ -1,2 +1,3 @@
--- Whether any payload was erased after a position. $1 log, $2 position.
-select exists (select from runfold.events e where e.log = $1 and e.position > $2 and e.kind = 'erased')
+-- Tells whether a payload was erased after a position.
+-- parameters: log, position
+select exists (select from runfold.events e where e.log = :log and e.position > :position and e.kind = 'erased')

@@ -1,6 +1,6 @@
--- Events as text, oldest first. $1 log, $2 after this position, $3 up to this one, $4 how many, $5 bytes of payload, as
--- stored, after which the page ends early; found is how many there would have been. The placeholders, which events and
--- which text, are filled in when the file is loaded.
+-- Returns events as text, oldest first. The page ends before :limit where its payloads, as stored, exceed :max_bytes; `found`
+-- is the number of events without that bound. The part `which` selects the events, `line` writes one.
+-- parameters: log, after, upto, limit, max_bytes, kinds, states, sources, namespace, job, actor
 select x.position, convert_to({line}, 'UTF8') as line, x.found
   from (
      select e.*, p.body,
@@ -12,8 +12,8 @@ select x.position, convert_to({line}, 'UTF8') as line, x.found
        ) e
        left join lateral (
           select t.body from runfold.payloads t
-           where e.payload_digest is not null and t.log = $1 and t.position = e.position offset 0
+           where e.payload_digest is not null and t.log = :log and t.position = e.position offset 0
        ) p on true
   ) x
- where x.before < $5
+ where x.before < :max_bytes
  order by x.position

@@ -1,5 +1,6 @@
--- Whether a role exists, and whether it could not be kept from anything. $1 role.
+-- Tells whether a role exists, and whether its rights cannot be restricted because it owns the tables or is a superuser.
+-- parameters: role
 select r.oid is not null as exists, coalesce(r.rolsuper or pg_has_role(r.oid, c.relowner, 'usage'), false) as mighty
   from pg_class c
-  left join pg_roles r on r.rolname = $1
+  left join pg_roles r on r.rolname = :role
  where c.oid = 'runfold.events'::regclass

@@ -1,7 +1,8 @@
--- What a role needs to serve, as statements in order: to read the ledger and append to it by the one function that does,
--- and to write what is derived from it. Whatever else it could do in the schema before, it cannot do after. $1 role.
+-- Returns the statements, in order, that give a role what serving needs: to read the ledger, to append to it through one
+-- function, and to write what is derived from it. Rights it had in the schema before are revoked.
+-- parameters: role
 with ledger (name) as (values ('events'), ('payloads'), ('ledger_head'), ('archives'))
-select format(g.statement, $1::text, g.name, g.within)
+select format(g.statement, :role::text, g.name, g.within)
   from (
       values (1, 'revoke all on all tables in schema runfold from %1$I', '', ''),
              (2, 'revoke all on all functions in schema runfold from %1$I', '', ''),

@@ -1,2 +1,3 @@
--- Where a log ends. $1 log.
-select h.position, h.hash, h.recorded_at from runfold.ledger_head h where h.log = $1
+-- Returns the last position of a log, its hash and when it was recorded.
+-- parameters: log
+select h.position, h.hash, h.recorded_at from runfold.ledger_head h where h.log = :log

@@ -1,5 +1,6 @@
--- Where a log ends, and how far the catalog is folded. $1 log.
+-- Returns the last position of a log, and the position up to which the catalog is projected.
+-- parameters: log
 select h.position, c.position
   from runfold.ledger_head h
   join runfold.catalog_cursor c on c.log = h.log
- where h.log = $1
+ where h.log = :log

@@ -1,9 +1,10 @@
--- Positions of OpenLineage events by their own time. $1 log, $2 namespace (null: all), $3 from this time, $4 before this
--- time (null: no bound), $5 limit, $6 offset. {direction} and {of} are filled in when the file is loaded.
+-- Returns positions of OpenLineage events by their own time: of one namespace (null: of all), from time :after on, before time
+-- :before (null: no bound).
+-- parameters: log, namespace, after, before, limit, offset
 select e.position
   from runfold.events e
- where e.log = $1 and e.source in ('openlineage', 'import') and {of}
-   and e.transitioned_at >= coalesce($3::timestamptz, '-infinity')
-   and e.transitioned_at < coalesce($4::timestamptz, 'infinity')
+ where e.log = :log and e.source in ('openlineage', 'import') and {of}
+   and e.transitioned_at >= coalesce(:after::timestamptz, '-infinity')
+   and e.transitioned_at < coalesce(:before::timestamptz, 'infinity')
  order by e.transitioned_at {direction}, e.position {direction}
- limit $5 offset $6
+ limit :limit offset :offset

@@ -1,6 +1,7 @@
--- A job's runs, newest first. $1 job id, $2 states (null: any), $3 limit, $4 offset.
+-- Returns the runs of a job that are in one of the states (null: in any), newest first.
+-- parameters: job_id, states, limit, offset
 select r.id, r.registers
   from runfold.runs r
- where r.job_id = $1 and ($2::text[] is null or r.state = any ($2))
+ where r.job_id = :job_id and (:states::text[] is null or r.state = any (:states))
  order by r.created_at desc, r.id desc
- limit $3 offset $4
+ limit :limit offset :offset

@@ -1,4 +1,5 @@
--- The partitions of payloads that are full, folded into the catalog, and recorded before a time. $1 log, $2 that time.
+-- Returns the partitions of payloads that are full, projected into the catalog, and recorded before a time.
+-- parameters: log, before
 select p.name, p.first, p.last
   from (
       select c.relname::text as name, b[1]::bigint as first, b[2]::bigint - 1 as last
@@ -7,9 +8,9 @@ select p.name, p.first, p.last
        cross join regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''?(\d+)''?\) TO \(''?(\d+)''?\)') as b
        where i.inhparent = 'runfold.payloads'::regclass
   ) p
-  join runfold.catalog_cursor c on c.log = $1 and c.position >= p.last
+  join runfold.catalog_cursor c on c.log = :log and c.position >= p.last
  cross join lateral (
-      select t.recorded_at from runfold.events t where t.log = $1 and t.position = p.last offset 0
+      select t.recorded_at from runfold.events t where t.log = :log and t.position = p.last offset 0
   ) e
- where e.recorded_at < $2
+ where e.recorded_at < :before
  order by p.first

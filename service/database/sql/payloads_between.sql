@@ -1,6 +1,7 @@
--- Payloads with the digests their events have. $1 log, $2 first position, $3 last position.
+-- Returns payloads with the digests that their events record.
+-- parameters: log, first, last
 select p.position, e.payload_digest, p.body::text
   from runfold.payloads p
   left join runfold.events e on e.log = p.log and e.position = p.position
- where p.log = $1 and p.position between $2 and $3
+ where p.log = :log and p.position between :first and :last
  order by p.position

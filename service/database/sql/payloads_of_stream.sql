@@ -1,6 +1,7 @@
--- Where a stream's events have payloads. $1 log, $2 subject, $3 stream, $4 up to this position.
+-- Returns the positions of the events of a stream that came with a payload.
+-- parameters: log, subject, stream, upto
 select e.position
   from runfold.events e
- where e.log = $1 and e.subject = $2 and e.stream = $3 and e.position <= $4 and e.payload_digest is not null
+ where e.log = :log and e.subject = :subject and e.stream = :stream and e.position <= :upto and e.payload_digest is not null
    and e.kind <> 'erased'
  order by e.position

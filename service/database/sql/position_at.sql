@@ -1,2 +1,3 @@
--- The last position recorded at or before a time. $1 log, $2 time.
-select runfold.position_at($1, $2)
+-- Returns the last position recorded at or before a time.
+-- parameters: log, at
+select runfold.position_at(:log, :at)

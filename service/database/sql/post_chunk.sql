@@ -1,8 +1,9 @@
--- Posts a chunk. $1 log, $2 chunk, $3 facets, $4 hashes, $5 totals, $6 offsets (service/offsets.py). What is posted is posted;
--- twice is the same. The row of facet 0 says so.
+-- Stores the postings of a chunk (service/audit/bitmaps.py). Storing them twice changes nothing. The row of facet 0 marks the
+-- chunk as posted.
+-- parameters: log, chunk, facets, hashes, totals, offsets
 insert into runfold.event_postings (log, facet, hash, chunk, total, offsets)
-select $1::int, p.facet, p.hash, $2::int, p.total, p.offsets
-  from unnest($3::smallint[], $4::bigint[], $5::int[], $6::bytea[]) p (facet, hash, total, offsets)
+select :log::int, p.facet, p.hash, :chunk::int, p.total, p.offsets
+  from unnest(:facets::smallint[], :hashes::bigint[], :totals::int[], :offsets::bytea[]) p (facet, hash, total, offsets)
  union all
-select $1::int, 0, 0, $2::int, 8192, ''
+select :log::int, 0, 0, :chunk::int, 8192, ''
 on conflict do nothing

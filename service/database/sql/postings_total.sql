@@ -1,8 +1,9 @@
--- How many events have one of some values of one facet. $1 log, $2 facet, $3 values, $4 first chunk, $5 last chunk.
+-- Counts the events that have one of some values of one facet.
+-- parameters: log, facet, values, first_chunk, last_chunk
 select coalesce(sum(t.total), 0)::bigint
-  from unnest($3::text[]) as w (value)
+  from unnest(:values::text[]) as w (value)
  cross join lateral (
      select p.total from runfold.event_postings p
-      where p.log = $1 and p.facet = $2 and p.hash = hashtextextended(w.value, 0) and p.chunk >= $4 and p.chunk <= $5
+      where p.log = :log and p.facet = :facet and p.hash = hashtextextended(w.value, 0) and p.chunk >= :first_chunk and p.chunk <= :last_chunk
      offset 0
  ) t

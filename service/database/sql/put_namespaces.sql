@@ -1,5 +1,6 @@
 -- Writes rows of namespaces, one array a column.
-insert into runfold.namespaces as n (id, position, name, hidden, registers)
-select * from unnest($1::uuid[], $2::bigint[], $3::text[], $4::boolean[], $5::bytea[])
+-- parameters: namespaces_id, namespaces_position, namespaces_name, namespaces_hidden, namespaces_registers
+insert into {schema}.namespaces as n (id, position, name, hidden, registers)
+select * from unnest(:namespaces_id::uuid[], :namespaces_position::bigint[], :namespaces_name::text[], :namespaces_hidden::boolean[], :namespaces_registers::bytea[])
 on conflict (id) do update
    set position = excluded.position, hidden = excluded.hidden, registers = excluded.registers

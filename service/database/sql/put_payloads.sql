@@ -1,4 +1,5 @@
--- Brings payloads back; those that never left stay as they are. $1 log, $2 positions, $3 bodies.
+-- Stores payloads again that were archived; those that never left stay as they are.
+-- parameters: log, positions, bodies
 insert into runfold.payloads (log, position, body)
-select $1, w.position, w.body::json from unnest($2::bigint[], $3::text[]) as w (position, body)
+select :log, w.position, w.body::json from unnest(:positions::bigint[], :bodies::text[]) as w (position, body)
 on conflict (log, position) do nothing

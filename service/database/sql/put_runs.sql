@@ -1,7 +1,8 @@
--- Writes rows of runs, all in one array. $1 rows.
-insert into runfold.runs as r
+-- Writes rows of runs, all in one array.
+-- parameters: rows
+insert into {schema}.runs as r
        (id, position, job_id, namespace, job, state, created_at, started_at, ended_at, parent_run, registers, since)
-select * from unnest($1::runfold.run_row[])
+select * from unnest(:rows::runfold.run_row[])
 on conflict (id) do update
    set position = excluded.position, job_id = excluded.job_id, namespace = excluded.namespace, job = excluded.job,
        state = excluded.state, created_at = excluded.created_at, started_at = excluded.started_at,

@@ -1,4 +1,5 @@
--- Keeps registers as they were. $1 runs, $2 positions, $3 registers.
-insert into runfold.run_snapshots (id, position, registers)
-select * from unnest($1::uuid[], $2::bigint[], $3::bytea[])
+-- Stores registers of runs as they are at some positions.
+-- parameters: runs, positions, registers
+insert into {schema}.run_snapshots (id, position, registers)
+select * from unnest(:runs::uuid[], :positions::bigint[], :registers::bytea[])
 on conflict (id, position) do nothing

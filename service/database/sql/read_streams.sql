@@ -1,10 +1,10 @@
--- Each wanted stream as the catalog has it, the events after that, and the event that has the asked fact, if any.
--- $1 log, $2 streams, $3 a fact (or null) a stream. {subject} and {catalog} are filled in when the file is loaded.
--- `offset 0` and `lateral` keep each look-up an index probe; a join would scan once the tables have grown.
--- `order by` makes it the primary key's: by the fact's key a long stream would be read from its beginning.
+-- Returns each wanted stream as the catalog has it, the events after that, and the event that has the fact that is asked for
+-- (null: none is asked for). `offset 0` and `lateral` keep each look-up an index probe; a join would scan once the tables have
+-- grown. `order by` makes the planner take the primary key: by the key of facts, a long stream would be read from its beginning.
+-- parameters: log, streams, facts
 with wanted as materialized (
     select w.n, w.stream, w.fact, coalesce(c.position, 0) as position, c.registers
-      from unnest($2::uuid[], $3::bytea[]) with ordinality as w (stream, fact, n)
+      from unnest(:streams::uuid[], :facts::bytea[]) with ordinality as w (stream, fact, n)
       left join lateral (
           select t.position, t.registers from runfold.{catalog} t where t.id = w.stream offset 0
       ) c on true
@@ -21,7 +21,7 @@ select w.n, 'event', null, e.position, e.subject, e.stream, e.kind, e.state, e.t
   from wanted w
  cross join lateral (
      select * from runfold.events t
-      where t.log = $1 and t.subject = '{subject}' and t.stream = w.stream and t.position > w.position
+      where t.log = :log and t.subject = '{subject}' and t.stream = w.stream and t.position > w.position
       order by t.position offset 0
  ) e
 union all
@@ -30,6 +30,6 @@ select w.n, 'known', null, e.position, e.subject, e.stream, e.kind, e.state, e.t
   from wanted w
  cross join lateral (
      select * from runfold.events t
-      where t.log = $1 and t.subject = '{subject}' and t.stream = w.stream and t.fact = w.fact offset 0
+      where t.log = :log and t.subject = '{subject}' and t.stream = w.stream and t.fact = w.fact offset 0
  ) e
  where w.fact is not null

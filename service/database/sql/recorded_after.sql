@@ -1,5 +1,6 @@
--- A page of the ledger in order, as text, with what filters look at. $1 log, $2 after this position, $3 how many, $4 bytes
--- of payload, as stored, after which the page ends early. Positions have no gaps.
+-- Returns a page of the ledger in order, as text, with the fields that filters compare. The page ends where its payloads, as
+-- stored, exceed :max_bytes. Positions have no gaps.
+-- parameters: log, after, limit, max_bytes
 select x.position, x.subject, x.stream, x.kind, x.state, x.source, x.namespace, x.job, x.actor,
        convert_to({line}, 'UTF8') as line
   from (
@@ -8,9 +9,9 @@ select x.position, x.subject, x.stream, x.kind, x.state, x.source, x.namespace, 
                 as before
        from runfold.events e
        left join runfold.payloads p
-         on e.payload_digest is not null and p.log = $1 and p.position = e.position
-        and p.position > $2 and p.position <= $2::bigint + $3::int
-      where e.log = $1 and e.position > $2 and e.position <= $2::bigint + $3::int
+         on e.payload_digest is not null and p.log = :log and p.position = e.position
+        and p.position > :after and p.position <= :after::bigint + :limit::int
+      where e.log = :log and e.position > :after and e.position <= :after::bigint + :limit::int
   ) x
- where x.before < $4
+ where x.before < :max_bytes
  order by x.position

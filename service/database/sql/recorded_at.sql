@@ -1,2 +1,3 @@
--- An event's hash and when it was recorded. $1 log, $2 position.
-select e.hash, e.recorded_at from runfold.events e where e.log = $1 and e.position = $2
+-- Returns the hash of an event and when it was recorded.
+-- parameters: log, position
+select e.hash, e.recorded_at from runfold.events e where e.log = :log and e.position = :position

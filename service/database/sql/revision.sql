@@ -1,2 +1,2 @@
--- The revision the schema is at.
+-- Returns the revision of the schema.
 select v.version_num from runfold_version v

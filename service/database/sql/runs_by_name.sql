@@ -1,32 +1,32 @@
--- Runs of a namespace, or of jobs of a name, newest first. $1 states, $2 namespace, $3 job, $4 only what has started,
--- $5 started at or after, $6 and $7 before this (time, id), $8 how many. Null: any.
+-- Returns runs of a namespace, or of jobs of a name, newest first. Null: any.
+-- parameters: states, namespace, job, started_only, started_from, before_time, before_id, limit
 with found as (
     select r.*
-      from unnest($1::text[]) as w (state)
+      from unnest(:states::text[]) as w (state)
      cross join lateral (
          select t.id, coalesce(t.started_at, t.created_at) as at, t.registers
            from runfold.runs t
-          where $3::text is not null and hashtext(t.job) = hashtext($3) and t.state = w.state
-            and t.job = $3 and ($2::text is null or t.namespace = $2)
-            and (coalesce(t.started_at, t.created_at), t.id) < ($6::timestamptz, $7::uuid)
-            and coalesce(t.started_at, t.created_at) >= coalesce($5::timestamptz, '-infinity')
-            and (t.started_at is not null or not $4::boolean)
+          where :job::text is not null and hashtext(t.job) = hashtext(:job) and t.state = w.state
+            and t.job = :job and (:namespace::text is null or t.namespace = :namespace)
+            and (coalesce(t.started_at, t.created_at), t.id) < (:before_time::timestamptz, :before_id::uuid)
+            and coalesce(t.started_at, t.created_at) >= coalesce(:started_from::timestamptz, '-infinity')
+            and (t.started_at is not null or not :started_only::boolean)
           order by coalesce(t.started_at, t.created_at) desc, t.id desc
-          limit $8
+          limit :limit
      ) r
     union all
     select r.*
-      from unnest($1::text[]) as w (state)
+      from unnest(:states::text[]) as w (state)
      cross join lateral (
          select t.id, coalesce(t.started_at, t.created_at) as at, t.registers
            from runfold.runs t
-          where $3::text is null and hashtext(t.namespace) = hashtext($2) and t.state = w.state
-            and t.namespace = $2
-            and (coalesce(t.started_at, t.created_at), t.id) < ($6::timestamptz, $7::uuid)
-            and coalesce(t.started_at, t.created_at) >= coalesce($5::timestamptz, '-infinity')
-            and (t.started_at is not null or not $4::boolean)
+          where :job::text is null and hashtext(t.namespace) = hashtext(:namespace) and t.state = w.state
+            and t.namespace = :namespace
+            and (coalesce(t.started_at, t.created_at), t.id) < (:before_time::timestamptz, :before_id::uuid)
+            and coalesce(t.started_at, t.created_at) >= coalesce(:started_from::timestamptz, '-infinity')
+            and (t.started_at is not null or not :started_only::boolean)
           order by coalesce(t.started_at, t.created_at) desc, t.id desc
-          limit $8
+          limit :limit
      ) r
 )
-select f.id, f.at, f.registers from found f order by f.at desc, f.id desc limit $8
+select f.id, f.at, f.registers from found f order by f.at desc, f.id desc limit :limit

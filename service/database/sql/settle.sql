@@ -1,2 +1,3 @@
--- Waits for an append under way. $1 log.
-select runfold.settle($1)
+-- Waits for an append under way.
+-- parameters: log
+select runfold.settle(:log)

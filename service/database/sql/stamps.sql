@@ -1,7 +1,8 @@
--- How registers name the events at some positions. $1 log, $2 positions.
+-- Returns how registers identify the events at some positions: by time, payload digest and fact.
+-- parameters: log, positions
 select e.transitioned_at, e.payload_digest, e.fact
-  from unnest($2::bigint[]) as w (position)
+  from unnest(:positions::bigint[]) as w (position)
  cross join lateral (
-     select * from runfold.events t where t.log = $1 and t.position = w.position offset 0
+     select * from runfold.events t where t.log = :log and t.position = w.position offset 0
  ) e
  where e.payload_digest is not null

@@ -1,2 +1,3 @@
--- The hash at a position. $1 log, $2 position.
-select e.hash from runfold.events e where e.log = $1 and e.position = $2
+-- Returns the hash at a position.
+-- parameters: log, position
+select e.hash from runfold.events e where e.log = :log and e.position = :position

@@ -1,4 +1,5 @@
--- Digests of payloads; taken where the payloads are, which may be gigabytes. $1 log, $2 first position, $3 last position.
+-- Returns digests of payloads, computed in the database because the payloads may be gigabytes.
+-- parameters: log, first, last
 select p.position, sha256(convert_to(p.body::text, 'UTF8'))
   from runfold.payloads p
- where p.log = $1 and p.position between $2 and $3
+ where p.log = :log and p.position between :first and :last

@@ -1,15 +1,16 @@
--- A position is asked for as a range, in order: by equality the planner takes a key that begins with log for as good while the
--- table is small, and that plan, which reads the whole log, stays cached while it grows.
-select t.* from unnest($12::bigint[]) as w (position)
+-- Selects events by position. Each position is compared as a range, in order: by equality the planner takes a key that begins
+-- with log for as good while the table is small, and that plan, which reads the whole log, stays cached while it grows.
+-- parameters: positions
+select t.* from unnest(:positions::bigint[]) as w (position)
            cross join lateral (
                select * from runfold.events i
-                where i.log = $1 and i.position between w.position and w.position order by i.position offset 0
+                where i.log = :log and i.position between w.position and w.position order by i.position offset 0
            ) t
-           where t.position > $2 and t.position <= $3
-             and ($6::text[] is null or t.kind = any ($6))
-             and ($7::text[] is null or t.state = any ($7))
-             and ($8::text[] is null or t.source = any ($8))
-             and ($9::text is null or t.namespace = $9)
-             and ($10::text is null or t.job = $10)
-             and ($11::text is null or t.actor = $11)
-           limit $4
+           where t.position > :after and t.position <= :upto
+             and (:kinds::text[] is null or t.kind = any (:kinds))
+             and (:states::text[] is null or t.state = any (:states))
+             and (:sources::text[] is null or t.source = any (:sources))
+             and (:namespace::text is null or t.namespace = :namespace)
+             and (:job::text is null or t.job = :job)
+             and (:actor::text is null or t.actor = :actor)
+           limit :limit

@@ -30,14 +30,14 @@ async def listen(request: web.Request) -> web.StreamResponse:
     resources = request.app[RESOURCES]
     given = request.headers.get("Last-Event-ID") or parameters.one(request, "cursor") or parameters.NOW
     with resources.tail as tail:
-        position = parameters.cursor(given, await resources.audit.head())
+        position = parameters.cursor(given, await resources.ledger.head())
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=_HEADERS)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(request)
         with streaming(request):
             await write(response, b": from position %d\n\n" % position)
-            async with aclosing(_frames(resources.audit, tail, wanted, position)) as frames:
+            async with aclosing(_frames(resources.ledger, tail, wanted, position)) as frames:
                 async for data in frames:
                     await write(response, data)
             await response.write_eof()

@@ -30,7 +30,7 @@ async def read(request: web.Request) -> web.StreamResponse:
         return await _stream(request, wanted, span, TextFormat.JSON, _NDJSON[0])
     if any(kind in accepted for kind in _CSV):
         return await _stream(request, wanted, span, TextFormat.CSV, "text/csv")
-    page = await request.app[RESOURCES].audit.collect(wanted, span, limit)
+    page = await request.app[RESOURCES].ledger.collect(wanted, span, limit)
     return json_response(request, b'{"events":[%b],"next":%b}' % (_joined(page), _next(page)))
 
 
@@ -49,7 +49,7 @@ async def _stream(
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers=headers)
     response = web.StreamResponse(headers=headers)
-    async with aclosing(request.app[RESOURCES].audit.pages(wanted, span, form)) as pages:
+    async with aclosing(request.app[RESOURCES].ledger.pages(wanted, span, form)) as pages:
         page = await anext(pages)  # so that a database that is away is 503, not a broken answer
         await response.prepare(request)
         with streaming(request):
@@ -71,5 +71,5 @@ async def count(request: web.Request) -> web.Response:
     """GET /events/count."""
     wanted = parameters.filters(request)
     span = await parameters.span(request, wanted)
-    total = await request.app[RESOURCES].audit.count(wanted, span)
+    total = await request.app[RESOURCES].ledger.count(wanted, span)
     return json_response(request, dump({"count": total}))

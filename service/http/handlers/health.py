@@ -21,7 +21,7 @@ async def readyz(request: web.Request) -> web.Response:
     resources = request.config_dict[RESOURCES]
     checks = {"queue": "full" if resources.appender.full else "ok"}
     try:
-        revision = await resources.lists.revision()
+        revision = await resources.queries.revision()
         wanted = migrations.newest_revision()
         checks["database"] = "ok"
         checks["migrations"] = "ok" if revision == wanted else f"at {revision}, {wanted} is needed"

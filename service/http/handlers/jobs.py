@@ -29,10 +29,10 @@ async def put_job(request: web.Request) -> web.Response:
     body = await json_body(request)
     wanted = read_put_job(body)
     at = timestamps.now()
-    said = job_content(wanted, at, drafts.short_digest("job", at.isoformat(), body))
-    draft = drafts.definition(Subject.JOB, (namespace, job), at, body, said, caller(request))
+    decoded = job_content(wanted, at, drafts.short_digest("job", at.isoformat(), body))
+    draft = drafts.definition(Subject.JOB, (namespace, job), at, body, decoded, caller(request))
     command = DefineJob(
-        wanted.type, wanted.location, wanted.description, said.content.inputs or (), said.content.outputs or ()
+        wanted.type, wanted.location, wanted.description, decoded.content.inputs or (), decoded.content.outputs or ()
     )
     parent = (Subject.NAMESPACE, namespace_id(namespace))
     result = await resources.appender.command_below(draft, command, parent)
@@ -66,16 +66,16 @@ async def list_jobs(request: web.Request) -> web.Response:
     namespace = name(request, "namespace") if "namespace" in request.match_info else None
     last, part = states(request, "lastRunStates"), slice_of(request)
     await wait_unless_stale(request)
-    if namespace is not None and await resources.lists.namespace(namespace) is None:
+    if namespace is not None and await resources.queries.namespace(namespace) is None:
         raise NamespaceNotFound(namespace)
-    jobs, total = await resources.lists.jobs(namespace, last, part)
+    jobs, total = await resources.queries.jobs(namespace, last, part)
     return json_response(request, dump({"totalCount": total, "jobs": [_job_view(job) for job in jobs]}))
 
 
 async def _job(resources: Resources, namespace: str, job: str) -> bytes:
-    found = await resources.lists.job(namespace, job)
+    found = await resources.queries.job(namespace, job)
     if found is None:
-        if await resources.lists.namespace(namespace) is None:
+        if await resources.queries.namespace(namespace) is None:
             raise NamespaceNotFound(namespace)
         raise JobNotFound(job)
     return dump(_job_view(found))

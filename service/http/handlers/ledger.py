@@ -26,7 +26,7 @@ _under_way: set[object] = set()
 async def head(request: web.Request) -> web.Response:
     """GET /ledger/head."""
     parameters.only(request, ())
-    found = await request.app[RESOURCES].audit.head()
+    found = await request.app[RESOURCES].ledger.head()
     recorded_at = found.recorded_at if found.position else None
     view = {"log": LOG, "position": found.position, "hash": found.hash.hex(), "recordedAt": recorded_at}
     return json_response(request, dump(view))
@@ -36,7 +36,7 @@ async def check(request: web.Request) -> web.Response:
     """GET /ledger/verify: the last MOST positions, or from..to."""
     parameters.only(request, ("from", "to"))
     resources = request.app[RESOURCES]
-    end = (await resources.audit.head()).position
+    end = (await resources.ledger.head()).position
     last = integer(request, "to", end, 0 if end == 0 else 1, max(end, 1))
     first = integer(request, "from", max(1, last - MOST + 1), 1, 2**53)
     if first > max(last, 1):

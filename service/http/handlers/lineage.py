@@ -121,7 +121,7 @@ def _failure(failure: IngestionFailure) -> dict[str, Any]:
 
 async def list_events(request: web.Request) -> web.StreamResponse:
     """GET /events/lineage: the events as they were sent, by their own time."""
-    lineage = request.app[RESOURCES].lineage
+    lineage = request.app[RESOURCES].lineage_events
     span = LineageFilter(request.query.get("namespace"), _bound(request, "after"), _bound(request, "before"))
     _refuse_unspeakable(span.namespace)
     direction = request.query.get("sortDirection", "desc").lower()
@@ -189,7 +189,7 @@ async def children(request: web.Request) -> web.Response:
     text, identity = run_id(request)
     part = slice_of(request)
     await resources.catalog.wait_until_current()
-    runs, total = await resources.lineage.children(identity, part)
+    runs, total = await resources.lineage_events.children(identity, part)
     if not total and await resources.reader.read(identity) is None:
         raise RunNotFound(text)
     return json_response(request, dump(views.runs_view(runs, total)))

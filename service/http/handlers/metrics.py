@@ -45,7 +45,7 @@ def _registry(collector: Collector) -> CollectorRegistry:
 async def _positions(resources: Resources) -> tuple[int, int] | None:
     """Where the ledger ends and the catalog stands; None while the database does not answer."""
     try:
-        return await resources.lists.positions()
+        return await resources.queries.positions()
     except Unavailable:
         return None
 

@@ -25,8 +25,8 @@ async def put_namespace(request: web.Request) -> web.Response:
     body = await json_body(request)
     wanted = read_put_namespace(body)
     at = timestamps.now()
-    said = namespace_content(wanted, at, drafts.short_digest("namespace", at.isoformat(), body))
-    draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, said, caller(request))
+    decoded = namespace_content(wanted, at, drafts.short_digest("namespace", at.isoformat(), body))
+    draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, decoded, caller(request))
     result = await resources.appender.command(draft, DefineNamespace(wanted.ownerName, wanted.description))
     await wait_for_catalog(resources, result)
     return json_response(request, await _namespace(resources, namespace))
@@ -55,12 +55,12 @@ async def list_namespaces(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     part = slice_of(request)
     await wait_unless_stale(request)
-    found = await resources.lists.namespaces(part)
+    found = await resources.queries.namespaces(part)
     return json_response(request, dump({"namespaces": [views.namespace_view(namespace) for namespace in found]}))
 
 
 async def _namespace(resources: Resources, namespace: str) -> bytes:
-    found = await resources.lists.namespace(namespace)
+    found = await resources.queries.namespace(namespace)
     if found is None:
         raise NamespaceNotFound(namespace)
     return dump(views.namespace_view(found))

@@ -28,7 +28,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     parameters.only(request, ("limit", "cursor"))
     text, run = run_id(request)
     limit = integer(request, "limit", _NO_LIMIT, 1, _NO_LIMIT)
-    audit = request.app[RESOURCES].audit
+    audit = request.app[RESOURCES].ledger
     head = await audit.head()
     after = parameters.cursor(parameters.one(request, "cursor") or parameters.START, head)
     verdicts = await request.app[RESOURCES].history.verdicts(run, head.position)

@@ -22,7 +22,7 @@ async def runs(request: web.Request) -> web.Response:
     given = parameters.one(request, "cursor")
     after = cursors.decode_row(given) if given and given != parameters.START else None
     await wait_unless_stale(request)
-    found = await request.app[RESOURCES].searches.runs(wanted, after, limit + 1)
+    found = await request.app[RESOURCES].run_search.runs(wanted, after, limit + 1)
     shown = found[:limit]
     found_views = [views.run_view(str(run.id), run.registers) | {"job": views.job_of(run.registers)} for run in shown]
     return json_response(

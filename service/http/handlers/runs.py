@@ -92,7 +92,7 @@ def _identity(given: str | None, names: tuple[str, str], who: Caller) -> UUID:
 
 async def _not_found(resources: Resources, namespace: str, job: str) -> RunfoldError:
     """Return the error for a run whose job is not known."""
-    if await resources.lists.namespace(namespace) is None:
+    if await resources.queries.namespace(namespace) is None:
         return NamespaceNotFound(namespace)
     return JobNotFound(job)
 
@@ -132,9 +132,9 @@ async def list_of_job(request: web.Request) -> web.Response:
     names = name(request, "namespace"), name(request, "job")
     wanted, part = states(request, "state"), slice_of(request)
     await wait_unless_stale(request)
-    if await resources.lists.job(*names) is None:
+    if await resources.queries.job(*names) is None:
         raise JobNotFound(names[1])
-    runs, total = await resources.lists.runs_of_job(*names, wanted, part)
+    runs, total = await resources.queries.runs_of_job(*names, wanted, part)
     return json_response(request, dump(views.runs_view(runs, total)))
 
 

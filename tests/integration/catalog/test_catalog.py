@@ -62,7 +62,7 @@ def a_history(seed, count=400):
 
 def a_namespace(owner, minute):
     said = PayloadContent(
-        fact(UUID(int=1), None).said.content, NamespaceDefinition(at(minute), owner.encode(), owner, None)
+        fact(UUID(int=1), None).decoded.content, NamespaceDefinition(at(minute), owner.encode(), owner, None)
     )
     body = f'{{"ownerName": "{owner}"}}'.encode()
     return definition(Subject.NAMESPACE, ("etl", None), at(minute), body, said, Caller())

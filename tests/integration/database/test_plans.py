@@ -15,7 +15,7 @@ from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
 from service.audit.postings import post_next
 from service.catalog import queries
 from service.catalog.page_writer import project_next_page
-from service.catalog.queries import RunFilters, Searches
+from service.catalog.queries import RunFilters, RunSearch
 from service.database.statements import load
 from service.domain.event import RunState, Subject
 from service.ledger.events import append_events, read_head, read_streams
@@ -265,7 +265,7 @@ async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(paramet
     await db.execute(GROW_RUNS, NOON)
     await db.execute("analyze runfold.runs")
     before, entries = await scans(connections), await index_entries(connections, "runs")
-    found = await Searches(connections).runs(SEARCHES[parameter], None, 100)
+    found = await RunSearch(connections).runs(SEARCHES[parameter], None, 100)
     assert [(run.id, run.registers.state) for run in found] == [(RUN, RunState.ABORTED)]
     assert await scans(connections) == before
     assert await index_entries(connections, "runs") - entries < A_FEW

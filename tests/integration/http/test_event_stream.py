@@ -109,7 +109,7 @@ async def test_who_fell_behind_what_is_kept_catches_up_alone(client, monkeypatch
 
 
 async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):
-    audit = client.app[RESOURCES].audit
+    audit = client.app[RESOURCES].ledger
     looks = []
     recorded_after = audit.recorded_after
 

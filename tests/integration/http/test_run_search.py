@@ -85,7 +85,7 @@ async def test_by_start(filled):
 
 @pytest.mark.parametrize("minutes", [-5, 0, 3, 17.01, 30, 47, 59, 80, 5000])
 async def test_what_was_running_at_a_time(filled, minutes):
-    searches = filled.app[RESOURCES].searches
+    searches = filled.app[RESOURCES].run_search
     await filled.app[RESOURCES].catalog.wait_until_current()
     whole = await searches.runs(RunFilters(), None, 1000)
     time = NOON + timedelta(minutes=minutes)

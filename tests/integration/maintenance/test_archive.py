@@ -216,7 +216,7 @@ async def test_a_payload_that_was_altered_is_not_archived(filled, dsn, connectio
 
 @pytest.mark.usefixtures("filled")
 async def test_two_that_move_payloads_do_not_meet(dsn, connections, tmp_path):
-    async with exclusive_maintenance(connections):
+    async with exclusive_maintenance(dsn):
         for attempt in (archive_payloads(dsn, LATER, tmp_path), restore_payloads(dsn), rebuild_catalog(dsn)):
             with pytest.raises(OperatorError, match="under way"):
                 await attempt
@@ -227,14 +227,16 @@ KILLED = """
 import asyncio, os, sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from service.maintenance.archive import archive
-from service.maintenance.restore import restore
+from service.maintenance.archive import archive_payloads
+from service.maintenance.restore import restore_payloads
 def step(what, _archive):
     if what == sys.argv[2]:
         os.kill(os.getpid(), 9)
 dsn, path = sys.argv[1], Path(sys.argv[3])
 later = datetime.now(UTC) + timedelta(days=1)
-asyncio.run(archive(dsn, later, path, step) if sys.argv[4] == "archive" else restore(dsn, None, path, step))
+asyncio.run(
+    archive_payloads(dsn, later, path, step) if sys.argv[4] == "archive" else restore_payloads(dsn, None, path, step)
+)
 """
 
 

@@ -1,4 +1,4 @@
--- Whether whoever asks owns the ledger and may make a schema beside its own.
+-- Tells whether the current role owns the ledger and may create a schema beside its own.
 select pg_has_role(c.relowner, 'usage') and has_database_privilege(current_database(), 'create') as owns,
        pg_get_userbyid(c.relowner) as owner, current_user as me
   from pg_class c

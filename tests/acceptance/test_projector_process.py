@@ -10,7 +10,7 @@ import pytest
 from conftest import wait_until
 from programs import program, until_ended
 
-APART = "service.catalog.projector_process"
+PROJECTOR = "service.catalog.projector_process"
 RUNS = "/api/v1/namespaces/etl/jobs/load/runs"
 
 
@@ -38,7 +38,7 @@ async def define(session):
 
 async def test_whoever_was_told_recorded_finds_it_in_the_next_list(serving):
     service, session = serving
-    assert len(service.children(APART)) == 1
+    assert len(service.children(PROJECTOR)) == 1
     await define(session)
     for count in range(1, 20):
         await ok(session.post(RUNS), 201)
@@ -48,7 +48,7 @@ async def test_whoever_was_told_recorded_finds_it_in_the_next_list(serving):
 async def test_it_interrupts_nobody_and_has_no_lower_priority(serving):
     service, session = serving
     await define(session)  # which is answered once it was folded
-    (child,) = service.children(APART)
+    (child,) = service.children(PROJECTOR)
     assert os.sched_getscheduler(child) == os.SCHED_BATCH
     assert os.getpriority(os.PRIO_PROCESS, child) == os.getpriority(os.PRIO_PROCESS, service.process.pid)
 
@@ -56,7 +56,7 @@ async def test_it_interrupts_nobody_and_has_no_lower_priority(serving):
 async def test_one_that_is_killed_is_followed_by_another_and_lists_go_on(serving):
     service, session = serving
     await define(session)
-    (folding,) = service.children(APART)
+    (folding,) = service.children(PROJECTOR)
     os.kill(folding, signal.SIGKILL)
     await until_ended(folding)
     await ok(session.post(RUNS), 201)
@@ -67,14 +67,14 @@ async def test_one_that_is_killed_is_followed_by_another_and_lists_go_on(serving
             return answer.status == 200 and (await answer.json())["totalCount"] == 1
 
     await wait_until(listed, "the run is in the list")
-    assert service.children(APART) != [folding]
+    assert service.children(PROJECTOR) != [folding]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 async def test_it_does_not_outlive_the_service(number, serving):
     service, session = serving
     await define(session)
-    (folding,) = service.children(APART)
+    (folding,) = service.children(PROJECTOR)
     service.send(number)
     await service.end()
     await until_ended(folding)
@@ -82,16 +82,16 @@ async def test_it_does_not_outlive_the_service(number, serving):
 
 async def test_its_arguments_and_environment_hold_no_url(serving, dsn):
     service, _session = serving
-    (folding,) = service.children(APART)
+    (folding,) = service.children(PROJECTOR)
     for part in ("cmdline", "environ"):
         assert dsn.encode() not in await asyncio.to_thread(Path(f"/proc/{folding}/{part}").read_bytes)
 
 
 async def test_folding_can_be_left_inside(dsn, tmp_path):
-    arguments = ("serve", "--port", 0, "--database-url", dsn, "--folding", "inside")
+    arguments = ("serve", "--port", 0, "--database-url", dsn, "--projector", "inline")
     async with program(tmp_path / "stderr", *arguments) as service:
         await service.wait_until_ready()
-        assert service.children(APART) == []
+        assert service.children(PROJECTOR) == []
         async with aiohttp.ClientSession(service.url) as session:
             await define(session)
             await ok(session.post(RUNS), 201)

@@ -1,0 +1,9 @@
+-- Returns which of some transitions are recorded already, whatever Idempotency-Key they came with.
+-- parameters: log, runs, states, times
+select w.n
+  from unnest(:runs::uuid[], :states::text[], :times::timestamptz[]) with ordinality as w (stream, state, at, n)
+ where exists (
+     select from runfold.events e
+      where e.log = :log and e.subject = 'run' and e.stream = w.stream and e.state = w.state
+        and e.transitioned_at = w.at and e.source = 'api'
+ )

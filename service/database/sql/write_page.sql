@@ -1,0 +1,11 @@
+-- Writes the jobs, namespaces and counters that a page of events changed, and moves the cursor: one round trip for all.
+with jobs_written as (
+{put_jobs}
+), namespaces_written as (
+{put_namespaces}
+), counters_written as (
+{add_run_counts}
+), cursor_moved as (
+{catalog_move}
+)
+select 1
