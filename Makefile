@@ -3,6 +3,7 @@
 #   make test   every check, every test                  make test ARGS='-k ledger'
 #   make check  formatter, linter, type checker
 #   make bench  measures, and prints a table
+#   make compare ARGS=../other  measures this checkout against another one, whose .venv is installed
 #   make chaos  faults under load: kill -9, pauses, cut connections    make chaos ARGS='--seconds 600 --seed 1f2e3d4c'
 #   make soak   a steady load for 10 minutes                           make soak ARGS='--seconds 3600 --workers 2'
 #   make clean  removes what was made
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: run test check bench chaos soak clean
+.PHONY: run test check bench compare chaos soak clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -30,6 +31,9 @@ check: $(VENV)/.dev-stamp
 
 bench: $(VENV)/.dev-stamp
 	$(BIN)/python -m bench.run $(ARGS)
+
+compare: $(VENV)/.dev-stamp
+	$(BIN)/python -m bench.compare $(ARGS)
 
 chaos: $(VENV)/.dev-stamp
 	@$(BIN)/python -m chaos.run $(ARGS)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-ROOT = Path(__file__).resolve().parents[1]
 ADDRESS = re.compile(r"http://(?:127\.0\.0\.1|localhost):(\d+)")
 START_S = 60.0
 STOP_S = 60.0
@@ -57,7 +56,7 @@ class Program:
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: ASYNC220  returns at once
                 [str(part) for part in command],
-                cwd=ROOT,
+                cwd=directory,
                 env=_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
