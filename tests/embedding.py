@@ -27,7 +27,7 @@ DEADLINE_S = 30.0
 SERVICE = """
 import logging, os, pwd, sys
 from pathlib import Path
-from service import embedded
+from service.embedded import postgres as embedded
 data_dir, identity, packages = sys.argv[1:]
 logging.basicConfig(level=logging.INFO)
 if identity == "nobody":
