@@ -43,7 +43,7 @@ class Runs(NamedTuple):
 class Acknowledged:
     """Starts that were answered 200, and RUNNING events in the ledger, over all rounds.
 
-    wrk stops while requests are under way, at most one per connection. They may be recorded, but wrk does not count them.
+    wrk stops while requests are under way, at most one per connection. They may be recorded; wrk does not count them.
     """
 
     acknowledged: int = 0
