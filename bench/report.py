@@ -175,7 +175,8 @@ def facts_table(facts: dict[str, Any]) -> Table:
     """Return a table of names and values."""
     table = _table("figure", "value")
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), f"{value:,.2f}" if isinstance(value, float) else str(value))
+        label = name.replace("_", " ") if name.isidentifier() else name
+        table.add_row(label, f"{value:,.2f}" if isinstance(value, float) else str(value))
     return table
 
 
