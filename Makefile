@@ -1,13 +1,13 @@
-# All it takes is make and Python 3.11 or newer: .venv and the pinned versions in it come by themselves.
+# Requires make and Python 3.11 or newer. The pinned dependencies are installed into .venv when they are needed.
 #   make run    serves on http://127.0.0.1:5000          make run ARGS='--port 8080'
-#   make test   every check, every test                  make test ARGS='-k ledger'
+#   make test   every check and every test               make test ARGS='-k ledger'
 #   make check  formatter, linter, type checker
-#   make bench  measures, and prints a table
-#   make compare ARGS=../other  measures this checkout against another one, whose .venv is installed
+#   make bench  measures the run API and prints tables
+#   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
 #   make chaos  faults under load: kill -9, pauses, cut connections    make chaos ARGS='--seconds 600 --seed 1f2e3d4c'
 #   make soak   a steady load for 10 minutes                           make soak ARGS='--seconds 3600 --workers 2'
-#   make clean  removes what was made
-# Another interpreter: make PYTHON=python3.12 run
+#   make clean  removes .venv, caches and builds
+# To use another interpreter: make PYTHON=python3.12 run
 
 PYTHON ?= python3
 ARGS ?=
@@ -52,7 +52,7 @@ $(BIN)/python:
 	  || { echo "Runfold needs Python 3.11 or newer, and $(PYTHON) is older: name another with PYTHON=..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# The build backend is installed beside the rest, so that its version is pinned, too.
+# The build backend is installed like the dependencies, so that its version is pinned, too.
 $(VENV)/.run-stamp: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
 	$(INSTALL) -r requirements.txt -r requirements-build.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .

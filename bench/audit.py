@@ -1,4 +1,4 @@
-"""The benchmark of what auditors ask: `.venv/bin/python bench/audit.py [--quick]`. bench/README.md explains it."""
+"""The benchmark of audit queries: `.venv/bin/python bench/audit.py [--quick]`. bench/README.md explains the figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bench.operations import WrongAnswersError
 from bench.programs import DidNotStartError
 from bench.report import Answered, Goal
 from bench.stage import machine_of
-from bench.tasks import until_done_or_told
+from bench.tasks import run_until_terminated
 from service.embedded.files import EmbeddedError
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ select (select count(*) from runfold.runs) as runs,
 
 @dataclass(frozen=True)
 class Options:
-    """How much to measure, where the ledger lies (None: in a directory that is removed), where the figures go."""
+    """How much to measure, the data directory (None: a temporary one), and the file for the figures."""
 
     events: int
     times: int
@@ -56,16 +56,16 @@ class Options:
 
 
 async def benchmark(options: Options, directory: Path, data_dir: Path, loaded_s: float) -> None:
-    """Measure, print, write."""
+    """Measure, print the tables, and write the JSON file."""
     async with open_ledger(directory, data_dir) as stage:
         figures: dict[str, Any] = {
             "conditions": await machine_of(stage.database, directory) | {"times": options.times},
-            "ledger": {"events": stage.head, "loaded_in_s": loaded_s, "folded_and_posted_in_s": stage.derived_s}
+            "ledger": {"events": stage.head, "loaded_in_s": loaded_s, "projected_and_posted_in_s": stage.derived_s}
             | dict(await stage.database.connection.fetchrow(SIZES)),
         }
         for name in ("conditions", "ledger"):
             report.show(f"\n{name}", report.facts_table(figures[name]))
-        answered = [each async for each in _ask_all(stage, options.times)]
+        answered = [each async for each in _measure_all(stage, options.times)]
         for group in dict.fromkeys(each.group for each in answered):
             report.show(f"\n{group}", report.answers_table(each for each in answered if each.group == group))
         export = await whole.export(stage, "application/x-ndjson")
@@ -81,33 +81,33 @@ async def benchmark(options: Options, directory: Path, data_dir: Path, loaded_s:
         await asyncio.to_thread(options.json.write_text, json.dumps(figures, indent=1) + "\n")
 
 
-async def _ask_all(stage: LedgerStage, times: int) -> AsyncIterator[Answered]:
+async def _measure_all(stage: LedgerStage, times: int) -> AsyncIterator[Answered]:
     async for question in questions.pages(stage):
-        yield await _ask("pages of 100 events", stage, [question], times)
+        yield await _measure("pages of 100 events", stage, [question], times)
     async for question in questions.counts(stage):
-        yield await _ask("counts", stage, [question], times)
+        yield await _measure("counts", stage, [question], times)
     short: list[Question] = []
     async for question in questions.known_at(stage, SHORT_RUNS):
         if question.place:
-            yield await _ask("knownAt", stage, [question], times)
+            yield await _measure("knownAt", stage, [question], times)
         else:
             short.append(question)
-    yield await _ask("knownAt", stage, short, max(times, len(short)))
+    yield await _measure("knownAt", stage, short, max(times, len(short)))
     for question in questions.searches(stage):
-        yield await _ask("pages of 100 runs", stage, [question], times)
+        yield await _measure("pages of 100 runs", stage, [question], times)
 
 
-async def _ask(group: str, stage: LedgerStage, alike: Sequence[Question], times: int) -> Answered:
-    """Ask so many times, of several questions alike one after the other; the first answer is not measured."""
-    found, taken = 0, []
+async def _measure(group: str, stage: LedgerStage, similar: Sequence[Question], times: int) -> Answered:
+    """Send `times` requests, alternating between similar questions, after one that is not measured."""
+    count, taken = 0, []
     for number in range(times + 1):
-        question = alike[number % len(alike)]
-        milliseconds, answer = await stage.ask(question.path, question.params)
-        found = question.check(answer)
+        question = similar[number % len(similar)]
+        milliseconds, answer = await stage.get(question.path, question.params)
+        count = question.check(answer)
         taken.append(milliseconds)
-    first = alike[0]
+    first = similar[0]
     print(f"{group}: {first.name} {first.place} {statistics.median(taken[1:]):.1f} ms", file=sys.stderr, flush=True)
-    return Answered(group, first.name, first.place, found, tuple(taken[1:]))
+    return Answered(group, first.name, first.place, count, tuple(taken[1:]))
 
 
 def _goals(answered: Sequence[Answered], export: whole.Export, verified: whole.Verification) -> list[Goal]:
@@ -128,13 +128,17 @@ def _goals(answered: Sequence[Answered], export: whole.Export, verified: whole.V
 
 
 def read_options(arguments: list[str] | None = None) -> Options:
-    """Read the command line; --quick is a small ledger and few answers, for a first look."""
+    """Parse the command line; --quick is a small ledger and few answers, for a first impression."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--events", type=int, help=f"events in the ledger (default {EVENTS})")
-    parser.add_argument("--times", type=int, help="answers to each question, of which medians are taken (default 15)")
+    parser.add_argument("--times", type=int, help="answers per question, of which the median is taken (default 15)")
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_EVENTS} events, 5 answers")
-    parser.add_argument("--data-dir", type=Path, help="keep the ledger here, and take the one that is here")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every answer's time and every figure to FILE")
+    parser.add_argument(
+        "--data-dir", type=Path, help="use the ledger in this directory, or load one there, and keep it"
+    )
+    parser.add_argument(
+        "--json", type=Path, metavar="FILE", help="write the time of every answer and every figure to FILE"
+    )
     given = parser.parse_args(arguments)
     quick: bool = given.quick
     return Options(
@@ -146,9 +150,9 @@ def read_options(arguments: list[str] | None = None) -> Options:
 
 
 def main() -> None:
-    """Read the command line, load, measure; exit status 1 when an answer was wrong."""
+    """Parse the command line, load, measure; the exit status is 1 if an answer was wrong."""
     options = read_options()
-    # Short: a Unix socket's path has about 100 characters.
+    # A short prefix: the path of a Unix socket is limited to about 100 characters.
     with tempfile.TemporaryDirectory(prefix="rfa-", ignore_cleanup_errors=True) as temporary:
         directory = Path(temporary)
         data_dir = options.data_dir or directory / "data"
@@ -156,11 +160,11 @@ def main() -> None:
             began = time.monotonic()
             load_into(data_dir, options.events)
             loaded_s = time.monotonic() - began
-            asyncio.run(until_done_or_told(benchmark(options, directory, data_dir, loaded_s)))
+            asyncio.run(run_until_terminated(benchmark(options, directory, data_dir, loaded_s)))
         except (WrongAnswersError, DidNotStartError, EmbeddedError, ServedSinceError) as error:
             raise SystemExit(f"bench: {error}") from error
         except asyncio.CancelledError:
-            raise SystemExit("bench: broken off") from None
+            raise SystemExit("bench: interrupted") from None
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The yardstick: what aiohttp and uvloop answer on this machine when the handler does nothing.
+"""The baseline: the rate at which aiohttp and uvloop answer on this machine if the handler does nothing.
 
-Same routes, same size of answer, one process on loopback; no database, no validation, nothing remembered.
+It has the same routes and the same size of answers, in one process on the loopback; no database, validation or state.
 """
 
 import uvloop
@@ -16,18 +16,18 @@ RUN_VIEW = (
 
 
 async def show(_request: web.Request) -> web.Response:
-    """Answer a run view, whichever run was asked for."""
+    """Return a fixed run view, whatever the id."""
     return web.Response(body=RUN_VIEW, content_type="application/json")
 
 
 async def create(request: web.Request) -> web.Response:
-    """Take the body in, as any handler that creates must, and answer 201."""
+    """Read the body, as every handler of a POST must, and return 201 with a fixed run view."""
     await request.read()
     return web.Response(status=201, body=RUN_VIEW, content_type="application/json")
 
 
-async def take(request: web.Request) -> web.Response:
-    """Take an OpenLineage event in and answer 201 with nothing."""
+async def lineage(request: web.Request) -> web.Response:
+    """Read an OpenLineage event and return an empty 201."""
     await request.read()
     return web.Response(status=201)
 
@@ -38,12 +38,12 @@ def build_app() -> web.Application:
     app.router.add_post("/api/v1/jobs/runs/{id}/start", show)
     app.router.add_get("/api/v1/jobs/runs/{id}", show)
     app.router.add_post("/api/v1/namespaces/{namespace}/jobs/{job}/runs", create)
-    app.router.add_post("/api/v1/lineage", take)
+    app.router.add_post("/api/v1/lineage", lineage)
     return app
 
 
 def serve(app: web.Application) -> None:
-    """Serve on a free port of the loopback until SIGTERM; say the address on standard output."""
+    """Serve on a free port of the loopback until SIGTERM; print the address to standard output."""
     uvloop.install()
     web.run_app(app, host="127.0.0.1", port=0, access_log=None)
 

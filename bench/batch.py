@@ -1,4 +1,4 @@
-"""A large shuffled batch of OpenLineage events, beside raw COPY of the very rows that it became."""
+"""Measures a large shuffled batch of OpenLineage events, and raw COPY of the rows that were recorded for it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ select pg_total_relation_size('runfold.events') as events,
 
 @dataclass(frozen=True)
 class Batch:
-    """What one batch came to; bytes on disk are bytes an event, tables with their indexes."""
+    """The figures of one batch; disk figures are bytes per event, of tables with their indexes."""
 
     events: int
     seconds: float
@@ -58,27 +58,27 @@ class Batch:
 
     @property
     def rate(self) -> float:
-        """Events a second, from the first byte sent to the answer."""
+        """Events per second, from the first byte sent to the answer."""
         return self.events / self.seconds
 
     @property
     def to_copy(self) -> float:
-        """How fast that is beside raw COPY."""
+        """The speed relative to raw COPY."""
         return self.copy_seconds / self.seconds
 
     @property
     def disk_ratio(self) -> float:
-        """Payloads as recorded to payloads as copied."""
+        """The size of the recorded payloads relative to the copied ones."""
         return self.disk_payloads / self.disk_copied_payloads
 
 
 async def measure(stage: Stage, template: Template, runs: int) -> Batch:
-    """Send a batch of two events a run, check that all of it was recorded, copy its rows."""
+    """Send a batch with two events per run, check that all of them are recorded, and COPY the rows."""
     file = stage.directory / "batch.ndjson"
     await asyncio.to_thread(template.write_shuffled, file, runs)
-    await stage.folded()
+    await stage.caught_up()
     position, before = await stage.database.head(), await _sizes(stage.database)
-    seconds, growth = await _watched(stage.service, file)
+    seconds, growth = await _send_and_watch(stage.service, file)
     caught_up = await stage.database.caught_up(CAUGHT_UP_S)
     await _check(stage.database, position, runs)
     after = await _sizes(stage.database)
@@ -98,15 +98,15 @@ async def measure(stage: Stage, template: Template, runs: int) -> Batch:
     )
 
 
-async def _watched(service: Program, file: Path) -> tuple[float, int]:
-    """Send the file; return seconds, and by how many bytes the service's memory grew at most meanwhile."""
-    at_first = service.usage().rss
-    highest = at_first
+async def _send_and_watch(service: Program, file: Path) -> tuple[float, int]:
+    """Send the file; return the seconds, and the largest growth of the service's memory in bytes meanwhile."""
+    before = service.usage().rss
+    highest = before
     sending = asyncio.create_task(asyncio.to_thread(_send, service.port, file))
     while not sending.done():
         await asyncio.wait([sending], timeout=WATCH_S)
         highest = max(highest, service.usage().rss)
-    return await sending, highest - at_first
+    return await sending, highest - before
 
 
 def _send(port: int, file: Path) -> float:
@@ -136,7 +136,7 @@ async def _sizes(database: Database) -> dict[str, int]:
 
 
 async def _copy(stage: Stage, position: int) -> tuple[float, int]:
-    """Copy the rows after `position` out, then back in; return seconds of that, and bytes of payloads."""
+    """COPY rows after `position` to files and back; return the seconds of the latter and the payloads' bytes."""
     connection = stage.database.connection
     await connection.execute(COPIES)
     files = {table: stage.directory / f"{table}.copy" for table in ("events", "payloads")}

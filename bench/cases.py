@@ -1,4 +1,4 @@
-"""Three questions beside the rates: a run with a long history, a list while events come in, memory."""
+"""Three further measurements: a run with a long history, a list under load, and memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MEMORY_RUNS = 100_000
 
 @dataclass(frozen=True)
 class Hot:
-    """A run with 10,000 events beside one with three, in requests a second at 64 connections."""
+    """A run with 10,000 events compared with one with three, in requests per second at 64 connections."""
 
     events: int
     get: float
@@ -39,18 +39,18 @@ class Hot:
 
     @property
     def get_ratio(self) -> float:
-        """Reads of the long run to reads of the short one."""
+        """The rate of reads of the long run relative to the short one."""
         return self.get / self.get_of_three
 
     @property
     def start_ratio(self) -> float:
-        """Starts of the long run to those of the short one; repeated, so judged but not recorded again."""
+        """The rate of repeated starts (decided, not recorded) of the long run relative to the short one."""
         return self.start / self.start_of_three
 
 
 @dataclass(frozen=True)
 class ListUnderLoad:
-    """The list of a job's runs while events for that job come in."""
+    """The list of a job's runs while runs of that job are started."""
 
     p50_ms: float
     p99_ms: float
@@ -62,7 +62,7 @@ class ListUnderLoad:
 
 @dataclass(frozen=True)
 class Memory:
-    """Resident memory in bytes, at a number of runs."""
+    """Resident memory in bytes with a number of runs in the catalog."""
 
     runs: int
     service: int
@@ -70,12 +70,12 @@ class Memory:
 
 
 async def hot_run(stage: Stage) -> Hot:
-    """Compare a run of 10,000 heartbeats with one of as good as none."""
+    """Compare a run with 10,000 events, nearly all of them heartbeats, with a run of three events."""
     short, hot = await stage.create(), await stage.create()
     for run, heartbeats in ((short, 1), (hot, HOT_EVENTS - 2)):
         await stage.post(f"{RUN.format(run)}/start")
-        await _beat(stage, run, heartbeats)
-    await stage.folded()
+        await _send_heartbeats(stage, run, heartbeats)
+    await stage.caught_up()
     rates: dict[tuple[str, UUID], list[float]] = {}
     for _ in range(stage.options.rounds):
         for method, path in (("GET", RUN), ("POST", f"{RUN}/start")):
@@ -93,7 +93,7 @@ async def hot_run(stage: Stage) -> Hot:
     )
 
 
-async def _beat(stage: Stage, run: UUID, count: int) -> None:
+async def _send_heartbeats(stage: Stage, run: UUID, count: int) -> None:
     small = next(iter(templates()))
     headers = {"Content-Type": "application/x-ndjson"}
     async with stage.http.post(BATCH, data=small.heartbeats(run, count), headers=headers) as answer:
@@ -102,7 +102,7 @@ async def _beat(stage: Stage, run: UUID, count: int) -> None:
 
 
 async def _rate(stage: Stage, method: str, path: str, run: UUID) -> float:
-    # As many lines as threads: each thread has a slice.
+    # One id per thread: each thread takes its slice of the ids.
     load = stage.load(CONNECTIONS)
     result = await stage.wrk.by_id(stage.service.port, load, method, path, [run] * load.threads)
     if not result.clean:
@@ -111,29 +111,29 @@ async def _rate(stage: Stage, method: str, path: str, run: UUID) -> float:
 
 
 async def list_under_load(stage: Stage) -> ListUnderLoad:
-    """Ask for a job's newest runs while starts of its runs come in, 5,000 a second."""
+    """Read a job's newest runs while 5,000 of its runs per second are started."""
     seconds = 3 if stage.options.quick else 10
     ids = await stage.database.clone(await stage.create(), PACE * (seconds + 2))
-    await stage.folded()
+    await stage.caught_up()
     path = f"{RUNS}?limit=20"
     idle = await stage.wrk.constant(stage.service.port, Load(1, 1, LISTS_A_SECOND), "GET", path)
     load = Load(CONNECTIONS, seconds + 1, PACE)
     before = await stage.database.head()
     starting = asyncio.create_task(stage.wrk.by_id(stage.service.port, load, "POST", f"{RUN}/start", ids))
-    await stage.database.goes_on(before)
+    await stage.database.wait_for_append(before)
     lists = await stage.wrk.constant(stage.service.port, Load(1, seconds, LISTS_A_SECOND), "GET", path)
     starts = await starting
     if not starts.clean or starts.exhausted:
-        raise WrongAnswersError(f"starts while lists were asked for: {starts}")
-    await stage.folded()
+        raise WrongAnswersError(f"starts while lists were read: {starts}")
+    await stage.caught_up()
     return ListUnderLoad(lists.p50_ms, lists.p99_ms, lists.requests, lists.refused, starts.rate, idle.p50_ms)
 
 
 async def memory(stage: Stage) -> Memory:
-    """Create runs until there are 100,000, then look."""
-    await stage.folded()
+    """Create runs until there are 100,000, then return the memory in use."""
+    await stage.caught_up()
     while not stage.options.quick and await stage.database.runs() < MEMORY_RUNS:
         await stage.wrk.constant(stage.service.port, Load(CONNECTIONS, 3), "POST", RUNS, RUN_BODY)
-        await stage.folded()
+        await stage.caught_up()
     usage = stage.service.usage()
     return Memory(await stage.database.runs(), usage.rss, usage.rss_postgres)

@@ -26,7 +26,7 @@ from bench.operations import WrongAnswersError
 from bench.options import Options
 from bench.programs import DidNotStartError
 from bench.stage import RUN, RUN_BODY, RUNS, Stage, open_stage
-from bench.tasks import until_done_or_told
+from bench.tasks import run_until_terminated
 from bench.wrk import Load
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def compare(other: Path, rounds: int, seconds: int) -> None:
 
 async def _measure(stage: Stage, operation: str, seconds: int, head: int) -> Figures:
     """Measure an operation; starts and gets take the runs created after a position, the newest first."""
-    await stage.folded()
+    await stage.caught_up()
     runs = (await stage.database.created(head))[::-1] if operation in {"start", "get"} else []
     load, port = Load(CONNECTIONS, seconds), stage.service.port
     if operation == "NDJSON":
@@ -124,7 +124,7 @@ def main() -> None:
     given = parser.parse_args()
     wrk.ensure_installed()
     try:
-        asyncio.run(until_done_or_told(compare(given.other.resolve(), given.rounds, given.seconds)))
+        asyncio.run(run_until_terminated(compare(given.other.resolve(), given.rounds, given.seconds)))
     except (WrongAnswersError, DidNotStartError, wrk.WrkError) as error:
         raise SystemExit(f"bench: {error}") from error
 

@@ -1,4 +1,4 @@
-"""What the benchmark asks of, and puts into, the service's PostgreSQL beside the service."""
+"""Reads from and writes to the service's PostgreSQL directly."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ APPEND = """
 select coalesce(array_length(array_positions(outcomes, 0::smallint), 1), 0)
   from runfold.append_events(0, $1)
 """
-# The columns append_events takes, in its order.
+# The columns that append_events takes, in its order.
 SAMPLE = """
 select e.subject, e.stream, e.kind, e.state, e.transitioned_at, e.namespace, e.job, e.parent_run, e.source,
        e.actor, e.fact, e.request_digest, e.payload_digest, p.body::text, null::bigint as expected
@@ -45,11 +45,11 @@ select current_setting('server_version') as postgresql, current_setting('fsync')
 
 
 class NotCaughtUpError(Exception):
-    """The catalog did not reach the head in time."""
+    """The catalog did not reach the ledger head in time."""
 
 
 def new_id() -> UUID:
-    """Return a UUIDv7, as the service makes them: they come to lie side by side in an index."""
+    """Return a UUIDv7, as the service makes them: ids of about the same time are neighbours in an index."""
     random = secrets.randbits(74)
     return UUID(
         int=(time.time_ns() // 1_000_000) << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1
@@ -72,7 +72,7 @@ class Database:
         await self.connection.close()
 
     async def conditions(self) -> dict[str, str]:
-        """Return the server's version, and what its durability rests on."""
+        """Return the server's version and the settings that determine its durability."""
         return dict(await self.connection.fetchrow(CONDITIONS))
 
     async def head(self) -> int:
@@ -80,11 +80,11 @@ class Database:
         return int(await self.connection.fetchval("select position from runfold.ledger_head where log = 0"))
 
     async def lag(self) -> int:
-        """Return how many events the catalog has not folded yet."""
+        """Return how many events are not projected into the catalog yet."""
         return int(await self.connection.fetchval(LAG))
 
     async def caught_up(self, seconds: float = 120) -> float:
-        """Wait until the catalog has folded everything; return how long that took in seconds."""
+        """Wait until everything is projected into the catalog; return the seconds that took."""
         began = time.monotonic()
         while await self.lag() > 0:
             if time.monotonic() - began > seconds:
@@ -92,14 +92,14 @@ class Database:
             await asyncio.sleep(0.02)
         return time.monotonic() - began
 
-    async def goes_on(self, after: int, seconds: float = 30) -> None:
-        """Wait until something was recorded after a position."""
+    async def wait_for_append(self, after: int, seconds: float = 30) -> None:
+        """Wait until an event is recorded after a position."""
         async with asyncio.timeout(seconds):
-            while await self.head() <= after:  # noqa: ASYNC110  it is the database that is waited for
+            while await self.head() <= after:  # noqa: ASYNC110  the database sends no event to wait for
                 await asyncio.sleep(0.02)
 
     async def count(self, state: str, after: int = 0) -> int:
-        """Return how many transitions to `state` were recorded after a position, once no more come in."""
+        """Return the number of transitions to `state` after a position, once it no longer grows."""
         statement = "select count(*) from runfold.events where log = 0 and position > $1 and state = $2"
         before = -1
         while before != (found := int(await self.connection.fetchval(statement, after, state))):
@@ -108,7 +108,7 @@ class Database:
         return before
 
     async def created(self, after: int) -> list[UUID]:
-        """Return the runs that were created after a position, oldest first."""
+        """Return the ids of the runs created after a position, oldest first."""
         statement = """
             select stream from runfold.events
              where log = 0 and position > $1 and subject = 'run' and state = 'NEW' order by position
@@ -116,11 +116,11 @@ class Database:
         return [UUID(int=row[0].int) for row in await self.connection.fetch(statement, after)]
 
     async def runs(self) -> int:
-        """Return how many runs there are."""
+        """Return the number of runs in the catalog."""
         return int(await self.connection.fetchval("select count(*) from runfold.runs"))
 
     async def clone(self, run: UUID, count: int) -> list[UUID]:
-        """Append `count` runs with the first event of `run`, by the ledger's own function; return ids."""
+        """Append `count` copies of the first event of `run` with new ids, by append_events; return the ids."""
         (row, *_) = await self.connection.fetch(SAMPLE, run)
         ids = [new_id() for _ in range(count)]
         for chunk in _chunks(ids):
@@ -133,7 +133,7 @@ class Database:
             raise RuntimeError(f"{len(drafts)} events appended, {recorded} recorded")
 
     async def seed_transaction(self, ids: Sequence[UUID]) -> None:
-        """Put runs into the tables of the transaction-per-request variant."""
+        """Insert runs into the tables of the transaction-per-request variant."""
         await self.connection.execute(SEED_TRANSACTION, ids)
 
 

@@ -1,6 +1,6 @@
-"""OpenLineage events made from templates in data/: like Airflow's (5 KB), and small (300 bytes).
+"""Makes OpenLineage events from the templates in data/: like Airflow's (5 KB), and small ones (300 bytes).
 
-In a template stand @id@, @type@, @time@ and @job@.
+The placeholders of a template are @id@, @type@, @time@ and @job@.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Template:
-    """An event with gaps."""
+    """The text of an event, with placeholders."""
 
     name: str
     text: str
 
     @property
     def parts(self) -> list[str]:
-        """The texts between the gaps, and in the gaps the names of what goes there."""
+        """The text split at its placeholders: texts and names of placeholders in turn."""
         return PLACEHOLDER.split(self.text)
 
     def heartbeat_of(self, run: object) -> Template:
-        """Return the template of a RUNNING event of one run of job load; the producer tells them apart."""
+        """Return a template of RUNNING events of one run of job load; they differ by their producer."""
         text = self.text.replace("@id@", str(run)).replace("@type@", "RUNNING")
         text = text.replace("etl_daily.@job@", "load")
         return Template(f"{self.name}, one run", text.replace("example.com/bench", "example.com/@id@"))
 
     def fill(self, run: object, kind: str, at: datetime, job: int) -> str:
-        """Return an event."""
+        """Return an event with all placeholders filled in."""
         values = {"id": str(run), "type": kind, "time": at.isoformat(), "job": f"task_{job % JOBS}"}
         return PLACEHOLDER.sub(lambda found: values[found[1]], self.text)
 
     def write_shuffled(self, file: Path, runs: int) -> int:
-        """Write START and COMPLETE of so many runs in random order, one a line; return the bytes."""
+        """Write a START and a COMPLETE event for each of `runs` runs in random order, one per line; return the size."""
         lines = list(self._lives(runs))
         random.Random(runs).shuffle(lines)
         text = "\n".join(lines) + "\n"
@@ -55,7 +55,7 @@ class Template:
         return len(text)
 
     def heartbeats(self, run: object, count: int) -> str:
-        """Return that many RUNNING events of one run, one a line."""
+        """Return `count` RUNNING events of one run, one per line."""
         template = self.heartbeat_of(run)
         times = (BEGAN + timedelta(seconds=number) for number in range(count))
         return "".join(template.fill(new_id(), "", at, 0) + "\n" for at in times)
@@ -68,6 +68,6 @@ class Template:
 
 
 def templates() -> list[Template]:
-    """Return both."""
+    """Return both templates, the small one first."""
     files = {"300 B": "small_event.json", "5 KB": "airflow_event.json"}
     return [Template(name, (DATA / file).read_text().strip()) for name, file in files.items()]

@@ -1,4 +1,4 @@
-"""The benchmark of ingestion: `.venv/bin/python bench/ingest.py [--quick]`. bench/README.md explains it."""
+"""The benchmark of ingestion: `.venv/bin/python bench/ingest.py [--quick]`. bench/README.md explains the figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bench.options import Options, read_options
 from bench.programs import DidNotStartError
 from bench.report import Goal
 from bench.stage import Sample, Stage, conditions, open_stage, sample_of
-from bench.tasks import until_done_or_told
+from bench.tasks import run_until_terminated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ BATCH_GOALS = {"300 B": 20_000, "5 KB": 5_000}
 
 
 async def benchmark(options: Options) -> None:
-    """Measure, print, write."""
+    """Measure, print the tables, and write the JSON file."""
     samples: list[Sample] = []
     batches: dict[str, list[Batch]] = {}
     async with open_stage(options) as stage:
@@ -56,14 +56,14 @@ async def benchmark(options: Options) -> None:
 
 
 async def _singles(stage: Stage, template: Template) -> list[Sample]:
-    """Send events one a request: of many runs, to bare and service; the small ones of one run as well."""
+    """Send one event per request: of many runs to bare and service, and small events of one run to the service."""
     turns = [(template, "bare"), (template, "service")]
     if template.name == "300 B":
         turns.append((template.heartbeat_of(new_id()), "service"))
     samples = []
     for number in range(-1, stage.options.rounds):
         for sent, competitor in turns[:: -1 if number % 2 else 1]:
-            await stage.folded()
+            await stage.caught_up()
             sample = await _single(stage, sent, competitor, number)
             check(sample)
             samples += [sample] if number >= 0 else []
@@ -84,7 +84,7 @@ async def _batches(stage: Stage, template: Template) -> list[Batch]:
 
 
 def _median(batches: Sequence[Batch]) -> dict[str, float]:
-    """Return each figure's median; memory and waiting are the worst of the rounds."""
+    """Return the median of each figure; of memory growth and catching up, the worst round."""
     figures = [
         asdict(each) | {"rate": each.rate, "to_copy": each.to_copy, "disk_ratio": each.disk_ratio} for each in batches
     ]
@@ -108,11 +108,11 @@ def _goals(rows: Sequence[report.Row], batches: dict[str, dict[str, float]]) -> 
 
 
 def main() -> None:
-    """Read the command line, measure; exit status 1 when an answer was wrong."""
+    """Parse the command line and measure; the exit status is 1 if an answer was wrong."""
     options = read_options(__doc__ or "")
     wrk.ensure_installed()
     try:
-        asyncio.run(until_done_or_told(benchmark(options)))
+        asyncio.run(run_until_terminated(benchmark(options)))
     except (WrongAnswersError, DidNotStartError, wrk.WrkError) as error:
         raise SystemExit(f"bench: {error}") from error
 

@@ -1,4 +1,4 @@
-"""The service on a ledger that was loaded before, once it has made of it what is derived."""
+"""Runs the service on a ledger that was loaded before, once the catalog and the postings are complete."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 DERIVED_S = 3600.0
 ANSWER_S = 120.0
 
-# As far as the catalog is folded, and as events are posted.
+# The positions up to which the catalog is projected and events are posted.
 _DERIVED = """
-select h.position as head, c.position as folded,
+select h.position as head, c.position as projected,
        coalesce((select max(p.chunk) + 1 from runfold.event_postings p
                   where p.log = 0 and p.facet = 0 and p.hash = 0), 0)::bigint * 8192 as posted
   from runfold.ledger_head h, runfold.catalog_cursor c
@@ -36,7 +36,7 @@ _CHUNK = 8192
 
 @dataclass(frozen=True)
 class LedgerStage:
-    """What runs; `derived_s` is how long folding and posting took it, where any was left to do."""
+    """What runs; `derived_s`: the seconds it took to complete the catalog and the postings."""
 
     directory: Path
     data_dir: Path
@@ -46,8 +46,8 @@ class LedgerStage:
     head: int
     derived_s: float
 
-    async def ask(self, path: str, params: dict[str, str] | None = None) -> tuple[float, Any]:
-        """GET; return how many milliseconds the whole answer took, and what it says."""
+    async def get(self, path: str, params: dict[str, str] | None = None) -> tuple[float, Any]:
+        """Send a GET; return the milliseconds until the end of the answer, and the decoded body."""
         began = time.perf_counter()
         async with self.http.get(path, params=params) as answer:
             await answer.read()
@@ -58,7 +58,7 @@ class LedgerStage:
 
 @asynccontextmanager
 async def open_ledger(directory: Path, data_dir: Path) -> AsyncIterator[LedgerStage]:
-    """Start the service on a data directory, wait for what is derived, end all of it."""
+    """Start the service on a data directory and wait for catalog and postings; stop everything after the block."""
     async with AsyncExitStack() as held:
         service = await Program.start("service", [*runfold(), *serve(data_dir)], directory)
         held.push_async_callback(service.stop)
@@ -68,24 +68,26 @@ async def open_ledger(directory: Path, data_dir: Path) -> AsyncIterator[LedgerSt
         await ready(http, service)
         dsn = await asyncio.to_thread(postgres.attach, data_dir)
         if dsn is None:
-            raise DidNotStartError("the embedded PostgreSQL is not to be found")
+            raise DidNotStartError("the embedded PostgreSQL is not running")
         database = await Database.connect(dsn)
         held.push_async_callback(database.close)
-        seconds = await _derived(database)
+        seconds = await _wait_for_derived(database)
         await database.connection.execute("vacuum (analyze)")  # as autovacuum does with tables that have grown
         yield LedgerStage(directory, data_dir, service, database, http, await database.head(), seconds)
 
 
-async def _derived(database: Database) -> float:
-    began = said = time.monotonic()
+async def _wait_for_derived(database: Database) -> float:
+    began = printed = time.monotonic()
     while True:
-        head, folded, posted = await database.connection.fetchrow(_DERIVED)
+        head, projected, posted = await database.connection.fetchrow(_DERIVED)
         now = time.monotonic()
-        if folded >= head and posted > head - _CHUNK:
+        if projected >= head and posted > head - _CHUNK:
             return now - began
         if now - began > DERIVED_S:
-            raise DidNotStartError(f"{head:,} events, {folded:,} folded, {posted:,} posted after {DERIVED_S:.0f} s")
-        if now - said > 5:
-            said = now
-            print(f"folded {folded:,}, posted {posted:,} of {head:,}", file=sys.stderr, flush=True)
+            raise DidNotStartError(
+                f"{head:,} events, {projected:,} projected, {posted:,} posted after {DERIVED_S:.0f} s"
+            )
+        if now - printed > 5:
+            printed = now
+            print(f"projected {projected:,}, posted {posted:,} of {head:,}", file=sys.stderr, flush=True)
         await asyncio.sleep(0.2)

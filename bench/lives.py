@@ -1,6 +1,6 @@
-"""What happens in a ledger of millions of events: runs of many jobs, told by several sources, a few of them for long.
+"""Generates the events of a ledger of millions: runs of many jobs from several sources, a few of them very long.
 
-Made from the position alone, so that the same ledger comes of it every time and loading can be taken up anywhere. Pure.
+Events depend on the position alone, so that every load gives the same ledger and can be resumed. Pure.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 NAMESPACES, JOBS = 40, 2_000
 BEGAN = datetime(2025, 1, 1, tzinfo=UTC)
 TICK = timedelta(milliseconds=500)
-"""From one position to the next; four at a time are recorded together."""
+"""Time from one position to the next; four events at a time are recorded together."""
 
 LONG = {
     50: UUID(int=0x50 << 64 | 7 << 76),
     500: UUID(int=0x500 << 64 | 7 << 76),
     5_000: UUID(int=0x5000 << 64 | 7 << 76),
 }
-"""Runs that never end, and at every which position one of them is heard of."""
+"""Runs that never end: every 50th, 500th and 5,000th position is an event of one of them."""
 
 _DEFINED, _DELETED = 10_000, 100_000
 _ENDS = ("COMPLETED",) * 88 + ("FAILED",) * 8 + ("ABORTED",) * 2 + (None,) * 2
@@ -43,8 +43,8 @@ _PARENT = '"parent":{"run":{"runId":"%s"},"job":{"namespace":"%s","name":"%s"}}'
 _ROWS = '"rows":{"read":%d}'
 
 
-class Told(NamedTuple):
-    """An event: the columns of the ledger that its sender knows."""
+class GeneratedEvent(NamedTuple):
+    """An event: the columns of the ledger that its sender determines."""
 
     subject: str
     stream: UUID
@@ -60,7 +60,7 @@ class Told(NamedTuple):
 
 
 class _Run(NamedTuple):
-    """What all events of a run have in common."""
+    """What the events of a run have in common."""
 
     id: UUID
     namespace: str
@@ -76,17 +76,17 @@ def namespace_of(job: int) -> str:
 
 
 def name_of(job: int) -> str:
-    """Return a job's name; the lower its number, the oftener it runs."""
+    """Return a job's name; the lower its number, the more often it runs."""
     return f"etl.load_{job:04}"
 
 
 def time_of(position: int) -> datetime:
-    """Return when a position is recorded."""
+    """Return the time at which a position is recorded."""
     return BEGAN + position // 4 * 4 * TICK
 
 
-def events(first: int, count: int) -> Iterator[Told]:
-    """Give the events of so many positions. Runs that begin among them end among them, if they end."""
+def events(first: int, count: int) -> Iterator[GeneratedEvent]:
+    """Yield the events of `count` positions. A run that begins among them also ends among them, if it ends."""
     chance = random.Random(first)
     due: list[tuple[int, int, _Run, str | None]] = []
     beyond = first + count
@@ -96,7 +96,7 @@ def events(first: int, count: int) -> Iterator[Told]:
             yield rare
         elif due and (due[0][0] <= position or len(due) >= beyond - position):
             _, _, run, state = heapq.heappop(due)
-            yield _tell(run, state, position, chance)
+            yield _event_of(run, state, position, chance)
         else:
             run = _begin(position, chance)
             state, *rest = _states(run, chance)
@@ -104,17 +104,17 @@ def events(first: int, count: int) -> Iterator[Told]:
             for number, following in enumerate(rest):
                 when += 1 + int(
                     2 ** (12 * chance.random())
-                )  # as many short runs as long ones: half a second to half an hour
+                )  # short and long runs are equally frequent: half a second to half an hour
                 heapq.heappush(due, (when, 2 * position + number, run, following))
-            yield _tell(run, state, position, chance)
+            yield _event_of(run, state, position, chance)
 
 
-def _rare(position: int) -> Told | None:
-    """Return what comes at regular positions."""
+def _rare(position: int) -> GeneratedEvent | None:
+    """Return the event of a position at which one recurs regularly, if it is one."""
     for every, run in LONG.items():
         if position % every == every // 5:
-            beating = _Run(run, namespace_of(1), name_of(1), None, "openlineage", "spark")
-            return _reported(beating, "RUNNING", position, position)
+            long_run = _Run(run, namespace_of(1), name_of(1), None, "openlineage", "spark")
+            return _lineage_event(long_run, "RUNNING", position, position)
     if position % _DEFINED == 17:
         return _definition(position, "defined", _DEFINITION % position)
     if position % _DELETED == 23:
@@ -122,10 +122,10 @@ def _rare(position: int) -> Told | None:
     return None
 
 
-def _definition(position: int, kind: str, body: str | None) -> Told:
+def _definition(position: int, kind: str, body: str | None) -> GeneratedEvent:
     names = namespace_of(position // _DEFINED % JOBS), name_of(position // _DEFINED % JOBS)
     at = BEGAN + position * TICK
-    return Told("job", stream_of(*names), kind, None, at, *names, None, "api", "operator", body)
+    return GeneratedEvent("job", stream_of(*names), kind, None, at, *names, None, "api", "operator", body)
 
 
 def _begin(position: int, chance: random.Random) -> _Run:
@@ -140,7 +140,7 @@ def _begin(position: int, chance: random.Random) -> _Run:
 
 
 def _states(run: _Run, chance: random.Random) -> list[str | None]:
-    """Return what is told of a run; None as an event without a transition."""
+    """Return the states that are reported of a run; None is an event without a transition."""
     end = chance.choice(_ENDS)
     if run.source == "api":
         return ["NEW", "RUNNING", *([end] if end else [])]
@@ -148,19 +148,23 @@ def _states(run: _Run, chance: random.Random) -> list[str | None]:
     return ["RUNNING", *facts, *([end] if end else [])]
 
 
-def _tell(run: _Run, state: str | None, position: int, chance: random.Random) -> Told:
+def _event_of(run: _Run, state: str | None, position: int, chance: random.Random) -> GeneratedEvent:
     if run.source != "api":
-        return _reported(run, state, position, chance.getrandbits(20))
+        return _lineage_event(run, state, position, chance.getrandbits(20))
     body = _ARGS % (position % 3) if state == "NEW" and position % 3 else None
     if state == "ABORTED" and position % 4 == 0:
         run = run._replace(source="monitor", actor=None)
     at = BEGAN + position * TICK
-    return Told("run", run.id, "transition", state, at, run.namespace, run.job, None, run.source, run.actor, body)
+    return GeneratedEvent(
+        "run", run.id, "transition", state, at, run.namespace, run.job, None, run.source, run.actor, body
+    )
 
 
-def _reported(run: _Run, state: str | None, position: int, rows: int) -> Told:
+def _lineage_event(run: _Run, state: str | None, position: int, rows: int) -> GeneratedEvent:
     at = BEGAN + position * TICK - timedelta(microseconds=position % 2_000_000)
     facets = _PARENT % (run.parent, namespace_of(1), name_of(1)) if run.parent else _ROWS % rows
     body = _EVENT % (at.isoformat(), _TYPES[state], run.id, facets, run.namespace, run.job, position)
     kind = "transition" if state else "facts"
-    return Told("run", run.id, kind, state, at, run.namespace, run.job, run.parent, run.source, run.actor, body)
+    return GeneratedEvent(
+        "run", run.id, kind, state, at, run.namespace, run.job, run.parent, run.source, run.actor, body
+    )

@@ -1,4 +1,4 @@
-"""Starts, completes, creates and gets, competitor after competitor, round by round."""
+"""Measures start, complete, create and get, one competitor after the other, in rounds."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ WARM_UP_S = 1
 MARGIN = 1.6
 EXACT = 2_000
 CREATING, CREATES_A_SECOND = 64, 5_000
-START_OF_OTHERS = "start, read first"
-"""Starts of runs that the process does not remember: created by another process, or long ago."""
+START_UNCACHED = "start, read first"
+"""Starts of runs that are not in the run cache of the process: created by another process, or long ago."""
 
-FIRST_GUESS = {True: 4_000, False: 15_000}
-"""Starts a second to prepare ids for before anything was measured: up to 8 connections, and more."""
+INITIAL_RATE = {True: 4_000, False: 15_000}
+"""Starts per second to prepare ids for before the first measurement; True: at most 8 connections."""
 
 
 class WrongAnswersError(Exception):
-    """Not every answer was what it had to be."""
+    """An answer was not what it had to be."""
 
 
 class Runs(NamedTuple):
-    """Runs that are NEW: created through the service that is measured, and past it."""
+    """NEW runs: `cached` were created through the measured process, `uncached` past it."""
 
-    ours: list[UUID]
-    others: list[UUID]
+    cached: list[UUID]
+    uncached: list[UUID]
 
 
 @dataclass
 class Acknowledged:
-    """Starts that were answered 200 and RUNNING events in the ledger, over all rounds.
+    """Starts that were answered 200, and RUNNING events in the ledger, over all rounds.
 
-    Wrk stops with requests under way: recorded, not counted by it, as many as there are connections at most.
+    wrk stops while requests are under way, at most one per connection. They may be recorded; wrk does not count them.
     """
 
     acknowledged: int = 0
@@ -51,10 +51,10 @@ class Acknowledged:
     under_way: int = 0
 
     def add(self, acknowledged: int, recorded: int, under_way: int) -> None:
-        """Add one measurement. WrongAnswersError when an acknowledged start is missing or is there twice."""
+        """Add one measurement. Raises WrongAnswersError if an acknowledged start is missing or recorded twice."""
         if not acknowledged <= recorded <= acknowledged + under_way:
             raise WrongAnswersError(
-                f"{acknowledged} starts acknowledged, {recorded} recorded, {under_way} under way at most"
+                f"{acknowledged} starts acknowledged, {recorded} recorded, at most {under_way} under way"
             )
         self.acknowledged += acknowledged
         self.recorded += recorded
@@ -63,64 +63,64 @@ class Acknowledged:
 
 @dataclass
 class Operations:
-    """Runs the rounds; `starts` tells afterwards whether the ledger has what was acknowledged."""
+    """Runs the rounds; `starts` compares the ledger with what was acknowledged."""
 
     stage: Stage
     transaction: Program
     starts: Acknowledged = field(default_factory=Acknowledged)
     disk_ms: list[float] = field(default_factory=list)
-    """What it took to make a page durable, before each round."""
+    """Milliseconds to make a page durable, before each round."""
     _rates: dict[int, float] = field(default_factory=dict)
     _pattern: UUID | None = None
 
     async def run(self, connections: int) -> AsyncIterator[Sample]:
-        """Measure everything at so many connections, after a warm-up that is thrown away."""
+        """Measure all operations at a number of connections, after a warm-up whose results are discarded."""
         await self._warm_up(connections)
         for number in range(self.stage.options.rounds):
             runs = await self._prepare(connections, self.stage.options.seconds)
             self.disk_ms.append(await self.stage.disk_ms())
             for step in self._steps(number, connections, runs):
-                await self.stage.folded()
+                await self.stage.caught_up()
                 sample = await step()
                 check(sample)
                 yield sample
 
     def _steps(self, number: int, connections: int, runs: Runs) -> list[Callable[[], Awaitable[Sample]]]:
-        """Every second round the competitors take turns the other way round."""
+        """Return the measurements of a round; in every second round the competitors run in the opposite order."""
         at = (number, connections)
-        starts = [partial(self._start, name, *at, runs.ours) for name in ("bare", "transaction", "service")]
+        starts = [partial(self._start, name, *at, runs.cached) for name in ("bare", "transaction", "service")]
         creates = [partial(self._create, name, *at) for name in ("bare", "service")]
-        gets = [partial(self._get, name, *at, runs.ours) for name in ("bare", "service")]
+        gets = [partial(self._get, name, *at, runs.cached) for name in ("bare", "service")]
         if number % 2:
             for turns in (starts, creates, gets):
                 turns.reverse()
-        others = partial(self._start, "service", *at, runs.others, operation=START_OF_OTHERS)
-        return [*starts, others, partial(self._complete, *at, runs.ours), *creates, *gets]
+        uncached = partial(self._start, "service", *at, runs.uncached, operation=START_UNCACHED)
+        return [*starts, uncached, partial(self._complete, *at, runs.cached), *creates, *gets]
 
     async def _warm_up(self, connections: int) -> None:
         runs = await self._prepare(connections, WARM_UP_S)
         for name in ("bare", "transaction", "service"):
-            sample = await self._start(name, -1, connections, runs.ours, WARM_UP_S)
+            sample = await self._start(name, -1, connections, runs.cached, WARM_UP_S)
             if name == "service":
                 self._rates[connections] = sample.result.rate
 
     async def _prepare(self, connections: int, seconds: float) -> Runs:
-        """Make new runs, enough of them for one measurement of starts each."""
-        rate = self._rates.get(connections) or FIRST_GUESS[connections <= 8]
+        """Create enough new runs of both kinds for one measurement of starts each."""
+        rate = self._rates.get(connections) or INITIAL_RATE[connections <= 8]
         count = int(rate * MARGIN * seconds) + 1_000
         if self._pattern is None:
             self._pattern = await self.stage.create()
-        others = await self.stage.database.clone(self._pattern, count)
-        await self.stage.folded()
-        ours = await self._through_the_api(count)
-        await self.stage.database.seed_transaction(ours)
-        await self.stage.folded()
-        return Runs(ours, others)
+        uncached = await self.stage.database.clone(self._pattern, count)
+        await self.stage.caught_up()
+        cached = await self._create_runs(count)
+        await self.stage.database.seed_transaction(cached)
+        await self.stage.caught_up()
+        return Runs(cached, uncached)
 
-    async def _through_the_api(self, count: int) -> list[UUID]:
-        """Have the service create runs, as a scheduler does before it starts them; the newest first.
+    async def _create_runs(self, count: int) -> list[UUID]:
+        """Create runs through the service, as a scheduler does before it starts them; return the newest first.
 
-        Of runs created long ago a process remembers nothing, and at this rate that is some seconds: they are `others`.
+        The run cache of a process does not hold runs created long ago; at this rate, that is some seconds.
         """
         before = await self.stage.database.head()
         port = self.stage.service.port
@@ -176,8 +176,8 @@ class Operations:
         return {"bare": self.stage.bare, "service": self.stage.service, "transaction": self.transaction}[competitor]
 
     async def exactly(self, count: int = EXACT, clients: int = 32) -> tuple[int, int]:
-        """Start runs with a client that leaves none under way; return (acknowledged as RUNNING, recorded)."""
-        ids = await self._through_the_api(count)
+        """Start runs with a client that waits for every answer; return (acknowledged as RUNNING, recorded)."""
+        ids = await self._create_runs(count)
         before = await self.stage.database.head()
         waiting = iter(ids[:count])
         acknowledged = sum(await asyncio.gather(*(self._client(waiting) for _ in range(clients))))
@@ -196,13 +196,13 @@ class Operations:
 
 
 def check(sample: Sample) -> None:
-    """WrongAnswersError unless every answer was 2xx and every request had an id of its own where needed."""
+    """Raise WrongAnswersError unless every answer was 2xx and, where needed, every request had its own id."""
     where = f"{sample.operation} by {sample.competitor} at {sample.connections} connections, round {sample.round}"
     if not sample.result.clean:
         raise WrongAnswersError(f"{where}: {sample.result}")
     if (
         sample.result.exhausted
-        and sample.operation in ("start", START_OF_OTHERS, "complete")
+        and sample.operation in ("start", START_UNCACHED, "complete")
         and sample.competitor == "service"
     ):
-        raise WrongAnswersError(f"{where}: the ids were used up, so part of it was repetition")
+        raise WrongAnswersError(f"{where}: the ids were used up, so some requests were repetitions")

@@ -1,4 +1,4 @@
-"""What the command line says."""
+"""Command line options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Options:
-    """How much to measure, and where the figures go."""
+    """How much to measure, and the file for the figures."""
 
     rounds: int
     seconds: int
@@ -19,7 +19,7 @@ class Options:
 
 
 def read_options(description: str, arguments: list[str] | None = None) -> Options:
-    """Read the command line; --quick is one short round at 64 connections, for a first look."""
+    """Parse the command line; --quick is one short round at 64 connections, for a first impression."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--rounds", type=_positive, help="rounds, of which medians are taken (default 3)")
     parser.add_argument("--seconds", type=_positive, help="seconds of each measurement (default 3)")

@@ -1,4 +1,4 @@
-"""Programs under test: started, watched in /proc, ended again. Only what was started here is ended here."""
+"""Starts the programs under test, reads their usage from /proc, and ends them. It ends only what it started."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class DidNotStartError(Exception):
-    """A program ended, or said no address in time; with the end of what it printed."""
+    """A program ended or printed no address in time; the message has the end of its output."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a program and its children have used so far: CPU seconds, and memory now in bytes."""
+    """CPU seconds that a program and its children have used so far, and their memory in bytes now."""
 
     cpu_s: float
     cpu_postgres_s: float
@@ -46,12 +46,12 @@ class Program:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The process id."""
         return self._process.pid
 
     @classmethod
     async def start(cls, name: str, command: Sequence[str | Path], directory: Path) -> Self:
-        """Start it and wait for its address. What it prints goes to a file in `directory`."""
+        """Start the program and wait until it prints its address. Its output goes to a file in `directory`."""
         log = directory / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(  # noqa: ASYNC220  returns at once
@@ -78,10 +78,10 @@ class Program:
             if self._process.poll() is not None:
                 break
             await asyncio.sleep(0.05)
-        raise DidNotStartError(f"{self.name} said no address:\n{self.log.read_text(errors='replace')[-3000:]}")
+        raise DidNotStartError(f"{self.name} printed no address:\n{self.log.read_text(errors='replace')[-3000:]}")
 
     async def stop(self) -> None:
-        """End it gently, then not."""
+        """End it with SIGTERM, or with SIGKILL if that takes too long."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
         try:
@@ -91,34 +91,34 @@ class Program:
             self._process.wait()
 
     def usage(self) -> Usage:
-        """Return what it and its children use; the children named postgres apart."""
+        """Return the usage of the program and its children; processes named postgres are counted separately."""
         cpu, memory = [0.0, 0.0], [0, 0]
         for pid in _family(self.pid):
             try:
                 name, seconds = _stat(pid)
                 which = int(name.startswith("postgres"))
                 cpu[which] += seconds
-                memory[which] += _shared_fairly(pid) if which else _resident(pid)
+                memory[which] += _proportional(pid) if which else _resident(pid)
             except (FileNotFoundError, ProcessLookupError):
                 continue
         return Usage(cpu[0], cpu[1], memory[0], memory[1])
 
 
 def _environment() -> dict[str, str]:
-    """Return ours without any setting of the service: a DATABASE_URL would be written to."""
+    """Return our environment without settings of the service, so that no other database is written to."""
     return {
         name: value for name, value in os.environ.items() if name != "DATABASE_URL" and not name.startswith("RUNFOLD_")
     }
 
 
 def runfold() -> list[str | Path]:
-    """Return how the program is run here."""
+    """Return the command that runs `runfold`."""
     installed = Path(sys.executable).parent / "runfold"
     return [installed] if installed.exists() else [sys.executable, "-m", "service"]
 
 
 def serve(data_dir: Path) -> list[str | Path]:
-    """Return what makes it serve on a free port, with an embedded PostgreSQL in data_dir."""
+    """Return the arguments to serve on a free port, with an embedded PostgreSQL in data_dir."""
     return ["serve", "--port", "0", "--data-dir", data_dir]
 
 
@@ -134,7 +134,7 @@ def _family(pid: int) -> Iterator[int]:
 
 
 def _stat(pid: int) -> tuple[str, float]:
-    """Return name and CPU seconds, those of children that have ended included."""
+    """Return the name and CPU seconds of a process, including those of children that have ended."""
     text = Path(f"/proc/{pid}/stat").read_text()
     name = text[text.index("(") + 1 : text.rindex(")")]
     fields = text[text.rindex(")") + 2 :].split()
@@ -145,8 +145,8 @@ def _resident(pid: int) -> int:
     return _kilobytes(Path(f"/proc/{pid}/status").read_text(), "VmRSS:")
 
 
-def _shared_fairly(pid: int) -> int:
-    """Return memory with each shared page divided among its users: shared_buffers counts once."""
+def _proportional(pid: int) -> int:
+    """Return the proportional set size: shared pages are divided among their users, so shared_buffers counts once."""
     try:
         return _kilobytes(Path(f"/proc/{pid}/smaps_rollup").read_text(), "Pss:")
     except PermissionError:

@@ -1,6 +1,6 @@
-"""What an auditor asks: pages by every filter wherever they lie, counts, runs as they were, runs across jobs.
+"""The queries of an auditor: pages by every filter, counts, runs at a past time, runs across jobs.
 
-Each answer is held against what a scan of the tables finds.
+Each answer is compared with the result of a scan of the tables.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ FILTERS: dict[str, dict[str, str]] = {
     "namespace, state": {"namespace": namespace_of(7), "state": "FAILED,ABORTED"},
     "job, kind": {"job": name_of(1), "kind": "facts"},
     "actor, state, source": {"actor": "spark", "state": "RUNNING", "source": "import"},
-    "a common actor, another's source": {"actor": "airflow", "source": "api"},
+    "a common actor, the source of others": {"actor": "airflow", "source": "api"},
 }
-"""By name; the last never occur together. `since` and `until` are filled in with times at the place asked about."""
+"""Filters by name; the values of the last never occur together. Empty times are filled in to match the place."""
 
 RUNS: dict[str, dict[str, str]] = {
     "state=RUNNING": {"state": "RUNNING"},
@@ -74,7 +74,7 @@ having count(*) = 3 and min(e.state) filter (where e.source <> 'api') is null
 
 @dataclass(frozen=True)
 class Question:
-    """A GET, and what tells whether its answer is right and how much it found."""
+    """A GET request; `check` verifies the decoded answer and returns the number of results."""
 
     name: str
     place: str
@@ -84,13 +84,13 @@ class Question:
 
 
 async def pages(stage: LedgerStage) -> AsyncIterator[Question]:
-    """Give a page of every filter at the beginning, in the middle and at the end of the ledger."""
+    """Yield a page by every filter at the beginning, in the middle and at the end of the ledger."""
     for name, filters in FILTERS.items():
         for place in ("beginning", "middle", "end"):
             after = {"beginning": 0, "middle": stage.head // 2}.get(place)
             if after is None:
-                after = await _before_the_last(stage, filters)
-            params = _placed(filters, after)
+                after = await _before_last_page(stage, filters)
+            params = _with_times(filters, after)
             if "since" not in params:
                 params["cursor"] = encode_position(PositionCursor(LOG, after))
             expected = await _scan(stage, params, 0 if "since" in params else after)
@@ -98,9 +98,9 @@ async def pages(stage: LedgerStage) -> AsyncIterator[Question]:
 
 
 async def counts(stage: LedgerStage) -> AsyncIterator[Question]:
-    """Give the count of every filter, of the whole ledger or of a day in its middle."""
+    """Yield the count by every filter, of the whole ledger or of a day in its middle."""
     for name, filters in FILTERS.items():
-        params = _placed(filters, stage.head // 2, DAY)
+        params = _with_times(filters, stage.head // 2, DAY)
         where, values = _where(params)
         expected = await stage.database.connection.fetchval(
             f"select count(*) from runfold.events where {where}", *values
@@ -108,8 +108,8 @@ async def counts(stage: LedgerStage) -> AsyncIterator[Question]:
         yield Question(name, "", f"{API}/events/count", params, _number(name, expected))
 
 
-def _placed(filters: dict[str, str], after: int, length: timedelta = HOUR) -> dict[str, str]:
-    """Return the parameters with times filled in, from what follows a position on."""
+def _with_times(filters: dict[str, str], after: int, length: timedelta = HOUR) -> dict[str, str]:
+    """Return the parameters with empty times filled in, beginning at the time of the event after a position."""
     since = time_of(after + 1)
     times = {"since": since, "until": since + length, "startedAfter": since, "startedBefore": since + DAY}
     times["runningAt"] = since
@@ -117,7 +117,7 @@ def _placed(filters: dict[str, str], after: int, length: timedelta = HOUR) -> di
 
 
 def _where(params: dict[str, str]) -> tuple[str, list[Any]]:
-    """Return a condition that no index but that of positions can help with, and its values."""
+    """Return an SQL condition that only the index on positions supports, and its values."""
     conditions, values = ["log = 0"], list[Any]()
     for name, value in params.items():
         if name == "cursor":
@@ -139,8 +139,8 @@ async def _scan(stage: LedgerStage, params: dict[str, str], after: int) -> list[
     return [row[0] for row in await stage.database.connection.fetch(statement, *values)]
 
 
-async def _before_the_last(stage: LedgerStage, filters: dict[str, str]) -> int:
-    """Return after which position the last page of a filter lies; a tenth before the end where it finds nothing."""
+async def _before_last_page(stage: LedgerStage, filters: dict[str, str]) -> int:
+    """Return the position before the last page of a filter; a tenth before the end if there is no such event."""
     where, values = _where({name: value for name, value in filters.items() if value})
     newest = f"select position from runfold.events where {where} order by position desc limit {LIMIT}"
     found = await stage.database.connection.fetchval(f"select min(position) - 1 from ({newest}) e", *values)
@@ -169,12 +169,12 @@ def _number(name: str, expected: int) -> Callable[[Any], int]:
 
 
 async def known_at(stage: LedgerStage, runs: int) -> AsyncIterator[Question]:
-    """Give short runs as known after their start, and long ones as known in the middle of the ledger."""
+    """Yield short runs as known after their start, and long ones as known in the middle of the ledger."""
     for row in await stage.database.connection.fetch(_SHORT, stage.head // 2, runs):
         at = row["times"][1]
-        told = [state for state, time in zip(row["states"], row["times"], strict=True) if time <= at]
+        known = [state for state, time in zip(row["states"], row["times"], strict=True) if time <= at]
         params = {"knownAt": at.isoformat()}
-        yield Question("run of 3 events", "", _run(row["stream"]), params, _state("knownAt", told[-1]))
+        yield Question("run of 3 events", "", _run(row["stream"]), params, _state("knownAt", known[-1]))
     middle = {"knownAt": time_of(stage.head // 2).isoformat()}
     for every, run in sorted(LONG.items(), reverse=True):
         name = f"run of {stage.head // every:,} events"
@@ -195,11 +195,11 @@ def _state(name: str, expected: str) -> Callable[[Any], int]:
 
 
 def searches(stage: LedgerStage) -> list[Question]:
-    """Give pages of runs across jobs: the newest, and those in the middle of the ledger's time."""
+    """Return pages of runs across jobs: the newest, and those in the middle of the ledger's time."""
     middle = time_of(stage.head // 2)
     found = []
     for name, filters in RUNS.items():
-        params = _placed(filters, stage.head // 2)
+        params = _with_times(filters, stage.head // 2)
         found.append(Question(name, "newest", f"{API}/runs", params, _runs(name, params)))
         if not filters.keys() & {"runningAt", "startedAfter"}:
             cursor = {"cursor": encode_row(RowCursor(middle, UUID(int=0)))}
@@ -208,10 +208,10 @@ def searches(stage: LedgerStage) -> list[Question]:
 
 
 def _runs(name: str, params: dict[str, str]) -> Callable[[Any], int]:
-    def right(run: dict[str, Any]) -> bool:
+    def matches(run: dict[str, Any]) -> bool:
         began, ended, at = run["startedAt"] or run["createdAt"], run["endedAt"], params.get("runningAt")
-        meant = run["state"] in params.get("state", run["state"]).split(",")
-        return meant and (
+        in_state = run["state"] in params.get("state", run["state"]).split(",")
+        return in_state and (
             at is None
             or (
                 datetime.fromisoformat(began) <= datetime.fromisoformat(at)
@@ -222,8 +222,8 @@ def _runs(name: str, params: dict[str, str]) -> Callable[[Any], int]:
     def check(answer: Any) -> int:  # noqa: ANN401  JSON
         runs = answer["runs"]
         order = [datetime.fromisoformat(run["startedAt"] or run["createdAt"]) for run in runs]
-        if not all(map(right, runs)) or order != sorted(order, reverse=True) or (not runs and "state" in params):
-            raise WrongAnswersError(f"runs by {name} are not what was asked for: {runs[:2]} …")
+        if not all(map(matches, runs)) or order != sorted(order, reverse=True) or (not runs and "state" in params):
+            raise WrongAnswersError(f"runs by {name} do not match the filter: {runs[:2]} …")
         return len(runs)
 
     return check

@@ -1,4 +1,4 @@
-"""Figures from samples: medians and ratios, tables to read, JSON to keep."""
+"""Computes medians and ratios of samples; prints tables and writes JSON."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from bench.stage import Sample
 
-YARDSTICK = {"complete": "start", "start, read first": "start", "event 300 B, one run": "event 300 B"}
-"""What the bare handler is asked for beside an operation, where that is not the same."""
+BARE_OPERATION = {"complete": "start", "start, read first": "start", "event 300 B, one run": "event 300 B"}
+"""The operation of the bare handler that an operation is compared with, where it differs."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: medians over the rounds."""
+    """A row of the table: medians over the rounds."""
 
     operation: str
     competitor: str
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Answered:
-    """A question with how much was found, and how many milliseconds each answer took."""
+    """A question with the number of results, and the milliseconds of each answer."""
 
     group: str
     question: str
@@ -55,7 +55,7 @@ class Answered:
 
 @dataclass(frozen=True)
 class Goal:
-    """A figure that was asked for, and what came of it."""
+    """A bound on a figure, the measured figure, and whether the bound is met (None: not measured)."""
 
     name: str
     wanted: str
@@ -74,7 +74,7 @@ class Goal:
 
 
 def rows_of(samples: Sequence[Sample]) -> list[Row]:
-    """Return the table's lines, by connections and in order of first appearance."""
+    """Return the rows of the table, by connections and in order of first appearance."""
     keys = dict.fromkeys((s.operation, s.competitor, s.connections) for s in samples)
     operations = list(dict.fromkeys(s.operation for s in samples))
     return [_row(samples, *key) for key in sorted(keys, key=lambda key: (key[2], operations.index(key[0])))]
@@ -86,11 +86,11 @@ def _row(samples: Sequence[Sample], operation: str, competitor: str, connections
     def median(figure: Callable[[Sample], float]) -> float:
         return statistics.median(figure(sample) for sample in mine)
 
-    def ratio(other: str, asked: str) -> float | None:
+    def ratio(other: str, compared: str) -> float | None:
         rates = {
             s.round: s.result.rate
             for s in samples
-            if (s.operation, s.competitor, s.connections) == (asked, other, connections)
+            if (s.operation, s.competitor, s.connections) == (compared, other, connections)
         }
         found = [s.result.rate / rates[s.round] for s in mine if s.round in rates]
         return statistics.median(found) if found and competitor != other else None
@@ -100,7 +100,7 @@ def _row(samples: Sequence[Sample], operation: str, competitor: str, connections
         competitor,
         connections,
         median(lambda s: s.result.rate),
-        ratio("bare", YARDSTICK.get(operation, operation)),
+        ratio("bare", BARE_OPERATION.get(operation, operation)),
         ratio("transaction", operation) if competitor == "service" else None,
         median(lambda s: s.result.p50_ms),
         median(lambda s: s.result.p99_ms),
@@ -110,7 +110,7 @@ def _row(samples: Sequence[Sample], operation: str, competitor: str, connections
 
 
 def find(rows: Iterable[Row], operation: str, connections: int, competitor: str = "service") -> Row | None:
-    """Return a line, if it was measured."""
+    """Return a row; None if it was not measured."""
     for row in rows:
         if (row.operation, row.connections, row.competitor) == (operation, connections, competitor):
             return row
@@ -118,7 +118,7 @@ def find(rows: Iterable[Row], operation: str, connections: int, competitor: str 
 
 
 def figure(row: Row | None, name: str) -> float | None:
-    """Return a figure of a line, None where there is no such line or figure."""
+    """Return a figure of a row; None if there is no such row or figure."""
     found: float | None = getattr(row, name, None)
     return found
 
@@ -127,7 +127,7 @@ def rates_table(rows: Iterable[Row]) -> Table:
     """Return the table of rates and latencies."""
     table = _table(
         "operation",
-        "who",
+        "competitor",
         "conn.",
         "req/s",
         "to bare",
@@ -154,7 +154,7 @@ def rates_table(rows: Iterable[Row]) -> Table:
 
 
 def goals_table(goals: Iterable[Goal]) -> Table:
-    """Return the table of what was to be reached."""
+    """Return the table of goals."""
     table = _table("goal", "wanted", "measured", "reached")
     for goal in goals:
         measured = "not measured" if goal.measured is None else f"{goal.measured:,.2f}"
@@ -163,7 +163,7 @@ def goals_table(goals: Iterable[Goal]) -> Table:
 
 
 def answers_table(answers: Iterable[Answered]) -> Table:
-    """Return the table of how long each question's answers took."""
+    """Return the table of the times of each question's answers."""
     table = _table("question", "place", "found", "median ms", "highest ms")
     for each in answers:
         milliseconds = f"{each.median_ms:.1f}", f"{max(each.times_ms):.1f}"
@@ -172,10 +172,11 @@ def answers_table(answers: Iterable[Answered]) -> Table:
 
 
 def facts_table(facts: dict[str, Any]) -> Table:
-    """Return names and values, one a line."""
+    """Return a table of names and values."""
     table = _table("figure", "value")
     for name, value in facts.items():
-        table.add_row(name.replace("_", " "), f"{value:,.2f}" if isinstance(value, float) else str(value))
+        label = name.replace("_", " ") if name.isidentifier() else name
+        table.add_row(label, f"{value:,.2f}" if isinstance(value, float) else str(value))
     return table
 
 
@@ -192,7 +193,7 @@ def _ratio(value: float | None) -> str:
 
 
 def show(*parts: object) -> None:
-    """Print to standard output; wide enough for a table also where that is a file."""
+    """Print to standard output, wide enough for a table even if that is a file."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=130)
@@ -201,5 +202,5 @@ def show(*parts: object) -> None:
 
 
 def write_json(file: Path, samples: Sequence[Sample], figures: dict[str, Any]) -> None:
-    """Write every sample and every figure."""
+    """Write every sample and every figure as JSON."""
     file.write_text(json.dumps({**figures, "samples": [asdict(s) for s in samples]}, indent=1) + "\n")

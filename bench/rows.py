@@ -1,4 +1,4 @@
-"""Turns what happens into rows of the ledger, hash-chained as docs/ledger-format.md specifies. Pure."""
+"""Converts generated events to rows of the ledger, hash-chained as docs/ledger-format.md specifies. Pure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from service.ledger.events import LOG
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from bench.lives import Told
+    from bench.lives import GeneratedEvent
 
 EVENT_COLUMNS = (
     "log",
@@ -44,7 +44,7 @@ _int8 = Struct(">q").pack
 
 
 class Rows(NamedTuple):
-    """Rows to be copied, in the order of the columns above, and where the ledger ends with them."""
+    """Rows for COPY, in the order of the columns above, and the ledger head after them."""
 
     events: list[tuple[Any, ...]]
     payloads: list[tuple[int, int, str]]
@@ -53,12 +53,12 @@ class Rows(NamedTuple):
     recorded_at: datetime
 
 
-def rows_of(told: Iterable[Told], position: int, before: bytes) -> Rows:
+def rows_of(generated: Iterable[GeneratedEvent], position: int, before: bytes) -> Rows:
     """Return the rows that follow a position and its hash."""
     events: list[tuple[Any, ...]] = []
     payloads: list[tuple[int, int, str]] = []
     recorded_at = time_of(position)
-    for position, each in enumerate(told, position + 1):  # noqa: B020, PLR1704  it ends as the last position
+    for position, each in enumerate(generated, position + 1):  # noqa: B020, PLR1704  afterwards it is the last position
         recorded_at = time_of(position)
         digest = None
         if each.body is not None:
@@ -70,13 +70,27 @@ def rows_of(told: Iterable[Told], position: int, before: bytes) -> Rows:
     return Rows(events, payloads, position, before, recorded_at)
 
 
-def _hash(told: Told, position: int, recorded_at: datetime, digests: tuple[bytes, bytes, bytes | None]) -> bytes:
+def _hash(
+    event: GeneratedEvent, position: int, recorded_at: datetime, digests: tuple[bytes, bytes, bytes | None]
+) -> bytes:
     """Return a row's hash; `digests` are the hash before it, its fact and its payload's digest."""
     before, fact, digest = digests
-    parent = told.parent_run.bytes if told.parent_run else None
-    times = _since_2000(told.at), _since_2000(recorded_at)
-    names = told.namespace, told.job, parent, told.source, told.actor
-    row = (position, None, digest, told.subject, told.stream.bytes, told.kind, told.state, *times, *names, fact, None)
+    parent = event.parent_run.bytes if event.parent_run else None
+    times = _since_2000(event.at), _since_2000(recorded_at)
+    names = event.namespace, event.job, parent, event.source, event.actor
+    row = (
+        position,
+        None,
+        digest,
+        event.subject,
+        event.stream.bytes,
+        event.kind,
+        event.state,
+        *times,
+        *names,
+        fact,
+        None,
+    )
     ((_, found),) = recompute_hashes(LOG, [row], before)
     return found
 

@@ -1,4 +1,4 @@
-"""The benchmark of the run API: `.venv/bin/python bench/run.py [--quick]`. bench/README.md explains it."""
+"""The benchmark of the run API: `.venv/bin/python bench/run.py [--quick]`. bench/README.md explains the figures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.options import Options, read_options
 from bench.programs import DidNotStartError
 from bench.report import Goal
 from bench.stage import Sample, Stage, conditions, open_stage
-from bench.tasks import until_done_or_told
+from bench.tasks import run_until_terminated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 
 
 async def benchmark(options: Options) -> None:
-    """Measure, print, write."""
+    """Measure, print the tables, and write the JSON file."""
     async with open_stage(options) as stage:
         figures: dict[str, Any] = {"conditions": await conditions(stage)}
         report.show(report.facts_table(figures["conditions"]))
@@ -94,11 +94,11 @@ def _goals(
 
 
 def main() -> None:
-    """Read the command line, measure; exit status 1 when an answer was wrong."""
+    """Parse the command line and measure; the exit status is 1 if an answer was wrong."""
     options = read_options(__doc__ or "")
     wrk.ensure_installed()
     try:
-        asyncio.run(until_done_or_told(benchmark(options)))
+        asyncio.run(run_until_terminated(benchmark(options)))
     except (WrongAnswersError, DidNotStartError, wrk.WrkError) as error:
         raise SystemExit(f"bench: {error}") from error
 

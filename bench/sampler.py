@@ -1,8 +1,8 @@
-"""Runs a Python module, sampling where its CPU time goes: `python bench/sampler.py FILE MODULE [ARGUMENT …]`.
+"""Runs a Python module and samples its CPU time: `python bench/sampler.py FILE MODULE [ARGUMENT …]`.
 
-From SIGUSR1 to SIGUSR2, each millisecond of CPU time (not of waiting) notes the stack of Python functions;
-time in C counts for the Python function that called it. FILE gets one line a stack, `outer;…;inner count`, as
-flame graph tools read it.
+From SIGUSR1 to SIGUSR2 it takes the stack of Python functions once per millisecond of CPU time (not of waiting);
+time in C counts for the Python function that called it. FILE gets one line per stack, `outer;…;inner count`, the
+format of flame graph tools.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parents[1]
 STACKS: collections.Counter[tuple[CodeType, ...]] = collections.Counter()
 
 
-def note(_number: int, frame: FrameType | None) -> None:
-    """Note where the main thread is."""
+def sample(_number: int, frame: FrameType | None) -> None:
+    """Count the current stack of the main thread."""
     stack = []
     while frame is not None:
         stack.append(frame.f_code)
@@ -32,7 +32,7 @@ def note(_number: int, frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Run the module."""
+    """Run the module under the sampler."""
     output, module, *arguments = sys.argv[1:]
 
     def begin(_number: int, _frame: FrameType | None) -> None:
@@ -44,7 +44,7 @@ def main() -> None:
         lines = (f"{';'.join(map(_name, stack))} {count}\n" for stack, count in STACKS.items())
         Path(output).write_text("".join(lines))
 
-    signal.signal(signal.SIGPROF, note)
+    signal.signal(signal.SIGPROF, sample)
     signal.signal(signal.SIGUSR1, begin)
     signal.signal(signal.SIGUSR2, end)
     sys.path.insert(0, str(ROOT))
@@ -53,9 +53,14 @@ def main() -> None:
 
 
 def _name(code: CodeType) -> str:
-    parts = Path(code.co_filename).parts
-    where = parts[parts.index("site-packages") + 1 :] if "site-packages" in parts else parts[-2:]
-    return f"{'/'.join(where)}:{code.co_qualname}"
+    path = Path(code.co_filename)
+    if "site-packages" in path.parts:
+        path = Path(*path.parts[path.parts.index("site-packages") + 1 :])
+    elif path.is_relative_to(ROOT):
+        path = path.relative_to(ROOT)
+    else:
+        path = Path(*path.parts[-2:])
+    return f"{path}:{code.co_qualname}"
 
 
 if __name__ == "__main__":

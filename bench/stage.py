@@ -1,4 +1,4 @@
-"""Everything a benchmark needs running: the service with its PostgreSQL, and what it is compared with."""
+"""Runs what a benchmark needs: the service with its PostgreSQL, and the programs it is compared with."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ class Sample:
     connections: int
     result: Result
     cpu_us: float
-    """CPU microseconds a request: of the program itself …"""
+    """CPU microseconds per request of the program itself."""
     cpu_postgres_us: float
-    """… and of PostgreSQL."""
+    """CPU microseconds per request of PostgreSQL."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What runs."""
+    """The running programs and connections to them."""
 
     options: Options
     directory: Path
@@ -82,11 +82,11 @@ class Stage:
             await program.stop()
 
     async def disk_ms(self) -> float:
-        """Return how many milliseconds it takes now to make a page durable: the median of twenty."""
+        """Return the milliseconds it takes now to make a page durable: the median of twenty."""
         return await asyncio.to_thread(disk_ms, self.directory / "page")
 
     def load(self, connections: int, seconds: float | None = None) -> Load:
-        """Return a load of the length that was asked for."""
+        """Return a load; without `seconds`, of the length in the options."""
         return Load(connections, seconds or self.options.seconds)
 
     async def create(self) -> UUID:
@@ -96,21 +96,21 @@ class Stage:
             return UUID((await answer.json())["id"])
 
     async def post(self, path: str) -> float:
-        """POST without a body; return how many milliseconds the answer took."""
+        """Send a POST without a body; return the milliseconds until the answer."""
         began = time.perf_counter()
         async with self.http.post(path) as answer:
             await answer.read()
             answer.raise_for_status()
         return (time.perf_counter() - began) * 1000
 
-    async def folded(self) -> None:
-        """Wait until the catalog is up to date, so that one measurement does not pay for the one before."""
+    async def caught_up(self) -> None:
+        """Wait until everything is projected, so that a measurement does not pay for the previous one."""
         async with self.http.get(RUNS, params={"limit": "1"}) as answer:
             await answer.read()
         await self.database.caught_up()
 
     async def watch(self, program: Program, measuring: Awaitable[Result]) -> tuple[Result, Usage, Usage]:
-        """Measure; return the result with what the program and PostgreSQL had used before and after."""
+        """Await a measurement; return its result with the usage of the program and PostgreSQL before and after."""
         before = self._usage(program)
         result = await measuring
         return result, before, self._usage(program)
@@ -134,9 +134,9 @@ def sample_of(label: tuple[int, str, str, int], measured: tuple[Result, Usage, U
 
 @asynccontextmanager
 async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> AsyncIterator[Stage]:
-    """Start all of it in a temporary directory, and end all of it. `program`: other than `runfold`."""
+    """Start everything in a temporary directory; end it after the block. `program`: a command in place of `runfold`."""
     async with AsyncExitStack() as held:
-        # Short: a Unix socket's path has about 100 characters.
+        # A short prefix: the path of a Unix socket is limited to about 100 characters.
         directory = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="rfb-", ignore_cleanup_errors=True)))
         data_dir = directory / "data"
         service = await Program.start("service", [*(program or runfold()), *serve(data_dir)], directory)
@@ -145,7 +145,7 @@ async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> As
         await ready(http, service)
         dsn = await asyncio.to_thread(attach, data_dir)
         if dsn is None:
-            raise DidNotStartError("the embedded PostgreSQL is not to be found")
+            raise DidNotStartError("the embedded PostgreSQL is not running")
         database = await Database.connect(dsn)
         held.push_async_callback(database.close)
         bare = await Program.start("bare", [sys.executable, HERE / "bare.py"], directory)
@@ -155,7 +155,7 @@ async def open_stage(options: Options, program: Sequence[str | Path] = ()) -> As
 
 
 def disk_ms(file: Path) -> float:
-    """Return how many milliseconds it takes now to make a page of a file durable: the median of twenty."""
+    """Return the milliseconds it takes now to make a page of a file durable: the median of twenty."""
     times = []
     with file.open("wb", buffering=0) as page:
         for _ in range(20):
@@ -167,7 +167,7 @@ def disk_ms(file: Path) -> float:
 
 
 async def ready(http: aiohttp.ClientSession, service: Program) -> None:
-    """Wait until a service says that it is ready."""
+    """Wait until /readyz of a service is 200."""
     deadline = time.monotonic() + READY_S
     while time.monotonic() < deadline:
         try:
@@ -187,13 +187,13 @@ async def _define(http: aiohttp.ClientSession) -> None:
 
 
 async def conditions(stage: Stage) -> dict[str, Any]:
-    """Return what the figures depend on."""
+    """Return the conditions that the figures depend on."""
     machine = await machine_of(stage.database, stage.directory)
     return {**machine, "rounds": stage.options.rounds, "seconds": stage.options.seconds}
 
 
 async def machine_of(database: Database, directory: Path) -> dict[str, Any]:
-    """Return what is measured on."""
+    """Return the properties of the machine and of PostgreSQL."""
     return {
         "cores": len(os.sched_getaffinity(0)),
         "cpu": _cpu_model(),

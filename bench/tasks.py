@@ -1,4 +1,4 @@
-"""Ending in good order."""
+"""Runs a benchmark until it is done or terminated."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
 
-async def until_done_or_told(work: Coroutine[Any, Any, None]) -> None:
-    """Run; SIGTERM ends it like Ctrl-C, so that what was started is ended too."""
+async def run_until_terminated(work: Coroutine[Any, Any, None]) -> None:
+    """Run `work`. SIGTERM ends it like Ctrl-C, so that the programs it started are ended, too."""
     task = asyncio.ensure_future(work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     await task

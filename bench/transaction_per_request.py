@@ -1,9 +1,9 @@
-"""The classic variant, for comparison: a pool, and a transaction of its own for each start.
+"""The conventional design, for comparison: a connection pool, and one transaction per start.
 
     BEGIN; SELECT the run FOR UPDATE; INSERT its event; UPDATE the run; COMMIT; answer the view
 
-The events have the columns and keys of runfold.events, the commits are as durable, the server is the same.
-What it does not do: gapless positions, a hash chain, a log in commit order.
+The events have the columns and keys of runfold.events, in the same server with the same durability.
+It has no gapless positions, no hash chain and no order of commits.
 """
 
 import argparse
@@ -87,7 +87,7 @@ def view(run: dict[str, Any]) -> dict[str, Any]:
 
 
 def build_app(dsn: str, connections: int) -> web.Application:
-    """Return the app; its tables are made anew when it starts."""
+    """Return the app; it creates its tables anew when it starts."""
 
     async def pool(app: web.Application) -> AsyncIterator[None]:
         async with asyncpg.create_pool(dsn, min_size=connections, max_size=connections) as opened:
@@ -102,7 +102,7 @@ def build_app(dsn: str, connections: int) -> web.Application:
 
 
 def main() -> None:
-    """Serve on a free port of the loopback until SIGTERM; say the address on standard output."""
+    """Serve on a free port of the loopback until SIGTERM; print the address to standard output."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--database-url", required=True)
     parser.add_argument("--pool", type=int, default=16, help="connections to PostgreSQL (default %(default)s)")

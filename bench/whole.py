@@ -1,4 +1,4 @@
-"""The whole ledger at once: written out over HTTP, and verified by the program that an auditor runs."""
+"""Measures operations on the whole ledger: export over HTTP, and `runfold verify`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIMEOUT_S = 600
 
 @dataclass(frozen=True)
 class Export:
-    """What an export came to; memory is the service's, resident, in bytes."""
+    """The figures of an export; memory is the resident memory of the service in bytes."""
 
     events: int
     size: int
@@ -32,25 +32,25 @@ class Export:
 
     @property
     def rate(self) -> float:
-        """Events a second, from the request to the last byte."""
+        """Events per second, from the request to the last byte."""
         return self.events / self.seconds
 
 
 @dataclass(frozen=True)
 class Verification:
-    """What a verification came to, the program's start included."""
+    """The figures of a verification, including the start of the program."""
 
     events: int
     seconds: float
 
     @property
     def rate(self) -> float:
-        """Events a second."""
+        """Events per second."""
         return self.events / self.seconds
 
 
 async def export(stage: LedgerStage, accept: str) -> Export:
-    """Read all events; as many lines must come as there are events, the last of them being the last."""
+    """Read all events; check that there are as many lines as events and that the last line is the last event."""
     before = highest = stage.service.usage().rss
     reading = asyncio.create_task(asyncio.to_thread(_read, stage.service.port, accept))
     while not reading.done():
@@ -63,7 +63,7 @@ async def export(stage: LedgerStage, accept: str) -> Export:
 
 
 def _read(port: int, accept: str) -> tuple[int, int, bytes, float]:
-    """Return lines, bytes, the last line and seconds."""
+    """Return the number of lines, the bytes, the last line and the seconds."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_TIMEOUT_S)
     began = time.perf_counter()
     connection.request("GET", "/api/v1/events", headers={"Accept": accept})
@@ -82,7 +82,7 @@ def _read(port: int, accept: str) -> tuple[int, int, bytes, float]:
 
 
 async def verification(stage: LedgerStage) -> Verification:
-    """Run `runfold verify` beside the service; it must find that all holds."""
+    """Run `runfold verify` while the service runs; check that it verifies the whole ledger."""
     began = time.perf_counter()
     command = [str(part) for part in (*runfold(), "verify", "--json", "--data-dir", stage.data_dir)]
     process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)

@@ -1,4 +1,4 @@
-"""Drives wrk: small Lua scripts written for each measurement, and what it answers."""
+"""Runs wrk with a Lua script per measurement, and parses its result."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-# Every thread has a Lua state of its own; `slice` tells it which it is. `exhausted` counts how often its ids
-# were used up. `done` runs in the first state and writes one line that is easy to read.
+# Each thread has its own Lua state; `slice` is its number. `exhausted` counts how often its ids were used up.
+# `done` runs in the first state and writes one line that is easy to parse.
 COMMON = """
 local threads = {}
 function setup(thread)
@@ -36,7 +36,7 @@ function done(summary, latency)
 end
 """
 
-# Requests made before the clock runs; the thread's slice of the ids, in the order of the file.
+# Builds the requests for the thread's slice of the ids before the measurement, in the order of the file.
 BY_ID = """
 local requests, at = {}, 0
 function init()
@@ -65,7 +65,7 @@ function request()
 end
 """
 
-# Two events a run, the second with the first's id; texts around them are given, ids are counted.
+# Two events per run with the same id; the ids are counted, the text around them is given.
 EVENTS = """
 local parts, types, at = %(parts)s, {"START", "COMPLETE"}, 0
 function request()
@@ -85,7 +85,7 @@ function request()
 end
 """
 
-# Each thread keeps to a timetable; what a stall made late is sent at once afterwards, up to a second's worth.
+# Each thread keeps to a timetable; requests delayed by a stall are sent at once afterwards, up to a second's worth.
 PACED = """
 local ffi = require("ffi")
 ffi.cdef[[ typedef struct { long s; long ns; } bench_time; int clock_gettime(int, bench_time *); ]]
@@ -100,12 +100,12 @@ end
 
 
 class WrkError(Exception):
-    """Wrk ended with an error or without a result."""
+    """wrk ended with an error or without a result."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one run of wrk measured."""
+    """The result of one run of wrk."""
 
     requests: int
     seconds: float
@@ -116,22 +116,22 @@ class Result:
     p50_ms: float
     p99_ms: float
     exhausted: int
-    """How often a thread had used all its ids and began again."""
+    """How often a thread had used all its ids and started over."""
 
     @property
     def rate(self) -> float:
-        """Answers a second."""
+        """Answers per second."""
         return self.requests / self.seconds
 
     @property
     def clean(self) -> bool:
-        """Whether every answer was 2xx and none is missing."""
+        """Whether every answer was 2xx or 3xx and none is missing."""
         return not (self.refused or self.broken or self.timeouts)
 
 
 @dataclass(frozen=True)
 class Load:
-    """How hard, how long: `rate` in requests a second, None for as fast as answers come."""
+    """Connections, duration and rate in requests per second; without a rate, as fast as answers come."""
 
     connections: int
     seconds: float
@@ -139,7 +139,7 @@ class Load:
 
     @property
     def threads(self) -> int:
-        """Threads of wrk."""
+        """The number of threads of wrk."""
         return min(2, self.connections)
 
 
@@ -151,7 +151,7 @@ class Wrk:
         self._numbers = itertools.count()
 
     async def by_id(self, port: int, load: Load, method: str, path: str, ids: Sequence[object]) -> Result:
-        """Send requests to `path`, in which {} stands for an id; each id once while they last, then again."""
+        """Send requests to `path`, in which {} is replaced by an id; each id once, then from the first again."""
         file = self._file("ids", "\n".join(map(str, ids)))
         head, tail = path.split("{}")
         script = BY_ID % {
@@ -163,15 +163,15 @@ class Wrk:
         return await self._run(port, load, script)
 
     async def constant(self, port: int, load: Load, method: str, path: str, body: str = "") -> Result:
-        """Send one request over and over."""
+        """Send the same request repeatedly."""
         head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
         text = f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
         return await self._run(port, load, CONSTANT % {"text": _lua(text)})
 
     async def events(self, port: int, load: Load, parts: Iterable[str], salt: str) -> Result:
-        """Send OpenLineage events, every one another; `parts` has the placeholders id, type, time and job.
+        """Send OpenLineage events that all differ; `parts` has the placeholders id, type, time and job.
 
-        `salt`: eight hexadecimal digits that begin the run ids.
+        `salt`: eight hexadecimal digits with which the run ids begin.
         """
         head = "POST /api/v1/lineage HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "
         listed = "{" + ",".join(map(_lua, parts)) + "}"
@@ -210,13 +210,13 @@ def _result(output: str) -> Result:
 
 
 def _lua(text: str) -> str:
-    """Return a Lua string literal, byte by byte where it is not plain."""
+    """Return a Lua string literal, with escapes for all but plain ASCII characters."""
     plain = {byte: chr(byte) for byte in range(32, 127) if byte not in b'"\\'}
     return '"' + "".join(plain.get(byte, f"\\{byte:03d}") for byte in text.encode()) + '"'
 
 
 def ensure_installed() -> None:
-    """Install wrk with apt-get when it is missing and may be; SystemExit with what to do otherwise."""
+    """Install wrk with apt-get if it is missing and we are root; otherwise exit with instructions."""
     if shutil.which("wrk"):
         return
     if os.geteuid() == 0 and shutil.which("apt-get"):

@@ -1,4 +1,4 @@
-"""Asks the service as a scheduler does: again and again, until it is told something else than 503."""
+"""Sends requests as a scheduler does: repeats each until it gets an answer other than 503."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import aiohttp
 from chaos.waiting import Violation
 
 ATTEMPT_S = 10.0
-"""Seconds a client waits for an answer before it asks again: the one before may still be carried out."""
+"""Seconds a client waits for an answer before it repeats the request; the service may still carry out the first."""
 
 PATIENCE_S = 90.0
-"""Seconds after which a request that nobody answered is a violation: whatever happens, the service comes back."""
+"""Seconds after which an unanswered request is a violation: the service must recover from every fault."""
 
 _JSON = MappingProxyType({"Content-Type": "application/json"})
 _TIMEOUT = aiohttp.ClientTimeout(total=ATTEMPT_S, sock_connect=5)
@@ -27,7 +27,7 @@ _REFUSED = 409
 
 
 class Request(NamedTuple):
-    """A request, and the statuses that may answer it, 503 apart."""
+    """A request, and the statuses other than 503 that may answer it."""
 
     method: str
     path: str
@@ -37,43 +37,43 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The answer to a request."""
 
     status: int
     body: bytes
 
     @property
     def json(self) -> Any:  # noqa: ANN401  JSON is anything
-        """The body, read."""
+        """The decoded body."""
         return json.loads(self.body)
 
 
 class Tally:
-    """How often what happened, over all clients."""
+    """Counters over all clients."""
 
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
 
     @property
     def answered(self) -> int:
-        """How many requests were answered for good."""
+        """The number of requests with a final answer."""
         return self.counts["answered"]
 
-    def note(self, what: str) -> None:
-        """Count one."""
-        self.counts[what] += 1
+    def count(self, name: str) -> None:
+        """Increment a counter."""
+        self.counts[name] += 1
 
 
 class GaveUpError(Exception):
-    """A client that has no patience was not answered: it does not know what became of its request."""
+    """A client with little patience got no answer; the outcome of its request is unknown."""
 
 
 def _nothing() -> None:
-    """Note nothing."""
+    """Do nothing."""
 
 
 class Client:
-    """One caller, with connections of its own."""
+    """Sends the requests of one caller over its own connections."""
 
     def __init__(
         self,
@@ -83,57 +83,57 @@ class Client:
         random: Random,
         patience: float = PATIENCE_S,
     ) -> None:
-        """Take the service's address, a session, where to count, chance, and seconds until it gives up."""
+        """`base` is the service's URL; `tally` counts the outcomes; after `patience` seconds the client gives up."""
         self._base = base
         self._session = session
         self._tally = tally
         self._random = random
         self._patience = patience
 
-    async def ask(self, request: Request, *, sending: Callable[[], None] = _nothing) -> Answer:
-        """Ask until answered, calling `sending` before each attempt.
+    async def send(self, request: Request, *, sending: Callable[[], None] = _nothing) -> Answer:
+        """Send a request until it is answered; call `sending` before each attempt.
 
-        Raises Violation for an answer that may never come, and where none comes for PATIENCE_S; GaveUpError where the
-        client's patience is less than that.
+        Raises Violation for an answer with an unexpected status and if none comes within PATIENCE_S; GaveUpError if the
+        client's patience is shorter and has run out.
         """
         end = time.monotonic() + self._patience
         attempt = 0
         while True:
             if attempt:
-                self._tally.note("repeated")
+                self._tally.count("repeated")
             sending()
             answer = await self._attempt(request)
             if answer is not None:
-                self._tally.note("refused (409)" if answer.status == _REFUSED else "acknowledged")
-                self._tally.note("answered")
+                self._tally.count("refused (409)" if answer.status == _REFUSED else "acknowledged")
+                self._tally.count("answered")
                 return answer
             if time.monotonic() > end:
                 self._give_up(request)
             attempt += 1
-            # Less than Retry-After asks for: more requests meet the fault, and the moment after it.
+            # Shorter than Retry-After, so that more requests meet the fault and the moment after it.
             await asyncio.sleep(self._random.uniform(0.02, 0.1) * min(attempt, 5))
 
     def _give_up(self, request: Request) -> NoReturn:
         if self._patience < PATIENCE_S:
-            self._tally.note("given up")
+            self._tally.count("given up")
             raise GaveUpError
         raise Violation(f"{request.method} {request.path} was not answered within {self._patience:.0f} s")
 
     async def _attempt(self, request: Request) -> Answer | None:
-        """Ask once. None: not answered, or 503."""
+        """Send once. None: no answer, or 503."""
         try:
             async with self._session.request(
                 request.method, self._base + request.path, data=request.body, headers=request.headers, timeout=_TIMEOUT
             ) as response:
                 answer = Answer(response.status, await response.read())
         except TimeoutError:
-            self._tally.note("not answered in time")
+            self._tally.count("not answered in time")
             return None
         except (aiohttp.ClientError, ConnectionError):
-            self._tally.note("connections broken or refused")
+            self._tally.count("connections broken or refused")
             return None
         if answer.status == 503:
-            self._tally.note("503")
+            self._tally.count("503")
             if "Retry-After" not in response.headers:
                 raise Violation(f"{request.method} {request.path}: a 503 without Retry-After: {answer.body[:300]!r}")
             return None
@@ -143,7 +143,7 @@ class Client:
 
 
 def session() -> aiohttp.ClientSession:
-    """Return a session with few connections, whose answers are read whole."""
+    """Return a session with few connections and without cookies."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=8, force_close=False), cookie_jar=aiohttp.DummyCookieJar()
     )

@@ -1,4 +1,4 @@
-"""Looks into the service's PostgreSQL beside the service, over a connection that no fault is meant for."""
+"""Queries the service's PostgreSQL directly, over connections that no fault targets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 import asyncpg
 
 NAME = "runfold-chaos"
-"""What our connection is called, so that we do not end it ourselves."""
+"""The application_name of our connections; faults that end connections leave these alone."""
 
 _EVENTS = """
 select e.position, e.subject, e.stream, e.kind, e.state, e.transitioned_at, e.recorded_at, e.namespace, e.job, e.source,
@@ -34,7 +34,7 @@ select pid
 
 
 class Row(NamedTuple):
-    """An event as it lies in the ledger, with its payload."""
+    """A row of the ledger with its payload."""
 
     position: int
     subject: str
@@ -51,10 +51,10 @@ class Row(NamedTuple):
 
 
 class Database:
-    """A connection for every question: the server may have been another one a moment ago."""
+    """Opens one connection per query, because the server may have been restarted since the last one."""
 
     def __init__(self, dsn: str) -> None:
-        """Take the server's own address."""
+        """`dsn` is the address of the server itself, without the proxy."""
         self.dsn = dsn
 
     async def _fetch(self, statement: str, *arguments: object) -> list[Any]:
@@ -68,7 +68,7 @@ class Database:
             connection.terminate()
 
     async def after(self, position: int) -> list[Row]:
-        """Return what was recorded after a position, oldest first; not more than 20,000."""
+        """Return at most 20,000 rows after a position, in order of position."""
         return [Row(*row) for row in await self._fetch(_EVENTS, position)]
 
     async def head(self) -> int:
@@ -76,13 +76,13 @@ class Database:
         return int((await self._fetch(_HEAD))[0][0])
 
     async def lag(self) -> int:
-        """Return how many events the catalog has not folded."""
+        """Return how many events are not projected yet."""
         return int((await self._fetch(_LAG))[0][0])
 
     async def connections(self) -> list[int]:
-        """Return the backends of everybody else's connections."""
+        """Return the process ids of all other client backends."""
         return [row[0] for row in await self._fetch(_OTHERS)]
 
     async def terminate(self, pids: list[int]) -> None:
-        """End connections as an administrator would."""
+        """End connections with pg_terminate_backend."""
         await self._fetch("select pg_terminate_backend(pid) from unnest($1::int[]) as pid", pids)

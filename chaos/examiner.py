@@ -1,4 +1,4 @@
-"""Looks whether everything holds: the ledger, what the clients were told, and what the service shows."""
+"""Checks all invariants: of the ledger, of the answers the clients got, and of what the service shows."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from chaos.world import World
 from service.audit.verification import verify_ledger
 
 CAUGHT_UP_S = 30.0
-_LOOKS = 10
-"""Requests that a client gave up on may still be carried out while we look; so often, at most, we look again."""
+_MAX_COMPARISONS = 10
+"""How often the views are compared again: requests that clients gave up on may be recorded during the check."""
 
 CHECKED = (
     "positions follow one another without a gap, and recorded_at never goes back",
-    "every row is something that was sent: by run, state and time, or by the bytes of its payload",
-    "nothing is recorded twice; what was acknowledged is recorded, once",
-    "every 200 to an end came with a view in that state; no run got a second end or was reopened by a command",
-    "of those who reported different ends of a run at once, all were shown the same end",
-    "who read what it had written found it, by itself and in its job's list",
-    "runs, lists, totals, what is RUNNING and jobs' latest runs are as a fold of the ledger makes them",
-    "a stream of events, resumed after each fault, missed nothing and told nothing twice",
-    "every 503 had a Retry-After; no answer was a 500 or another that may not be",
+    "every row was sent by a client: it matches by run, state and time, or by the bytes of its payload",
+    "nothing is recorded twice, and everything that was acknowledged is recorded once",
+    "every 200 for an end had a view in that state; no command gave a run a second end or reopened it",
+    "clients that reported different ends of a run at the same time all saw the same end",
+    "a client that read what it had written found it, as a single run and in its job's list",
+    "runs, lists, totals, RUNNING runs and the latest runs of jobs are what the rows of the ledger yield",
+    "a stream of events that was resumed after each fault delivered every event exactly once",
+    "every 503 had a Retry-After, and no answer had a 500 or another unexpected status",
     "the hash chain and the payloads' digests verify",
 )
 
 
 class Examiner:
-    """Knows what was sent, and has read the ledger up to somewhere."""
+    """Reads the ledger step by step and compares it with the journal and with the service's answers."""
 
     def __init__(self, world: World, journal: Journal) -> None:
-        """Take what to look at and what was sent."""
+        """`world` is examined; `journal` holds what was sent."""
         self._world = world
         self._journal = journal
         self.ledger = Ledger(journal)
@@ -49,45 +49,45 @@ class Examiner:
 
     @property
     def resumed(self) -> int:
-        """How often the stream of events was taken up again."""
+        """How often the stream of events was resumed."""
         return self._follower.resumed
 
     async def examine(self) -> None:
-        """Look at everything, while no client asks. Raises Violation for the first thing that does not hold."""
+        """Check everything while no client sends requests. Raises Violation for what does not hold."""
         await self._read_on()
         checks.check(self._journal, self.ledger)
-        await self._chain()
-        await self._shown()
-        await self._follower.reaches(self.ledger.position)
+        await self._verify_chain()
+        await self._compare_views()
+        await self._follower.wait_for(self.ledger.position)
 
     async def caught_up(self) -> None:
-        """Wait until the catalog holds the whole ledger."""
+        """Wait until the whole ledger is projected into the catalog."""
 
         async def no_lag() -> bool:
             return await self._world.database.lag() == 0
 
-        await until(no_lag, "the catalog has folded all there is", CAUGHT_UP_S)
+        await until(no_lag, "the whole ledger is projected", CAUGHT_UP_S)
 
     async def _read_on(self) -> None:
         database = self._world.database
         while rows := await database.after(self.ledger.position):
             self.ledger.take(rows)
 
-    async def _chain(self) -> None:
-        """Verify what came since the last time."""
+    async def _verify_chain(self) -> None:
+        """Verify the hash chain after the last verified position."""
         if self.ledger.position > self._verified:
             verdict = await verify_ledger(self._world.database.dsn, self._verified + 1, self.ledger.position)
             if not verdict.ok:
                 raise Violation(f"position {verdict.broken_at} does not verify: {verdict.reason}")
             self._verified = self.ledger.position
 
-    async def _shown(self) -> None:
-        """Hold what is shown against the ledger; again, where something was recorded meanwhile."""
-        for _ in range(_LOOKS):
+    async def _compare_views(self) -> None:
+        """Compare the service's views with the ledger; repeat if something was recorded during the comparison."""
+        for _ in range(_MAX_COMPARISONS):
             problem = await self._reading.problem()
             if problem is None:
                 return
             if await self._world.database.head() == self.ledger.position:
                 raise Violation(problem)
             await self._read_on()
-        raise Violation(f"the ledger never stands still, though nobody asks; the last difference: {problem}")
+        raise Violation(f"the ledger keeps growing although no client sends requests; the last difference: {problem}")

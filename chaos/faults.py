@@ -1,4 +1,4 @@
-"""What befalls the service while it is asked. Each returns once the fault is over; what was stopped goes on by then."""
+"""The faults that strike the service under load. Each function returns once its fault is over and undone."""
 
 from __future__ import annotations
 
@@ -13,85 +13,87 @@ from chaos.waiting import Violation, until
 from chaos.world import World
 
 _GONE_S = 30.0
-_LAST_WORDS = "The embedded PostgreSQL has ended by itself"
+_POSTGRES_ENDED = "The embedded PostgreSQL has ended by itself"
 _HARM = 10
-"""Statements or answers that must have come to harm before a proxy is told to stop."""
+"""Statements or answers that the proxy must have cut before the fault ends."""
 
 
 class Fault(NamedTuple):
-    """What happens, given how many seconds a pause may take at most; whether the service must live through it."""
+    """A fault. `strike` gets the world and the longest pause in seconds; `survived`: the service must survive it."""
 
     name: str
     strike: Callable[[World, float], Coroutine[Any, Any, None]]
     survived: bool = True
     slow: bool = False
-    """Takes up to a minute: strikes only where it is asked for by name."""
+    """Takes up to a minute, so it strikes only if --only names it."""
     applies: Callable[[World], bool] = lambda _world: True
 
 
 async def kill_service(world: World, _longest: float) -> None:
-    """End the service by kill -9; whatever supervises it starts it again."""
+    """Kill the service with SIGKILL and start it again, as a supervisor would."""
     world.service.kill()
     await world.service.ended(_GONE_S)
-    # Workers and the embedded PostgreSQL are told of it by the kernel, and take a moment to go.
+    # The kernel signals the workers and the embedded PostgreSQL, which take a moment to end.
     await world.service.start(again=world.workers > 1)
 
 
 async def stop_service(world: World, _longest: float) -> None:
-    """SIGTERM; what is under way is answered, and it is started again."""
+    """Stop the service with SIGTERM, which answers requests under way, and start it again."""
     await world.service.stop()
     await world.service.start()
 
 
 async def kill_postmaster(world: World, _longest: float) -> None:
-    """End the embedded PostgreSQL by kill -9: the service says so and ends, and is started again."""
+    """Kill the embedded PostgreSQL with SIGKILL: the service logs that and ends, and is started again."""
     processes.send(world.postmaster, SIGKILL)
     status = await world.service.ended(_GONE_S)
-    if status != 1 or _LAST_WORDS not in world.service.log:
-        raise Violation(f"its PostgreSQL was killed, and the service left with {status}:\n{world.service.log[-2000:]}")
+    if status != 1 or _POSTGRES_ENDED not in world.service.log:
+        raise Violation(
+            f"PostgreSQL was killed, and the service ended with status {status}:\n{world.service.log[-2000:]}"
+        )
     await world.service.start()
 
 
 async def kill_both(world: World, _longest: float) -> None:
-    """End the service and PostgreSQL at once by kill -9, as when the power fails."""
+    """Kill the service and PostgreSQL at once with SIGKILL, as in a power failure."""
     processes.send(world.postmaster, SIGKILL)
     await kill_service(world, _longest)
 
 
 async def kill_server_beside(world: World, _longest: float) -> None:
-    """End the PostgreSQL beside the service by kill -9 and start it again; the service waits for it."""
+    """Kill the PostgreSQL beside the service with SIGKILL and start it again; the service waits for it."""
     processes.send(world.postmaster, SIGKILL)
-    assert world.server is not None  # noqa: S101  it is beside
+    assert world.server is not None  # noqa: S101  this fault needs a world of kind beside
     world.server.restart()
 
 
 async def kill_backend(world: World, _longest: float) -> None:
-    """End one backend by kill -9: PostgreSQL ends all others, and recovers."""
+    """Kill one backend with SIGKILL: PostgreSQL ends all others and recovers."""
     processes.send(world.random.choice(sorted(processes.backends(world.postmaster))), SIGKILL)
 
 
 async def kill_worker(world: World, _longest: float) -> None:
-    """End one worker by kill -9; another one follows."""
-    await _until_replaced(world, _kill_one_worker(world))
+    """Kill one worker with SIGKILL; the service replaces it."""
+    await _wait_for_replacement(world, _kill_one_worker(world))
 
 
 async def kill_worker_in_need(world: World, longest: float) -> None:
-    """End one worker by kill -9 while PostgreSQL is away: the one that follows finds it later."""
+    """Kill one worker with SIGKILL while PostgreSQL is unreachable; its replacement connects later."""
     async with world.proxy.refusing():
         killed = _kill_one_worker(world)
-        await _some_time(world, longest)
-    await _until_replaced(world, killed)
+        await _pause(world, longest)
+    await _wait_for_replacement(world, killed)
 
 
 async def stop_in_need(world: World, _longest: float) -> None:
-    """SIGTERM while PostgreSQL is away: it still ends in good order, and is started again afterwards."""
+    """Stop the service with SIGTERM while PostgreSQL is unreachable: it still ends with status 0. Start it again."""
     async with world.proxy.refusing():
         await world.service.stop()
     await world.service.start()
 
 
 async def stop_while_stalled(world: World, _longest: float) -> None:
-    """SIGTERM while PostgreSQL does not answer: it still ends in good order, if not soon."""
+    """Stop the service with SIGTERM while PostgreSQL does not answer: it still ends with status 0, but not soon."""
     async with world.proxy.stalled():
         await world.service.stop()
     await world.service.start()
@@ -103,96 +105,96 @@ def _kill_one_worker(world: World) -> int:
     return killed
 
 
-async def _until_replaced(world: World, killed: int) -> None:
+async def _wait_for_replacement(world: World, killed: int) -> None:
     async def replaced() -> bool:
         left = set(world.service.workers())
         return killed not in left and len(left) == world.workers
 
-    await until(replaced, "a worker that was killed is followed by another", _GONE_S)
+    await until(replaced, "a killed worker is replaced", _GONE_S)
 
 
 async def kill_helper(world: World, _longest: float) -> None:
-    """End a process that helps a serving one by kill -9."""
+    """Kill a process that is neither the supervisor nor a worker, such as a projector, with SIGKILL."""
     processes.send(world.random.choice(sorted(world.service.helpers())), SIGKILL)
 
 
 async def pause_service(world: World, longest: float) -> None:
-    """SIGSTOP of one of the service's processes, as when a machine is overcommitted."""
+    """Stop one of the service's processes with SIGSTOP, as on an overcommitted machine."""
     async with _stopped([world.random.choice(sorted(world.service.own()))]):
-        await _some_time(world, longest)
+        await _pause(world, longest)
 
 
 async def pause_backends(world: World, longest: float) -> None:
-    """SIGSTOP of some backends, which may hold the ledger's lock."""
+    """Stop some backends with SIGSTOP; they may hold the lock on the ledger head."""
     found = sorted(processes.backends(world.postmaster))
     async with _stopped(world.random.sample(found, min(len(found), world.random.randrange(1, 6)))):
-        await _some_time(world, longest)
+        await _pause(world, longest)
 
 
 async def pause_postgres(world: World, longest: float) -> None:
-    """SIGSTOP of all of PostgreSQL, as when its disk hangs."""
+    """Stop all of PostgreSQL with SIGSTOP, as when its disk hangs."""
     async with _stopped(processes.server_processes(world.postmaster)):
-        await _some_time(world, longest)
+        await _pause(world, longest)
 
 
 async def terminate_some(world: World, _longest: float) -> None:
-    """End some connections as an administrator would."""
+    """End some connections with pg_terminate_backend."""
     found = sorted(await world.database.connections())
     await world.database.terminate(world.random.sample(found, world.random.randrange(1, len(found) + 1)))
 
 
 async def terminate_all(world: World, _longest: float) -> None:
-    """End all connections, several times over."""
+    """End all connections, three times."""
     for _ in range(3):
         await world.database.terminate(await world.database.connections())
 
 
 async def lose_answers(world: World, _longest: float) -> None:
-    """Cut connections after PostgreSQL has answered: what was committed, nobody was told."""
+    """Cut connections after PostgreSQL has answered: the commit is done and its answer is lost."""
     async with world.proxy.harming("answers", 0.2):
-        await _until_harmed(world)
+        await _wait_for_harm(world)
 
 
 async def cut_requests(world: World, _longest: float) -> None:
-    """Cut connections while a statement is on its way."""
+    """Cut connections in the middle of a statement."""
     async with world.proxy.harming("requests", 0.2):
-        await _until_harmed(world)
+        await _wait_for_harm(world)
 
 
 async def cut_connections(world: World, _longest: float) -> None:
-    """Cut every connection to PostgreSQL, several times."""
+    """Cut every connection to PostgreSQL, three times."""
     for _ in range(3):
         world.proxy.cut()
-        await _until_connected(world)
+        await _wait_for_connections(world)
 
 
 async def stall(world: World, longest: float) -> None:
-    """Hold all that goes to and from PostgreSQL; it arrives late."""
+    """Delay everything that is sent to and from PostgreSQL."""
     async with world.proxy.stalled():
-        await _some_time(world, longest)
+        await _pause(world, longest)
 
 
 async def refuse(world: World, longest: float) -> None:
-    """Cut every connection and take no new one."""
+    """Cut every connection and refuse new ones."""
     async with world.proxy.refusing():
-        await _some_time(world, longest)
+        await _pause(world, longest)
 
 
-async def _some_time(world: World, longest: float) -> None:
-    """The length of a pause is the fault: mostly short, every fourth time as long as can be."""
+async def _pause(world: World, longest: float) -> None:
+    """Sleep for a random time: one pause in four takes `longest` seconds, the others at most a third of it."""
     await asyncio.sleep(longest if world.random.random() < 0.25 else world.random.uniform(0.1, longest / 3))
 
 
-async def _until_harmed(world: World) -> None:
+async def _wait_for_harm(world: World) -> None:
     before = world.proxy.harm
 
     async def harmed() -> bool:
         return world.proxy.harm >= before + _HARM
 
-    await until(harmed, "statements come to harm", _GONE_S)
+    await until(harmed, "the proxy has cut statements or answers", _GONE_S)
 
 
-async def _until_connected(world: World) -> None:
+async def _wait_for_connections(world: World) -> None:
     async def connected() -> bool:
         return bool(await world.database.connections())
 
@@ -244,10 +246,10 @@ _BESIDE = (
 
 
 FAULTS = tuple(dict.fromkeys(fault.strike.__name__ for fault in (*_ANYWHERE, *_EMBEDDED, *_WORKERS, *_BESIDE)))
-"""All names that --only takes."""
+"""All names that --only accepts."""
 
 
 def faults_for(world: World) -> list[Fault]:
-    """Return what can befall a world."""
+    """Return the faults that apply to a world."""
     found = [*_ANYWHERE, *(_EMBEDDED if world.server is None else _BESIDE), *(_WORKERS if world.workers > 1 else ())]
     return [fault for fault in found if fault.applies(world)]

@@ -1,4 +1,4 @@
-"""Follows the ledger as server-sent events through everything, resuming by Last-Event-ID."""
+"""Follows the ledger as server-sent events through all faults, resuming by Last-Event-ID."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from chaos.waiting import Violation, until
 
 _REST_S = 0.1
 _SILENCE_S = 30.0
-"""Longer than a stream is silent."""
+"""Longer than a healthy stream is ever silent."""
 
 
 class Follower:
-    """A listener that knows the last position it was told."""
+    """A listener that keeps the last position it received."""
 
     def __init__(self, base: str) -> None:
-        """Take where the service answers."""
+        """`base` is the service's URL."""
         self._url = f"{base}{BASE}/events/stream?cursor=start"
         self._cursor: str | None = None
         self._task = asyncio.create_task(self._follow(), name="follower")
         self.position = 0
         self.resumed = -1
 
-    async def reaches(self, position: int, seconds: float = 60) -> None:
-        """Wait until it was told of a position. Raises Violation where it was told something out of order."""
+    async def wait_for(self, position: int, seconds: float = 60) -> None:
+        """Wait until a position was received. Raises Violation if an event came out of order or not in time."""
 
-        async def there() -> bool:
+        async def reached() -> bool:
             if self._task.done():
                 self._task.result()
             return self.position >= position
 
-        await until(there, f"the stream of events reaches position {position}", seconds)
+        await until(reached, f"the stream of events reaches position {position}", seconds)
 
     async def close(self) -> None:
         """Stop listening."""
@@ -67,5 +67,5 @@ class Follower:
 
     def _take(self, cursor: str, position: int) -> None:
         if position != self.position + 1:
-            raise Violation(f"the stream of events tells of position {position} after {self.position}")
+            raise Violation(f"the stream of events delivers position {position} after {self.position}")
         self.position, self._cursor = position, cursor

@@ -1,4 +1,4 @@
-"""What the clients said and what they were told: the other side of the ledger, to hold it against."""
+"""What the clients sent and how it was answered: the ledger is compared with it."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from uuid import UUID
 
 
 def now() -> datetime:
-    """Return the time."""
+    """Return the current time."""
     return datetime.now(UTC)
 
 
 @dataclass(slots=True)
 class Payload:
-    """Something sent with a body that is sent for nothing else: a creation, a definition or an OpenLineage event."""
+    """A request with a unique body: a creation, a definition or an OpenLineage event."""
 
     what: str
     limit: int | None = 1
-    """How often it may be recorded; None: once an attempt, as a creation without id and key is."""
+    """How often it may be recorded; None: once per attempt, as a creation without id and key is."""
     attempts: int = 0
     acknowledged: int = 0
     runs: set[UUID] = field(default_factory=set)
-    """The runs that the answers named."""
+    """The runs named in the answers."""
 
     def sending(self) -> None:
-        """Note an attempt."""
+        """Count an attempt."""
         self.attempts += 1
 
 
@@ -40,20 +40,20 @@ class Command:
     at: datetime | None
     key: str | None
     alone: bool
-    """Whether nothing else that is said of this run can stand in its place."""
+    """Whether no other command competes with it for this run."""
     since: datetime = field(default_factory=now)
     attempts: int = 0
     acknowledged: bool = False
     shown: datetime | None = None
-    """startedAt or endedAt in the answer."""
+    """startedAt or endedAt in the answer, by state."""
 
     def sending(self) -> None:
-        """Note an attempt."""
+        """Count an attempt."""
         self.attempts += 1
 
     @property
     def may_repeat(self) -> bool:
-        """Whether several attempts may be several events: each has a time of its own, and the earliest start counts."""
+        """Whether each attempt may be an event of its own: each has its own time, and the earliest start counts."""
         return self.at is None and self.key is None and self.state == "RUNNING"
 
 
@@ -65,19 +65,19 @@ class Journal:
         self.commands: defaultdict[UUID, list[Command]] = defaultdict(list)
 
     def payload(self, what: str, body: bytes, limit: int | None = 1) -> Payload:
-        """Note a body before it is sent for the first time."""
+        """Enter a body before it is sent for the first time."""
         return self.payloads.setdefault(sha256(body).digest(), Payload(what, limit))
 
     def command(
         self, run: UUID, state: str, at: datetime | None = None, key: str | None = None, *, alone: bool = True
     ) -> Command:
-        """Note a command before it is sent for the first time."""
-        said = Command(run, state, at, key, alone)
-        self.commands[run].append(said)
-        return said
+        """Enter a command before it is sent for the first time."""
+        command = Command(run, state, at, key, alone)
+        self.commands[run].append(command)
+        return command
 
     @property
     def acknowledged(self) -> tuple[int, int]:
         """How many transitions, and how many payloads, were acknowledged."""
-        transitions = sum(said.acknowledged for of_run in self.commands.values() for said in of_run)
+        transitions = sum(command.acknowledged for sent in self.commands.values() for command in sent)
         return transitions, sum(payload.acknowledged > 0 for payload in self.payloads.values())

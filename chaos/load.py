@@ -1,4 +1,4 @@
-"""Many clients at once, that can be told to finish what they are about."""
+"""Many concurrent clients, which finish what they are doing when the load ends."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from chaos.journal import Journal
 from chaos.lives import live
 from chaos.waiting import Violation, until
 
-_HASTY_S = 3.0
-"""Patience of every fourth client: what it was not told of may be recorded or not."""
+_SHORT_PATIENCE_S = 3.0
+"""Seconds after which every fourth client gives up on a request; that request may be recorded or not."""
 
 _QUIET_S = PATIENCE_S + 30.0
 
 
 class Load:
-    """Clients that live one life after the other."""
+    """Clients that report one run after the other."""
 
     def __init__(self, journal: Journal, *, clients: int, pause: float, seed: str) -> None:
-        """Take where to note, how many clients, and the seconds they rest at most. `base` is where they ask."""
+        """`pause`: longest rest of a client between two runs, in seconds. Set `base`, the service's URL, before use."""
         self.tally = Tally()
         self.base = ""
         self._journal = journal
@@ -36,20 +36,20 @@ class Load:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
-        """Run; at the end wait until every client has done what it was about. Raises what went wrong with any."""
+        """Run clients during the block, then wait until each has finished its run. Raises the first error of one."""
         self._ending = False
         self._rounds += 1
         self._tasks = [asyncio.create_task(self._client(number)) for number in range(self._clients)]
         try:
             yield
             self._ending = True
-            await self._all_done()
+            await self._wait_for_clients()
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _all_done(self) -> None:
+    async def _wait_for_clients(self) -> None:
         done, pending = await asyncio.wait(self._tasks, timeout=_QUIET_S, return_when=asyncio.FIRST_EXCEPTION)
         for task in done:
             task.result()
@@ -57,28 +57,28 @@ class Load:
             raise Violation(f"{len(pending)} clients were not answered within {_QUIET_S:.0f} s")
 
     async def answered(self, count: int, seconds: float = PATIENCE_S) -> None:
-        """Wait until so many more requests were answered. Raises what went wrong with any client."""
+        """Wait until `count` more requests are answered. Raises the first error of a client."""
         wanted = self.tally.answered + count
 
         async def enough() -> bool:
-            self.look()
+            self.raise_errors()
             return self.tally.answered >= wanted
 
         await until(enough, f"{count} more requests are answered", seconds)
 
-    def look(self) -> None:
-        """Raise what went wrong with any client."""
+    def raise_errors(self) -> None:
+        """Raise the first error of a client that has ended."""
         for task in self._tasks:
             if task.done() and not task.cancelled():
                 task.result()
 
     def caller(self, client: Client, chance: Random) -> Caller:
-        """Return a caller outside the crowd."""
+        """Return a caller beside the clients of the load."""
         return Caller(client, self._journal, chance)
 
     async def _client(self, number: int) -> None:
         chance = Random(f"{self._seed}/{self._rounds}/{number}")
-        patience = _HASTY_S if number % 4 == 3 else PATIENCE_S
+        patience = _SHORT_PATIENCE_S if number % 4 == 3 else PATIENCE_S
         async with session() as own:
             caller = Caller(Client(self.base, own, self.tally, chance, patience), self._journal, chance)
             while not self._ending:

@@ -1,6 +1,6 @@
-"""The ledger, row by row, folded by rules written down here a second time: no code is shared with the service.
+"""Merges the rows of the ledger into runs by a second implementation of the rules: it shares no code with the service.
 
-A row that cannot be is a Violation at once; what should be there and is not, checks.py tells.
+A row that must not be recorded raises Violation at once; checks.py finds what is missing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FACET = "beat"
 
 
 class Reported(NamedTuple):
-    """A transition of the run API, as recorded."""
+    """A recorded transition of the run API."""
 
     position: int
     state: str
@@ -33,7 +33,7 @@ class Reported(NamedTuple):
 
 @dataclass(slots=True)
 class Run:
-    """A run as its rows make it."""
+    """A run as merged from its rows."""
 
     id: UUID
     namespace: str
@@ -49,7 +49,7 @@ class Run:
 
     @property
     def state(self) -> str:
-        """Its state: an end absorbs."""
+        """The state; a reported end is final."""
         if self.end is not None:
             return ENDS[self.end[1]]
         return "RUNNING" if self.started is not None else "NEW"
@@ -57,9 +57,9 @@ class Run:
     def take(self, row: Row) -> None:
         """Merge a row."""
         self.updated, self.position = row.recorded_at, row.position
-        said = json.loads(row.body) if row.body else {}
+        body = json.loads(row.body) if row.body else {}
         if row.state == "NEW":
-            self.created, self.by_creator, self.args = row.transitioned_at, True, said.get("args", {})
+            self.created, self.by_creator, self.args = row.transitioned_at, True, body.get("args", {})
         elif not self.by_creator:
             self.created = min(self.created, row.transitioned_at)
         if row.state == "RUNNING":
@@ -67,16 +67,16 @@ class Run:
         elif row.state in ENDS:
             end = row.transitioned_at, ENDS.index(row.state)
             self.end = max(self.end or end, end)
-        self._take_facet(row, said)
+        self._take_facet(row, body)
 
-    def _take_facet(self, row: Row, said: Any) -> None:  # noqa: ANN401  JSON is anything
-        value = said.get("run", {}).get("facets", {}).get(FACET)
+    def _take_facet(self, row: Row, body: Any) -> None:  # noqa: ANN401  JSON is anything
+        value = body.get("run", {}).get("facets", {}).get(FACET)
         if value is not None and row.payload_digest is not None:
-            found = row.transitioned_at, row.payload_digest, value
-            self.facet = found if self.facet is None else max(self.facet, found, key=lambda one: one[:2])
+            facet = row.transitioned_at, row.payload_digest, value
+            self.facet = facet if self.facet is None else max(self.facet, facet, key=lambda each: each[:2])
 
     def differs(self, view: dict[str, Any]) -> str | None:
-        """Say how a view that the service gave differs from this; None where it does not."""
+        """Return how a view of the service differs from this run; None if it does not."""
         expected = {
             "state": self.state,
             "createdAt": self.created,
@@ -90,12 +90,12 @@ class Run:
         for name, value in expected.items():
             shown = time_of(view[name]) if name in times else view[name]
             if shown != value:
-                return f"run {self.id} is shown with {name} {view[name]!r}; by the ledger it is {value!r}"
+                return f"run {self.id} is shown with {name} {view[name]!r}; the ledger yields {value!r}"
         return None
 
 
 def time_of(text: str | None) -> datetime | None:
-    """Read a time that the service gave."""
+    """Parse a time of a view."""
     return None if text is None else datetime.fromisoformat(text)
 
 
@@ -103,7 +103,7 @@ class Ledger:
     """All rows read so far."""
 
     def __init__(self, journal: Journal) -> None:
-        """Take what was sent: nothing else may be there."""
+        """`journal` holds what was sent: nothing else may be recorded."""
         self._journal = journal
         self.position = 0
         self.recorded: datetime | None = None
@@ -113,29 +113,29 @@ class Ledger:
         self.streams: dict[bytes, set[UUID]] = defaultdict(set)
 
     def take(self, rows: Iterable[Row]) -> None:
-        """Take rows that follow on those before."""
+        """Check and merge the rows that follow the ones taken before."""
         for row in rows:
-            self._in_order(row)
-            self._was_sent(row)
+            self._check_order(row)
+            self._check_sent(row)
             if row.subject == "run":
                 self._take_run(row)
 
-    def _in_order(self, row: Row) -> None:
+    def _check_order(self, row: Row) -> None:
         if row.position != self.position + 1:
             raise Violation(f"position {self.position} is followed by {row.position}")
         if self.recorded is not None and row.recorded_at < self.recorded:
             raise Violation(f"recorded_at goes back at position {row.position}: {self.recorded} to {row.recorded_at}")
         self.position, self.recorded = row.position, row.recorded_at
 
-    def _was_sent(self, row: Row) -> None:
+    def _check_sent(self, row: Row) -> None:
         if (row.body is None) != (row.payload_digest is None):
-            raise Violation(f"position {row.position}: digest and payload are not both there")
+            raise Violation(f"position {row.position}: only one of digest and payload is present")
         if row.body is not None:
             self._take_payload(row, row.body)
         elif row.source == "api" and row.subject == "run":
             self._take_report(row)
         else:
-            raise Violation(f"position {row.position} is something that nobody sent: {row}")
+            raise Violation(f"position {row.position} was never sent: {row}")
 
     def _take_payload(self, row: Row, body: bytes) -> None:
         digest = sha256(body).digest()
@@ -145,7 +145,7 @@ class Ledger:
             return
         sent = self._journal.payloads.get(digest)
         if sent is None:
-            raise Violation(f"position {row.position} has a payload that nobody sent: {body[:300]!r}")
+            raise Violation(f"position {row.position} has a payload that was never sent: {body[:300]!r}")
         self.payloads[digest] += 1
         self.streams[digest].add(row.stream)
         limit = sent.attempts if sent.limit is None else sent.limit
@@ -153,17 +153,17 @@ class Ledger:
             raise Violation(f"{sent.what} is recorded {self.payloads[digest]} times, last at position {row.position}")
 
     def _take_report(self, row: Row) -> None:
-        """Take a transition of the run API: it was sent, it is not there yet, and it reopens nothing."""
-        assert row.state is not None  # noqa: S101  a run's event without a payload is a transition
+        """Check a transition of the run API: it was sent, is recorded for the first time, and reopens nothing."""
+        assert row.state is not None  # noqa: S101  an event of a run without a payload is a transition
         before = self.reported[row.stream]
         found = Reported(row.position, row.state, row.transitioned_at)
-        sent = [said for said in self._journal.commands[row.stream] if _may_be(said, found)]
+        sent = [command for command in self._journal.commands[row.stream] if _matches(command, found)]
         if not sent:
-            raise Violation(f"nobody reported {found} of run {row.stream}")
-        same = [one for one in before if one.state == found.state]
-        if any(one.at == found.at for one in same):
+            raise Violation(f"{found} of run {row.stream} was never sent")
+        same = [event for event in before if event.state == found.state]
+        if any(event.at == found.at for event in same):
             raise Violation(f"{found} of run {row.stream} is recorded twice")
-        ended = next((one for one in before if one.state in ENDS), None)
+        ended = next((event for event in before if event.state in ENDS), None)
         if ended is not None and (found.state in ENDS or found.at > ended.at):
             raise Violation(f"run {row.stream} had {ended}, and then {found}")
         before.append(found)
@@ -176,8 +176,8 @@ class Ledger:
         run.take(row)
 
 
-def _may_be(said: Command, found: Reported) -> bool:
-    """Tell whether an event can have come of a command; one without a time is given the service's."""
-    if said.state != found.state:
+def _matches(command: Command, found: Reported) -> bool:
+    """Return whether a command can have led to an event; a command without a time gets the service's time."""
+    if command.state != found.state:
         return False
-    return said.at == found.at if said.at is not None else said.since <= found.at <= now()
+    return command.at == found.at if command.at is not None else command.since <= found.at <= now()

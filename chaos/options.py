@@ -1,4 +1,4 @@
-"""What the command line says."""
+"""Command line options, and how both programs run and print."""
 
 from __future__ import annotations
 
@@ -19,14 +19,16 @@ MOST_S = 24 * 3600
 
 
 def parser(description: str, seconds: int) -> argparse.ArgumentParser:
-    """Return what reads the options both programs have."""
+    """Return a parser of the options that both programs have."""
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--seconds", type=_seconds, default=seconds, help=f"how long, in all (default {seconds})")
+    made.add_argument("--seconds", type=_seconds, default=seconds, help=f"duration in total (default {seconds})")
     made.add_argument(
-        "--seed", default=secrets.token_hex(4), help="repeats the same faults and lives (default: a new one)"
+        "--seed",
+        default=secrets.token_hex(4),
+        help="the same seed repeats the same faults and lives of runs (default: a random one)",
     )
-    made.add_argument("--clients", type=_clients, default=24, help="how many ask at once (default 24)")
-    made.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep data and logs there")
+    made.add_argument("--clients", type=_clients, default=24, help="number of concurrent clients (default 24)")
+    made.add_argument("--keep", type=Path, metavar="DIRECTORY", help="keep data and logs in DIRECTORY")
     return made
 
 
@@ -44,7 +46,7 @@ def _clients(text: str) -> int:
 
 @contextmanager
 def directory(keep: Path | None) -> Iterator[Path]:
-    """Give a directory for data and logs."""
+    """Provide a directory for data and logs; a temporary one is removed afterwards."""
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
         yield keep.absolute()
@@ -54,10 +56,10 @@ def directory(keep: Path | None) -> Iterator[Path]:
 
 
 def report(seed: str, work: Coroutine[Any, Any, None]) -> int:
-    """Run, and return the exit status: 1 with what was violated. SIGTERM ends it like Ctrl-C."""
-    say(f"seed {seed}")
+    """Run `work` and return the exit status: 1 after a Violation, which is printed. SIGTERM ends it like Ctrl-C."""
+    print_progress(f"seed {seed}")
     try:
-        asyncio.run(_until_done_or_told(work))
+        asyncio.run(_run_until_terminated(work))
     except Violation as violation:
         notes = ", ".join(["", *getattr(violation, "__notes__", [])])
         print(f"\nVIOLATED (seed {seed}{notes}): {violation}", flush=True)
@@ -65,12 +67,12 @@ def report(seed: str, work: Coroutine[Any, Any, None]) -> int:
     return 0
 
 
-async def _until_done_or_told(work: Coroutine[Any, Any, None]) -> None:
+async def _run_until_terminated(work: Coroutine[Any, Any, None]) -> None:
     task = asyncio.ensure_future(work)
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     await task
 
 
-def say(text: str) -> None:
-    """Print a line of progress."""
+def print_progress(text: str) -> None:
+    """Print a line of progress to standard error."""
     print(text, file=sys.stderr, flush=True)

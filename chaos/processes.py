@@ -1,4 +1,4 @@
-"""The service's processes, and PostgreSQL's, as /proc shows them."""
+"""Reads the processes of the service and of PostgreSQL from /proc."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _GONE = (FileNotFoundError, ProcessLookupError)
 
 
 def family(pid: int) -> Iterator[int]:
-    """Give a process and all that descend from it."""
+    """Yield a process and all its descendants."""
     yield pid
     for child in _children(pid):
         yield from family(child)
@@ -27,37 +27,37 @@ def _children(pid: int) -> list[int]:
 
 
 def command_line(pid: int) -> str:
-    """Return what a process calls itself; nothing where it is gone."""
+    """Return the command line of a process; empty if the process has ended."""
     with suppress(*_GONE):
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
     return ""
 
 
 def is_postgres(pid: int) -> bool:
-    """Tell whether it is one of PostgreSQL's."""
+    """Return whether a process is one of PostgreSQL's."""
     with suppress(*_GONE):
         return Path(f"/proc/{pid}/comm").read_text().strip() == "postgres"
     return False
 
 
 def backends(postmaster: int) -> list[int]:
-    """Return the processes that serve connections."""
+    """Return the backends, which serve connections."""
     return [pid for pid in _children(postmaster) if command_line(pid).startswith("postgres: runfold ")]
 
 
 def server_processes(postmaster: int) -> list[int]:
-    """Return all of PostgreSQL's."""
+    """Return all processes of a PostgreSQL server."""
     return [pid for pid in family(postmaster) if is_postgres(pid)]
 
 
 def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal; a process that is gone hears nothing."""
+    """Send a signal; do nothing if the process has ended."""
     with suppress(ProcessLookupError):
         os.kill(pid, number)
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process runs; one that has ended and was not reaped does not."""
+    """Return whether a process runs; a zombie does not."""
     with suppress(*_GONE):
         text = Path(f"/proc/{pid}/stat").read_text()
         return text[text.rindex(")") + 2] not in "ZX"
@@ -65,7 +65,7 @@ def is_alive(pid: int) -> bool:
 
 
 def resident(pid: int) -> int:
-    """Return the memory of a process in bytes, pages that others share divided among them."""
+    """Return the proportional set size of a process in bytes: shared pages are divided among their users."""
     with suppress(*_GONE, PermissionError):
         found = re.search(r"^Pss:\s+(\d+) kB$", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.MULTILINE)
         return int(found[1]) * 1024 if found else 0
@@ -73,7 +73,7 @@ def resident(pid: int) -> int:
 
 
 def descriptors(pid: int) -> int:
-    """Return how many files a process has open."""
+    """Return the number of open files of a process."""
     with suppress(*_GONE):
         return len(list(Path(f"/proc/{pid}/fd").iterdir()))
     return 0

@@ -1,7 +1,7 @@
-"""A Unix socket before PostgreSQL's, which passes everything on until it is told to do harm.
+"""A proxy on a Unix socket in front of PostgreSQL's, which cuts, stalls or refuses connections on request.
 
-A client's statement is one write, and so is the server's answer to it, as far as they fit: to cut a connection while a
-statement is on its way, or its answer on the way back, is to cut it in mid-commit.
+A statement of the client is one write if it fits, and so is the server's answer. A connection that is cut in the middle
+of a statement or before its answer arrives is therefore cut in the middle of a commit.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CHUNK = 65_536
 
 
 class _Passage:
-    """A connection of the service, and the one to PostgreSQL that it is passed on to."""
+    """A connection of the service and the connection to PostgreSQL that it is forwarded to."""
 
     def __init__(self, proxy: Proxy, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self._proxy = proxy
@@ -26,36 +26,36 @@ class _Passage:
         self._server = server
 
     def cut(self) -> None:
-        """End both."""
+        """Abort both connections."""
         for end in (self._client, self._server):
             end.transport.abort()
 
-    async def there(self, source: asyncio.StreamReader) -> None:
-        """Pass on what the service says; half of it, where it is to be cut."""
+    async def forward_requests(self, source: asyncio.StreamReader) -> None:
+        """Forward bytes of the service; only half of a piece that is to be cut."""
         while data := await source.read(_CHUNK):
             await self._proxy.passable.wait()
-            if self._proxy.takes_harm("requests"):
+            if self._proxy.should_harm("requests"):
                 self._server.write(data[: len(data) // 2])
                 await self._server.drain()
                 return
             self._server.write(data)
             await self._server.drain()
 
-    async def back(self, source: asyncio.StreamReader) -> None:
-        """Pass on what PostgreSQL says; nothing, where it is to be lost."""
+    async def forward_answers(self, source: asyncio.StreamReader) -> None:
+        """Forward bytes of PostgreSQL; nothing of a piece that is to be lost."""
         while data := await source.read(_CHUNK):
             await self._proxy.passable.wait()
-            if self._proxy.takes_harm("answers"):
+            if self._proxy.should_harm("answers"):
                 return
             self._client.write(data)
             await self._client.drain()
 
 
 class Proxy:
-    """Passes bytes between the service and PostgreSQL."""
+    """Forwards bytes between the service and PostgreSQL."""
 
     def __init__(self, dsn: str, directory: Path, random: Random) -> None:
-        """Take PostgreSQL's own address, a directory with a short path for our socket, and chance."""
+        """`dsn` is the address of PostgreSQL; `directory` has a short path and takes the proxy's socket."""
         parts = urlsplit(dsn)
         query = parse_qs(parts.query)
         name = f".s.PGSQL.{query['port'][0]}"
@@ -73,19 +73,19 @@ class Proxy:
         self._passages: set[_Passage] = set()
 
     async def listen(self) -> None:
-        """Take connections."""
+        """Accept connections."""
         self._listener = await asyncio.start_unix_server(self._serve, self._socket)
 
     async def close(self) -> None:
-        """Cut what there is and take nothing new."""
+        """Cut all connections and stop accepting new ones."""
         self.passable.set()
         self._refuse()
         for task in list(self._serving):
             task.cancel()
         await asyncio.gather(*self._serving, return_exceptions=True)
 
-    def takes_harm(self, what: str) -> bool:
-        """Tell whether this one, of the requests or answers that pass, comes to harm."""
+    def should_harm(self, what: str) -> bool:
+        """Return whether to cut this piece of the `requests` or `answers`, and count it if so."""
         if self._harming is None or self._harming[0] != what or self._random.random() >= self._harming[1]:
             return False
         self.harm += 1
@@ -93,7 +93,7 @@ class Proxy:
 
     @asynccontextmanager
     async def harming(self, what: str, share: float) -> AsyncIterator[None]:
-        """Cut a share of the `requests` half-way, or of the `answers` before they arrive."""
+        """Within the block, cut a share of the `requests` half-way, or of the `answers` before they arrive."""
         self._harming = what, share
         try:
             yield
@@ -102,7 +102,7 @@ class Proxy:
 
     @asynccontextmanager
     async def stalled(self) -> AsyncIterator[None]:
-        """Hold everything; it arrives afterwards, also what the service has given up on by then."""
+        """Within the block, hold all bytes; they are delivered afterwards, even if the service has given up by then."""
         self.passable.clear()
         try:
             yield
@@ -111,7 +111,7 @@ class Proxy:
 
     @asynccontextmanager
     async def refusing(self) -> AsyncIterator[None]:
-        """Cut everything and take nothing new."""
+        """Within the block, refuse new connections; those there are are cut."""
         self._refuse()
         try:
             yield
@@ -138,21 +138,21 @@ class Proxy:
             writer.transport.abort()
             return
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101  this is one
+        assert task is not None  # noqa: S101  this runs in a task
         passage = _Passage(self, writer, server_writer)
         self._serving.add(task)
         self._passages.add(passage)
         try:
-            with suppress(asyncio.CancelledError):  # or the stream would log that it was closed
-                await _first_of(passage.there(reader), passage.back(server_reader))
+            with suppress(asyncio.CancelledError):  # otherwise asyncio would log that the stream was closed
+                await _wait_for_first(passage.forward_requests(reader), passage.forward_answers(server_reader))
         finally:
             self._serving.discard(task)
             self._passages.discard(passage)
             passage.cut()
 
 
-async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
-    tasks = [asyncio.create_task(way) for way in ways]
+async def _wait_for_first(*directions: Coroutine[Any, Any, None]) -> None:
+    tasks = [asyncio.create_task(direction) for direction in directions]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -1,4 +1,4 @@
-"""Asks the service what there is, and holds its answers against the fold of the ledger."""
+"""Reads everything the service shows and compares it with the runs merged from the ledger."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ _STATES = ("NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED")
 _MANY = 1_000
 _LISTED = 300
 _OLD = 500
-"""How many of the runs looked at before are looked at again."""
+"""How many of the runs without new events are compared again."""
 
 
 class Reading:
-    """A look at everything the service shows."""
+    """Compares the service's views with the ledger."""
 
     def __init__(self, client: Client, ledger: Ledger, random: Random) -> None:
-        """Take what to ask with, what should be seen, and chance."""
+        """`client` reads the views; `ledger` has the expected runs."""
         self._client = client
         self._ledger = ledger
         self._random = random
         self._seen = 0
 
     async def problem(self) -> str | None:
-        """Say the first thing that is not as the ledger has it."""
-        for look in (self._head, self._single, self._lists, self._running, self._jobs):
-            found = await look()
+        """Return the first difference from the ledger; None if there is none."""
+        for compare in (self._head, self._single, self._lists, self._running, self._jobs):
+            found = await compare()
             if found is not None:
                 return found
         self._seen = self._ledger.position
         return None
 
     async def _get(self, path: str) -> Any:  # noqa: ANN401  JSON is anything
-        return (await self._client.ask(Request("GET", BASE + path, _OK))).json
+        return (await self._client.send(Request("GET", BASE + path, _OK))).json
 
     async def _head(self) -> str | None:
         shown = (await self._get("/ledger/head"))["position"]
         end = self._ledger.position
-        return None if shown == end else f"the ledger's head is shown as {shown}; it is {end}"
+        return None if shown == end else f"the ledger head is shown as {shown}; it is {end}"
 
     async def _single(self) -> str | None:
-        for some in _chunks(self._to_look_at(), _MANY):
+        for some in _chunks(self._runs_to_compare(), _MANY):
             body = json.dumps({"ids": [str(run.id) for run in some]}).encode()
-            answer = await self._client.ask(Request("POST", f"{BASE}/runs/lookup", _OK, body))
+            answer = await self._client.send(Request("POST", f"{BASE}/runs/lookup", _OK, body))
             views = answer.json["runs"]
             for run in some:
                 view = views[str(run.id)]
@@ -61,21 +61,21 @@ class Reading:
                     return found
         return None
 
-    def _to_look_at(self) -> list[Run]:
-        """Return the runs that something was recorded of since the last look, and some others."""
+    def _runs_to_compare(self) -> list[Run]:
+        """Return the runs with new events since the last comparison, and a sample of the others."""
         runs = self._ledger.runs.values()
         new = [run for run in runs if run.position > self._seen]
         old = [run for run in runs if run.position <= self._seen]
         return new + self._random.sample(old, min(_OLD, len(old)))
 
-    def _of(self, job: str) -> list[Run]:
-        """Return a job's runs as a list should show them."""
+    def _runs_of(self, job: str) -> list[Run]:
+        """Return the runs of a job in the order of its list."""
         found = [run for run in self._ledger.runs.values() if run.job == job]
         return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
 
     async def _lists(self) -> str | None:
         for job in JOBS:
-            runs = self._of(job)
+            runs = self._runs_of(job)
             path = job_path(job).removeprefix(BASE) + "/runs"
             shown = await self._get(f"{path}?limit={_LISTED}")
             found = _differ(runs[:_LISTED], shown["runs"]) or _total(len(runs), shown["totalCount"])
@@ -88,7 +88,7 @@ class Reading:
         return None
 
     async def _running(self) -> str | None:
-        """Page through all that run."""
+        """Page through all RUNNING runs."""
         shown: set[UUID] = set()
         cursor: str | None = ""
         while cursor is not None:
@@ -99,14 +99,15 @@ class Reading:
         running = {run.id for run in self._ledger.runs.values() if run.state == "RUNNING"}
         if shown == running:
             return None
-        return f"/runs?state=RUNNING shows {len(shown)}, of which {len(shown - running)} do not run; {len(running)} do"
+        wrong = len(shown - running)
+        return f"/runs?state=RUNNING shows {len(shown)} runs, of which {wrong} are not RUNNING; {len(running)} are"
 
     async def _jobs(self) -> str | None:
         shown = {job["name"]: job for job in (await self._get(f"/namespaces/{NAMESPACE}/jobs"))["jobs"]}
         if set(shown) != set(JOBS):
             return f"the jobs are shown as {sorted(shown)}"
         for job in JOBS:
-            found = _differ(self._of(job)[:10], shown[job]["latestRuns"] or [])
+            found = _differ(self._runs_of(job)[:10], shown[job]["latestRuns"] or [])
             if found is not None:
                 return f"the latest runs of {job}: {found}"
         return None

@@ -1,4 +1,4 @@
-"""One fault after the other in one world, each under load, and a look at everything after each."""
+"""Strikes one fault after the other in one world, each under load, and checks everything after each."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ _BACK_S = 60.0
 
 @dataclass(frozen=True)
 class Force:
-    """How hard it is to be."""
+    """The intensity of a test."""
 
     seconds: float
     clients: int = 24
     pause: float = 0.05
-    """Seconds that a client rests at most between two runs."""
+    """The longest rest of a client between two runs, in seconds."""
     before: int = 150
-    """Requests that are answered before a fault, and after the service is back."""
+    """Requests that must be answered before each fault, and again once the service is back."""
     longest: float = 12.0
-    """Seconds that a pause takes at most; a statement of the service's times out after 10."""
+    """The longest pause in seconds; a statement of the service times out after 10."""
     only: tuple[str, ...] = ()
-    """Faults by the names of their functions, each once in a turn; none: all."""
+    """Faults by the names of their functions; empty: all."""
     turns: int = 1000
-    """How often each may strike."""
+    """How often each fault may strike."""
 
 
 @dataclass
@@ -40,7 +40,7 @@ class Outcome:
     """What happened in one world."""
 
     struck: list[tuple[str, float]] = field(default_factory=list)
-    """Faults, and the seconds from the beginning of each until the service was ready and answering again."""
+    """The faults, each with the seconds from its beginning until the service was ready and answering again."""
     counts: dict[str, int] = field(default_factory=dict)
     transitions: int = 0
     payloads: int = 0
@@ -51,11 +51,11 @@ class Outcome:
     errors: int = 0
 
 
-Say = Callable[[str], None]
+Progress = Callable[[str], None]
 
 
-async def chaos(ground: Ground, force: Force, say: Say) -> Outcome:
-    """Let faults befall a world until the time is over. Raises Violation for the first thing that does not hold."""
+async def chaos(ground: Ground, force: Force, progress: Progress) -> Outcome:
+    """Strike faults in a world until the time is over. Raises Violation for the first invariant that does not hold."""
     journal = Journal()
     outcome = Outcome()
     load = Load(journal, clients=force.clients, pause=force.pause, seed=ground.seed)
@@ -64,7 +64,7 @@ async def chaos(ground: Ground, force: Force, say: Say) -> Outcome:
         examiner = Examiner(there, journal)
         try:
             await load.caller(there.client, there.random).define()
-            await _befall(there, load, examiner, (force, outcome, say))
+            await _strike_all(there, load, examiner, (force, outcome, progress))
             outcome.verified = await there.verify()
             await there.service.stop()
         finally:
@@ -74,8 +74,8 @@ async def chaos(ground: Ground, force: Force, say: Say) -> Outcome:
     return outcome
 
 
-async def _befall(there: World, load: Load, examiner: Examiner, plan: tuple[Force, Outcome, Say]) -> None:
-    force, outcome, say = plan
+async def _strike_all(there: World, load: Load, examiner: Examiner, plan: tuple[Force, Outcome, Progress]) -> None:
+    force, outcome, progress = plan
     end = time.monotonic() + force.seconds
     for fault in _shuffled(there, force):
         if outcome.struck and time.monotonic() >= end:
@@ -88,12 +88,12 @@ async def _befall(there: World, load: Load, examiner: Examiner, plan: tuple[Forc
         except Violation as violation:
             violation.add_note(f"after fault {len(outcome.struck)}: {fault.name}")
             raise
-        say(f"{fault.name}: over after {outcome.struck[-1][1]:.1f} s; {examiner.ledger.position} events hold")
+        progress(f"{fault.name}: over after {outcome.struck[-1][1]:.1f} s; {examiner.ledger.position} events verified")
     await examiner.caught_up()
 
 
 def _shuffled(there: World, force: Force) -> Iterator[Fault]:
-    """Give all faults in some order, and then in another."""
+    """Yield all faults in a random order, then again in another one."""
     chance = Random(there.random.random())
     for _ in range(force.turns):
         faults = [fault for fault in faults_for(there) if _is_wanted(fault, force)]
@@ -106,13 +106,13 @@ def _is_wanted(fault: Fault, force: Force) -> bool:
 
 
 async def _strike(fault: Fault, there: World, load: Load, force: Force) -> float:
-    """Strike, and wait until the service is back; return the seconds from the first to the last."""
+    """Strike, and wait until the service answers again; return the seconds that took."""
     pid, began = there.service.pid, time.monotonic()
     await fault.strike(there, force.longest)
     await there.service.until_ready(_BACK_S)
     await load.answered(force.before)
     if fault.survived and (there.service.pid != pid or not there.service.is_alive()):
-        raise Violation(f"the service did not live through it:\n{there.service.log[-3000:]}")
+        raise Violation(f"the service did not survive the fault:\n{there.service.log[-3000:]}")
     return time.monotonic() - began
 
 

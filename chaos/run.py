@@ -1,7 +1,7 @@
-"""Lets faults befall a real service under load, and checks after each that nothing acknowledged was lost.
+"""Strikes faults at a real service under load, and checks after each that nothing acknowledged was lost.
 
-`make chaos`, or `.venv/bin/python -m chaos.run --seconds 60 --seed 1f2e3d4c`. Exit status 1 with the first thing that
-did not hold, and the seed. docs/testing.md says what is done and what is checked.
+`make chaos`, or `.venv/bin/python -m chaos.run --seconds 60 --seed 1f2e3d4c`. The exit status is 1 if an
+invariant does not hold; it is printed with the seed. docs/testing.md lists the faults and the checks.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from pathlib import Path
 
 from chaos.examiner import CHECKED
 from chaos.faults import FAULTS
-from chaos.options import directory, parser, report, say
+from chaos.options import directory, parser, print_progress, report
 from chaos.rounds import Force, Outcome, chaos
 from chaos.world import KINDS, Ground
 
 _WORLDS = {
     "embedded": "one process with an embedded PostgreSQL",
     "workers": "two workers with an embedded PostgreSQL",
-    "beside": "two workers and a PostgreSQL of their own behind a proxy",
+    "beside": "two workers beside a PostgreSQL server, behind a proxy",
 }
 
 
 def ground(kind: str, base: Path, seed: str) -> Ground:
-    """Return where and how a world of a kind is built."""
+    """Return the parameters of a world of one kind."""
     place = base / kind
     place.mkdir(exist_ok=True)
     return Ground(place, f"{seed}/{kind}", 1 if kind == "embedded" else 2, kind != "beside")
@@ -36,8 +36,8 @@ async def _run(given: argparse.Namespace, base: Path) -> None:
     force = Force(given.seconds / len(kinds), given.clients, only=tuple(given.only.split(",")) if given.only else ())
     outcomes = []
     for kind in kinds:
-        say(f"{_WORLDS[kind]}:")
-        outcome = await chaos(ground(kind, base, given.seed), force, lambda line: say(f"  {line}"))
+        print_progress(f"{_WORLDS[kind]}:")
+        outcome = await chaos(ground(kind, base, given.seed), force, lambda line: print_progress(f"  {line}"))
         outcomes.append(outcome)
         _show(_WORLDS[kind], outcome)
     _conclude(given.seed, outcomes)
@@ -49,7 +49,7 @@ def _show(title: str, outcome: Outcome) -> None:
         faults.setdefault(name, []).append(seconds)
     print(f"\n{title}")
     for name, times in sorted(faults.items()):
-        print(f"  {len(times):4} x {name}; over, and answering again, within {max(times):.1f} s")
+        print(f"  {len(times):4} x {name}; answering again within {max(times):.1f} s")
     for what, count in _figures(outcome):
         print(f"  {count:8,} {what}")
     print(f"  {outcome.verified}", flush=True)
@@ -66,14 +66,14 @@ def _figures(outcome: Outcome) -> Iterator[tuple[str, int]]:
 
 
 def _conclude(seed: str, outcomes: list[Outcome]) -> None:
-    print(f"\nAfter each of {sum(len(outcome.struck) for outcome in outcomes)} faults (seed {seed}) it held that")
+    print(f"\nAfter each of {sum(len(outcome.struck) for outcome in outcomes)} faults (seed {seed}), all of this held:")
     for line in CHECKED:
         print(f"  - {line}")
 
 
 def main() -> int:
     """Read the command line and run; return the exit status."""
-    reader = parser("Faults under load.", 180)
+    reader = parser("Strike faults at the service under load and check that nothing acknowledged is lost.", 180)
     reader.add_argument("--world", choices=KINDS, help="one world only (default: each for a third of the time)")
     reader.add_argument("--only", metavar="FAULT,…", help=f"these faults only: {', '.join(FAULTS)}")
     given = reader.parse_args()

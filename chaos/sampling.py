@@ -1,4 +1,4 @@
-"""What the service uses as time goes by, and whether it stays within bounds."""
+"""Samples the service's memory, files and connections over time, and checks that they stay within bounds."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ EVERY_S = 1.0
 MIB = 1024 * 1024
 
 MEMORY_SHARE, MEMORY_MIB = 1.1, 32
-"""The memory's median in the last quarter may be so many times that in the second, and so many MiB more."""
+"""Bound on the median memory in the last quarter: MEMORY_SHARE times that of the second quarter plus MEMORY_MIB."""
 
 DESCRIPTORS, CONNECTIONS = 32, 8
-"""So many more in the last quarter than the most there ever were in the second."""
+"""How far the maximum of the last quarter may exceed the maximum of the second."""
 
 
 class Sample(NamedTuple):
-    """The service at a moment: bytes, open files, connections to PostgreSQL, events that lists do not show yet."""
+    """One sample: memory in bytes, open files, connections to PostgreSQL, events that are not projected yet."""
 
     memory: int
     descriptors: int
@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 
 async def sample(world: World) -> Sample:
-    """Take one, over all of the service's processes, PostgreSQL's apart."""
+    """Take a sample over all processes of the service, without PostgreSQL's."""
     own = world.service.own()
     database = world.database
     return Sample(
@@ -54,7 +54,7 @@ async def sampling(world: World, into: list[Sample]) -> AsyncIterator[None]:
         task.cancel()
         (ended,) = await asyncio.gather(task, return_exceptions=True)
     if not isinstance(ended, asyncio.CancelledError):
-        raise Violation(f"no sample could be taken any more: {ended!r}")
+        raise Violation(f"sampling failed: {ended!r}")
 
 
 async def _sample(world: World, into: list[Sample]) -> None:
@@ -66,7 +66,7 @@ async def _sample(world: World, into: list[Sample]) -> None:
 
 
 class Growth(NamedTuple):
-    """A figure after the warm-up and at the end, and what it may be at the end."""
+    """A figure after the warm-up and at the end, and its upper bound."""
 
     name: str
     before: float
@@ -80,18 +80,18 @@ class Growth(NamedTuple):
 
 
 def growth(samples: Sequence[Sample]) -> list[Growth]:
-    """Compare the last quarter with the second; the first is warm-up. Raises Violation where there are too few."""
+    """Compare the last quarter of the samples with the second. Raises Violation if there are too few samples."""
     quarter = len(samples) // 4
     if quarter < 2:
         raise Violation(f"{len(samples)} samples are too few")
     second, last = samples[quarter : 2 * quarter], samples[-quarter:]
 
     def figures(part: Sequence[Sample], of: Callable[[Sample], int]) -> list[int]:
-        return [of(one) for one in part]
+        return [of(each) for each in part]
 
-    memory = [statistics.median(figures(part, lambda one: one.memory)) / MIB for part in (second, last)]
-    files = [max(figures(part, lambda one: one.descriptors)) for part in (second, last)]
-    links = [max(figures(part, lambda one: one.connections)) for part in (second, last)]
+    memory = [statistics.median(figures(part, lambda each: each.memory)) / MIB for part in (second, last)]
+    files = [max(figures(part, lambda each: each.descriptors)) for part in (second, last)]
+    links = [max(figures(part, lambda each: each.connections)) for part in (second, last)]
     return [
         Growth("memory in MiB", memory[0], memory[1], memory[0] * MEMORY_SHARE + MEMORY_MIB),
         Growth("open files", files[0], files[1], files[0] + DESCRIPTORS),
@@ -101,6 +101,6 @@ def growth(samples: Sequence[Sample]) -> list[Growth]:
 
 def check_growth(grown: Sequence[Growth]) -> None:
     """Raise Violation for a figure beyond its bound."""
-    for one in grown:
-        if one.after > one.bound:
-            raise Violation(f"it grows: {one}")
+    for figure in grown:
+        if figure.after > figure.bound:
+            raise Violation(f"grown beyond its bound: {figure}")

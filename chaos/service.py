@@ -1,4 +1,4 @@
-"""The real program, started again after it was ended, as whatever supervises it would."""
+"""Runs the real program, and starts it again after it has ended, as a supervisor would."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ START_S = 60.0
 STOP_S = 75.0
 READY_S = 60.0
 _IN_A_ROW = 4
-"""Fresh connections that must all be told it is ready: each may meet another worker."""
+"""Fresh connections that must all get 200 from /readyz: each may reach another worker."""
 
 _REST_S = 0.5
 _HELD = ("in use by another program", "is owned by process")
 
 
 def environment() -> dict[str, str]:
-    """Return ours without any setting of the service: a DATABASE_URL would be written to."""
+    """Return our environment without settings of the service, so that no other database is written to."""
     return {
         name: value for name, value in os.environ.items() if name != "DATABASE_URL" and not name.startswith("RUNFOLD_")
     }
 
 
 class Service:
-    """`runfold serve` on one port, however often it is started."""
+    """`runfold serve` on one port, across restarts."""
 
     def __init__(self, arguments: Sequence[object], log: Path) -> None:
         """Take what follows `serve`, and the file that it logs to."""
@@ -59,41 +59,41 @@ class Service:
 
     @property
     def log(self) -> str:
-        """All that it logged."""
+        """Everything that the service has logged."""
         return self._log.read_text(errors="replace")
 
     def own(self) -> list[int]:
-        """Return its processes, PostgreSQL's apart."""
+        """Return the service's processes, without PostgreSQL's."""
         return [pid for pid in processes.family(self.pid) if not processes.is_postgres(pid)]
 
     def workers(self) -> list[int]:
-        """Return those that answer requests."""
+        """Return the processes that answer requests."""
         found = [pid for pid in self.own() if "service.server.workers" in processes.command_line(pid)]
         return found or [self.pid]
 
     def helpers(self) -> list[int]:
-        """Return those that neither answer requests nor keep those that do."""
+        """Return the processes that neither answer requests nor supervise workers, such as projectors."""
         known = {self.pid, *self.workers()}
         return [pid for pid in self.own() if pid not in known and "python" in processes.command_line(pid)]
 
     def is_alive(self) -> bool:
-        """Tell whether what was started still runs."""
+        """Return whether the process that was started still runs."""
         return self._process is not None and self._process.returncode is None
 
     async def start(self, *, again: bool = False) -> None:
-        """Start it and wait until it answers. With `again`, start it once more while its port or data are still held.
+        """Start the service and wait until it is ready. With `again`, retry while its port or data are still held.
 
-        Raises Violation when it does not start.
+        Raises Violation if it does not start.
         """
         end = time.monotonic() + START_S
-        while (complaint := await self._try_to_start()) is not None:
-            if not again or time.monotonic() > end or not any(reason in complaint for reason in _HELD):
-                raise Violation(f"the service did not start:\n{complaint}")
+        while (error := await self._try_to_start()) is not None:
+            if not again or time.monotonic() > end or not any(reason in error for reason in _HELD):
+                raise Violation(f"the service did not start:\n{error}")
             await asyncio.sleep(_REST_S)
         await self.until_ready()
 
     async def _try_to_start(self) -> str | None:
-        """Return None once it says where it answers, else what it said when it ended."""
+        """Return None once the service has printed its address; if it ends instead, return the end of its log."""
         before = self._log.stat().st_size if self._log.exists() else 0
         with self._log.open("ab") as errors:
             self._process = await asyncio.create_subprocess_exec(
@@ -108,7 +108,7 @@ class Service:
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), START_S)
         except TimeoutError:
-            raise Violation(f"the service said no address within {START_S:.0f} s:\n{self.log[-3000:]}") from None
+            raise Violation(f"the service printed no address within {START_S:.0f} s:\n{self.log[-3000:]}") from None
         found = re.search(rb"http://\S+?:(\d+)", line)
         if found is None:
             await self._process.wait()
@@ -135,11 +135,11 @@ class Service:
         return True
 
     def kill(self) -> None:
-        """End it without a word."""
+        """Kill it with SIGKILL."""
         self._signal(signal.SIGKILL)
 
     async def ended(self, seconds: float) -> int:
-        """Wait until it has ended; return its status."""
+        """Wait until it has ended; return its exit status."""
         assert self._process is not None  # noqa: S101  start() comes first
         try:
             return await asyncio.wait_for(self._process.wait(), seconds)
@@ -147,14 +147,14 @@ class Service:
             raise Violation(f"the service did not end within {seconds:.0f} s:\n{self.log[-3000:]}") from None
 
     async def stop(self) -> None:
-        """End it gently. Raises Violation unless it leaves with 0."""
+        """Stop it with SIGTERM. Raises Violation unless its exit status is 0."""
         self._signal(signal.SIGTERM)
         status = await self.ended(STOP_S)
         if status != 0:
-            raise Violation(f"told to stop by SIGTERM, the service left with {status}:\n{self.log[-3000:]}")
+            raise Violation(f"after SIGTERM the service ended with status {status}:\n{self.log[-3000:]}")
 
     async def close(self) -> None:
-        """See that nothing of it is left, whatever state it is in."""
+        """End all its processes, whatever state they are in."""
         if self._process is None or self._process.returncode is not None:
             return
         for pid in processes.family(self.pid):

@@ -1,7 +1,7 @@
-"""Asks a real service steadily for long, and checks that it neither grows nor falls behind, and that all of it holds.
+"""Puts a steady load on a real service, and checks that it neither grows nor falls behind and that all invariants hold.
 
-`make soak`, or `.venv/bin/python -m chaos.soak --seconds 3600 --workers 2`. Exit status 1 with the first thing that
-did not hold, and the seed. docs/testing.md says what is done and what is checked.
+`make soak`, or `.venv/bin/python -m chaos.soak --seconds 3600 --workers 2`. The exit status is 1 if an
+invariant does not hold; it is printed with the seed. docs/testing.md lists the checks.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from pathlib import Path
 from chaos.examiner import CHECKED, Examiner
 from chaos.journal import Journal
 from chaos.load import Load
-from chaos.options import directory, parser, report, say
+from chaos.options import directory, parser, print_progress, report
 from chaos.sampling import EVERY_S, Growth, Sample, check_growth, growth, sampling
 from chaos.world import Ground, World, world
 
 _PAUSE_S = 0.2
-_LOOK_S = 60.0
+_CHECK_S = 60.0
 _ALIVE = 5
-"""Requests that must be answered between two samples: the service never stands still."""
+"""Requests that must be answered within ten sampling intervals, so that a standstill is noticed."""
 
 
 @dataclass
 class Soaked:
-    """What came of it."""
+    """The result of a soak test."""
 
     samples: list[Sample] = field(default_factory=list)
     grown: list[Growth] = field(default_factory=list)
@@ -39,8 +39,8 @@ class Soaked:
     verified: str = ""
 
 
-async def soak(ground: Ground, seconds: float, clients: int, tell: Callable[[str], None]) -> Soaked:
-    """Ask for so long, looking at everything once a minute. Raises Violation for the first thing that does not hold."""
+async def soak(ground: Ground, seconds: float, clients: int, progress: Callable[[str], None]) -> Soaked:
+    """Run the load for `seconds`, checking everything once a minute. Raises Violation for what does not hold."""
     journal, soaked = Journal(), Soaked()
     load = Load(journal, clients=clients, pause=_PAUSE_S, seed=ground.seed)
     async with world(ground, load.tally) as there:
@@ -48,7 +48,7 @@ async def soak(ground: Ground, seconds: float, clients: int, tell: Callable[[str
         examiner = Examiner(there, journal)
         try:
             await load.caller(there.client, there.random).define()
-            await _steadily(there, load, examiner, (seconds, soaked, tell))
+            await _run_load(there, load, examiner, (seconds, soaked, progress))
             soaked.verified = await there.verify()
             await there.service.stop()
         finally:
@@ -58,44 +58,45 @@ async def soak(ground: Ground, seconds: float, clients: int, tell: Callable[[str
     return soaked
 
 
-async def _steadily(
+async def _run_load(
     there: World, load: Load, examiner: Examiner, plan: tuple[float, Soaked, Callable[[str], None]]
 ) -> None:
-    seconds, soaked, tell = plan
+    seconds, soaked, progress = plan
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         async with load.running(), sampling(there, soaked.samples):
-            pause = time.monotonic() + min(left, _LOOK_S)
+            pause = time.monotonic() + min(left, _CHECK_S)
             while time.monotonic() < pause:
                 await load.answered(_ALIVE, seconds=10 * EVERY_S)
         await examiner.caught_up()
         await examiner.examine()
-        tell(f"{examiner.ledger.position} events hold; {soaked.samples[-1]}")
+        progress(f"{examiner.ledger.position} events verified; {soaked.samples[-1]}")
     soaked.grown = growth(soaked.samples)
     check_growth(soaked.grown)
 
 
 async def _run(given: argparse.Namespace, base: Path) -> None:
     ground = Ground(base, f"{given.seed}/soak", given.workers, embedded=True)
-    soaked = await soak(ground, given.seconds, given.clients, say)
+    soaked = await soak(ground, given.seconds, given.clients, print_progress)
     for what, count in sorted(soaked.counts.items()):
         print(f"{count:10,} {what}")
     print(f"{soaked.transitions:10,} commands acknowledged")
     print(f"{soaked.payloads:10,} bodies (creations, events) acknowledged")
-    print(
-        f"{soaked.positions:10,} events in the ledger; {max(one.lag for one in soaked.samples):,} the most not folded"
-    )
+    print(f"{soaked.positions:10,} events in the ledger")
+    print(f"{max(each.lag for each in soaked.samples):10,} events not projected yet, at most")
     for line in (*map(str, soaked.grown), soaked.verified):
         print(line)
-    print(f"\nOnce a minute for {given.seconds} s (seed {given.seed}) it held that the catalog catches up, and that")
+    print(f"\nOnce a minute for {given.seconds} s (seed {given.seed}), the catalog caught up and all of this held:")
     for line in CHECKED:
         print(f"  - {line}")
 
 
 def main() -> int:
     """Read the command line and run; return the exit status."""
-    reader = parser("A steady load for long.", 600)
-    reader.add_argument("--workers", type=int, choices=range(1, 9), default=1, help="of the service (default 1)")
+    reader = parser("Put a steady load on the service and check that it neither grows nor falls behind.", 600)
+    reader.add_argument(
+        "--workers", type=int, choices=range(1, 9), default=1, help="worker processes of the service (default 1)"
+    )
     given = reader.parse_args()
     with directory(given.keep) as base:
         return report(given.seed, _run(given, base))

@@ -1,4 +1,4 @@
-"""What must hold, and waiting for what will."""
+"""Waiting for conditions, and the error for an invariant that does not hold."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _POLL_S = 0.02
 
 
 class Violation(Exception):
-    """An invariant does not hold; says which, and by what."""
+    """An invariant does not hold; the message names it and the evidence."""
 
 
 async def until(condition: Callable[[], Awaitable[object]], what: str, seconds: float) -> None:
-    """Ask again and again until the condition holds. Raises Violation when it does not in time."""
+    """Poll until the condition holds. Raises Violation if it does not within `seconds`."""
     end = time.monotonic() + seconds
     while not await condition():
         if time.monotonic() > end:

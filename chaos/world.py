@@ -1,4 +1,4 @@
-"""The service, its PostgreSQL and whatever stands between them: what faults strike and checks look at."""
+"""The service, its PostgreSQL and the proxy between them: what faults strike and checks examine."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from service.embedded.files import cluster_in
 from service.embedded.postgres import EmbeddedPostgres, attach
 
 KINDS = ("embedded", "workers", "beside")
-"""A process with an embedded PostgreSQL; two workers with one; two workers beside a PostgreSQL, behind a proxy."""
+"""One process or two workers with an embedded PostgreSQL; two workers beside a PostgreSQL server, behind a proxy."""
 
 
 @dataclass(frozen=True)
 class Ground:
-    """Where a world is built, and by which chance."""
+    """The parameters of a world."""
 
     directory: Path
     seed: str
@@ -38,7 +38,7 @@ class World:
     """A running service with everything around it."""
 
     def __init__(self, ground: Ground, service: Service, server: Server | None, client: Client) -> None:
-        """Take what was opened."""
+        """Take the parts, which `world` opens and closes."""
         self.service = service
         self.server = server
         self.client = client
@@ -48,13 +48,13 @@ class World:
 
     @property
     def proxy(self) -> Proxy:
-        """What stands before PostgreSQL."""
-        assert self.server is not None  # noqa: S101  only faults that need one ask
+        """The proxy in front of PostgreSQL."""
+        assert self.server is not None  # noqa: S101  only faults of worlds with a proxy use it
         return self.server.proxy
 
     @property
     def database(self) -> Database:
-        """PostgreSQL itself, no proxy before it."""
+        """PostgreSQL itself, bypassing the proxy."""
         dsn = attach(self._data) if self.server is None else self.server.postgres.dsn
         if dsn is None:
             raise Violation("the service is ready, and its embedded PostgreSQL is not")
@@ -62,15 +62,15 @@ class World:
 
     @property
     def postmaster(self) -> int:
-        """PostgreSQL's first process, as it says itself: whoever tests us may run a server of its own."""
+        """The process id of the postmaster, read from postmaster.pid because other servers may run here, too."""
         data = self._data if self.server is None else self.server.data
         found = int((cluster_in(data) / "postmaster.pid").read_text().split()[0])
         if not processes.is_postgres(found):
-            raise Violation(f"PostgreSQL's first process is not {found} any more")
+            raise Violation(f"the postmaster is not process {found} any more")
         return found
 
     async def verify(self) -> str:
-        """Have the program verify the ledger; return what it says. Raises Violation when it does not hold."""
+        """Run `runfold verify` and return its last line. Raises Violation if it fails."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "service", "verify", "--database-url", self.database.dsn),
             cwd=ROOT,
@@ -86,7 +86,7 @@ class World:
 
 
 class Server:
-    """A PostgreSQL of ours beside the service, and the proxy before it."""
+    """A PostgreSQL server beside the service, and the proxy in front of it."""
 
     def __init__(self, directory: Path, chance: Random) -> None:
         """Start PostgreSQL."""
@@ -97,13 +97,13 @@ class Server:
         self.proxy = Proxy(self.postgres.dsn, Path(self._short.name), chance)
 
     def restart(self) -> None:
-        """Start PostgreSQL again after it was killed; the whole program waits meanwhile, proxy and clients included."""
+        """Start PostgreSQL again after it was killed. This blocks the event loop, so proxy and clients wait, too."""
         self.postgres.stop()
         self.postgres = EmbeddedPostgres(self.data)
         self.postgres.start()
 
     async def close(self) -> None:
-        """Stop both."""
+        """Stop the proxy and PostgreSQL."""
         await self.proxy.close()
         self.postgres.stop()
         self._short.cleanup()
@@ -111,7 +111,7 @@ class Server:
 
 @asynccontextmanager
 async def world(ground: Ground, tally: Tally) -> AsyncIterator[World]:
-    """Build a world, and leave nothing of it running."""
+    """Start a world, and stop all of it when the block ends."""
     async with AsyncExitStack() as stack:
         server = None
         where: tuple[object, ...] = ("--data-dir", ground.directory / "data")

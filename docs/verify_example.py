@@ -1,4 +1,4 @@
-"""Recomputes Runfold's hash chain from nothing but the rows, as docs/ledger-format.md says; shares no code with it.
+"""Recomputes Runfold's hash chain from the rows alone, as docs/ledger-format.md specifies; shares no code with Runfold.
 
 python docs/verify_example.py postgresql://user@host/database
 """
@@ -20,7 +20,7 @@ ROWS = """
      where e.log = 0
      order by e.position
 """
-EXCUSES = """
+RECORDS = """
     select e.kind, e.subject, e.stream, e.fact, p.body::text as payload
       from runfold.events e left join runfold.payloads p on p.log = e.log and p.position = e.position
      where e.log = 0 and e.kind in ('erased', 'archived', 'restored')
@@ -30,19 +30,19 @@ HEAD = "select position, hash from runfold.ledger_head where log = 0"
 
 
 def field(type_number: int, content: bytes | None) -> bytes:
-    """Return a field: type number, length, content."""
+    """Return a field: type number, length and content; NULL has the length -1."""
     if content is None:
         return struct.pack(">ii", type_number, -1)
     return struct.pack(">ii", type_number, len(content)) + content
 
 
 def text(value: str | None) -> bytes:
-    """Return a field of text."""
+    """Return a text field, in UTF-8."""
     return field(17, None if value is None else value.encode("utf-8"))
 
 
 def time(value: datetime) -> bytes:
-    """Return a field of time: microseconds since 2000."""
+    """Return a time field: microseconds since 2000-01-01 UTC."""
     return field(1184, struct.pack(">q", (value - EPOCH) // timedelta(microseconds=1)))
 
 
@@ -70,11 +70,11 @@ def form(row: Any) -> bytes:  # noqa: ANN401  asyncpg has no types
     return struct.pack(">i", len(fields)) + b"".join(fields)
 
 
-class Excuses:
-    """Which payloads may be missing: the ledger records that they were erased, or where they were archived."""
+class AllowedGaps:
+    """The payloads that may be missing, because the ledger records that they were erased or archived."""
 
     def __init__(self, records: list[Any]) -> None:
-        """Take the ledger's records of that, oldest first."""
+        """Take the records of erasures, archives and restores, oldest first."""
         self.erased = {(row["subject"], row["stream"], row["fact"]) for row in records if row["kind"] == "erased"}
         self.archived: dict[int, int] = {}
         for row in records:
@@ -84,36 +84,36 @@ class Excuses:
             elif row["kind"] == "restored":
                 self.archived.pop(json.loads(row["payload"])["first"], None)
 
-    def cover(self, row: Any) -> bool:  # noqa: ANN401
-        """Tell whether a row's payload may be missing."""
+    def covers(self, row: Any) -> bool:  # noqa: ANN401
+        """Return whether a row's payload may be missing."""
         position = row["position"]
         fact = hashlib.sha256(f"erased:{position}".encode()).digest()[:16]
         archived = any(first <= position <= last for first, last in self.archived.items())
         return archived or (row["subject"], row["stream"], fact) in self.erased
 
 
-def what_is_wrong(row: Any, expected: int, before: bytes, excuses: Excuses) -> str | None:  # noqa: ANN401
-    """Return what does not hold at a row, if anything."""
+def what_is_wrong(row: Any, expected: int, before: bytes, allowed: AllowedGaps) -> str | None:  # noqa: ANN401
+    """Return what is wrong with a row; None if it is intact."""
     if row["position"] != expected:
         return "is missing"
     if hashlib.sha256(b"\x01" + before + form(row)).digest() != row["hash"]:
         return "has another hash"
     payload = row["payload"]
-    if payload is None and row["payload_digest"] is not None and excuses.cover(row):
+    if payload is None and row["payload_digest"] is not None and allowed.covers(row):
         return None
     digest = None if payload is None else hashlib.sha256(payload.encode("utf-8")).digest()
     return None if digest == row["payload_digest"] else "has another payload"
 
 
 async def verify(dsn: str) -> str | None:
-    """Return None if the ledger holds, else what is wrong first."""
+    """Return None if the ledger is intact, else the first thing that is wrong."""
     connection = await asyncpg.connect(dsn)
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
-            excuses = Excuses(await connection.fetch(EXCUSES))
+            allowed = AllowedGaps(await connection.fetch(RECORDS))
             position, reached = 0, bytes(32)
             async for row in connection.cursor(ROWS, prefetch=100):
-                wrong = what_is_wrong(row, position + 1, reached, excuses)
+                wrong = what_is_wrong(row, position + 1, reached, allowed)
                 if wrong:
                     return f"position {position + 1} {wrong}"
                 position, reached = row["position"], row["hash"]

@@ -1,4 +1,4 @@
-"""Sends OpenLineage events to the service, and looks at what became of them."""
+"""Sends OpenLineage events to the service, and reads what was recorded of them."""
 
 import io
 import json

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.options import say
+from chaos.options import print_progress
 from chaos.rounds import Force, chaos
 from chaos.soak import soak
 from chaos.world import Ground
@@ -20,13 +20,13 @@ FAULTS = {
 
 
 def ground(directory, kind):
-    say(f"seed {SEED}")
+    print_progress(f"seed {SEED}")
     return Ground(directory, f"{SEED}/{kind}", 1 if kind == "embedded" else 2, embedded=kind != "beside")
 
 
 @pytest.mark.parametrize("kind", FAULTS)
 async def test_whatever_befalls_it_what_it_acknowledged_is_there_once(kind, tmp_path):
-    outcome = await chaos(ground(tmp_path, kind), replace(SHORT, only=FAULTS[kind]), say)
+    outcome = await chaos(ground(tmp_path, kind), replace(SHORT, only=FAULTS[kind]), print_progress)
     assert outcome.struck
     assert outcome.transitions > 100
     assert outcome.payloads > 100
@@ -34,6 +34,6 @@ async def test_whatever_befalls_it_what_it_acknowledged_is_there_once(kind, tmp_
 
 
 async def test_asked_steadily_it_neither_grows_nor_falls_behind(tmp_path):
-    soaked = await soak(ground(tmp_path, "embedded"), 10, 8, say)
+    soaked = await soak(ground(tmp_path, "embedded"), 10, 8, print_progress)
     assert soaked.transitions > 100
     assert soaked.verified.startswith(f"Positions 1 to {soaked.positions} hold.")

@@ -111,15 +111,15 @@ def test_a_run_answered_under_another_id_is_found(journal, ledger):
     [
         ([row(2, "RUNNING", at(1))], "followed by 2"),
         ([row(1, "RUNNING", at(1)), row(2, "RUNNING", at(0), recorded=at(0))], "recorded_at goes back"),
-        ([row(1, "ABORTED", at(1))], "nobody reported"),
-        ([row(1, "RUNNING", at(3))], "nobody reported"),
+        ([row(1, "ABORTED", at(1))], "was never sent"),
+        ([row(1, "RUNNING", at(3))], "was never sent"),
         ([row(1, "RUNNING", at(1)), row(2, "RUNNING", at(1))], "recorded twice"),
         ([row(1, "COMPLETED", at(0)), row(2, "FAILED", at(0))], "and then"),
         ([row(1, "COMPLETED", at(0)), row(2, "RUNNING", at(1))], "and then"),
-        ([row(1, "NEW", at(0), body=b'{"args":{}}')], "payload that nobody sent"),
+        ([row(1, "NEW", at(0), body=b'{"args":{}}')], "payload that was never sent"),
         ([row(1, "NEW", at(0), body=b"{}"), row(2, "NEW", at(0), body=b"{}")], "recorded 2 times"),
         ([row(1, "NEW", at(0), body=b"{}")._replace(body=b"{ }")], "SHA-256"),
-        ([row(1, "NEW", at(0), body=b"{}")._replace(body=None)], "not both there"),
+        ([row(1, "NEW", at(0), body=b"{}")._replace(body=None)], "only one of digest and payload"),
     ],
 )
 def test_a_ledger_that_cannot_be_is_found(rows, what, journal, ledger):
