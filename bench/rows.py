@@ -8,7 +8,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.lives import time_of
-from service.audit.hash_chain import recompute_hashes
+from service.audit.hash_chain import ChainRow, recompute_hashes
 from service.ledger.events import LOG
 
 if TYPE_CHECKING:
@@ -73,10 +73,24 @@ def rows_of(told: Iterable[Told], position: int, before: bytes) -> Rows:
 def _hash(told: Told, position: int, recorded_at: datetime, digests: tuple[bytes, bytes, bytes | None]) -> bytes:
     """Return a row's hash; `digests` are the hash before it, its fact and its payload's digest."""
     before, fact, digest = digests
-    parent = told.parent_run.bytes if told.parent_run else None
-    times = _since_2000(told.at), _since_2000(recorded_at)
-    names = told.namespace, told.job, parent, told.source, told.actor
-    row = (position, None, digest, told.subject, told.stream.bytes, told.kind, told.state, *times, *names, fact, None)
+    row = ChainRow(
+        position=position,
+        hash=None,
+        payload_digest=digest,
+        subject=told.subject,
+        stream=told.stream.bytes,
+        kind=told.kind,
+        state=told.state,
+        transitioned_at=_since_2000(told.at),
+        recorded_at=_since_2000(recorded_at),
+        namespace=told.namespace,
+        job=told.job,
+        parent_run=told.parent_run.bytes if told.parent_run else None,
+        source=told.source,
+        actor=told.actor,
+        fact=fact,
+        request_digest=None,
+    )
     ((_, found),) = recompute_hashes(LOG, [row], before)
     return found
 
