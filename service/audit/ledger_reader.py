@@ -279,7 +279,7 @@ class LedgerReader:
             row = await connection.fetchrow(_STORED_REGISTERS, run, upto)
         if row is None or row["registers"] is None:
             return StoredRegisters(None, 0)
-        return StoredRegisters(aggregates.unpack_run(row["registers"]), row["folded"])
+        return StoredRegisters(aggregates.unpack_run(row["registers"]), row["projected"])
 
     async def locate_archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
         """Return the files that have the payloads of some positions; erased payloads are in none."""

@@ -72,7 +72,7 @@ class RunRow(NamedTuple):
 
 
 class _Mentions:
-    """The events of a page that name a job and say nothing else of it: all of them are merged as one event."""
+    """The events of a page that name a job and carry no more about it: they are merged as one event."""
 
     __slots__ = ("earliest", "last")
 

@@ -15,7 +15,7 @@ import pytest
 from building import events, fact, unguarded
 from conftest import REPOSITORY
 from histories import at
-from partitions import LATER, RUNS, append, catalog, example_says, fill, fold_all, holds
+from partitions import LATER, RUNS, append, catalog, example_says, fill, holds, project_all
 
 from service.audit.verification import verify_ledger
 from service.domain.event import RunState, Subject
@@ -159,7 +159,7 @@ async def test_what_stays_of_an_archived_partition_can_be_changed_no_more_than_b
 
 
 async def test_rebuild_reads_archived_payloads_from_their_files(filled, dsn, connections, tmp_path):
-    await fold_all(connections)
+    await project_all(connections)
     before = await catalog(filled)
     done = await archive_payloads(dsn, LATER, tmp_path)
     await rebuild_catalog(dsn)
@@ -209,7 +209,7 @@ async def test_a_payload_that_is_merely_missing_does_not_verify(filled, dsn, tmp
 
 
 async def test_a_payload_that_was_altered_is_not_archived(filled, dsn, connections, tmp_path):
-    await fold_all(connections)
+    await project_all(connections)
     await unguarded(filled, "update runfold.payloads set body = '{}' where position = 15")
     with pytest.raises(OperatorError, match="position 15 is not the one"):
         await archive_payloads(dsn, LATER, tmp_path)
