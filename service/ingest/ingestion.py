@@ -60,7 +60,7 @@ class Ingestion:
         max_bytes: int,
         on_failure: Callable[[IngestionFailure], None] | None = None,
     ) -> None:
-        """Take the function that appends, the events' origin and the limit of one; on_failure is called for each failure."""
+        """Take what appends, the events' origin and the limit of one in bytes; on_failure gets each failure."""
         self._append = append
         self._origin = origin
         self._max_bytes = max_bytes
