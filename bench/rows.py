@@ -8,7 +8,7 @@ from struct import Struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bench.lives import time_of
-from service.audit.hash_chain import recompute_hashes
+from service.audit.hash_chain import ChainRow, recompute_hashes
 from service.ledger.events import LOG
 
 if TYPE_CHECKING:
@@ -75,21 +75,23 @@ def _hash(
 ) -> bytes:
     """Return a row's hash; `digests` are the hash before it, its fact and its payload's digest."""
     before, fact, digest = digests
-    parent = event.parent_run.bytes if event.parent_run else None
-    times = _since_2000(event.at), _since_2000(recorded_at)
-    names = event.namespace, event.job, parent, event.source, event.actor
-    row = (
-        position,
-        None,
-        digest,
-        event.subject,
-        event.stream.bytes,
-        event.kind,
-        event.state,
-        *times,
-        *names,
-        fact,
-        None,
+    row = ChainRow(
+        position=position,
+        hash=None,
+        payload_digest=digest,
+        subject=event.subject,
+        stream=event.stream.bytes,
+        kind=event.kind,
+        state=event.state,
+        transitioned_at=_since_2000(event.at),
+        recorded_at=_since_2000(recorded_at),
+        namespace=event.namespace,
+        job=event.job,
+        parent_run=event.parent_run.bytes if event.parent_run else None,
+        source=event.source,
+        actor=event.actor,
+        fact=fact,
+        request_digest=None,
     )
     ((_, found),) = recompute_hashes(LOG, [row], before)
     return found

@@ -1,4 +1,4 @@
-"""Payload partitions small enough to fill, and what can be asked of a ledger that was archived or erased from."""
+"""Payload partitions small enough to fill, and checks of a ledger after archiving or erasing."""
 
 import asyncio
 import sys
@@ -22,7 +22,7 @@ RUNS = [UUID(int=number, version=4) for number in range(1, 6)]
 
 
 def small_partitions(size: int = SIZE) -> str:
-    """Return the SQL that makes partitions of so many positions."""
+    """Return the SQL that makes partitions of `size` positions."""
     return f"""
         create or replace function runfold.payload_partition_size() returns bigint language sql immutable
             as 'select {size}::bigint';
@@ -42,8 +42,8 @@ async def fill(db: asyncpg.Connection, connections: Connections) -> None:
         await append(connections, fact(RUNS[minute % 5], RunState.RUNNING, minute))
 
 
-async def fold_all(connections: Connections) -> None:
-    while (await project_next_page(connections))[1]:
+async def project_all(connections: Connections) -> None:
+    while (await project_next_page(connections)).events:
         pass
 
 
@@ -53,7 +53,7 @@ async def catalog(db: asyncpg.Connection) -> list[tuple[object, ...]]:
 
 
 async def example_says(dsn: str) -> str:
-    """Ask docs/verify_example.py."""
+    """Return the result of docs/verify_example.py."""
     command = (sys.executable, "-I", REPOSITORY / "docs/verify_example.py", dsn)
     program = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
     return (await program.communicate())[0].decode().strip()
@@ -61,6 +61,6 @@ async def example_says(dsn: str) -> str:
 
 async def holds(dsn: str) -> None:
     """Verify the ledger, by the service's own code and by the example that shares none of it."""
-    verdict = await verify_ledger(dsn)
-    assert verdict.ok, verdict
+    result = await verify_ledger(dsn)
+    assert result.ok, result
     assert await example_says(dsn) == "the ledger holds"

@@ -10,7 +10,7 @@ _BREAKS = bytes.maketrans(b"\n\r", b"  ")
 
 
 def on_one_line(text: bytes) -> bytes:
-    """Turn line breaks into spaces. In JSON they stand between tokens only: within a string they are escaped."""
+    """Turn line breaks into spaces. In JSON they occur only between tokens: within a string they are escaped."""
     return text.translate(_BREAKS) if b"\n" in text or b"\r" in text else text
 
 

@@ -1,11 +1,11 @@
-"""Writes the ledger, or what a filter leaves of it, to a file in constant memory, and says at which head."""
+"""Exports the ledger, or the events of a filter, to a file, in constant memory and as of a ledger head."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Callable
+from contextlib import aclosing
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -20,19 +20,23 @@ from service.errors import OperatorError
 from service.ledger.events import Head
 
 _CONNECTIONS = 2
-_LONGEST = 2**31 - 1
+_MAX_FIELD = 2**31 - 1
+"""Characters in a CSV field."""
 
 
 class ExportFormat(StrEnum):
-    """What is written."""
+    """The format of an export."""
 
     NDJSON = "ndjson"
     CSV = "csv"
     PARQUET = "parquet"
 
 
+_LINE_FORMATS = {ExportFormat.NDJSON: TextFormat.JSON, ExportFormat.CSV: TextFormat.CSV}
+
+
 class ExportResult(NamedTuple):
-    """The head that the ledger had, how many events were written, and the file's digest."""
+    """The ledger head at the start, the number of events written, and the file's SHA-256 in hexadecimal."""
 
     head: Head
     events: int
@@ -40,6 +44,8 @@ class ExportResult(NamedTuple):
 
 
 class _Writer(Protocol):
+    """Writes pages, whose lines must be in the text form `form`."""
+
     form: TextFormat
 
     def write(self, page: EventLinePage) -> None: ...
@@ -47,24 +53,24 @@ class _Writer(Protocol):
     def close(self) -> None: ...
 
 
-class _Digesting:
-    """A file that remembers the digest of what was written to it; never read, never sought in."""
+class _DigestingFile:
+    """A file that computes the digest of its content; it can only be written to."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._digest = sha256()
-        self._at = 0
+        self._size = 0
         self.closed = False
 
     def write(self, data: Any) -> int:  # noqa: ANN401  bytes, or an Arrow buffer
         raw = bytes(data)
         self._digest.update(raw)
-        self._at += len(raw)
+        self._size += len(raw)
         self._file.write(raw)
         return len(raw)
 
     def tell(self) -> int:
-        return self._at
+        return self._size
 
     def flush(self) -> None:
         self._file.flush()
@@ -85,10 +91,10 @@ class _Digesting:
         return self._digest.hexdigest()
 
 
-class _Lines:
+class _LineWriter:
     """NDJSON, and CSV with a header."""
 
-    def __init__(self, file: _Digesting, form: TextFormat) -> None:
+    def __init__(self, file: _DigestingFile, form: TextFormat) -> None:
         self.form = form
         self._file = file
         if form is TextFormat.CSV:
@@ -101,12 +107,12 @@ class _Lines:
         self._file.flush()
 
 
-class _Parquet:
-    """The columns of the CSV, typed; payloads to the byte, but for line breaks between tokens."""
+class _ParquetWriter:
+    """The columns of the CSV, typed. Payloads are unchanged except for line breaks between tokens."""
 
     form = TextFormat.CSV
 
-    def __init__(self, file: _Digesting) -> None:
+    def __init__(self, file: _DigestingFile) -> None:
         try:
             self._arrow: Any = import_module("pyarrow")
             parquet: Any = import_module("pyarrow.parquet")
@@ -117,7 +123,7 @@ class _Parquet:
 
     def write(self, page: EventLinePage) -> None:
         if page.lines:
-            csv.field_size_limit(_LONGEST)
+            csv.field_size_limit(_MAX_FIELD)
             text = "\n".join([on_one_line(line.text).decode() for line in page.lines])
             columns = zip(*csv.reader(io.StringIO(text)), strict=True)
             arrays = [_array(self._arrow, field, column) for field, column in zip(self._schema, columns, strict=True)]
@@ -142,32 +148,28 @@ def _array(arrow: Any, field: Any, column: tuple[str, ...]) -> Any:  # noqa: ANN
     return arrow.array([text or None for text in column], field.type)
 
 
-@asynccontextmanager
-async def open_reader(dsn: str) -> AsyncIterator[LedgerReader]:
-    """Give what reads the ledger without a service."""
-    async with Connections(dsn, _CONNECTIONS) as connections:
-        yield LedgerReader(connections)
-
-
 async def export_events(
     dsn: str, filters: EventFilters, file: BinaryIO, form: ExportFormat, progress: Callable[[int, int], None]
 ) -> ExportResult:
-    """Write what was recorded until now. Raises Unavailable, and OperatorError where pyarrow is missing."""
-    async with open_reader(dsn) as audit:
-        head = await audit.head()
+    """Write the events recorded until now; progress is called with the positions that are done, and all.
+
+    Raises Unavailable, OSError of the file, and OperatorError where pyarrow is missing.
+    """
+    async with Connections(dsn, _CONNECTIONS) as connections:
+        reader = LedgerReader(connections)
+        head = await reader.head()
         span = PositionRange(0, head.position)
         if filters.since or filters.until:
-            span = await audit.span(filters.since, filters.until)
-        target = _Digesting(file)
-        writer: _Writer = _Parquet(target) if form is ExportFormat.PARQUET else _Lines(target, _FORMS[form])
+            span = await reader.span(filters.since, filters.until)
+        target = _DigestingFile(file)
+        writer: _Writer = (
+            _ParquetWriter(target) if form is ExportFormat.PARQUET else _LineWriter(target, _LINE_FORMATS[form])
+        )
         events = 0
-        async with aclosing(audit.pages(filters, span, writer.form)) as pages:
+        async with aclosing(reader.pages(filters, span, writer.form)) as pages:
             async for page in pages:
                 writer.write(page)
                 events += len(page.lines)
                 progress(page.covered - span.after, span.upto - span.after)
         writer.close()
         return ExportResult(head, events, target.hexdigest())
-
-
-_FORMS = {ExportFormat.NDJSON: TextFormat.JSON, ExportFormat.CSV: TextFormat.CSV}

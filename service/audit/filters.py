@@ -1,4 +1,4 @@
-"""Which events are asked for. Pure."""
+"""Filters of events. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PARAMETERS = ("namespace", "job", "run", "kind", "state", "actor", "source", "si
 
 
 class FilteredFields(NamedTuple):
-    """What filters look at."""
+    """The fields of an event that filters compare."""
 
     subject: str
     stream: UUID
@@ -26,7 +26,10 @@ class FilteredFields(NamedTuple):
 
 
 class EventFilters(NamedTuple):
-    """None: any. An event has to meet every one. since is included, until is not; both are times of recording."""
+    """What an event must match; None matches any, and all filters must match.
+
+    `since` and `until` bound the time of recording: `since` is included, `until` is not.
+    """
 
     namespace: str | None = None
     job: str | None = None
@@ -40,11 +43,11 @@ class EventFilters(NamedTuple):
 
     @property
     def any_event(self) -> bool:
-        """Whether every event in the time asked for is meant."""
+        """Whether every event between `since` and `until` matches."""
         return self._replace(since=None, until=None) == EVERYTHING
 
     def match(self, event: FilteredFields) -> bool:
-        """Tell whether an event is meant, its time of recording apart."""
+        """Tell whether an event matches, whatever its time of recording."""
         return (
             (self.namespace is None or event.namespace == self.namespace)
             and (self.job is None or event.job == self.job)

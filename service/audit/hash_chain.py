@@ -1,12 +1,12 @@
-"""The canonical form of a row and its hash, as docs/ledger-format.md specifies them."""
+"""The canonical form of a row and its hash, as docs/ledger-format.md specifies them. Pure."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from struct import Struct
-from typing import Any
+from typing import NamedTuple
 
 NO_HASH = bytes(32)
-"""What stands for the hash before the first position."""
+"""The hash before the first position."""
 
 _VERSION = b"\x01"
 _FIELDS = 16
@@ -20,12 +20,36 @@ _NULL_BYTEA, _NULL_UUID = _head(_BYTEA, _NULL), _head(_UUID, _NULL)
 _OF_INT8, _OF_UUID, _OF_TIMESTAMPTZ = _head(_INT8, 8), _head(_UUID, 16), _head(_TIMESTAMPTZ, 8)
 
 
-class _Texts(dict[str | None, bytes]):
-    """Texts in their form, each made once: the same few come again and again."""
+class ChainRow(NamedTuple):
+    """A row of the ledger as its hash takes it. Times: microseconds since 2000 as 8 bytes, big-endian; UUIDs: 16 bytes.
+
+    `hash` is the recorded one; None where it is still to be computed.
+    """
+
+    position: int
+    hash: bytes | None
+    payload_digest: bytes | None
+    subject: str
+    stream: bytes
+    kind: str
+    state: str | None
+    transitioned_at: bytes
+    recorded_at: bytes
+    namespace: str | None
+    job: str | None
+    parent_run: bytes | None
+    source: str
+    actor: str | None
+    fact: bytes
+    request_digest: bytes | None
+
+
+class _EncodedTexts(dict[str | None, bytes]):
+    """Encoded texts, each made once: the same few occur in most rows."""
 
     def __missing__(self, text: str | None) -> bytes:
-        form = self[text] = _bytea(None if text is None else text.encode())
-        return form
+        encoded = self[text] = _bytea(None if text is None else text.encode())
+        return encoded
 
 
 def _bytea(value: bytes | None) -> bytes:
@@ -36,36 +60,37 @@ def _uuid(value: bytes | None) -> bytes:
     return _NULL_UUID if value is None else _OF_UUID + value
 
 
-def recompute_hashes(log: int, rows: Iterable[Any], before: bytes) -> Iterator[tuple[Any, bytes]]:
-    """Give each row of sql/verify_events.sql with the hash that it and the recorded hash before it make."""
-    texts = _Texts()
+def recompute_hashes(log: int, rows: Iterable[ChainRow], before: bytes) -> Iterator[tuple[ChainRow, bytes]]:
+    """Yield each row with its hash, computed from its fields and from the recorded hash of the row before it.
+
+    `before` is the hash before the first row. A row without a recorded hash must be the last one.
+    """
+    texts = _EncodedTexts()
     start = Struct(">iiii").pack(_FIELDS, _INT4, 4, log) + _OF_INT8
     join = b"".join
     for row in rows:
-        (position, recorded, payload_digest, subject, stream, kind, state, transitioned_at, recorded_at) = row[:9]
-        (namespace, job, parent_run, source, actor, fact, request_digest) = row[9:]
         form = (
             _VERSION,
             before,
             start,
-            _int8(position),
-            texts[subject],
+            _int8(row.position),
+            texts[row.subject],
             _OF_UUID,
-            stream,
-            texts[kind],
-            texts[state],
+            row.stream,
+            texts[row.kind],
+            texts[row.state],
             _OF_TIMESTAMPTZ,
-            transitioned_at,
+            row.transitioned_at,
             _OF_TIMESTAMPTZ,
-            recorded_at,
-            texts[namespace],
-            texts[job],
-            _uuid(parent_run),
-            texts[source],
-            texts[actor],
-            _bytea(fact),
-            _bytea(request_digest),
-            _bytea(payload_digest),
+            row.recorded_at,
+            texts[row.namespace],
+            texts[row.job],
+            _uuid(row.parent_run),
+            texts[row.source],
+            texts[row.actor],
+            _bytea(row.fact),
+            _bytea(row.request_digest),
+            _bytea(row.payload_digest),
         )
         yield row, sha256(join(form)).digest()
-        before = recorded
+        before = row.hash or b""

@@ -1,4 +1,4 @@
-"""Reads the ledger for auditors: events as text by any filter, a run's history, times to positions."""
+"""Reads the ledger for auditors: events as text by any filter, a run's history, positions by time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import EventFilters, FilteredFields
+from service.audit.postings import LedgerEnds
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.event import Content, Event
@@ -19,22 +21,24 @@ from service.domain.run import RunRegisters
 from service.ledger import aggregates
 from service.ledger.archive_records import PayloadLocation, group_by_file
 from service.ledger.events import LOG, Head
+from service.ledger.rows import event_of
 from service.payloads.contents import decode_payload
 
 PAGE_BYTES = 4 * 1024 * 1024
 """Bytes of payload, as stored, after which a page ends before its limit."""
 
 PAGE_EVENTS = 1000
-"""Events read at once where all are wanted."""
+"""Events in a page where all events of a filter are read."""
 
-_SAID_PIECE = 500
+_HISTORY_EVENTS = 500
+"""Events of a run read at once."""
 
-_TAIL = 20_000
-"""Positions looked through at once where nothing is posted yet."""
+_UNPOSTED_POSITIONS = 20_000
+"""Positions that one page scans where the ledger has no postings yet."""
 
 
 class TextFormat(StrEnum):
-    """How an event is written."""
+    """The text form of an event."""
 
     JSON = "json"
     CSV = "csv"
@@ -46,36 +50,38 @@ CSV_HEADER = (
 )
 
 
-def _lines(which: str) -> dict[TextFormat, str]:
-    pick = load_text(f"which_{which}")
-    return {form: load("event_lines", which=pick, line=load_text(f"line_{form}")) for form in TextFormat}
+def _line_statements(which: str) -> dict[TextFormat, str]:
+    selection = load_text(f"which_{which}")
+    return {form: load("event_lines", which=selection, line=load_text(f"line_{form}")) for form in TextFormat}
 
 
-_RANGE, _STREAM, _POSITIONS = _lines("range"), _lines("stream"), _lines("positions")
+_RANGE, _STREAM, _POSITIONS = (_line_statements(which) for which in ("range", "stream", "positions"))
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
-_HISTORY, _FOLDED_RUN, _COUNT_RANGE = load("history"), load("stored_registers"), load("count_range")
+_HISTORY, _STORED_REGISTERS, _COUNT_RANGE = load("history"), load("stored_registers"), load("count_range")
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
 _RECORDED_AFTER = load("recorded_after", line=load_text("line_json"))
 
 _TICK = timedelta(microseconds=1)
 
+_filtered_fields = itemgetter(*FilteredFields._fields)
+
 
 class EventLine(NamedTuple):
-    """An event as text, and where it lies."""
+    """An event as text, and its position."""
 
     position: int
     text: bytes
 
 
 class PositionRange(NamedTuple):
-    """Positions after one and up to another."""
+    """The positions after `after` up to and including `upto`."""
 
     after: int
     upto: int
 
 
 class EventLinePage(NamedTuple):
-    """Events, and the position up to which there is none besides; `done` where that is the end of the span."""
+    """Events of a filter, complete up to position `covered`; `done` where that is the end of the span."""
 
     lines: list[EventLine]
     covered: int
@@ -83,15 +89,15 @@ class EventLinePage(NamedTuple):
 
 
 class RecordedEvent(NamedTuple):
-    """An event as text, with what filters look at."""
+    """An event as text, with the fields that filters compare."""
 
     position: int
-    traits: FilteredFields
+    fields: FilteredFields
     text: bytes
 
 
 class HistoryEntry(NamedTuple):
-    """An event of a run and what its payload says; `missing`: there was one, and the database has it no more."""
+    """An event of a run and the content of its payload; `missing`: its payload was archived or erased."""
 
     event: Event
     content: Content
@@ -99,85 +105,95 @@ class HistoryEntry(NamedTuple):
 
 
 class StoredRegisters(NamedTuple):
-    """Registers as they were at a position or before it, None where there are none; the run is folded up to `upto`."""
+    """The latest registers that the catalog stores for a run up to a position, None where it stores none.
 
-    standing: RunRegisters | None
+    `upto` is the position up to which the run is projected.
+    """
+
+    registers: RunRegisters | None
     upto: int
 
 
 class LedgerReader:
-    """Every method raises Unavailable when the database does not answer."""
+    """Reads events by position. Every method raises Unavailable when the database does not answer."""
 
-    def __init__(self, connections: Connections, seen: Callable[[int], None] = lambda _position: None) -> None:
-        """Take the connections to read with, and who hears up to where the ledger is seen to reach."""
+    def __init__(self, connections: Connections, on_head: Callable[[int], None] | None = None) -> None:
+        """Take the connections to read with; `on_head` is called with each ledger head that is read."""
         self._connections = connections
-        self._seen = seen
+        self._on_head = on_head
 
     async def head(self) -> Head:
-        """Return where the log ends."""
+        """Return the ledger head."""
         async with self._connections.connection() as connection:
-            found = await postings.read_ends(connection)
-        self._seen(found.position)
-        return Head(*found[1:])
+            return (await self._read_ends(connection)).head
+
+    async def _read_ends(self, connection: Any) -> LedgerEnds:  # noqa: ANN401  asyncpg has no types
+        ends = await postings.read_ends(connection)
+        if self._on_head is not None:
+            self._on_head(ends.head.position)
+        return ends
 
     async def span(self, since: datetime | None, until: datetime | None) -> PositionRange:
-        """Return the positions recorded from one time (included) until another (not included), as of now."""
+        """Return the positions recorded from `since` (included) until `until` (not included); None: no bound."""
         async with self._connections.connection() as connection:
             after = await connection.fetchval(_POSITION_AT, LOG, since - _TICK) if since else 0
             if until:
                 return PositionRange(after, await connection.fetchval(_POSITION_AT, LOG, until - _TICK))
-            return PositionRange(after, (await postings.read_ends(connection)).position)
+            return PositionRange(after, (await postings.read_ends(connection)).head.position)
 
     async def known_at(self, at: datetime | None) -> Head:
-        """Return where the log ended at a time (None: now); at position 0 where it had not begun.
+        """Return the ledger head as it was at a time (None: now); position 0 where nothing was recorded yet.
 
-        An append under way may carry a time that has passed, so it is waited for: asked again, the answer is the same.
-        A time to come is answered as now.
+        An append under way may carry a time that has passed. This waits for it, so that the same question always has
+        the same answer. A time in the future is treated as now.
         """
         async with self._connections.connection() as connection:
             if at is None:
                 await connection.execute(_SETTLE, LOG)
-                return Head(*(await postings.read_ends(connection))[1:])
-            found = await connection.fetchrow(_KNOWN_AT, LOG, at)
-            if found["open"]:
+                return (await postings.read_ends(connection)).head
+            row = await connection.fetchrow(_KNOWN_AT, LOG, at)
+            if row["open"]:
                 await connection.execute(_SETTLE, LOG)
-                found = await connection.fetchrow(_KNOWN_AT, LOG, at)
-        return Head(*found[1:]) if found["hash"] else Head(0, b"", at)
+                row = await connection.fetchrow(_KNOWN_AT, LOG, at)
+        return Head(row["position"], row["hash"], row["recorded_at"]) if row["hash"] else Head(0, b"", at)
 
     async def page(
         self, filters: EventFilters, span: PositionRange, limit: int, form: TextFormat = TextFormat.JSON
     ) -> EventLinePage:
-        """Return the first events of a filter in a span; fewer than `limit` too where payloads are large."""
+        """Return the first events of a filter in a span: `limit` at most, and fewer where payloads are large."""
         if span.upto <= span.after:
             return EventLinePage([], span.after, done=True)
         async with self._connections.connection() as connection:
             if filters.run is not None:
                 return _page(await _fetch(connection, _STREAM[form], filters, span, limit, filters.run), span, limit)
             if filters.any_event:
-                wanted = min(limit, span.upto - span.after)  # no gaps: the span is no wider than what is asked for
-                return _page(await _fetch(connection, _RANGE[form], filters, span, wanted), span, wanted)
-            return await self._filtered(connection, filters, span, limit, form)
+                limit = min(limit, span.upto - span.after)  # positions have no gaps
+                return _page(await _fetch(connection, _RANGE[form], filters, span, limit), span, limit)
+            return await self._page_of_filter(connection, filters, span, limit, form)
 
-    async def _filtered(
-        self, connection: Any, filters: EventFilters, span: PositionRange, limit: int, form: TextFormat
-    ) -> EventLinePage:  # noqa: ANN401
-        found = await postings.read_ends(connection)
-        self._seen(found.position)
-        edge = min(span.upto, found.posted)
+    async def _page_of_filter(
+        self,
+        connection: Any,  # noqa: ANN401
+        filters: EventFilters,
+        span: PositionRange,
+        limit: int,
+        form: TextFormat,
+    ) -> EventLinePage:
+        edge = min(span.upto, (await self._read_ends(connection)).posted)
         if span.after >= edge:
-            tail = PositionRange(span.after, min(span.after + _TAIL, span.upto))
-            page = _page(await _fetch(connection, _RANGE[form], filters, tail, limit), tail, limit)
+            unposted = PositionRange(span.after, min(span.after + _UNPOSTED_POSITIONS, span.upto))
+            page = _page(await _fetch(connection, _RANGE[form], filters, unposted, limit), unposted, limit)
             return page._replace(done=page.covered >= span.upto)
         positions = await postings.find_positions(connection, filters, span.after, edge, limit)
         if not positions:
             return EventLinePage([], edge, done=edge >= span.upto)
         lines, total = await _fetch(connection, _POSITIONS[form], filters, span, limit, positions)
-        posted = PositionRange(span.after, positions[-1] if len(positions) == limit else edge)
-        covered = lines[-1].position if len(lines) < total else posted.upto
+        searched = positions[-1] if len(positions) == limit else edge
+        covered = lines[-1].position if len(lines) < total else searched
         return EventLinePage(lines, covered, done=covered >= span.upto)
 
     async def collect(self, filters: EventFilters, span: PositionRange, limit: int) -> EventLinePage:
-        """Return a page that is only short where the span ends or payloads are large."""
+        """Return a page with fewer than `limit` events only where the span ends or payloads are large."""
         lines: list[EventLine] = []
         size = 0
         while True:
@@ -191,7 +207,7 @@ class LedgerReader:
     async def pages(
         self, filters: EventFilters, span: PositionRange, form: TextFormat = TextFormat.JSON
     ) -> AsyncGenerator[EventLinePage]:
-        """Give all events of a filter in a span, reading one page ahead and holding no more than that."""
+        """Yield all events of a filter in a span, reading one page ahead. At most two pages are in memory."""
         reading: asyncio.Task[EventLinePage] | None = None
         try:
             page = await self.page(filters, span, PAGE_EVENTS, form)
@@ -208,65 +224,65 @@ class LedgerReader:
                 await asyncio.gather(reading, return_exceptions=True)
 
     async def count(self, filters: EventFilters, span: PositionRange) -> int:
-        """Return how many events of a filter lie in a span."""
+        """Return the number of events of a filter in a span."""
         if filters.any_event:
             return max(0, span.upto - span.after)
         async with self._connections.connection() as connection:
             if filters == EventFilters(run=filters.run):
                 return int(await connection.fetchval(_COUNT_RUN, LOG, *span, filters.run))
             if filters.run is not None:
-                return int(await connection.fetchval(_COUNT_STREAM, *_counted(filters, span), filters.run))
+                return int(await connection.fetchval(_COUNT_STREAM, *_count_arguments(filters, span), filters.run))
             return await self._count(connection, filters, span)
 
     async def _count(self, connection: Any, filters: EventFilters, span: PositionRange) -> int:  # noqa: ANN401
-        """Add up whole chunks by their totals, what is left of chunks by its positions, the tail by its rows."""
-        found = await postings.read_ends(connection)
-        self._seen(found.position)
-        edge = min(span.upto, found.posted)
+        """Count whole chunks by their totals, parts of chunks by their positions, unposted events by their rows."""
+        edge = min(span.upto, (await self._read_ends(connection)).posted)
         first, beyond = -(-span.after // CHUNK), edge // CHUNK
         total = 0
         if first < beyond:
             total += await postings.count_events(connection, filters, first, beyond - 1)
-            pieces = [PositionRange(span.after, first * CHUNK), PositionRange(beyond * CHUNK, edge)]
+            partial_chunks = [PositionRange(span.after, first * CHUNK), PositionRange(beyond * CHUNK, edge)]
         else:
-            pieces = [PositionRange(span.after, edge)]
-        for piece in pieces:
-            if piece.after < piece.upto:
-                total += len(await postings.find_positions(connection, filters, *piece, 2 * CHUNK))
-        tail = PositionRange(max(span.after, edge), span.upto)
-        if tail.after < tail.upto:
-            total += await connection.fetchval(_COUNT_RANGE, *_counted(filters, tail))
+            partial_chunks = [PositionRange(span.after, edge)]
+        for part in partial_chunks:
+            if part.after < part.upto:
+                total += len(await postings.find_positions(connection, filters, *part, 2 * CHUNK))
+        unposted = PositionRange(max(span.after, edge), span.upto)
+        if unposted.after < unposted.upto:
+            total += await connection.fetchval(_COUNT_RANGE, *_count_arguments(filters, unposted))
         return total
 
     async def recorded_after(self, position: int, limit: int) -> list[RecordedEvent]:
-        """Return what was recorded after a position, whatever it is."""
+        """Return the first `limit` events after a position; fewer where payloads are large."""
         async with self._connections.connection() as connection:
             rows = await connection.fetch(_RECORDED_AFTER, LOG, position, limit, PAGE_BYTES)
-        return [RecordedEvent(row[0], FilteredFields._make(row[1:9]), row[9]) for row in rows]
+        return [
+            RecordedEvent(row["position"], FilteredFields._make(_filtered_fields(row)), row["line"]) for row in rows
+        ]
 
     async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[HistoryEntry]:
-        """Give a run's events with what their payloads say, oldest first."""
+        """Yield a run's events after position `after` up to `upto`, with their content, oldest first."""
         while True:
             async with self._connections.connection() as connection:
-                rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _SAID_PIECE)
+                rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _HISTORY_EVENTS)
             for row in rows:
-                event = Event._make(row[:15])
-                missing = row[15] is None and event.payload_digest is not None
-                yield HistoryEntry(event, decode_payload(event, row[15]).content, missing)
-            if len(rows) < _SAID_PIECE:
+                event, payload = event_of(row), row["body"]
+                missing = payload is None and event.payload_digest is not None
+                yield HistoryEntry(event, decode_payload(event, payload).content, missing)
+            if len(rows) < _HISTORY_EVENTS:
                 return
-            after = rows[-1][0]
+            after = rows[-1]["position"]
 
     async def stored_registers(self, run: UUID, upto: int) -> StoredRegisters:
-        """Return what the catalog knows of a run that was told up to a position, and up to where it is folded."""
+        """Return the registers that the catalog stores for a run up to a position."""
         async with self._connections.connection() as connection:
-            row = await connection.fetchrow(_FOLDED_RUN, run, upto)
+            row = await connection.fetchrow(_STORED_REGISTERS, run, upto)
         if row is None or row["registers"] is None:
             return StoredRegisters(None, 0)
-        return StoredRegisters(aggregates.unpack_run(row["registers"]), row["folded"])
+        return StoredRegisters(aggregates.unpack_run(row["registers"]), row["projected"])
 
-    async def archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
-        """Return which files have the payloads at some positions; those that were erased are in none."""
+    async def locate_archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
+        """Return the files that have the payloads of some positions; erased payloads are in none."""
         return await group_by_file(self._connections, positions)
 
 
@@ -278,20 +294,20 @@ async def _fetch(
     limit: int,
     *more: UUID | Sequence[int],
 ) -> tuple[list[EventLine], int]:
-    """Return the lines, and how many there would have been but for the size of their payloads."""
+    """Return the lines of a page, and the number of lines that it would have if payloads had no size."""
     classes = filters.kinds, filters.states, filters.sources
     names = filters.namespace, filters.job, filters.actor
     rows = await connection.fetch(statement, LOG, *span, limit, PAGE_BYTES, *classes, *names, *more)
-    return [EventLine(row[0], row[1]) for row in rows], rows[0][2] if rows else 0
+    return [EventLine(row["position"], row["line"]) for row in rows], rows[0]["found"] if rows else 0
 
 
 def _page(fetched: tuple[list[EventLine], int], span: PositionRange, limit: int) -> EventLinePage:
-    lines, found = fetched
-    if lines and (len(lines) < found or found == limit):
+    lines, total = fetched
+    if lines and (len(lines) < total or total == limit):
         return EventLinePage(lines, lines[-1].position, done=lines[-1].position >= span.upto)
     return EventLinePage(lines, span.upto, done=True)
 
 
-def _counted(filters: EventFilters, span: PositionRange) -> tuple[Any, ...]:
+def _count_arguments(filters: EventFilters, span: PositionRange) -> tuple[Any, ...]:
     classes = filters.kinds, filters.states, filters.sources
     return LOG, *span, *classes, filters.namespace, filters.job, filters.actor

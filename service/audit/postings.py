@@ -1,6 +1,7 @@
-"""Where the events of a filter lie: posted in bulk once a chunk of positions is full, read instead of the ledger.
+"""Posting lists: the positions of the events that have a value, written in bulk once a chunk of positions is full.
 
-An index for each filter would make every append half as dear again; this costs it nothing, and counts for free.
+Filters read them instead of the ledger. An index for each filter would make every append half as expensive again;
+postings cost an append nothing, and hold the counts, too.
 """
 
 from __future__ import annotations
@@ -18,44 +19,49 @@ from service.audit.filters import EventFilters
 from service.database.connections import Connections
 from service.database.statements import load
 from service.errors import DatabaseUnavailable
-from service.ledger.events import LOG
+from service.ledger.events import LOG, Head
 
 _log = logging.getLogger(__name__)
 
-_PAUSE_AFTER_LOSS = 0.5
+_RETRY_DELAY_S = 0.5
 _LOCK = 0x52554E504F5354
 _FIRST_WINDOW, _LAST_WINDOW, _GROWTH = 1, 256, 4
-_COUNTED = 128
+"""Chunks searched by the first statement of a search, by any later one, and the factor in between."""
 
-_GATHER, _POST, _POSTED = load("gather_chunk"), load("post_chunk"), load("ledger_ends")
+_COUNTED_CHUNKS = 128
+"""Chunks counted by one statement."""
+
+
+_GATHER, _POST, _ENDS = load("gather_chunk"), load("post_chunk"), load("ledger_ends")
 _POSTINGS, _TOTAL = load("postings"), load("postings_total")
 _TRY_LOCK = "select pg_try_advisory_xact_lock($1)"
 _ASYNCHRONOUS = "set local synchronous_commit = off"
 
+_total_and_offsets = itemgetter("total", "offsets")
+
 
 class LedgerEnds(NamedTuple):
-    """Up to which position events are posted, and where the log ends."""
+    """The position up to which events are posted, and the ledger head."""
 
     posted: int
-    position: int
-    hash: bytes
-    recorded_at: Any
+    head: Head
 
 
 async def read_ends(connection: Any) -> LedgerEnds:  # noqa: ANN401  asyncpg has no types
     """Return both as of now."""
-    return LedgerEnds(*await connection.fetchrow(_POSTED, LOG))
+    row = await connection.fetchrow(_ENDS, LOG)
+    return LedgerEnds(row["posted"], Head(row["position"], row["hash"], row["recorded_at"]))
 
 
-class _Wanted(NamedTuple):
-    """What a filter asks for, as postings keep it: facets and values side by side."""
+class _Terms(NamedTuple):
+    """The values that a filter compares, each with its facet; both columns have the same length."""
 
     facets: list[int]
     values: list[str]
 
 
-def _wanted(filters: EventFilters) -> _Wanted:
-    given = {
+def _terms(filters: EventFilters) -> _Terms:
+    values_by_facet = {
         1: (filters.namespace,),
         2: (filters.job,),
         3: (filters.actor,),
@@ -63,23 +69,29 @@ def _wanted(filters: EventFilters) -> _Wanted:
         5: filters.states or (),
         6: filters.sources or (),
     }
-    pairs = [(facet, value) for facet, values in given.items() for value in dict.fromkeys(values) if value is not None]
-    return _Wanted([facet for facet, _ in pairs], [value for _, value in pairs])
+    pairs = [
+        (facet, value)
+        for facet, values in values_by_facet.items()
+        for value in dict.fromkeys(values)
+        if value is not None
+    ]
+    return _Terms([facet for facet, _ in pairs], [value for _, value in pairs])
 
 
 async def find_positions(connection: Any, filters: EventFilters, after: int, upto: int, limit: int) -> list[int]:  # noqa: ANN401
     """Return the first `limit` positions of a filter in (after, upto], all of which must be posted.
 
-    A value's hash stands for it: whoever reads the events there must look at the values.
+    Postings hold hashes of values, which may collide: the caller must compare the events' values.
     """
     found: list[int] = []
-    wanted = _wanted(filters)
+    terms = _terms(filters)
     chunk, last, window = after // CHUNK, (upto - 1) // CHUNK, _FIRST_WINDOW
     while chunk <= last and len(found) < limit:
         end = min(chunk + window - 1, last)
-        for at, common in _intersected(await connection.fetch(_POSTINGS, LOG, *wanted, chunk, end)):
-            base = at * CHUNK + 1
-            positions = (base + offset for offset in bitmaps.ascending(common))
+        rows = await connection.fetch(_POSTINGS, LOG, *terms, chunk, end)
+        for matching_chunk, offsets in _matching_offsets(rows):
+            base = matching_chunk * CHUNK + 1
+            positions = (base + offset for offset in bitmaps.ascending(offsets))
             within = (position for position in positions if after < position <= upto)
             found += islice(within, limit - len(found))
             if len(found) >= limit:
@@ -89,52 +101,54 @@ async def find_positions(connection: Any, filters: EventFilters, after: int, upt
 
 
 async def count_events(connection: Any, filters: EventFilters, first_chunk: int, last_chunk: int) -> int:  # noqa: ANN401
-    """Return how many events of a filter lie in whole chunks."""
-    wanted = _wanted(filters)
-    if len(set(wanted.facets)) == 1:
+    """Return the number of events of a filter in whole chunks, first to last."""
+    terms = _terms(filters)
+    if len(set(terms.facets)) == 1:
         chunks = (first_chunk, last_chunk)
-        return int(await connection.fetchval(_TOTAL, LOG, wanted.facets[0], wanted.values, *chunks))
+        return int(await connection.fetchval(_TOTAL, LOG, terms.facets[0], terms.values, *chunks))
     total = 0
-    for start in range(first_chunk, last_chunk + 1, _COUNTED):
-        end = min(start + _COUNTED - 1, last_chunk)
-        rows = await connection.fetch(_POSTINGS, LOG, *wanted, start, end)
-        total += sum(bitmaps.count(common) for _, common in _intersected(rows))
+    for start in range(first_chunk, last_chunk + 1, _COUNTED_CHUNKS):
+        end = min(start + _COUNTED_CHUNKS - 1, last_chunk)
+        rows = await connection.fetch(_POSTINGS, LOG, *terms, start, end)
+        total += sum(bitmaps.count(offsets) for _, offsets in _matching_offsets(rows))
         await asyncio.sleep(0)
     return total
 
 
-def _intersected(rows: Iterable[Any]) -> Iterator[tuple[int, Offsets]]:
-    """Return each chunk with the offsets that every facet has; the values of one facet are alternatives."""
-    for chunk, of_chunk in groupby(rows, itemgetter(0)):
-        facets = [bitmaps.union([row[2:] for row in of_facet]) for _, of_facet in groupby(of_chunk, itemgetter(1))]
+def _matching_offsets(rows: Iterable[Any]) -> Iterator[tuple[int, Offsets]]:
+    """Yield each chunk with the offsets that match in every facet; one of several values of a facet must match."""
+    for chunk, of_chunk in groupby(rows, itemgetter("chunk")):
+        facets = [
+            bitmaps.union(map(_total_and_offsets, of_facet)) for _, of_facet in groupby(of_chunk, itemgetter("facet"))
+        ]
         yield chunk, bitmaps.intersection(facets)
 
 
 class PostingsWriter:
-    """The task of this process that posts what is full; one process at a time does the work."""
+    """The task of this process that posts full chunks; one process at a time does the work."""
 
     def __init__(self, connections: Connections) -> None:
         """Take a connection of its own."""
         self._connections = connections
-        self._full = 0
+        self._full_chunks = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start; what is not posted yet is posted first."""
+        """Start; full chunks without postings come first."""
         self._wake.set()
         self._task = asyncio.create_task(self._run(), name="posting")
 
     async def close(self) -> None:
-        """Stop; the next process that starts goes on."""
+        """Stop; the next process that starts continues."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def appended(self, position: int) -> None:
-        """Hear that events were appended, or seen, up to a position."""
-        if position // CHUNK > self._full:
-            self._full = position // CHUNK
+    def notify_appended(self, position: int) -> None:
+        """Report that events exist up to a position."""
+        if position // CHUNK > self._full_chunks:
+            self._full_chunks = position // CHUNK
             self._wake.set()
 
     async def _run(self) -> None:
@@ -145,31 +159,29 @@ class PostingsWriter:
                 while await post_next(self._connections):
                     pass
             except DatabaseUnavailable:
-                await asyncio.sleep(_PAUSE_AFTER_LOSS)
+                await asyncio.sleep(_RETRY_DELAY_S)
                 self._wake.set()
-            except Exception:  # noqa: BLE001  the task must outlive whatever happens to one chunk
+            except Exception:  # noqa: BLE001  the task must outlive any failure of one chunk
                 _log.exception("events could not be posted")
-                await asyncio.sleep(_PAUSE_AFTER_LOSS)
+                await asyncio.sleep(_RETRY_DELAY_S)
 
 
 async def post_next(connections: Connections) -> bool:
-    """Post the next chunk. Returns whether there may be another; False, too, while another process is at it."""
+    """Post the next chunk. Return whether another one may be full; False, too, while another process posts."""
     async with connections.connection() as connection, connection.transaction():
         if not await connection.fetchval(_TRY_LOCK, _LOCK):
             return False
         await connection.execute(_ASYNCHRONOUS)
-        found = await read_ends(connection)
-        if found.posted + CHUNK > found.position:
+        posted, head = await read_ends(connection)
+        if posted + CHUNK > head.position:
             return False
-        await _post(connection, found.posted // CHUNK)
-        return found.posted + 2 * CHUNK <= found.position
+        await _post(connection, posted // CHUNK)
+        return posted + 2 * CHUNK <= head.position
 
 
 async def _post(connection: Any, chunk: int) -> None:  # noqa: ANN401
     rows = await connection.fetch(_GATHER, LOG, chunk)
-    totals, packed = [], []
-    for _, _, listed in rows:
-        totals.append(len(listed) // 2)
-        packed.append(bitmaps.pack_offsets(listed))
-    facets, hashes = [row[0] for row in rows], [row[1] for row in rows]
+    facets, hashes = [row["facet"] for row in rows], [row["hash"] for row in rows]
+    totals = [len(row["offsets"]) // 2 for row in rows]
+    packed = [bitmaps.pack_offsets(row["offsets"]) for row in rows]
     await connection.execute(_POST, LOG, chunk, facets, hashes, totals, packed)

@@ -1,4 +1,4 @@
-"""A run as it was at a time, and what became of each of its events."""
+"""A run as it was at a time, and the verdict on each of its events."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _EVENTS_AT_ONCE = 200
 
 
 class HistoryVerdict(NamedTuple):
-    """What became of an event; `incomplete`: its payload is archived, so that the verdict does not count it."""
+    """The verdict on an event; `incomplete`: its payload is archived, so the verdict does not take it into account."""
 
     verdict: EventVerdict
     incomplete: bool
 
 
 class PastRun(NamedTuple):
-    """A run as it was: its registers, the ledger's head that was known, and archived payloads that do not count."""
+    """A run as it was: its registers, the ledger head then, and the archived payloads that are not in the registers."""
 
     run: RunRegisters
     known: Head
@@ -38,10 +38,10 @@ class PastRun(NamedTuple):
 
 
 class RunHistory:
-    """Answers what was known of a run, and what was true of it, at a time. Raises Unavailable as LedgerReader does."""
+    """Finds what was known of a run at a time, and what was true of it. Raises Unavailable as LedgerReader does."""
 
     def __init__(self, reader: LedgerReader) -> None:
-        """Take what reads the ledger."""
+        """Take the reader of the ledger."""
         self._reader = reader
 
     async def verdicts(self, run: UUID, upto: int) -> dict[int, HistoryVerdict]:
@@ -56,7 +56,7 @@ class RunHistory:
                     missing.append(entry.event.position)
                 if len(positions) % _EVENTS_AT_ONCE == 0:
                     await asyncio.sleep(0)
-        files = await self._reader.archived(missing)
+        files = await self._reader.locate_archived(missing)
         archived = {position for positions in files.values() for position in positions}
         return {
             position: HistoryVerdict(verdict, position in archived)
@@ -70,18 +70,18 @@ class RunHistory:
         """
         known = await self._reader.known_at(known_at)
         if valid_at is None:
-            found, missing = await self._known(run, known.position)
+            registers, missing = await self._known(run, known.position)
         else:
-            found, missing = await self._valid(run, known.position, valid_at)
-        if found is None:
+            registers, missing = await self._valid(run, known.position, valid_at)
+        if registers is None:
             return None
-        return PastRun(found, known, await self._reader.archived(missing))
+        return PastRun(registers, known, await self._reader.locate_archived(missing))
 
     async def _known(self, run: UUID, position: int) -> tuple[RunRegisters | None, list[int]]:
         """Merge the events up to a position onto the registers that the catalog stores for an earlier one.
 
-        Where a payload was erased and the catalog does not know it yet, its registers may still hold what the payload
-        said: then all events are merged. Returns the positions of missing payloads, too.
+        Where an erasure is not projected yet, the stored registers may still hold content of the erased payload: then
+        all events are merged instead. Returns the positions of missing payloads, too.
         """
         stored, projected = await self._reader.stored_registers(run, position)
         if stored is not None and await self._was_erased(run, projected):

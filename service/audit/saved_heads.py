@@ -1,4 +1,4 @@
-"""Heads that were saved elsewhere, and exports: does the ledger still begin with what they were taken of."""
+"""Compares the ledger with heads and exports that were saved earlier: it must still begin with what they hold."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
 import orjson
 
 from service.audit.export import ExportFormat, ExportResult
 from service.audit.filters import EventFilters
-from service.audit.hash_chain import NO_HASH, recompute_hashes
+from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
 from service.database.connections import Connections
 from service.database.statements import load
 from service.ledger.events import LOG
 
-_AT = load("recorded_at")
+_RECORDED_AT = load("recorded_at")
 _HEAD = load("head")
 _EPOCH_2000 = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
 _MICROSECOND = timedelta(microseconds=1)
-_MANY = 1 << 20
+_PIECE = 1 << 20
 
 
 class UnreadableHead(Exception):
-    """The file is neither a head nor an export with its head beside it."""
+    """A file is neither a saved head nor an export with its head beside it."""
 
 
 class SavedHead(NamedTuple):
-    """A head of former times. `complete`: the export, where it holds every event up to the head, as NDJSON."""
+    """A head that was saved. `export`: the file it was taken with; `complete`: that holds every event, as NDJSON."""
 
     position: int
     hash: bytes
@@ -41,84 +41,83 @@ class SavedHead(NamedTuple):
 
 
 def head_path(export: Path) -> Path:
-    """Return where the head of an export lies."""
+    """Return the path of an export's head."""
     return export.with_name(export.name + ".head.json")
 
 
 def describe_export(exported: ExportResult, form: ExportFormat, filters: EventFilters) -> str:
-    """Return what is written beside an export."""
-    asked = {name: str(value) for name, value in filters._asdict().items() if value is not None}
+    """Return the JSON document that is written beside an export."""
+    applied = {name: str(value) for name, value in filters._asdict().items() if value is not None}
     at = exported.head.recorded_at.isoformat() if exported.head.position else None
     head = {"log": LOG, "position": exported.head.position, "hash": exported.head.hash.hex(), "recordedAt": at}
     return json.dumps(
-        head | {"format": form, "filters": asked, "events": exported.events, "sha256": exported.sha256}, indent=1
+        head | {"format": form, "filters": applied, "events": exported.events, "sha256": exported.sha256}, indent=1
     )
 
 
 def read_saved_head(file: Path) -> SavedHead:
-    """Read a saved head (as GET /ledger/head answers it), or the head beside an export. Raises Unreadable."""
+    """Read a saved head (as GET /ledger/head returns it), or the head beside an export. Raises UnreadableHead."""
     export = file if head_path(file).exists() else None
     try:
-        told = json.loads((head_path(file) if export else file).read_bytes()[:_MANY])
-        head = told.get("head", told)
+        document = json.loads((head_path(file) if export else file).read_bytes()[:_PIECE])
+        head = document.get("head", document)
         position, digest = int(head["position"]), bytes.fromhex(head["hash"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableHead(
-            f"{file} is no head such as GET /ledger/head gives, nor an export with {head_path(file).name} beside it"
+            f"{file} is neither a head as GET /ledger/head returns it"
+            f" nor an export with {head_path(file).name} beside it"
         ) from error
-    complete = told.get("format") == ExportFormat.NDJSON and not told.get("filters")
-    return SavedHead(position, digest, export, told.get("sha256"), complete)
+    complete = document.get("format") == ExportFormat.NDJSON and not document.get("filters")
+    return SavedHead(position, digest, export, document.get("sha256"), complete)
 
 
 async def compare_with_ledger(dsn: str, saved: SavedHead) -> str | None:
-    """Return what speaks against the ledger's being what was saved, or its continuation; None where nothing does.
+    """Return why the ledger is not the saved one or its continuation; None where it is.
 
-    Raises DatabaseUnavailable, OSError.
+    Raises DatabaseUnavailable, and OSError where the export cannot be read.
     """
     async with Connections(dsn) as connections, connections.connection() as connection:
         end = await connection.fetchval(_HEAD, LOG)
-        found = await connection.fetchval(_AT, LOG, saved.position) if saved.position else NO_HASH
+        recorded = await connection.fetchval(_RECORDED_AT, LOG, saved.position) if saved.position else NO_HASH
     if saved.position > end:
         return f"the ledger ends at position {end}, before the saved head at {saved.position}"
-    if found != saved.hash:
+    if recorded != saved.hash:
         return f"position {saved.position} has another hash than was saved: the ledger was rewritten"
-    return _of_file(saved) if saved.export else None
+    return _compare_export(saved.export, saved) if saved.export else None
 
 
-def _of_file(saved: SavedHead) -> str | None:
-    assert saved.export is not None  # noqa: S101  asked for by compare alone
-    with saved.export.open("rb") as file:
+def _compare_export(export: Path, saved: SavedHead) -> str | None:
+    with export.open("rb") as file:
         if saved.sha256 is not None and _digest(file) != saved.sha256:
             return "the export was altered: its SHA-256 is not the one beside it"
         file.seek(0)
-        return _chain(file, saved) if saved.complete else None
+        return _verify_chain(file, saved) if saved.complete else None
 
 
 def _digest(file: BinaryIO) -> str:
     digest = sha256()
-    while piece := file.read(_MANY):
+    while piece := file.read(_PIECE):
         digest.update(piece)
     return digest.hexdigest()
 
 
-def _chain(file: BinaryIO, saved: SavedHead) -> str | None:
-    """Recompute the chain from the export's own lines: then it is the ledger's beginning, whoever wrote it."""
-    reached, position = NO_HASH, 0
-    for row, hashed in recompute_hashes(LOG, _rows(file), NO_HASH):
+def _verify_chain(file: BinaryIO, saved: SavedHead) -> str | None:
+    """Recompute the hash chain from the export's lines: ending in the saved head, they are the ledger's beginning."""
+    last_hash, position = NO_HASH, 0
+    for row, computed in recompute_hashes(LOG, _rows(file), NO_HASH):
         position += 1
-        if row[0] != position or row[1] != hashed:
+        if row.position != position or row.hash != computed:
             return f"the export does not hold at position {position}"
-        reached = hashed
-    if reached != saved.hash:
+        last_hash = computed
+    if last_hash != saved.hash:
         return f"the export ends at position {position}, and not with the saved head"
     return None
 
 
-def _rows(file: BinaryIO) -> Iterator[Any]:
-    """Give the export's lines as sql/verify_events.sql gives rows."""
+def _rows(file: BinaryIO) -> Iterator[ChainRow]:
     for line in file:
         event = orjson.loads(line)
-        yield (
+        yield ChainRow(
             event["position"],
             bytes.fromhex(event["hash"]),
             _bytes(event["payloadDigest"]),

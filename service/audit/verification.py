@@ -1,35 +1,42 @@
-"""Walks the ledger and recomputes its hash chain from the rows, as docs/ledger-format.md tells an auditor to.
+"""Recomputes the ledger's hash chain from its rows, by the procedure in docs/ledger-format.md.
 
-Nothing is locked and no snapshot is held: the service may append meanwhile, what it appends is not looked at.
+It takes no lock and holds no snapshot. The service may append meanwhile; events appended after the start are ignored.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
+from operator import itemgetter
 from typing import Any, NamedTuple
 
-from service.audit.hash_chain import NO_HASH, recompute_hashes
+from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
 from service.database.connections import Connections
 from service.database.statements import load
+from service.domain.event import make_tuple
 from service.ledger.archive_records import find_explained_absences
 from service.ledger.events import LOG
 
 PAGE = 10_000
-"""Positions read at once; the next page is read while one is computed."""
+"""Positions in a page; the next page is read while one is checked."""
 
 _ENDS, _EVENTS = load("verify_ends"), load("verify_events")
 _PAYLOADS, _HASH = load("verify_payloads"), load("verify_hash")
 
 _CONNECTIONS = 2
-_STATEMENT_S = 3600.0
-"""Seconds for a statement: the payloads of a page may be gigabytes."""
+_STATEMENT_TIMEOUT_S = 3600.0
+"""The payloads of a page may be gigabytes."""
 
 Progress = Callable[[int, int], None]
-"""Hears how many positions are done, and of how many."""
+"""Is called with the number of positions that are done, and of all."""
+
+_chain_fields = itemgetter(*ChainRow._fields)
 
 
 class VerificationResult(NamedTuple):
-    """What was found; `broken_at` and `reason`: the first position that does not hold, and what is wrong."""
+    """The result for positions `first` to `last`, and the ledger head.
+
+    Where not `ok`, `broken_at` is the first position that does not verify, and `reason` says what is wrong with it.
+    """
 
     ok: bool
     first: int
@@ -48,67 +55,63 @@ class _Broken(Exception):
 
 
 class _Ends(NamedTuple):
+    """The ledger head, and the last positions of the tables; an empty hash where there is no head."""
+
     head: int
     hash: bytes
     last_event: int
     last_payload: int
 
 
-class _VerifiedPage(NamedTuple):
+class _Page(NamedTuple):
+    """Rows of positions `first` to `last`, digests of the payloads there are, and positions that need not have one."""
+
     first: int
     last: int
     rows: list[Any]
-    payloads: dict[int, bytes]
-    excused: set[int]
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Show nothing."""
+    payload_digests: dict[int, bytes]
+    explained: set[int]
 
 
 async def verify_ledger(
-    dsn: str, first: int = 1, last: int | None = None, progress: Progress = _silent
+    dsn: str, first: int = 1, last: int | None = None, progress: Progress | None = None
 ) -> VerificationResult:
     """Verify positions first to last (None: to the head).
 
-    Raises DatabaseUnavailable, and ValueError for a range that begins after its own or the ledger's end.
+    Raises DatabaseUnavailable, and ValueError for a range that begins after its own end or after the ledger's end.
     """
     async with Connections(dsn, _CONNECTIONS) as connections:
-        ends = await _ends(connections)
-        through = ends.head if last is None else last
-        if first < 1 or first > max(through, 1):
-            raise ValueError(f"there are no positions from {first} to {through}")
-        return await _judge(connections, first, through, ends, progress)
+        ends = await _read_ends(connections)
+        last = ends.head if last is None else last
+        if first < 1 or first > max(last, 1):
+            raise ValueError(f"there are no positions from {first} to {last}")
+        return await _verify(connections, first, last, ends, progress)
 
 
-async def _ends(connections: Connections) -> _Ends:
+async def _read_ends(connections: Connections) -> _Ends:
     rows = await _fetch(connections, _ENDS, LOG)
-    return _Ends(*rows[0]) if rows else _Ends(0, b"", 0, 0)
+    if not rows:
+        return _Ends(0, b"", 0, 0)
+    (row,) = rows
+    return _Ends(row["position"], row["hash"], row["last_event"], row["last_payload"])
 
 
-async def _judge(
-    connections: Connections, first: int, through: int, ends: _Ends, progress: Progress
+async def _verify(
+    connections: Connections, first: int, last: int, ends: _Ends, progress: Progress | None
 ) -> VerificationResult:
     try:
-        reached = await _walk(
-            connections, first, min(through, ends.head), lambda done: progress(done, through - first + 1)
-        )
-        if through >= ends.head:
-            _check_end(ends, reached, through)
+        last_hash = await _hash_at(connections, first - 1)
+        async with aclosing(_pages(connections, first, min(last, ends.head))) as pages:
+            async for page in pages:
+                # In a thread: meanwhile the next page is read, and other tasks of this event loop get their turn.
+                last_hash = await asyncio.to_thread(_check, page, last_hash)
+                if progress is not None:
+                    progress(page.last - first + 1, last - first + 1)
+        if last >= ends.head:
+            _check_end(ends, last_hash, last)
     except _Broken as broken:
-        return VerificationResult(False, first, through, ends.head, ends.hash, broken.position, broken.reason)  # noqa: FBT003
-    return VerificationResult(True, first, through, ends.head, ends.hash)  # noqa: FBT003
-
-
-async def _walk(connections: Connections, first: int, last: int, progress: Callable[[int], None]) -> bytes:
-    """Check positions first to last; return the hash of the last."""
-    reached = await _hash_at(connections, first - 1)
-    async with aclosing(_pages(connections, first, last)) as pages:
-        async for page in pages:
-            # In a thread, so that meanwhile the next page arrives, and others on this loop get their turn.
-            reached = await asyncio.to_thread(_check, page, reached)
-            progress(page.last - first + 1)
-    return reached
+        return VerificationResult(False, first, last, ends.head, ends.hash, broken.position, broken.reason)  # noqa: FBT003
+    return VerificationResult(True, first, last, ends.head, ends.hash)  # noqa: FBT003
 
 
 async def _hash_at(connections: Connections, position: int) -> bytes:
@@ -117,14 +120,14 @@ async def _hash_at(connections: Connections, position: int) -> bytes:
     rows = await _fetch(connections, _HASH, LOG, position)
     if not rows:
         raise _Broken(position, "the row is missing")
-    found: bytes = rows[0][0]
-    return found
+    recorded: bytes = rows[0]["hash"]
+    return recorded
 
 
-async def _pages(connections: Connections, first: int, last: int) -> AsyncGenerator[_VerifiedPage]:
-    """Give the pages in order, always reading one ahead."""
+async def _pages(connections: Connections, first: int, last: int) -> AsyncGenerator[_Page]:
+    """Yield the pages in order, always reading one ahead."""
     starts = range(first, last + 1, PAGE)
-    reading: asyncio.Task[_VerifiedPage] | None = None
+    reading: asyncio.Task[_Page] | None = None
     try:
         for start in starts:
             page = await (reading or _read(connections, start, min(start + PAGE - 1, last)))
@@ -139,57 +142,60 @@ async def _pages(connections: Connections, first: int, last: int) -> AsyncGenera
             await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _read(connections: Connections, first: int, last: int) -> _VerifiedPage:
+async def _read(connections: Connections, first: int, last: int) -> _Page:
     rows, payloads = await asyncio.gather(
         _fetch(connections, _EVENTS, LOG, first, last), _fetch(connections, _PAYLOADS, LOG, first, last)
     )
-    found: dict[int, bytes] = dict(map(tuple, payloads))
-    missing = [row[0] for row in rows if row[2] is not None and row[0] not in found]
-    return _VerifiedPage(first, last, rows, found, await find_explained_absences(connections, missing))
+    digests: dict[int, bytes] = {row["position"]: row["digest"] for row in payloads}
+    missing = [row["position"] for row in rows if row["payload_digest"] is not None and row["position"] not in digests]
+    return _Page(first, last, rows, digests, await find_explained_absences(connections, missing))
 
 
 async def _fetch(connections: Connections, statement: str, *arguments: int) -> list[Any]:
     async with connections.connection() as connection:
-        rows: list[Any] = await connection.fetch(statement, *arguments, timeout=_STATEMENT_S)
+        rows: list[Any] = await connection.fetch(statement, *arguments, timeout=_STATEMENT_TIMEOUT_S)
         return rows
 
 
-def _check(page: _VerifiedPage, reached: bytes) -> bytes:
-    """Check a page that follows on the hash `reached`; return the hash of its last row."""
+def _check(page: _Page, before: bytes) -> bytes:
+    """Check a page, given the hash before it; return the hash of its last row. Raises _Broken."""
     expected = page.first
-    take = page.payloads.pop
-    for row, hashed in recompute_hashes(LOG, page.rows, reached):
-        position, recorded, digest = row[0], row[1], row[2]
+    take_digest = page.payload_digests.pop
+    rows = (make_tuple(ChainRow, _chain_fields(row)) for row in page.rows)
+    for row, computed in recompute_hashes(LOG, rows, before):
+        position = row.position
         if position != expected:
             raise _Broken(expected, "the row is missing")
-        if hashed != recorded:
+        if computed != row.hash:
             raise _Broken(position, "its hash is not that of the row and the hash before it: one was altered")
-        found = take(position, None)
-        if found != digest and (found is not None or position not in page.excused):
-            raise _Broken(position, _what_is_wrong(found, digest))
-        reached = recorded
+        digest = take_digest(position, None)
+        if digest != row.payload_digest and (digest is not None or position not in page.explained):
+            raise _Broken(position, _payload_problem(digest, row.payload_digest))
+        before = computed
         expected += 1
     if expected <= page.last:
         raise _Broken(expected, "the row is missing")
-    return reached
+    return before
 
 
-def _what_is_wrong(payload: bytes | None, digest: bytes | None) -> str:
-    if payload is None:
-        return "its payload is missing, and no archive nor erasure of it is recorded"
+def _payload_problem(digest: bytes | None, recorded: bytes | None) -> str:
+    """Describe how a payload (None: there is none) differs from the digest in its row (None: it must have none)."""
     if digest is None:
+        return "its payload is missing, and no archive nor erasure of it is recorded"
+    if recorded is None:
         return "there is a payload, and the row says that there is none"
     return "its payload was altered: its SHA-256 is not the digest in the row"
 
 
-def _check_end(ends: _Ends, reached: bytes, through: int) -> None:
+def _check_end(ends: _Ends, last_hash: bytes, last: int) -> None:
+    """Check that the head is the last row, given the last row's hash. Raises _Broken."""
     if not ends.hash:
         raise _Broken(1, "the ledger has no head")
-    if ends.hash != reached:
+    if ends.hash != last_hash:
         raise _Broken(max(ends.head, 1), "the head has another hash than the last row")
     if ends.last_event > ends.head:
         raise _Broken(ends.head + 1, "there is a row after the head")
     if ends.last_payload > ends.head:
         raise _Broken(ends.last_payload, "there is a payload without a row")
-    if through > ends.head:
+    if last > ends.head:
         raise _Broken(ends.head + 1, f"the row is missing: the ledger ends at position {ends.head}")

@@ -1,13 +1,14 @@
-"""Keeps the catalog (namespaces, jobs, runs) folded up to where the ledger ends, or to where a reader needs it.
+"""Knows how far the catalog is projected, and lets requests wait until it holds a position.
 
-One process folds at a time, under a lock on the cursor, committing each page. Nobody folds within a request: a request
-asks for the position that was the head when it came in, and waits.
+One process projects at a time, holding a lock on the cursor's row, and commits each page. A request never projects: it
+takes the position of the ledger head at its arrival and waits until the catalog holds it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from typing import NamedTuple
 
 from service.catalog.projector import CatalogProjector
 from service.database.connections import Connections
@@ -15,85 +16,98 @@ from service.errors import Unavailable
 from service.ledger.events import read_head
 
 WAIT_S = 2.0
-"""Seconds a request waits for the catalog before it is told 503."""
+"""Seconds a request waits for the catalog before it is answered with 503."""
 
-MOST_BYTES, MOST_EVENTS = 50 * 1024 * 1024, 30_000
-"""What may be recorded in bulk and not be folded: about a second's work, so that lists go on while much comes in."""
+MAX_PENDING_BYTES, MAX_PENDING_EVENTS = 50 * 1024 * 1024, 30_000
+"""How much bulk input may wait to be projected: about a second's work, so that lists stay current under bulk load."""
 
-_PATIENCE = 10.0
-"""Seconds after which whoever records in bulk goes on though the catalog does not."""
+_MAX_THROTTLE_S = 10.0
+"""Seconds after which a bulk writer goes on although the catalog makes no progress."""
+
+
+class _PendingBatch(NamedTuple):
+    """A batch that was recorded in bulk: its last position, its events, and the bytes of their payloads."""
+
+    position: int
+    events: int
+    size: int
 
 
 class CatalogFreshness:
-    """How far the catalog is folded, as this process knows; and who waits for it."""
+    """The position up to which the catalog is projected, as this process knows it, and the tasks that wait for it."""
 
-    def __init__(self, folds: CatalogProjector, connections: Connections) -> None:
-        """Take who folds, and a connection to ask for the head with."""
-        self._folds = folds
+    def __init__(self, projector: CatalogProjector, connections: Connections) -> None:
+        """Take what projects the catalog, and a connection to read the ledger head with."""
+        self._projector = projector
         self._connections = connections
         self._head_lock = asyncio.Lock()
-        self._reached = 0
-        self._moved: asyncio.Future[None] | None = None
+        self._projected = 0
+        self._progress: asyncio.Future[None] | None = None
         self._next_head: asyncio.Task[int] | None = None
-        self._bulk: list[tuple[int, int, int]] = []
+        self._pending: list[_PendingBatch] = []
 
     def start(self) -> None:
-        """Start folding; what is not folded yet is folded first."""
-        self._moved = asyncio.get_running_loop().create_future()
-        self._folds.start(self._advance)
+        """Start projecting; events that are not projected yet come first."""
+        self._progress = asyncio.get_running_loop().create_future()
+        self._projector.start(self._on_progress)
 
     async def close(self) -> None:
-        """Stop; what is not folded yet is folded by the next process that starts or is asked."""
-        await self._folds.close()
+        """Stop; the next process that starts, or that needs the catalog, projects the rest."""
+        await self._projector.close()
 
-    def appended(self, position: int) -> None:
-        """Hear that this process appended up to a position."""
-        self._folds.appended(position)
+    def notify_appended(self, position: int) -> None:
+        """Report that this process appended events up to a position."""
+        self._projector.notify_appended(position)
 
     async def wait_for(self, position: int) -> None:
-        """Wait until the catalog holds a position. Raises Unavailable after WAIT seconds."""
+        """Wait until the catalog holds a position. Raises Unavailable after WAIT_S seconds."""
         try:
             async with asyncio.timeout(WAIT_S):
-                while self._reached < position:
-                    self._folds.want(position)
-                    assert self._moved is not None  # noqa: S101  start() comes before any request
-                    await asyncio.shield(self._moved)
+                while self._projected < position:
+                    await self._wait_for_progress(position)
         except TimeoutError:
             raise Unavailable(
                 f"the catalog has not caught up with position {position}; nothing is lost, ask again"
             ) from None
 
     async def throttle(self, position: int, events: int, size: int) -> None:
-        """Hear what was recorded in bulk up to a position, and wait while too much of that is not folded."""
-        self._bulk.append((position, events, size))
+        """Report a batch that was recorded in bulk, and wait while too much bulk input is not projected."""
+        self._pending.append(_PendingBatch(position, events, size))
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_MAX_THROTTLE_S):
                 while self._is_behind():
-                    self._folds.want(min(self._bulk)[0])
-                    assert self._moved is not None  # noqa: S101  start() comes before any request
-                    await asyncio.shield(self._moved)
+                    await self._wait_for_progress(min(self._pending).position)
 
     def _is_behind(self) -> bool:
-        self._bulk = [one for one in self._bulk if one[0] > self._reached]
-        return sum(one[1] for one in self._bulk) > MOST_EVENTS or sum(one[2] for one in self._bulk) > MOST_BYTES
+        self._pending = [batch for batch in self._pending if batch.position > self._projected]
+        return (
+            sum(batch.events for batch in self._pending) > MAX_PENDING_EVENTS
+            or sum(batch.size for batch in self._pending) > MAX_PENDING_BYTES
+        )
+
+    async def _wait_for_progress(self, position: int) -> None:
+        """Ask for a position, and wait until some more of the ledger is projected."""
+        self._projector.prioritize(position)
+        assert self._progress is not None  # noqa: S101  start() comes before any request
+        await asyncio.shield(self._progress)
 
     async def wait_until_current(self) -> None:
-        """Wait until the catalog holds all that was recorded when this was called."""
+        """Wait until the catalog holds all that was recorded when this was called. Raises Unavailable."""
         await self.wait_for(await self._head())
 
     async def _head(self) -> int:
-        """Ask where the ledger ends; whoever comes while one asks shares the next question."""
+        """Return the position of the ledger head. Calls that arrive while a query runs share the next query."""
         if self._next_head is None:
-            self._next_head = asyncio.create_task(self._ask_head(), name="head")
+            self._next_head = asyncio.create_task(self._read_head(), name="head")
         return await asyncio.shield(self._next_head)
 
-    async def _ask_head(self) -> int:
+    async def _read_head(self) -> int:
         async with self._head_lock:
             self._next_head = None
             return (await read_head(self._connections)).position
 
-    def _advance(self, position: int) -> None:
-        self._reached = max(self._reached, position)
-        moved, self._moved = self._moved, asyncio.get_running_loop().create_future()
-        if moved is not None and not moved.done():
-            moved.set_result(None)
+    def _on_progress(self, position: int) -> None:
+        self._projected = max(self._projected, position)
+        progress, self._progress = self._progress, asyncio.get_running_loop().create_future()
+        if progress is not None and not progress.done():
+            progress.set_result(None)

@@ -1,4 +1,4 @@
-"""Finds OpenLineage events by their own time, and gives them back as they were sent."""
+"""Finds OpenLineage events by their own time, and returns them as they were sent."""
 
 from __future__ import annotations
 
@@ -15,26 +15,32 @@ from service.ledger.aggregates import unpack_run
 from service.ledger.archive_records import PayloadLocation
 from service.ledger.events import LOG
 
-_ALL = ":namespace::text is null"
-_OF_ONE = "left(e.namespace, 64) = left(:namespace::text, 64) and e.namespace = :namespace::text"
+_ANY_NAMESPACE = ":namespace::text is null"
+_ONE_NAMESPACE = "left(e.namespace, 64) = left(:namespace::text, 64) and e.namespace = :namespace::text"
 
-_COUNT = {False: load("count_lineage", of=_ALL), True: load("count_lineage", of=_OF_ONE)}
+_COUNT = {False: load("count_lineage", of=_ANY_NAMESPACE), True: load("count_lineage", of=_ONE_NAMESPACE)}
+"""By whether the events of one namespace are counted."""
+
 _LIST = {
-    (one, down): load("list_lineage", of=_OF_ONE if one else _ALL, direction="desc" if down else "asc")
-    for one in (False, True)
-    for down in (False, True)
+    (of_one, descending): load(
+        "list_lineage", of=_ONE_NAMESPACE if of_one else _ANY_NAMESPACE, direction="desc" if descending else "asc"
+    )
+    for of_one in (False, True)
+    for descending in (False, True)
 }
+"""By whether the events of one namespace are listed, and whether the latest come first."""
+
 _PAYLOADS = load("lineage_payloads")
 _CHILDREN = load("children_of_run")
 _COUNT_CHILDREN = load("count_children_of_run")
 
 _PIECE_BYTES = 4 * 1024 * 1024
-_FIRST = 16
-_MOST_AT_ONCE = 1_000
+_FIRST_COUNT = 16
+_MAX_COUNT = 1_000
 
 
 class LineageFilter(NamedTuple):
-    """Which events are asked for: those of one namespace or of all, from `after` on, up to and without `before`."""
+    """Which events to find: of one namespace (None: of all), from time `after` on, before time `before` (None: any)."""
 
     namespace: str | None
     after: datetime | None
@@ -51,42 +57,47 @@ class EventTexts(NamedTuple):
 class LineageEventReader:
     """Reads OpenLineage events. Every method raises Unavailable when the database does not answer.
 
-    All that was acknowledged before is seen: events are read from the ledger itself.
+    Events are read from the ledger itself: every event whose recording was acknowledged is found at once.
     """
 
     def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def count(self, span: LineageFilter) -> int:
-        """Return how many events there are; exact, and quick whatever their number."""
-        one = span.namespace is not None
-        return int((await self._connections.fetch(_COUNT[one], LOG, *span))[0][0])
+    async def count(self, filters: LineageFilter) -> int:
+        """Return the exact number of events; the catalog's counters keep this fast for any number."""
+        async with self._connections.connection() as connection:
+            return int(await connection.fetchval(_COUNT[filters.namespace is not None], LOG, *filters))
 
-    async def positions(self, span: LineageFilter, part: Slice, *, descending: bool) -> list[int]:
-        """Return the positions of a part of the events, by their time, then by position."""
-        statement = _LIST[span.namespace is not None, descending]
-        return [row[0] for row in await self._connections.fetch(statement, LOG, *span, *part)]
+    async def positions(self, filters: LineageFilter, slice_: Slice, *, descending: bool) -> list[int]:
+        """Return the positions of a slice of the events, by their time, then by position."""
+        statement = _LIST[filters.namespace is not None, descending]
+        return [row["position"] for row in await self._connections.fetch(statement, LOG, *filters, *slice_)]
 
     async def pieces(self, positions: Sequence[int]) -> AsyncGenerator[EventTexts]:
-        """Yield the events a few at a time: as many as come to _PIECE_BYTES, and one more where the last is large."""
-        at, count = 0, _FIRST
-        while at < len(positions):
-            rows = await self._connections.fetch(_PAYLOADS, LOG, positions[at : at + count], _PIECE_BYTES)
+        """Yield the events at some positions, in their order, in pieces.
+
+        A piece ends with the event that brings it to _PIECE_BYTES.
+        """
+        start, count = 0, _FIRST_COUNT
+        while start < len(positions):
+            rows = await self._connections.fetch(_PAYLOADS, LOG, positions[start : start + count], _PIECE_BYTES)
             piece = EventTexts(
-                [row[1] for row in rows if row[1] is not None], [row[0] for row in rows if row[1] is None]
+                [row["body"] for row in rows if row["body"] is not None],
+                [row["position"] for row in rows if row["body"] is None],
             )
             yield piece
-            at += len(rows)
-            mean = sum(map(len, piece.texts)) // len(rows) + 1
-            count = max(1, min(_MOST_AT_ONCE, 4 * count, _PIECE_BYTES // mean))
+            start += len(rows)
+            mean_size = sum(map(len, piece.texts)) // len(rows) + 1
+            count = max(1, min(_MAX_COUNT, 4 * count, _PIECE_BYTES // mean_size))
 
-    async def archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
-        """Return which files have the payloads at some positions; those that were erased are in none."""
+    async def locate_archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
+        """Return the files that have the payloads of some positions; erased payloads are in none."""
         return await archive_records.group_by_file(self._connections, positions)
 
-    async def children(self, parent: UUID, part: Slice) -> tuple[list[RunItem], int]:
-        """Return the runs that named a run as their parent, newest first, and how many there are."""
-        rows = await self._connections.fetch(_CHILDREN, parent, *part)
-        total = (await self._connections.fetch(_COUNT_CHILDREN, parent))[0][0]
-        return [RunItem(row[0], unpack_run(row[1])) for row in rows], total
+    async def children(self, parent: UUID, slice_: Slice) -> tuple[list[RunItem], int]:
+        """Return a slice of the runs that name a run as their parent, newest first, and the number of all."""
+        async with self._connections.connection() as connection:
+            rows = await connection.fetch(_CHILDREN, parent, *slice_)
+            total = int(await connection.fetchval(_COUNT_CHILDREN, parent))
+        return [RunItem(row["id"], unpack_run(row["registers"])) for row in rows], total

@@ -1,4 +1,4 @@
-"""Folds the next page of the ledger into the catalog's tables, in one transaction under the cursor's lock."""
+"""Projects the next page of the ledger into the catalog's tables, in one transaction under the cursor's lock."""
 
 from __future__ import annotations
 
@@ -11,45 +11,47 @@ from service.catalog import projection
 from service.catalog.projection import CatalogRun, PageChanges
 from service.database.connections import Connections
 from service.database.statements import load, load_text
-from service.domain.event import Event, Kind, Subject, make_tuple
+from service.domain.event import Event, Kind, Subject
 from service.domain.job import merge_jobs
 from service.domain.namespace import merge_namespaces
 from service.ledger.aggregates import AGGREGATES, pack_registers, unpack_run
 from service.ledger.erasure_replay import remove_erased
 from service.ledger.events import LOG
+from service.ledger.rows import event_of
 
 TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_snapshots", "run_counts", "lineage_counts")
-"""The catalog: everything that is derived from the ledger."""
+"""The catalog: every table that is derived from the ledger."""
 
 PAGE_EVENTS = 2000
-"""Events folded in one transaction."""
+"""Most events that one transaction projects."""
 
 _PAGE_BYTES = 1024 * 1024
-"""Payload bytes in one page, as they lie in the table: compressed, so perhaps three times as many in memory.
-
-One event is always taken.
+"""Most payload bytes in a page, as stored: compressed, so perhaps three times as many in memory. The first event of a
+page is read whatever its size.
 """
 
-_PIECE = 100
-"""Events folded before others get their turn in the event loop."""
+_EVENTS_AT_ONCE = 100
+"""Events projected before other tasks of the event loop get their turn."""
 
-
-_LINEAGE = frozenset({"openlineage", "import"})
+_LINEAGE_SOURCES = frozenset({"openlineage", "import"})
 
 
 class ReadPage(NamedTuple):
-    """A page of the ledger as read: the events after one position and up to another, and what they say."""
+    """A page of the ledger as read: `events` events after position `after` up to `upto`, and what they change.
+
+    `erasures`: its events of kind erased, each with its payload. `has_lineage`: it has OpenLineage events.
+    """
 
     after: int
     upto: int
     events: int
-    page: PageChanges
+    changes: PageChanges
     erasures: list[tuple[Event, str | None]]
     has_lineage: bool
 
 
 class WrittenPage(NamedTuple):
-    """Where the cursor is, how many events were folded, and where the ledger ended, at least, when it was asked."""
+    """The cursor after a page, the number of its events, and the position of the ledger head at that time."""
 
     position: int
     events: int
@@ -57,11 +59,14 @@ class WrittenPage(NamedTuple):
 
 
 FindArchivedPayload = Callable[[int], str | None]
-"""Finds the payload of a position where the database has it no more; payloads leave only after they were folded."""
+"""Returns the payload of a position that the database no longer has; None where no archive has it.
+
+Payloads are archived only after they were projected, so only a rebuild needs this.
+"""
 
 
 class CatalogStatements(NamedTuple):
-    """What folding says to PostgreSQL, for the catalog in use or for one that is being rebuilt beside it."""
+    """The SQL statements of the projection, for the catalog in use or for one that is being rebuilt."""
 
     cursor: str
     lock: str
@@ -75,13 +80,13 @@ class CatalogStatements(NamedTuple):
 
 
 def catalog_statements(schema: str) -> CatalogStatements:
-    """Return the statements for a catalog that lies in a schema; the ledger's schema is always the same."""
+    """Return the statements for the catalog in a schema; the ledger's schema is always the same."""
 
     def statement(name: str, **parts: str) -> str:
         return load(name, schema=schema, **parts)
 
     put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
-    rows = {subject: statement("catalog_rows", catalog=kind.table) for subject, kind in AGGREGATES.items()}
+    rows = {subject: statement("catalog_rows", catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()}
     parts = ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move")
     return CatalogStatements(
         cursor=statement("catalog_cursor"),
@@ -99,97 +104,94 @@ def catalog_statements(schema: str) -> CatalogStatements:
 LIVE_STATEMENTS = catalog_statements("runfold")
 
 
-def _none(_position: int) -> str | None:
-    return None
-
-
 async def project_next_page(
     connections: Connections,
     page_size: int = PAGE_EVENTS,
-    says: CatalogStatements = LIVE_STATEMENTS,
-    archived: FindArchivedPayload = _none,
+    statements: CatalogStatements = LIVE_STATEMENTS,
+    find_archived: FindArchivedPayload | None = None,
 ) -> WrittenPage:
-    """Fold the next page; no events where there are none."""
+    """Project the page after the cursor; it has no events where the ledger ends there."""
     while True:
-        reading = await read_page(connections, await read_cursor(connections, says), page_size, says, archived)
-        folded = await write_page(connections, reading, says)
-        if folded is not None:
-            return folded
+        cursor = await read_cursor(connections, statements)
+        page = await read_page(connections, cursor, page_size, statements, find_archived)
+        written = await write_page(connections, page, statements)
+        if written is not None:
+            return written
 
 
-async def read_cursor(connections: Connections, says: CatalogStatements = LIVE_STATEMENTS) -> int:
-    """Return how far the catalog is folded."""
+async def read_cursor(connections: Connections, statements: CatalogStatements = LIVE_STATEMENTS) -> int:
+    """Return the position up to which the catalog is projected."""
     async with connections.connection() as connection:
-        return int(await connection.fetchval(says.cursor, LOG))
+        return int(await connection.fetchval(statements.cursor, LOG))
 
 
 async def read_page(
     connections: Connections,
     after: int,
     page_size: int = PAGE_EVENTS,
-    says: CatalogStatements = LIVE_STATEMENTS,
-    archived: FindArchivedPayload = _none,
+    statements: CatalogStatements = LIVE_STATEMENTS,
+    find_archived: FindArchivedPayload | None = None,
 ) -> ReadPage:
-    """Read the page after a position. It needs no lock: what is recorded does not change."""
+    """Read the page after a position. This needs no lock: recorded events do not change."""
     async with connections.connection() as connection:
-        rows = await connection.fetch(says.events, LOG, after, page_size, _PAGE_BYTES)
-    folding = projection.PageProjection()
+        rows = await connection.fetch(statements.events, LOG, after, page_size, _PAGE_BYTES)
+    page = projection.PageProjection()
     erasures = []
+    has_lineage = False
     for index, row in enumerate(rows, 1):
-        event = make_tuple(Event, row[:15])
-        body = archived(row[0]) if row[15] is None and row[14] is not None else row[15]
-        folding.add(event, body)
+        event, payload = event_of(row), row["body"]
+        if payload is None and event.payload_digest is not None and find_archived is not None:
+            payload = find_archived(event.position)
+        page.add(event, payload)
         if event.kind == Kind.ERASED:
-            erasures.append((event, body))
-        if index % _PIECE == 0:
-            await asyncio.sleep(0)  # others on the loop come in between
-    lineage = any(row[10] in _LINEAGE for row in rows)
-    return ReadPage(after, rows[-1][0] if rows else after, len(rows), folding.page(), erasures, lineage)
+            erasures.append((event, payload))
+        has_lineage = has_lineage or event.source in _LINEAGE_SOURCES
+        if index % _EVENTS_AT_ONCE == 0:
+            await asyncio.sleep(0)
+    upto = rows[-1]["position"] if rows else after
+    return ReadPage(after, upto, len(rows), page.changes(), erasures, has_lineage)
 
 
 async def write_page(
-    connections: Connections, reading: ReadPage, says: CatalogStatements = LIVE_STATEMENTS
+    connections: Connections, page: ReadPage, statements: CatalogStatements = LIVE_STATEMENTS
 ) -> WrittenPage | None:
-    """Fold a page into the catalog; None where the cursor is elsewhere, for another process was quicker."""
+    """Write a page to the catalog; None where another process has moved the cursor since the page was read."""
     async with connections.connection() as connection, connection.transaction():
-        position, end = await connection.fetchrow(says.lock, LOG)
-        if position != reading.after:
+        cursor = await connection.fetchrow(statements.lock, LOG)
+        if cursor["position"] != page.after:
             return None
-        if reading.events:
-            writer = _Writer(connection, says)
-            await writer.write(reading.page, reading.upto)
-            await writer.forget(reading.erasures)
-            if reading.has_lineage:
-                await connection.execute(says.lineage_counts, LOG, reading.after, reading.upto)
-        return WrittenPage(reading.upto, reading.events, end)
+        if page.events:
+            writer = _Writer(connection, statements)
+            await writer.write(page.changes, page.upto)
+            await writer.replay_erasures(page.erasures)
+            if page.has_lineage:
+                await connection.execute(statements.lineage_counts, LOG, page.after, page.upto)
+        return WrittenPage(page.upto, page.events, cursor["head"])
 
 
 class _Writer:
-    """Merges a page into the rows there are."""
+    """Merges the changes of a page into the catalog's rows."""
 
-    def __init__(self, connection: Any, says: CatalogStatements) -> None:  # noqa: ANN401  asyncpg has no types
+    def __init__(self, connection: Any, statements: CatalogStatements) -> None:  # noqa: ANN401  asyncpg has no types
         self._connection = connection
-        self._says = says
+        self._statements = statements
 
-    async def runs(self, ids: Collection[UUID]) -> dict[UUID, CatalogRun]:
-        """Return runs as the catalog has them."""
-        found = await self._connection.fetch(self._says.rows[Subject.RUN], list(ids)) if ids else []
-        return {row[0]: CatalogRun(unpack_run(row[1]), row[2]) for row in found}
-
-    async def write(self, page: PageChanges, last: int) -> None:
-        """Write a page's rows and move the cursor to its last position."""
-        before = await self.runs({told.event.stream for told in page.runs})
-        after = projection.project_runs(before, page.runs)
-        runs = {run_id: projection.run_row(run_id, run) for run_id, run in after.standing.items()}
-        jobs = _merged(await self._rows(Subject.JOB, page.jobs), page.jobs, merge_jobs)
-        namespaces = _merged(await self._rows(Subject.NAMESPACE, page.namespaces), page.namespaces, merge_namespaces)
+    async def write(self, changes: PageChanges, last: int) -> None:
+        """Write the rows that a page changes, and move the cursor to its last position."""
+        before = await self._read_runs({run_event.event.stream for run_event in changes.runs})
+        projected = projection.project_runs(before, changes.runs)
+        runs = {run_id: projection.run_row(run_id, run) for run_id, run in projected.runs.items()}
+        jobs = _merged(await self._read(Subject.JOB, changes.jobs), changes.jobs, merge_jobs)
+        namespaces = _merged(
+            await self._read(Subject.NAMESPACE, changes.namespaces), changes.namespaces, merge_namespaces
+        )
         await self._put_runs(list(runs.values()))
-        if after.snapshots:
-            rows = [(run_id, run.position, pack_registers(run)) for run_id, run in after.snapshots]
-            await self._connection.execute(self._says.put_snapshots, *_columns(rows, 3))
+        if projected.snapshots:
+            rows = [(run_id, run.position, pack_registers(run)) for run_id, run in projected.snapshots]
+            await self._connection.execute(self._statements.put_snapshots, *_columns(rows, 3))
         counts = projection.count_changes(before, runs)
         await self._connection.execute(
-            self._says.write_page,
+            self._statements.write_page,
             *_columns([projection.job_row(*item) for item in jobs.items()], 8),
             *_columns([projection.namespace_row(*item) for item in namespaces.items()], 5),
             *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
@@ -197,35 +199,39 @@ class _Writer:
             last,
         )
 
-    async def forget(self, erasures: list[tuple[Event, str | None]]) -> None:
-        """Take back what erased payloads said; neither states nor counts come from payloads."""
+    async def replay_erasures(self, erasures: list[tuple[Event, str | None]]) -> None:
+        """Remove erased payloads from registers. States and counts need no change: they do not come from payloads."""
         for (subject, identity), positions in projection.group_erasures(erasures).items():
             if subject is Subject.RUN:
-                await self._forget_run(identity, positions)
+                await self._remove_from_run(identity, positions)
                 continue
-            for registers in (await self._rows(subject, [identity])).values():
+            for registers in (await self._read(subject, [identity])).values():
                 left = await remove_erased(self._connection, LOG, (subject, identity), registers, positions)
                 if left is not registers:
                     row = projection.ROW_BUILDERS[subject](identity, left)
-                    await self._connection.execute(self._says.put[subject], *_columns([row], len(row)))
+                    await self._connection.execute(self._statements.put[subject], *_columns([row], len(row)))
 
-    async def _forget_run(self, run_id: UUID, positions: Sequence[int]) -> None:
-        await self._connection.execute(self._says.drop_snapshots, run_id, min(positions))
-        for standing in (await self.runs([run_id])).values():
-            left = await remove_erased(self._connection, LOG, (Subject.RUN, run_id), standing.registers, positions)
-            if left is not standing.registers:
-                await self._put_runs([projection.run_row(run_id, standing._replace(registers=left))])
+    async def _remove_from_run(self, run_id: UUID, positions: Sequence[int]) -> None:
+        await self._connection.execute(self._statements.drop_snapshots, run_id, min(positions))
+        for run in (await self._read_runs([run_id])).values():
+            left = await remove_erased(self._connection, LOG, (Subject.RUN, run_id), run.registers, positions)
+            if left is not run.registers:
+                await self._put_runs([projection.run_row(run_id, run._replace(registers=left))])
 
-    async def _rows(self, subject: Subject, ids: Collection[UUID]) -> dict[UUID, Any]:
+    async def _read_runs(self, ids: Collection[UUID]) -> dict[UUID, CatalogRun]:
+        rows = await self._connection.fetch(self._statements.rows[Subject.RUN], list(ids)) if ids else []
+        return {row["id"]: CatalogRun(unpack_run(row["registers"]), row["since"]) for row in rows}
+
+    async def _read(self, subject: Subject, ids: Collection[UUID]) -> dict[UUID, Any]:
         if not ids:
             return {}
         unpack = AGGREGATES[subject].unpack
-        found = await self._connection.fetch(self._says.rows[subject], list(ids))
-        return {row[0]: unpack(row[1]) for row in found}
+        rows = await self._connection.fetch(self._statements.rows[subject], list(ids))
+        return {row["id"]: unpack(row["registers"]) for row in rows}
 
     async def _put_runs(self, rows: Sequence[projection.RunRow]) -> None:
         if rows:
-            await self._connection.execute(self._says.put[Subject.RUN], rows)
+            await self._connection.execute(self._statements.put[Subject.RUN], rows)
 
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
@@ -233,6 +239,6 @@ def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[ob
 
 
 def _merged(
-    before: Mapping[UUID, Any], page: Mapping[UUID, Any], merge_two: Callable[[Any, Any], Any]
+    before: Mapping[UUID, Any], changes: Mapping[UUID, Any], merge: Callable[[Any, Any], Any]
 ) -> dict[UUID, Any]:
-    return {key: merge_two(before[key], part) if key in before else part for key, part in page.items()}
+    return {key: merge(before[key], change) if key in before else change for key, change in changes.items()}

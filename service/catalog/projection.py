@@ -1,4 +1,4 @@
-"""Folds a page of the ledger into the catalog's rows. Pure: rows in, rows out."""
+"""Projects a page of the ledger into the catalog's rows. Pure: events in, rows out."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ SNAPSHOT_INTERVAL = 128
 
 
 class CatalogRun(NamedTuple):
-    """A run as it stands: its registers, and how many events were folded into them since the last snapshot."""
+    """A run in the catalog: its registers, and the number of events merged into them since the last snapshot."""
 
     registers: RunRegisters
-    since: int
+    since_snapshot: int
 
 
 class RunEvent(NamedTuple):
-    """An event of a run, and what its payload says."""
+    """An event of a run, and the content of its payload."""
 
     event: Event
     content: Content
 
 
 class PageChanges(NamedTuple):
-    """What a page of events says: of runs, event by event in the order of positions; of jobs and namespaces, merged."""
+    """What a page of events changes: events of runs, in the order of positions; registers of jobs and namespaces."""
 
     runs: list[RunEvent]
     jobs: dict[UUID, JobRegisters]
@@ -48,14 +48,14 @@ class PageChanges(NamedTuple):
 
 
 class ProjectedRuns(NamedTuple):
-    """Runs as they stand after a page, and snapshots that fell due within it."""
+    """Runs as they are after a page, and the snapshots that were due within it."""
 
-    standing: dict[UUID, CatalogRun]
+    runs: dict[UUID, CatalogRun]
     snapshots: list[tuple[UUID, RunRegisters]]
 
 
 class RunRow(NamedTuple):
-    """A row of runs."""
+    """A row of the table `runs`; `since` is the number of events since the last snapshot."""
 
     id: UUID
     position: int
@@ -72,7 +72,7 @@ class RunRow(NamedTuple):
 
 
 class _Mentions:
-    """A job's plain events of a page, which say no more of it than that it was heard of: enough to make one of them."""
+    """The events of a page that name a job and carry no more about it: they are merged as one event."""
 
     __slots__ = ("earliest", "last")
 
@@ -86,50 +86,50 @@ class _Mentions:
             self.earliest = event.transitioned_at
 
     def as_event(self) -> Event:
-        """Return the one event that says of a job or namespace what all of them say."""
+        """Return one event that has the same effect on the job and on its namespace as all of them."""
         return self.last._replace(transitioned_at=self.earliest)
 
 
 class PageProjection:
-    """A page in the making; events come in the order of their positions."""
+    """Collects the changes of a page; events are added in the order of their positions."""
 
     def __init__(self) -> None:
-        """Begin with an empty page."""
-        self._page = PageChanges([], {}, {})
+        """Begin without changes."""
+        self._changes = PageChanges([], {}, {})
         self._mentions: dict[tuple[str, str], _Mentions] = {}
 
     def add(self, event: Event, payload: str | None) -> None:
-        """Fold one event. Runs define the jobs and namespaces they name, jobs their namespaces."""
+        """Add an event. A run defines the job and namespace that it names, a job its namespace."""
         namespace, job = event.namespace, event.job
         if namespace is None or event.subject not in AGGREGATES:
             return
         if event.kind == Kind.ERASED:
-            self._take_note(event)
+            self._add_erasure(event)
             return
         decoded = EMPTY_PAYLOAD if payload is None else decode_payload(event, payload)
         if event.subject == Subject.RUN:
-            self._page.runs.append(make_tuple(RunEvent, (event, decoded.content)))
+            self._changes.runs.append(make_tuple(RunEvent, (event, decoded.content)))
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return
         if event.subject != Subject.NAMESPACE:
             _merge_into(
-                self._page.jobs,
+                self._changes.jobs,
                 job_id(namespace, job or ""),
                 AGGREGATES[Subject.JOB].from_event(event, decoded),
                 merge_jobs,
             )
         named = AGGREGATES[Subject.NAMESPACE].from_event(event, decoded)
-        _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
+        _merge_into(self._changes.namespaces, namespace_id(namespace), named, merge_namespaces)
 
-    def _take_note(self, event: Event) -> None:
-        """An erasure moves its own stream on; what it takes away is folded anew (service/refold.py)."""
+    def _add_erasure(self, event: Event) -> None:
+        """Move the position of the event's stream; erasure_replay.py removes the payload's content from registers."""
         if event.subject == Subject.RUN:
-            self._page.runs.append(RunEvent(event, NO_CONTENT))
+            self._changes.runs.append(RunEvent(event, NO_CONTENT))
             return
         aggregate = AGGREGATES[Subject(event.subject)]
-        found: dict[UUID, Any] = self._page.jobs if event.subject == Subject.JOB else self._page.namespaces
-        _merge_into(found, event.stream, aggregate.from_event(event, EMPTY_PAYLOAD), aggregate.merge)
+        changes: dict[UUID, Any] = self._changes.jobs if event.subject == Subject.JOB else self._changes.namespaces
+        _merge_into(changes, event.stream, aggregate.from_event(event, EMPTY_PAYLOAD), aggregate.merge)
 
     def _mention(self, namespace: str, job: str, event: Event) -> None:
         mentions = self._mentions.get((namespace, job))
@@ -138,42 +138,43 @@ class PageProjection:
         else:
             mentions.add(event)
 
-    def page(self) -> PageChanges:
-        """Return what was folded."""
+    def changes(self) -> PageChanges:
+        """Return the changes of the events that were added."""
         for (namespace, job), mentions in self._mentions.items():
             event = mentions.as_event()
-            _merge_into(self._page.jobs, job_id(namespace, job), job_registers_of(event), merge_jobs)
+            _merge_into(self._changes.jobs, job_id(namespace, job), job_registers_of(event), merge_jobs)
             named = namespace_registers_of(event)
-            _merge_into(self._page.namespaces, namespace_id(namespace), named, merge_namespaces)
+            _merge_into(self._changes.namespaces, namespace_id(namespace), named, merge_namespaces)
         self._mentions.clear()
-        return self._page
+        return self._changes
 
 
-def project_runs(before: Mapping[UUID, CatalogRun], told: Iterable[RunEvent]) -> ProjectedRuns:
-    """Merge what a page says of runs into the runs as they stand before it."""
-    runs = ProjectedRuns({}, [])
-    for event, content in told:
+def project_runs(before: Mapping[UUID, CatalogRun], run_events: Iterable[RunEvent]) -> ProjectedRuns:
+    """Apply the events of a page, in the order of positions, to the runs as they were before it."""
+    runs: dict[UUID, CatalogRun] = {}
+    snapshots: list[tuple[UUID, RunRegisters]] = []
+    for event, content in run_events:
         run_id = event.stream
-        standing = runs.standing.get(run_id) or before.get(run_id)
-        if standing is None:
-            runs.standing[run_id] = CatalogRun(run_registers_of(event, content), 1)
+        run = runs.get(run_id) or before.get(run_id)
+        if run is None:
+            runs[run_id] = CatalogRun(run_registers_of(event, content), 1)
             continue
-        merged, since = apply_event(standing.registers, event, content), standing.since + 1
-        if since >= SNAPSHOT_INTERVAL:
-            runs.snapshots.append((run_id, merged))
-            since = 0
-        runs.standing[run_id] = make_tuple(CatalogRun, (merged, since))
-    return runs
+        registers, since_snapshot = apply_event(run.registers, event, content), run.since_snapshot + 1
+        if since_snapshot >= SNAPSHOT_INTERVAL:
+            snapshots.append((run_id, registers))
+            since_snapshot = 0
+        runs[run_id] = make_tuple(CatalogRun, (registers, since_snapshot))
+    return ProjectedRuns(runs, snapshots)
 
 
-def _merge_into(found: dict[UUID, T], key: UUID, part: T, merge_two: Callable[[T, T], T]) -> None:
-    standing = found.get(key)
-    found[key] = part if standing is None else merge_two(standing, part)
+def _merge_into(registers: dict[UUID, T], key: UUID, change: T, merge: Callable[[T, T], T]) -> None:
+    known = registers.get(key)
+    registers[key] = change if known is None else merge(known, change)
 
 
-def run_row(run_id: UUID, standing: CatalogRun) -> RunRow:
-    """Return a run's row."""
-    run, since = standing
+def run_row(run_id: UUID, catalog_run: CatalogRun) -> RunRow:
+    """Return a run's row. Raises ValueError for registers without an event."""
+    run, since_snapshot = catalog_run
     created, ended = run.created, run.ended
     if created is None:
         raise ValueError(f"run {run_id} has no event")
@@ -189,7 +190,7 @@ def run_row(run_id: UUID, standing: CatalogRun) -> RunRow:
         ended.at if ended else None,
         run.parent_run[2] if run.parent_run else None,
         aggregates.pack_registers(run),
-        since,
+        since_snapshot,
     )
     return make_tuple(RunRow, row)
 
@@ -217,32 +218,35 @@ ROW_BUILDERS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {
     Subject.JOB: job_row,
     Subject.NAMESPACE: namespace_row,
 }
-"""How the registers of what is no run become its row."""
+"""How registers become a row, by subject; runs have run_row."""
 
 
 def group_erasures(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[Subject, UUID], list[int]]:
-    """Return what has to be folded anew because payloads were erased, and the positions of those."""
-    parts: dict[tuple[Subject, UUID], list[int]] = {}
+    """Return the streams whose registers may hold erased payloads, each with the positions of those payloads.
+
+    A payload of a run's event sets registers of the run and of its job.
+    """
+    groups: dict[tuple[Subject, UUID], list[int]] = {}
     for event, payload in erasures:
         if event.subject not in AGGREGATES or payload is None:
             continue
         subject, position = Subject(event.subject), read_record(payload).position
-        parts.setdefault((subject, event.stream), []).append(position)
+        groups.setdefault((subject, event.stream), []).append(position)
         if subject is Subject.RUN:
-            parts.setdefault((Subject.JOB, job_id(event.namespace or "", event.job or "")), []).append(position)
-    return parts
+            groups.setdefault((Subject.JOB, job_id(event.namespace or "", event.job or "")), []).append(position)
+    return groups
 
 
 def count_changes(before: Mapping[UUID, CatalogRun], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
-    """Return by how many each (job, state) changes."""
+    """Return by how much the number of runs changes, by job and state."""
     counts: dict[tuple[UUID, str], int] = {}
     for run_id, row in after.items():
-        standing = before.get(run_id)
-        if standing is not None and standing.registers.created is not None:
-            old, created = standing.registers, standing.registers.created
-            was = (job_id(created.namespace, created.job), old.state)
-            if was == (row.job_id, row.state):
+        run = before.get(run_id)
+        if run is not None and run.registers.created is not None:
+            created = run.registers.created
+            old = (job_id(created.namespace, created.job), run.registers.state)
+            if old == (row.job_id, row.state):
                 continue
-            counts[was] = counts.get(was, 0) - 1
+            counts[old] = counts.get(old, 0) - 1
         counts[row.job_id, row.state] = counts.get((row.job_id, row.state), 0) + 1
     return {key: change for key, change in counts.items() if change}

@@ -1,6 +1,6 @@
-"""The task that folds: late while events come thick and fast and nobody waits, at once as far as somebody needs.
+"""Decides when the catalog is projected: late while appends are dense and no reader waits, at once when one does.
 
-It runs in a process of its own beside the one that serves (service/apart.py), or inside that one.
+A projector runs in a process of its own beside the serving one (projector_process.py), or inside the serving one.
 """
 
 from __future__ import annotations
@@ -18,185 +18,192 @@ from service.errors import DatabaseUnavailable
 
 _log = logging.getLogger(__name__)
 
-_MUCH = 40_000
-"""Events that gather before they are folded though nobody waits. A burst is answered first, filed later; whoever
-asks for a list in the middle of it waits for this many."""
+_MAX_PENDING_EVENTS = 40_000
+"""Project at the latest when this many events are pending: a burst is answered first and projected later. A list
+request in the middle of a burst waits for this many."""
 
-_SOON = 2.0
-"""Whoever waits twice within so many seconds is expected a third time, as soon after that …"""
+_DEMAND_WINDOW_S = 2.0
+"""Two list requests within this window switch the projector to low latency, for as long again."""
 
-_ATTENTIVE = 0.02
-"""… and until then events gather for no more than so many seconds, so that there is little left to fold."""
+_LOW_LATENCY_S = 0.02
+"""Longest time that events stay pending at low latency, so that little is left to project when a request comes."""
 
 _CLOSE_S = 2.0
 
-_WORTHWHILE = 100
-"""Events in a page that has probably another behind it, to be read while it is written."""
+_PREFETCH_EVENTS = 100
+"""A page with this many events probably has a successor: that is read while the page is written."""
 
-_QUIET = 0.2
-"""Seconds without an append after which there is time to fold."""
+_QUIET_S = 0.2
+"""Seconds without an append after which pending events are projected."""
 
-_PATIENCE = 4.0
-"""Seconds after which what has gathered is folded in any case."""
+_MAX_DELAY_S = 4.0
+"""Longest time that events stay pending."""
 
 OnProgress = Callable[[int], None]
-"""Hears up to which position the catalog is folded."""
+"""Is called with the position up to which the catalog is projected."""
 
 
 class CatalogProjector(Protocol):
-    """What a catalog leaves the folding to."""
+    """Projects the ledger into the catalog, in this process or in another one."""
 
-    def start(self, reached: OnProgress) -> None:
-        """Start; `reached` hears of every page."""
+    def start(self, on_progress: OnProgress) -> None:
+        """Start; `on_progress` is called after every page."""
 
     async def close(self) -> None:
-        """Stop; what is not folded yet is folded by the next process that starts or is asked."""
+        """Stop; the next process that starts, or that needs the catalog, projects the rest."""
 
-    def appended(self, position: int) -> None:
-        """Hear that this process appended up to a position: to be folded when there is time."""
+    def notify_appended(self, position: int) -> None:
+        """Report that this process appended events up to a position; they are projected when there is time."""
 
-    def want(self, position: int) -> None:
-        """Hear that somebody waits for a position."""
+    def prioritize(self, position: int) -> None:
+        """Project up to a position as soon as possible: a reader waits for it."""
 
 
 class ReaderDemand:
-    """Whether somebody will soon wait: who came twice in a short time is expected again."""
+    """Predicts whether a reader will wait soon: after two requests within a short time, a third is expected."""
 
     def __init__(self) -> None:
-        """Nobody came yet."""
-        self._came = self._until = -math.inf
+        """Begin without a request."""
+        self._last_request = self._expected_until = -math.inf
 
-    def came(self, now: float) -> None:
-        """Hear that somebody waits."""
-        if now - self._came < _SOON:
-            self._until = now + _SOON
-        self._came = now
+    def record_request(self, now: float) -> None:
+        """Record that a reader waits."""
+        if now - self._last_request < _DEMAND_WINDOW_S:
+            self._expected_until = now + _DEMAND_WINDOW_S
+        self._last_request = now
 
-    def holds(self, now: float) -> bool:
-        """Tell whether somebody is expected."""
-        return now < self._until
+    def is_high(self, now: float) -> bool:
+        """Tell whether another request is expected."""
+        return now < self._expected_until
 
 
-class _Ahead(NamedTuple):
-    """A page that is being read, and up to where somebody was known to wait when that began."""
+class _Prefetch(NamedTuple):
+    """A page that is being read, and the position that was known to be recorded when reading began."""
 
-    reading: asyncio.Task[ReadPage]
-    asked: int
+    task: asyncio.Task[ReadPage]
+    target: int
 
 
 class Projector:
     """Reads a page while it writes the one before, so that PostgreSQL and Python work at the same time."""
 
     def __init__(self, connections: Connections) -> None:
-        """Take two connections; whoever opened them closes them."""
+        """Take two connections; the caller closes them."""
         self._connections = connections
-        self._reached = 0
-        self._wanted = 0
+        self._projected = 0
+        self._prioritized = 0
         self._appended = 0
-        self._expected = ReaderDemand()
+        self._demand = ReaderDemand()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, reached: OnProgress) -> None:
-        """Start; what is not folded yet is folded first."""
-        self._task = asyncio.create_task(self._run(reached), name="folder")
+    def start(self, on_progress: OnProgress) -> None:
+        """Start; events that are not projected yet come first."""
+        self._task = asyncio.create_task(self._run(on_progress), name="projector")
 
     async def close(self) -> None:
-        """Stop in the middle of whatever is under way: a page is a transaction.
+        """Stop at once, even within a page: a page is a transaction.
 
-        Where the database does not answer, the driver does not let go either: its connection is closed over it.
+        While the database does not answer, the driver does not react to the cancellation either; then closing its
+        connection ends the task.
         """
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=_CLOSE_S)
 
-    def appended(self, position: int) -> None:
-        """Hear that events were appended up to a position."""
+    def notify_appended(self, position: int) -> None:
+        """Report that events were appended up to a position."""
         if position > self._appended:
             self._appended = position
             self._wake.set()
 
-    def want(self, position: int) -> None:
-        """Hear that somebody waits for a position."""
-        if position > self._wanted:  # else it is somebody who waits already
-            self._expected.came(asyncio.get_running_loop().time())
-            self._wanted = position
+    def prioritize(self, position: int) -> None:
+        """Project up to a position at once: a reader waits for it."""
+        if position > self._prioritized:  # else the same reader asks again
+            self._demand.record_request(asyncio.get_running_loop().time())
+            self._prioritized = position
             self._wake.set()
 
-    async def _run(self, reached: OnProgress) -> None:
-        await self._fold(reached)
+    @property
+    def _target(self) -> int:
+        """The last position that is known to be recorded."""
+        return max(self._prioritized, self._appended)
+
+    async def _run(self, on_progress: OnProgress) -> None:
+        await self._project(on_progress)
         while True:
-            if self._wanted <= self._reached:
+            if self._prioritized <= self._projected:
                 await self._wake.wait()
                 self._wake.clear()
-                await self._be_lazy()
-            await self._fold(reached)
+                await self._wait_for_quiet()
+            await self._project(on_progress)
 
-    async def _be_lazy(self) -> None:
-        """Let appends gather while they come thick and fast, unless somebody waits or much has gathered."""
-        expected = self._expected.holds(asyncio.get_running_loop().time())
+    async def _wait_for_quiet(self) -> None:
+        """Let events accumulate while appends are dense, unless a reader waits or too many are pending."""
+        is_high = self._demand.is_high(asyncio.get_running_loop().time())
         with suppress(TimeoutError):
-            async with asyncio.timeout(_ATTENTIVE if expected else _PATIENCE):
-                while self._wanted <= self._reached and self._appended - self._reached < _MUCH:
-                    async with asyncio.timeout(_QUIET):
+            async with asyncio.timeout(_LOW_LATENCY_S if is_high else _MAX_DELAY_S):
+                while self._prioritized <= self._projected and self._appended - self._projected < _MAX_PENDING_EVENTS:
+                    async with asyncio.timeout(_QUIET_S):
                         await self._wake.wait()
                     self._wake.clear()
 
-    async def _fold(self, reached: OnProgress) -> None:
-        """Fold to the end, as far as is known; at least a page, for other processes may have appended."""
+    async def _project(self, on_progress: OnProgress) -> None:
+        """Project to the known end of the ledger; at least a page, because other processes may have appended."""
         try:
             done = False
             while not done:
-                done = await self._fold_pages(reached)
+                done = await self._project_pages(on_progress)
         except DatabaseUnavailable:
-            await self._try_again()
-        except Exception:  # noqa: BLE001  the task must outlive whatever happens to one page
-            _log.exception("the catalog could not be folded")
-            await self._try_again()
+            await self._retry_later()
+        except Exception:  # noqa: BLE001  the task must outlive any failure of one page
+            _log.exception("the catalog could not be projected")
+            await self._retry_later()
 
-    async def _try_again(self) -> None:
-        await asyncio.sleep(_QUIET)
+    async def _retry_later(self) -> None:
+        await asyncio.sleep(_QUIET_S)
         self._wake.set()
 
-    async def _fold_pages(self, reached: OnProgress) -> bool:
-        """Fold page after page from where the cursor is. False where there is more to do from where it is then."""
-        ahead: _Ahead | None = None
+    async def _project_pages(self, on_progress: OnProgress) -> bool:
+        """Project page after page from the cursor on. Return False where work is left behind the new cursor."""
+        prefetch: _Prefetch | None = None
         position = await read_cursor(self._connections)
-        self._advance(position, reached)  # another process may have brought it there
+        self._advance(position, on_progress)  # another process may have moved the cursor
         try:
             while True:
-                taken, ahead = ahead or self._read(position), None
-                page = await taken.reading
+                current, prefetch = prefetch or self._read(position), None
+                page = await current.task
                 if not page.events:
-                    return self._ended(page.upto, taken, reached)
+                    return self._finish(page.upto, current, on_progress)
                 position = page.upto
-                if page.events >= _WORTHWHILE:
-                    ahead = self._read(position)
-                folded = await write_page(self._connections, page)
-                if folded is None:
+                if page.events >= _PREFETCH_EVENTS:
+                    prefetch = self._read(position)
+                written = await write_page(self._connections, page)
+                if written is None:
                     return False  # another process moved the cursor
-                self._advance(position, reached)
-                if position >= max(folded.end, self._wanted, self._appended):
+                self._advance(position, on_progress)
+                if position >= max(written.end, self._target):
                     return True
         finally:
-            if ahead is not None:
-                ahead.reading.cancel()
-                await asyncio.gather(ahead.reading, return_exceptions=True)
+            if prefetch is not None:
+                prefetch.task.cancel()
+                await asyncio.gather(prefetch.task, return_exceptions=True)
 
-    def _read(self, after: int) -> _Ahead:
+    def _read(self, after: int) -> _Prefetch:
         task = asyncio.create_task(read_page(self._connections, after), name="page")
-        return _Ahead(task, max(self._wanted, self._appended))
+        return _Prefetch(task, self._target)
 
-    def _ended(self, position: int, taken: _Ahead, reached: OnProgress) -> bool:
-        """There is nothing after a position, nor was there anything to wait for beyond it when the page was asked for.
+    def _finish(self, position: int, empty: _Prefetch, on_progress: OnProgress) -> bool:
+        """Handle an empty page: the ledger ends at its position. Return whether no event behind it is known of.
 
-        Appends commit before they are told of.
+        An append commits before it is reported here. So a target that has not grown since the page was requested does
+        not exist in this ledger, and is dropped.
         """
-        self._advance(position, reached)
-        if max(self._wanted, self._appended) <= taken.asked:
-            self._wanted = self._appended = position
-        return max(self._wanted, self._appended) <= position
+        self._advance(position, on_progress)
+        if self._target <= empty.target:
+            self._prioritized = self._appended = position
+        return self._target <= position
 
-    def _advance(self, position: int, reached: OnProgress) -> None:
-        self._reached = max(self._reached, position)
-        reached(self._reached)
+    def _advance(self, position: int, on_progress: OnProgress) -> None:
+        self._projected = max(self._projected, position)
+        on_progress(self._projected)

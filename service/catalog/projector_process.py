@@ -1,7 +1,8 @@
-"""Folding in a process of its own: it takes neither the event loop's time nor the interpreter's from requests.
+"""Projects the catalog in a child process, so that requests do not share the event loop and the interpreter with it.
 
-The serving process writes lines to the child's standard input: its settings, then `wanted` and `appended` positions.
-The child writes the positions it has reached. A child that dies is followed by another; it ends with its parent.
+The serving process writes lines to the child's standard input: its settings first, then prioritized and appended
+positions. The child writes the positions up to which the catalog is projected. A child that dies is replaced; a child
+ends with its parent.
 """
 
 from __future__ import annotations
@@ -23,42 +24,43 @@ from service.os_process import configure_gc, python_command, terminate_with_pare
 from service.settings import Settings, unpack
 
 CONNECTIONS_OF_PROJECTOR = 2
-"""One to read the next page with, while the other writes the one before."""
+"""One reads the next page while the other writes the current one."""
 
-_LONG_S = 60.0
-"""Seconds a statement of folding may take: a page must not be given up and begun again for ever."""
+_STATEMENT_TIMEOUT_S = 60.0
+"""Longest time of a statement of the projector: a page that times out would be started again and never finish."""
 
-_TELL_S = 0.02
-"""Seconds that appended positions wait to be told: nobody waits for them, and each telling wakes the child."""
+_COALESCE_S = 0.02
+"""Appended positions are sent together after this time: no reader waits for them, and each line wakes the child."""
 
-_REST_S = 1.0
-"""Seconds before a child that died is followed by another."""
+_RESTART_DELAY_S = 1.0
+"""Seconds between the end of a child and the start of the next one."""
 
 _CLOSE_S = 5.0
 
-_WANTED, _APPENDED = b"w", b"a"
+_PRIORITIZED, _APPENDED = b"p", b"a"
+"""First byte of a line that the parent writes; a position follows."""
 
 _log = logging.getLogger(__name__)
 
 
 class ProjectorProcess:
-    """The parent's end: the same as a Folder."""
+    """The parent's side: a CatalogProjector that passes positions on to a child process."""
 
     def __init__(self, settings: Settings) -> None:
-        """Take what the child is told."""
+        """Take the settings that the child receives."""
         self._settings = settings.pack()
-        self._wanted = 0
+        self._prioritized = 0
         self._appended = 0
         self._timer: asyncio.TimerHandle | None = None
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
 
-    def start(self, reached: OnProgress) -> None:
-        """Start the child and keep one."""
-        self._task = asyncio.create_task(self._keep(reached), name="folding process")
+    def start(self, on_progress: OnProgress) -> None:
+        """Start a child, and replace it whenever it ends."""
+        self._task = asyncio.create_task(self._supervise(on_progress), name="projector process")
 
     async def close(self) -> None:
-        """End the child: by the end of its standard input, or else by force."""
+        """End the child: by closing its standard input, or by killing it after a timeout."""
         if self._timer is not None:
             self._timer.cancel()
         if self._task is not None:
@@ -66,43 +68,43 @@ class ProjectorProcess:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._end()
 
-    def want(self, position: int) -> None:
-        """Pass on that somebody waits."""
-        if position > self._wanted:
-            self._wanted = position
-            self._say(_WANTED, position)
+    def prioritize(self, position: int) -> None:
+        """Let the child project up to a position at once."""
+        if position > self._prioritized:
+            self._prioritized = position
+            self._send(_PRIORITIZED, position)
 
-    def appended(self, position: int) -> None:
-        """Pass on, a little later and together with what comes until then, that events were appended."""
+    def notify_appended(self, position: int) -> None:
+        """Report appended events to the child, together with those that follow within a short time."""
         self._appended = max(self._appended, position)
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_TELL_S, self._tell)
+            self._timer = asyncio.get_running_loop().call_later(_COALESCE_S, self._send_appended)
 
-    def _tell(self) -> None:
+    def _send_appended(self) -> None:
         self._timer = None
-        self._say(_APPENDED, self._appended)
+        self._send(_APPENDED, self._appended)
 
-    def _say(self, what: bytes, position: int) -> None:
-        """Write a line, unless there is no child just now: the next one is told when it starts."""
+    def _send(self, command: bytes, position: int) -> None:
+        """Write a line to the child, if there is one now; a child receives the current positions when it starts."""
         pipe = self._process.stdin if self._process is not None else None
         if pipe is not None and not pipe.is_closing():
-            pipe.write(b"%b%d\n" % (what, position))
+            pipe.write(b"%b%d\n" % (command, position))
 
-    async def _keep(self, reached: OnProgress) -> None:
+    async def _supervise(self, on_progress: OnProgress) -> None:
         while True:
             try:
                 self._process = process = await _start(self._settings)
-                self._say(_WANTED, self._wanted)
-                self._say(_APPENDED, self._appended)
+                self._send(_PRIORITIZED, self._prioritized)
+                self._send(_APPENDED, self._appended)
                 async for line in process.stdout:  # type: ignore[union-attr]  # it is piped
-                    reached(int(line))
-                _log.error("the folding process ended with %d; another one follows", await process.wait())
+                    on_progress(int(line))
+                _log.error("the projector process ended with status %d and is restarted", await process.wait())
             except OSError as error:
-                _log.error("no folding process can be started: %s", error)
-            except Exception:  # noqa: BLE001  whatever a child says or does, there must be one
-                _log.exception("the folding process cannot be followed; another one takes its place")
+                _log.error("the projector process cannot be started: %s", error)
+            except Exception:  # noqa: BLE001  any failure of a child must end in a new child
+                _log.exception("the projector process failed and is replaced")
                 await self._end()
-            await asyncio.sleep(_REST_S)
+            await asyncio.sleep(_RESTART_DELAY_S)
 
     async def _end(self) -> None:
         if self._process is not None:
@@ -110,13 +112,13 @@ class ProjectorProcess:
 
 
 def projector_connections(settings: Settings) -> Connections:
-    """Return the connections that a Folder works with."""
+    """Return the connections that a Projector works with."""
     return Connections(
         settings.database_url,
         CONNECTIONS_OF_PROJECTOR,
         statement_cache_size=settings.statement_cache_size,
         limit_idle_transactions=True,
-        command_timeout_s=_LONG_S,
+        command_timeout_s=_STATEMENT_TIMEOUT_S,
     )
 
 
@@ -125,7 +127,7 @@ async def _start(settings: bytes) -> Process:
         *python_command("service.catalog.projector_process", str(os.getpid())),
         stdin=PIPE,
         stdout=PIPE,
-        start_new_session=True,  # Ctrl-C reaches the serving process alone, which ends this one
+        start_new_session=True,  # Ctrl-C reaches only the serving process, which ends this one
     )
     process.stdin.write(settings + b"\n")  # type: ignore[union-attr]  # it is piped
     return process
@@ -142,33 +144,38 @@ async def _end(process: Process) -> None:
         await process.wait()
 
 
-async def _fold(report: OnProgress) -> None:
-    """Be the child until standard input ends."""
+async def _run_projector(report: OnProgress) -> None:
+    """Project as the child process, until standard input ends."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings = unpack(await reader.readline())
     logs.set_up(settings.log_level)
     configure_gc()
     connections = projector_connections(settings)
-    folder = Projector(connections)
-    folder.start(report)
+    projector = Projector(connections)
+    projector.start(report)
     async for line in reader:
-        (folder.want if line.startswith(_WANTED) else folder.appended)(int(line[1:]))
-    await folder.close()
+        position = int(line[1:])
+        if line.startswith(_PRIORITIZED):
+            projector.prioritize(position)
+        else:
+            projector.notify_appended(position)
+    await projector.close()
     await connections.close()
 
 
 def main(parent: int) -> None:
-    """Fold for a parent."""
-    # Whoever stops a whole group of processes means the parent, who goes on answering for a while and needs this one.
+    """Run the child of the process `parent`."""
+    # SIGTERM to a whole process group is meant for the parent, which answers requests for a while longer and needs this
+    # process to do so.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     terminate_with_parent(parent, signal.SIGKILL)
     use_batch_scheduling()
-    uvloop.run(_fold(_report_to(os.dup(1))))
+    uvloop.run(_run_projector(_report_to(os.dup(1))))
 
 
 def _report_to(parent: int) -> OnProgress:
-    """Return what tells the parent; whatever else is printed goes where errors go."""
+    """Return a function that writes positions to the parent's pipe; anything else that is printed goes to stderr."""
     os.dup2(2, 1)
 
     def report(position: int) -> None:

@@ -1,4 +1,4 @@
-"""Finds namespaces, jobs and runs in the catalog, as far as it is folded."""
+"""Finds namespaces, jobs and runs in the catalog, as far as it is projected."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from service.ledger.cursors import RowCursor
 from service.ledger.events import LOG
 
 LATEST = 10
-"""How many of its runs a job shows."""
+"""Number of newest runs that a job shows."""
 
 _NAMESPACES = load("list_namespaces")
 _NAMESPACE = load("catalog_rows", catalog="namespaces")
@@ -33,7 +33,7 @@ _LAG = load("lag")
 
 
 class Slice(NamedTuple):
-    """Which part of a list is asked for."""
+    """Part of a list: at most `limit` items, after the first `offset`."""
 
     limit: int
     offset: int
@@ -61,23 +61,24 @@ class CatalogQueries:
         self._connections = connections
 
     async def revision(self) -> str:
-        """Return the revision the schema is at."""
-        rows = await self._connections.fetch(_REVISION)
-        return str(rows[0][0]) if rows else ""
+        """Return the revision of the schema; empty where it has none."""
+        async with self._connections.connection() as connection:
+            return str(await connection.fetchval(_REVISION) or "")
 
     async def positions(self) -> tuple[int, int]:
-        """Return where the ledger ends, and how far the catalog is folded."""
-        end, folded = (await self._connections.fetch(_LAG, LOG))[0]
-        return end, folded
+        """Return the positions of the ledger head and of the catalog's cursor."""
+        (row,) = await self._connections.fetch(_LAG, LOG)
+        return row["head"], row["projected"]
 
-    async def namespaces(self, part: Slice) -> list[NamespaceRegisters]:
+    async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
-        return [unpack_namespace(row[0]) for row in await self._connections.fetch(_NAMESPACES, *part)]
+        rows = await self._connections.fetch(_NAMESPACES, *slice_)
+        return [unpack_namespace(row["registers"]) for row in rows]
 
     async def namespace(self, name: str) -> NamespaceRegisters | None:
         """Return a namespace, hidden or not."""
         rows = await self._connections.fetch(_NAMESPACE, [namespace_id(name)])
-        return unpack_namespace(rows[0][1]) if rows else None
+        return unpack_namespace(rows[0]["registers"]) if rows else None
 
     async def job(self, namespace: str, name: str) -> JobItem | None:
         """Return a job with its newest runs; None where it is unknown or deleted."""
@@ -86,33 +87,42 @@ class CatalogQueries:
         return jobs[0] if jobs and not jobs[0].registers.hidden else None
 
     async def jobs(
-        self, namespace: str | None, last_run_states: Sequence[str] | None, part: Slice
+        self, namespace: str | None, last_run_states: Sequence[str] | None, slice_: Slice
     ) -> tuple[list[JobItem], int]:
-        """Return jobs, last heard of first, and how many there are."""
+        """Return a slice of the jobs, the last updated first, and the number of all."""
         where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
-        rows, total = await self._page((_JOBS, *where, *part), (_COUNT_JOBS, *where))
+        rows, total = await self._list_and_count((_JOBS, *where, *slice_), (_COUNT_JOBS, *where))
         return await self._with_latest(rows), total
 
     async def _with_latest(self, rows: Sequence[Any]) -> list[JobItem]:
+        """Return the jobs of rows, with their newest runs."""
         if not rows:
             return []
-        latest: dict[UUID, list[RunItem]] = {row[0]: [] for row in rows}
-        for of, run_id, registers in await self._connections.fetch(_LATEST, list(latest), LATEST):
-            latest[of].append(RunItem(run_id, unpack_run(registers)))
-        return [JobItem(unpack_job(row[1]), latest[row[0]]) for row in rows]
+        latest: dict[UUID, list[RunItem]] = {row["id"]: [] for row in rows}
+        for run in await self._connections.fetch(_LATEST, list(latest), LATEST):
+            latest[run["job_id"]].append(_run_item(run))
+        return [JobItem(unpack_job(row["registers"]), latest[row["id"]]) for row in rows]
 
     async def runs_of_job(
-        self, namespace: str, job: str, states: Sequence[str] | None, part: Slice
+        self, namespace: str, job: str, states: Sequence[str] | None, slice_: Slice
     ) -> tuple[list[RunItem], int]:
-        """Return a job's runs, newest first, and how many there are."""
-        of = job_id(namespace, job)
-        rows, total = await self._page((_RUNS, of, states, *part), (_COUNT_RUNS, of, states))
-        return [RunItem(row[0], unpack_run(row[1])) for row in rows], total
+        """Return a slice of a job's runs, newest first, and the number of all."""
+        where = (job_id(namespace, job), states)
+        rows, total = await self._list_and_count((_RUNS, *where, *slice_), (_COUNT_RUNS, *where))
+        return [_run_item(row) for row in rows], total
 
-    async def _page(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
-        """Ask for rows and for how many there are at once: under load, a round trip waits for its turn on the loop."""
-        rows, counted = await asyncio.gather(self._connections.fetch(*listing), self._connections.fetch(*counting))
-        return rows, counted[0][0]
+    async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
+        """Run both statements at once: under load, each round trip waits for its turn on the event loop."""
+        rows, total = await asyncio.gather(self._connections.fetch(*listing), self._count(*counting))
+        return rows, total
+
+    async def _count(self, statement: str, *arguments: Any) -> int:  # noqa: ANN401  what asyncpg takes
+        async with self._connections.connection() as connection:
+            return int(await connection.fetchval(statement, *arguments))
+
+
+def _run_item(row: Any) -> RunItem:  # noqa: ANN401  asyncpg has no types
+    return RunItem(row["id"], unpack_run(row["registers"]))
 
 
 PARAMETERS = ("state", "namespace", "job", "startedBefore", "startedAfter", "runningAt")
@@ -120,15 +130,17 @@ PARAMETERS = ("state", "namespace", "job", "startedBefore", "startedAfter", "run
 
 _BY_STATE, _BY_NAME, _RUNNING = load("runs_by_state"), load("runs_by_name"), load("runs_running_at")
 
-
-_LEAST = UUID(int=0)
-
+_LOWEST_ID = UUID(int=0)
 
 _TOP = RowCursor(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
+"""The cursor before the newest run."""
 
 
 class RunFilters(NamedTuple):
-    """None: any. startedAfter is included, startedBefore is not; a run that ended at runningAt was not running."""
+    """What runs must match; None matches any.
+
+    started_after includes its bound, started_before does not. A run that ended at running_at was not running then.
+    """
 
     states: tuple[str, ...] | None = None
     namespace: str | None = None
@@ -139,7 +151,7 @@ class RunFilters(NamedTuple):
 
 
 class FoundRun(NamedTuple):
-    """A run, and the row to go on behind."""
+    """A run, and the cursor after which the next page begins."""
 
     id: UUID
     row: RowCursor
@@ -147,32 +159,35 @@ class FoundRun(NamedTuple):
 
 
 class RunSearch:
-    """Reads the catalog, as far as it is folded."""
+    """Finds runs across jobs, in the catalog as far as it is projected."""
 
     def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def runs(self, wanted: RunFilters, after: RowCursor | None, limit: int) -> list[FoundRun]:
-        """Return runs, newest first: by their start, or their creation where they have not started."""
-        names = wanted.namespace, wanted.job
-        started_only = wanted.started_before is not None or wanted.started_after is not None
-        below = _below(wanted, after)
-        states = [state for state in wanted.states or RunState if not (started_only and state == RunState.NEW)]
-        where = (states, *names, started_only, wanted.started_after, *below, limit)
+    async def runs(self, filters: RunFilters, after: RowCursor | None, limit: int) -> list[FoundRun]:
+        """Return runs, newest first: by their start, or their creation where they have not started.
+
+        Raises Unavailable when the database does not answer.
+        """
+        names = filters.namespace, filters.job
+        started_only = filters.started_before is not None or filters.started_after is not None
+        before = _upper_bound(filters, after)
+        states = [state for state in filters.states or RunState if not (started_only and state == RunState.NEW)]
+        where = (states, *names, started_only, filters.started_after, *before, limit)
         async with self._connections.connection() as connection:
-            if wanted.running_at is not None:
-                rows = await connection.fetch(_RUNNING, *where, wanted.running_at)
+            if filters.running_at is not None:
+                rows = await connection.fetch(_RUNNING, *where, filters.running_at)
             else:
                 rows = await connection.fetch(_BY_STATE if names == (None, None) else _BY_NAME, *where)
-        return [FoundRun(row[0], RowCursor(row[1], row[0]), unpack_run(row[2])) for row in rows]
+        return [FoundRun(row["id"], RowCursor(row["at"], row["id"]), unpack_run(row["registers"])) for row in rows]
 
 
-def _below(wanted: RunFilters, after: RowCursor | None) -> RowCursor:
-    """Return the one bound that cursor, startedBefore and runningAt come to."""
+def _upper_bound(filters: RunFilters, after: RowCursor | None) -> RowCursor:
+    """Return the one bound that the cursor, startedBefore and runningAt make together."""
     bounds = [after or _TOP]
-    if wanted.started_before is not None:
-        bounds.append(RowCursor(wanted.started_before, _LEAST))
-    if wanted.running_at is not None:
-        bounds.append(RowCursor(wanted.running_at + timedelta(microseconds=1), _LEAST))
+    if filters.started_before is not None:
+        bounds.append(RowCursor(filters.started_before, _LOWEST_ID))
+    if filters.running_at is not None:
+        bounds.append(RowCursor(filters.running_at + timedelta(microseconds=1), _LOWEST_ID))
     return min(bounds)

@@ -62,9 +62,9 @@ def _told(catalog: CatalogFreshness, posting: PostingsWriter, tail: LedgerTail, 
     """Return what hears of each commit: up to which position, and how many events."""
 
     def appended(position: int, events: int) -> None:
-        catalog.appended(position)
-        posting.appended(position)
-        tail.appended(position)
+        catalog.notify_appended(position)
+        posting.notify_appended(position)
+        tail.notify_appended(position)
         if events:
             meter.appended(events)
 
@@ -113,7 +113,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     catalog = CatalogFreshness(_folds(settings, opened), opened.connections())
     posting = PostingsWriter(opened.connections())
     auditors = opened.connections(_AUDITORS)
-    audit = LedgerReader(auditors, seen=posting.appended)
+    audit = LedgerReader(auditors, on_head=posting.notify_appended)
     tail = LedgerTail(audit)
     appender = Appender(
         opened.connections(keep_plans=True),

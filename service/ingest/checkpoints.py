@@ -1,8 +1,9 @@
-"""How much of a file is in the ledger: noted beside the file while it is imported, for whoever has to begin again.
+"""Checkpoints of imports: how much of a file is in the ledger, saved beside the file so that an import can resume.
 
-A bookmark is believed only where the file still begins with the bytes it was put into, and the ledger still has the
-hash that was its head then: what was recorded up to there is there. So a file that has grown since is gone on with;
-another file of that name, or another ledger, is not; and where a bookmark is lost or torn, nothing is lost with it.
+A checkpoint is valid only while the file still begins with the bytes that it covers, and the ledger still has the hash
+that was its head then. So an import of a file that has grown resumes; that of another file of the same name, or into
+another ledger, starts at the beginning. Where a checkpoint is lost or incomplete, the file is read again; nothing is
+recorded twice.
 """
 
 from __future__ import annotations
@@ -20,16 +21,20 @@ from service.payloads.splitters import RawEvent
 
 _EVERY = 100_000
 _EVERY_BYTES = 256 * 1024 * 1024
-"""Lines and bytes after which a bookmark is put: some seconds' work, for each waits until all before it is recorded."""
+"""Lines or bytes after which a checkpoint is saved: some seconds' work, because each waits until all events before it
+are recorded."""
 
-_MOST_REFUSED = 10_000
-"""A file with more refused lines than that keeps the last bookmark that could name them all."""
+_MAX_REFUSED = 10_000
+"""With more refused lines than this, a file keeps the last checkpoint that lists them all."""
 
 _PIECE = 1024 * 1024
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
-    """A file's first bytes and their digest, the last line in them, those refused; and the ledger's head by then."""
+    """The bytes of a file that are done: their number and SHA-256, the last line in them, and the refused lines.
+
+    `position` and `hash` are the ledger head when the checkpoint was saved.
+    """
 
     size: int
     sha256: str
@@ -42,17 +47,17 @@ class Checkpoint(msgspec.Struct, frozen=True):
 _decode = msgspec.json.Decoder(Checkpoint).decode
 
 
-class _Prefix:
-    """The digest of more and more of a file's first bytes."""
+class _PrefixDigest:
+    """Computes the digests of growing prefixes of a file."""
 
     def __init__(self, file: Path) -> None:
-        """Take the file; it is read beside whoever else reads it."""
+        """Open the file, independently of other readers."""
         self._file = file.open("rb")
         self._digest = sha256()
         self._size = 0
 
-    def upto(self, size: int) -> str | None:
-        """Return the digest of the first `size` bytes; None where there are less. Never goes back."""
+    def up_to(self, size: int) -> str | None:
+        """Return the digest of the first `size` bytes; None where the file is shorter. `size` must not decrease."""
         while self._size < size:
             piece = self._file.read(min(_PIECE, size - self._size))
             if not piece:
@@ -67,93 +72,94 @@ class _Prefix:
 
 
 def checkpoint_path(file: Path) -> Path:
-    """Return where a file's bookmark lies."""
+    """Return the path of a file's checkpoint."""
     return file.with_name(file.name + ".runfold-import")
 
 
 def find_checkpoint(file: Path) -> Checkpoint | None:
-    """Return the bookmark of a file that still begins with what it was put into; None where there is none."""
+    """Return the checkpoint of a file that still begins with the bytes it covers; None where there is none."""
     try:
-        found = _decode(checkpoint_path(file).read_bytes())
-        prefix = _Prefix(file)
+        checkpoint = _decode(checkpoint_path(file).read_bytes())
+        prefix = _PrefixDigest(file)
     except (OSError, msgspec.MsgspecError):
         return None
     try:
-        return found if prefix.upto(found.size) == found.sha256 else None
+        return checkpoint if prefix.up_to(checkpoint.size) == checkpoint.sha256 else None
     finally:
         prefix.close()
 
 
 def remove_checkpoint(file: Path) -> None:
-    """Forget: all of the file was read."""
+    """Remove a file's checkpoint, if there is one."""
     checkpoint_path(file).unlink(missing_ok=True)
 
 
-def _write(file: Path, bookmark: Checkpoint) -> None:
-    """Replace the bookmark whole, or leave the one before; one that power took is none, and nothing is lost."""
+def _write(file: Path, checkpoint: Checkpoint) -> None:
+    """Replace the checkpoint as a whole, or leave the previous one. It is not flushed: a power failure may lose it."""
     new = checkpoint_path(file).with_suffix(".runfold-import-new")
-    new.write_bytes(msgspec.json.encode(bookmark))
+    new.write_bytes(msgspec.json.encode(checkpoint))
     new.replace(checkpoint_path(file))
 
 
 class ImportCheckpoint:
-    """The way through one file: passes over what is recorded, and puts a bookmark now and then."""
+    """The progress of the import of one file: skips the events that are recorded, and saves checkpoints."""
 
-    def __init__(self, connections: Connections, file: Path | None = None, done: Checkpoint | None = None) -> None:
-        """Take a connection, the file (None: what is read has no name, and nothing is noted), and where to go on."""
+    def __init__(self, connections: Connections, file: Path | None = None, saved: Checkpoint | None = None) -> None:
+        """Take a connection, the file (None: no checkpoints are saved), and the checkpoint to resume from."""
         self._connections = connections
         self._file = file
-        self._prefix = _Prefix(file) if file else None
-        self._done = done.line if done else 0
-        self._again = frozenset(done.refused if done else ())
-        self._line = self._marked = self._done
-        self._marked_bytes = done.size if done else 0
+        self._prefix = _PrefixDigest(file) if file else None
+        self._resume_line = saved.line if saved else 0
+        self._refused_before = frozenset(saved.refused if saved else ())
+        self._line = self._saved_line = self._resume_line
+        self._saved_bytes = saved.size if saved else 0
         self._refused: list[int] = []
-        self.passed = 0
-        """Events that were passed over."""
-        self.trouble: str | None = None
-        """Why no bookmark can be put, for the user."""
+        self.skipped = 0
+        """Number of events that were skipped."""
+        self.write_error: str | None = None
+        """Why no checkpoint can be saved, as a sentence for the user."""
 
-    def fresh(self, lines: list[RawEvent]) -> list[RawEvent]:
-        """Return those that are not known to be recorded: all behind the bookmark, and before it what was refused."""
+    def select_unrecorded(self, lines: list[RawEvent]) -> list[RawEvent]:
+        """Return the lines after the checkpoint, and those before it that were refused."""
         if not lines:
             return lines
         self._line = max(self._line, lines[-1].number or 0)
-        kept = [line for line in lines if (number := line.number or 0) > self._done or number in self._again]
-        self.passed += len(lines) - len(kept)
-        return kept
+        selected = [
+            line for line in lines if (number := line.number or 0) > self._resume_line or number in self._refused_before
+        ]
+        self.skipped += len(lines) - len(selected)
+        return selected
 
-    def hear(self, failure: IngestionFailure) -> None:
-        """Remember what was refused: whoever goes on is told of it once more."""
-        if failure.line.number is not None and not failure.retriable and len(self._refused) <= _MOST_REFUSED:
+    def record_failure(self, failure: IngestionFailure) -> None:
+        """Remember a line that was refused for good, so that a resumed import reports it again."""
+        if failure.line.number is not None and not failure.retriable and len(self._refused) <= _MAX_REFUSED:
             self._refused.append(failure.line.number)
 
-    def due(self, size: int) -> bool:
-        """Tell whether a bookmark is worth its while, now that so many bytes were read."""
-        return self._line - self._marked >= _EVERY or (
-            self._line > self._marked and size - self._marked_bytes >= _EVERY_BYTES
+    def is_due(self, size: int) -> bool:
+        """Tell whether enough was read for a new checkpoint; `size` is the number of bytes read."""
+        return self._line - self._saved_line >= _EVERY or (
+            self._line > self._saved_line and size - self._saved_bytes >= _EVERY_BYTES
         )
 
-    async def mark(self, size: int) -> None:
-        """Note that every line that was cut out of the first `size` bytes is recorded, or refused for good."""
-        if self._file is None or self._prefix is None or len(self._refused) > _MOST_REFUSED:
+    async def save(self, size: int) -> None:
+        """Save that every line in the first `size` bytes is recorded, or refused for good."""
+        if self._file is None or self._prefix is None or len(self._refused) > _MAX_REFUSED:
             return
         try:
             head = await read_head(self._connections)
-            digest = self._prefix.upto(size)
+            digest = self._prefix.up_to(size)
             if digest is not None:
                 refused = tuple(self._refused)
                 _write(self._file, Checkpoint(size, digest, self._line, refused, head.position, head.hash.hex()))
         except DatabaseUnavailable:
-            return  # whoever appends next will say so
+            return  # the next append reports it
         except OSError as error:
-            self.trouble = (
-                f"{checkpoint_path(self._file)} cannot be written ({error}): an import that breaks off begins anew"
-            )
+            path = checkpoint_path(self._file)
+            self.write_error = f"{path} cannot be written ({error}): an import that breaks off starts at the beginning"
             self._file = None
-        self._marked, self._marked_bytes = self._line, size
+        self._saved_line, self._saved_bytes = self._line, size
 
     def close(self) -> None:
-        """Close what was opened."""
+        """Close the file."""
         if self._prefix is not None:
             self._prefix.close()

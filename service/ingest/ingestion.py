@@ -1,6 +1,7 @@
-"""Many events at once: read one by one, appended in batches, a few of which are in flight while the next is read.
+"""Ingests streams of events: reads them one by one and appends them in batches.
 
-Whoever has more to bring waits; what is held is bounded by the batches in flight, however long the stream is.
+A few batches are in flight while the next one is read. A caller that adds more waits, so that memory is bounded by the
+batches in flight, however long the stream is.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ from service.payloads.splitters import RawEvent
 _log = logging.getLogger(__name__)
 
 Append = Callable[[Sequence[Draft]], Awaitable[Sequence[RecordedFact | RunfoldError]]]
-"""Appends facts; item i of what it returns is an error where draft i was not recorded."""
+"""Appends facts; item i of its result is an error where draft i was not recorded."""
 
 _BATCH = 1_000
 _BATCH_BYTES = 4 * 1024 * 1024
 _IN_FLIGHT = 2
 
-_PATIENCE = 0.5
-"""Seconds that an event of a slow stream waits for others to share its batch."""
+_MAX_DELAY_S = 0.5
+"""Longest time that an event of a slow stream waits for others to fill its batch."""
 
-_BREATH = 100
-"""Events read before other requests get their turn: about a millisecond."""
+_EVENTS_AT_ONCE = 100
+"""Events read before other tasks of the event loop get their turn: about a millisecond."""
 
 MAX_FAILURES = 1_000
-"""How many failures are told one by one."""
+"""Failures that are reported individually."""
 
 
 class IngestionFailure(NamedTuple):
-    """An event that was not recorded: which one, counted from 0, why, and whether sending it again may help."""
+    """An event that was not recorded: its index in the stream, why, and whether sending it again may help."""
 
     place: int
     line: RawEvent
@@ -49,7 +50,7 @@ class IngestionFailure(NamedTuple):
 
 
 class Ingestion:
-    """One stream of events on its way into the ledger."""
+    """Appends one stream of events to the ledger, and counts what became of them."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Ingestion:
         max_bytes: int,
         on_failure: Callable[[IngestionFailure], None] | None = None,
     ) -> None:
-        """Take what appends, where the events come from, how large one may be, and who hears of each failure."""
+        """Take what appends, the events' origin and the limit of one in bytes; on_failure gets each failure."""
         self._append = append
         self._origin = origin
         self._max_bytes = max_bytes
@@ -67,18 +68,22 @@ class Ingestion:
         self._drafts: list[Draft] = []
         self._sources: list[tuple[int, RawEvent]] = []
         self._size = 0
-        self._since_breath = 0
+        self._read_since_yield = 0
         self._in_flight: deque[asyncio.Task[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self.received = 0
         self.recorded = 0
+        """Events that are in the ledger, including known ones."""
         self.known = 0
+        """Events that had been recorded before."""
         self.failed = 0
         self.retriable = 0
+        """Failed events that may be sent again."""
         self.failures: list[IngestionFailure] = []
+        """The first MAX_FAILURES failures, without the events' text."""
 
     async def add(self, lines: Iterable[RawEvent]) -> None:
-        """Take events; wait while too many are under way."""
+        """Add events; wait while too many are in flight."""
         now = timestamps.now()
         for line in lines:
             source = (self.received, line)
@@ -88,23 +93,23 @@ class Ingestion:
             except RunfoldError as error:
                 self._fail(source, error)
             else:
-                self._hold(draft, source)
+                self._enqueue(draft, source)
                 if len(self._drafts) >= _BATCH or self._size >= _BATCH_BYTES:
                     await self._send()
-            self._since_breath += 1
-            if self._since_breath >= _BREATH:
-                self._since_breath = 0
+            self._read_since_yield += 1
+            if self._read_since_yield >= _EVENTS_AT_ONCE:
+                self._read_since_yield = 0
                 await asyncio.sleep(0)
 
     async def finish(self) -> None:
-        """Send what is left and wait for all of it."""
+        """Append the remaining events, and wait for all batches."""
         await self._send()
         while self._in_flight:
             await self._in_flight.popleft()
 
-    def _hold(self, draft: Draft, source: tuple[int, RawEvent]) -> None:
+    def _enqueue(self, draft: Draft, source: tuple[int, RawEvent]) -> None:
         if not self._drafts:
-            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(_MAX_DELAY_S, self._on_timer)
         self._drafts.append(draft)
         self._sources.append(source)
         self._size += len(draft.payload or "")
@@ -119,33 +124,33 @@ class Ingestion:
             await self._in_flight.popleft()
         self._start()
 
-    def _tick(self) -> None:
-        """Send what has waited long enough, unless as much as may be is under way; then whoever adds waits, too."""
+    def _on_timer(self) -> None:
+        """Send a batch that has waited long enough, unless the most batches are in flight: then it waits on."""
         while self._in_flight and self._in_flight[0].done():
             self._in_flight.popleft()
         if len(self._in_flight) < _IN_FLIGHT:
             self._start()
         elif self._drafts:
-            self._timer = asyncio.get_running_loop().call_later(_PATIENCE, self._tick)
+            self._timer = asyncio.get_running_loop().call_later(_MAX_DELAY_S, self._on_timer)
 
     def _start(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         if self._drafts:
-            recording = self._record(self._drafts, self._sources)
+            batch = self._record(self._drafts, self._sources)
             self._drafts, self._sources, self._size = [], [], 0
-            self._in_flight.append(asyncio.create_task(recording, name="ingestion"))
+            self._in_flight.append(asyncio.create_task(batch, name="ingestion"))
 
     async def _record(self, drafts: list[Draft], sources: list[tuple[int, RawEvent]]) -> None:
         try:
             results: Sequence[RecordedFact | RunfoldError] = await self._append(drafts)
         except RunfoldError as error:
             results = [error] * len(drafts)
-        except Exception as error:  # noqa: BLE001  the rest of the stream must not suffer from one batch
+        except Exception as error:  # noqa: BLE001  one batch must not end the stream
             _log.exception("a batch of %d failed", len(drafts))
-            lost = Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})")
-            results = [lost] * len(drafts)
+            unknown = Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})")
+            results = [unknown] * len(drafts)
         for source, result in zip(sources, results, strict=True):
             if isinstance(result, RunfoldError):
                 self._fail(source, result)
@@ -159,7 +164,7 @@ class Ingestion:
         self.failed += 1
         self.retriable += failure.retriable
         if len(self.failures) < MAX_FAILURES:
-            # Without the bytes: a thousand of them could be large.
+            # Without the text: a thousand of them could be large.
             self.failures.append(failure._replace(line=RawEvent(line.number, None)))
         if self._on_failure is not None:
             self._on_failure(failure)

@@ -1,8 +1,8 @@
-"""Moves old payloads from the database to Parquet files: a partition at a time, and either wholly or not at all.
+"""Moves old payloads from the database to Parquet files, one partition at a time, each completely or not at all.
 
-A file is written beside its name, flushed, read again and compared with the ledger, and named; then one transaction
-drops the payloads and records where they went. Whatever ends the program, the payloads are in the database, or in a
-file that the ledger names; run again, it writes the file of an unfinished partition anew.
+A file is written under a temporary name, flushed, read back and compared with the ledger, and renamed; then one
+transaction drops the payloads and records the file. Wherever the program is killed, the payloads are in the database or
+in a file that the ledger names. Run again, it writes the file of an unfinished partition again.
 """
 
 from __future__ import annotations
@@ -29,144 +29,155 @@ from service.maintenance.parquet_files import PayloadRow
 _PARTITIONS = load("partitions_before")
 _PAYLOADS, _DIGESTS = load("payloads_between"), load("digests_between")
 _ERASED_SINCE = load("erased_since")
-_HOLD_HEAD = "select from runfold.ledger_head h where h.log = $1 for update"
-_NOTE = "insert into runfold.archives (log, first, last, file, sha256) values ($1, $2, $3, $4, $5)"
+_LOCK_HEAD = "select from runfold.ledger_head h where h.log = $1 for update"
+_ADD_ARCHIVE = "insert into runfold.archives (log, first, last, file, sha256) values ($1, $2, $3, $4, $5)"
 _DROP = "select runfold.drop_archived_payloads($1)"
-_BE_BRIEF = "set local lock_timeout = '1s'"
-"""Appends wait meanwhile, and whoever reads payloads holds us up."""
+_LOCK_TIMEOUT = "set local lock_timeout = '1s'"
+"""While this transaction waits for readers of payloads, appends wait for it."""
 
-_STATEMENT_S = 3600.0
+_STATEMENT_TIMEOUT_S = 3600.0
 _PREFETCH = 20
-"""Payloads held at once while they are read; one may be 16 MB."""
+"""Payloads read at once; one may have 16 MB."""
 
-_TRIES = 30
-_PAUSE = 2.0
-_LOST_A_LOCK = ("55P03", "40P01")
+_ATTEMPTS = 30
+_RETRY_DELAY_S = 2.0
+_LOCK_FAILURES = ("55P03", "40P01")
 """SQLSTATEs: lock_not_available, deadlock_detected."""
 
-ArchiveStep = Callable[[str, Archive | None], None]
-"""Hears what was just done: written, checked, named, dropped (not yet for good), recorded."""
+OnArchiveStep = Callable[[str, Archive | None], None]
+"""Is called after each step: written and checked (without an Archive), named, dropped (not committed yet), recorded."""
 
 
 class _Partition(NamedTuple):
+    """A partition of the payloads' table: its name, its first and its last position."""
+
     name: str
     first: int
     last: int
 
 
-def _silent(_what: str, _archive: Archive | None) -> None:
-    """Say nothing."""
-
-
-async def archive_payloads(dsn: str, before: datetime, directory: Path, step: ArchiveStep = _silent) -> list[Archive]:
+async def archive_payloads(
+    dsn: str, before: datetime, directory: Path, on_step: OnArchiveStep | None = None
+) -> list[Archive]:
     """Archive every payload partition that was full before a time. Returns what was archived now.
 
-    Raises OperatorError and DatabaseUnavailable; what was recorded until then stays archived, the rest is as it was.
+    Raises OperatorError, also where a file cannot be written, and DatabaseUnavailable. Partitions that were recorded
+    until then stay archived, the others are unchanged.
     """
     parquet_files.import_pyarrow()
-    directory = _made(directory)
+    directory = _make_directory(directory)
     async with Connections(dsn) as connections:
         await require_owner(connections, "Archiving")
         async with exclusive_maintenance(dsn):
-            while (await project_next_page(connections))[1]:
+            while (await project_next_page(connections)).events:
                 pass
-            done = [
-                await _archive(connections, part, directory, step) for part in await _partitions(connections, before)
+            archives = [
+                await _archive(connections, partition, directory, on_step or _ignore_step)
+                for partition in await _full_partitions(connections, before)
             ]
-        return [one for one in done if one is not None]
+        return [archive for archive in archives if archive is not None]
 
 
-def _made(directory: Path) -> Path:
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory.resolve()
+def _make_directory(directory: Path) -> Path:
+    with parquet_files.translate_file_errors(directory, "used"):
+        directory.mkdir(parents=True, exist_ok=True)
+        return directory.resolve()
 
 
-async def _partitions(connections: Connections, before: datetime) -> list[_Partition]:
-    gone = {archive.first for archive in await archive_records.current_archives(connections)}
-    async with connections.connection() as connection:
-        found = [_Partition(*row) for row in await connection.fetch(_PARTITIONS, LOG, before)]
-    return [partition for partition in found if partition.first not in gone]
+def _ignore_step(_step: str, _archive: Archive | None) -> None:
+    pass
+
+
+async def _full_partitions(connections: Connections, before: datetime) -> list[_Partition]:
+    archived = {archive.first for archive in await archive_records.current_archives(connections)}
+    rows = await connections.fetch(_PARTITIONS, LOG, before)
+    partitions = [_Partition(row["name"], row["first"], row["last"]) for row in rows]
+    return [partition for partition in partitions if partition.first not in archived]
 
 
 async def _archive(
-    connections: Connections, partition: _Partition, directory: Path, step: ArchiveStep
+    connections: Connections, partition: _Partition, directory: Path, on_step: OnArchiveStep
 ) -> Archive | None:
-    """Archive one partition, from the start again where a payload was erased meanwhile, or others held it too long."""
+    """Archive one partition; None where it has no payloads. Where one is erased meanwhile, start again."""
     name = f"payloads-{LOG}-{partition.first}-{partition.last}.parquet"
-    for _ in range(_TRIES):
-        started = (await read_head(connections)).position
-        made = await _write(connections, partition, directory / name, step)
-        if made is None or await _record(connections, partition, made, started, step):
-            return made
+    for _ in range(_ATTEMPTS):
+        started_at = (await read_head(connections)).position
+        archive = await _write(connections, partition, directory / name, on_step)
+        if archive is None or await _record(connections, partition, archive, started_at, on_step):
+            return archive
     raise OperatorError(
-        f"Positions {partition.first} to {partition.last}: payloads are erased all the time; run this again."
+        f"Positions {partition.first} to {partition.last}: payloads were erased during each attempt; run this again."
     )
 
 
-async def _write(connections: Connections, partition: _Partition, path: Path, step: ArchiveStep) -> Archive | None:
+async def _write(connections: Connections, partition: _Partition, path: Path, on_step: OnArchiveStep) -> Archive | None:
     part = path.with_name(f".{path.name}.part")
     with parquet_files.open_writer(part) as writer:
         async with connections.connection() as connection, connection.transaction():
             rows = connection.cursor(_PAYLOADS, LOG, partition.first, partition.last, prefetch=_PREFETCH)
             async for row in rows:
-                writer.add(PayloadRow(row[0], row[1] or b"", row[2]))
+                writer.add(PayloadRow(row["position"], row["payload_digest"] or b"", row["body"]))
     if not writer.count:
-        part.unlink()
+        with parquet_files.translate_file_errors(part, "removed"):
+            part.unlink()
         return None
-    step("written", None)
+    on_step("written", None)
     await _check(connections, partition, part)
-    step("checked", None)
-    part.replace(path)
+    on_step("checked", None)
+    with parquet_files.translate_file_errors(path, "written"):
+        part.replace(path)
     parquet_files.fsync_path(path.parent)
-    made = Archive(
-        path.name, str(path.parent), parquet_files.digest_of(path), partition.first, partition.last, writer.count
-    )
-    step("named", made)
-    return made
+    digest = parquet_files.digest_of(path)
+    archive = Archive(path.name, str(path.parent), digest, partition.first, partition.last, writer.count)
+    on_step("named", archive)
+    return archive
 
 
 async def _check(connections: Connections, partition: _Partition, path: Path) -> None:
-    """Read the file again: it must have every payload there is, each with the digest that its event has."""
+    """Read the file back: it must have every payload of the partition, each with the digest that its event records."""
     async with connections.connection() as connection:
-        rows = await connection.fetch(_DIGESTS, LOG, partition.first, partition.last, timeout=_STATEMENT_S)
-    expected = {row[0]: row[1] for row in rows}
-    for rows in parquet_files.read_rows(path):
-        for row in rows:
-            if not row.holds:
+        rows = await connection.fetch(_DIGESTS, LOG, partition.first, partition.last, timeout=_STATEMENT_TIMEOUT_S)
+    expected = {row["position"] for row in rows}
+    for row_group in parquet_files.read_rows(path):
+        for row in row_group:
+            if not row.is_intact:
                 raise OperatorError(
                     f"The payload at position {row.position} is not the one its event was recorded with."
                     " Nothing was archived; see: runfold verify"
                 )
-            expected.pop(row.position, None)  # one that was erased meanwhile is no longer expected
+            expected.discard(row.position)  # one that was erased meanwhile is not expected any more
     if expected:
         raise OperatorError(f"{path} has no payload of position {min(expected)}, though it was written with it.")
 
 
 async def _record(
-    connections: Connections, partition: _Partition, made: Archive, started: int, step: ArchiveStep
+    connections: Connections, partition: _Partition, archive: Archive, started_at: int, on_step: OnArchiveStep
 ) -> bool:
-    """Drop the payloads and record the archive in one transaction; False where one was erased since `started`."""
-    for attempt in range(1, _TRIES + 1):
+    """Drop the payloads and record the archive; False where a payload was erased after position `started_at`.
+
+    Tries again where the locks that this needs are not free in time.
+    """
+    for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return await _try_to_record(connections, partition, made, started, step)
+            return await _try_to_record(connections, partition, archive, started_at, on_step)
         except DatabaseUnavailable as error:
-            if attempt == _TRIES or error.sqlstate not in _LOST_A_LOCK:
+            if attempt == _ATTEMPTS or error.sqlstate not in _LOCK_FAILURES:
                 raise
-            await asyncio.sleep(_PAUSE)
+            await asyncio.sleep(_RETRY_DELAY_S)
     raise AssertionError
 
 
 async def _try_to_record(
-    connections: Connections, partition: _Partition, made: Archive, started: int, step: ArchiveStep
+    connections: Connections, partition: _Partition, archive: Archive, started_at: int, on_step: OnArchiveStep
 ) -> bool:
     async with connections.connection() as connection, connection.transaction():
-        await connection.execute(_BE_BRIEF)
-        await connection.execute(_HOLD_HEAD, LOG)
-        if await connection.fetchval(_ERASED_SINCE, LOG, started):
+        await connection.execute(_LOCK_TIMEOUT)
+        await connection.execute(_LOCK_HEAD, LOG)
+        if await connection.fetchval(_ERASED_SINCE, LOG, started_at):
             return False
         await connection.execute(_DROP, partition.name)
-        await connection.execute(_NOTE, LOG, made.first, made.last, made.file, made.sha256)
-        await append_within(connection, [archive_records.archive_draft(Kind.ARCHIVED, made)], [None])
-        step("dropped", made)
-    step("recorded", made)
+        await connection.execute(_ADD_ARCHIVE, LOG, archive.first, archive.last, archive.file, archive.sha256)
+        await append_within(connection, [archive_records.archive_draft(Kind.ARCHIVED, archive)], [None])
+        on_step("dropped", archive)
+    on_step("recorded", archive)
     return True

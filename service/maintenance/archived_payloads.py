@@ -1,4 +1,4 @@
-"""The files that archived payloads lie in."""
+"""Access to archived payloads in their files."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from service.ledger.archive_records import Archive, current_archives
 from service.maintenance import parquet_files
 
 _LOCK = "select pg_try_advisory_lock($1)"
-
-
 _LOCK_KEY = 0x52554E_52455441
 
 
 @asynccontextmanager
 async def exclusive_maintenance(dsn: str) -> AsyncIterator[None]:
-    """Keep other commands that move payloads, or need all of them, away until the block ends. Raises OperatorError."""
+    """Exclude other commands that move payloads, or need all of them, until the block ends.
+
+    Raises OperatorError while another one runs.
+    """
     async with Connections(dsn) as connections, connections.connection() as connection:  # its session holds the lock
         if not await connection.fetchval(_LOCK, _LOCK_KEY):
             raise OperatorError("Another archive, restore or rebuild is under way; run this again when it is done.")
@@ -27,9 +28,14 @@ async def exclusive_maintenance(dsn: str) -> AsyncIterator[None]:
 
 
 def checked_path(archive: Archive, directory: Path | None) -> Path:
-    """Return where an archive's file is, whole. Raises OperatorError, naming it, where it is missing or not the same."""
+    """Return the path of an archive's file: in `directory`, or where it was written.
+
+    Raises OperatorError where the file is missing, cannot be read, or has another digest than the ledger records.
+    """
     path = (directory or Path(archive.directory)) / archive.file
-    if not path.is_file():
+    with parquet_files.translate_file_errors(path, "read"):
+        exists = path.is_file()
+    if not exists:
         raise OperatorError(
             f"{path} is missing: it has the payloads of positions {archive.first} to {archive.last}."
             " Bring it back, or say where it is with --archives."
@@ -40,26 +46,26 @@ def checked_path(archive: Archive, directory: Path | None) -> Path:
 
 
 class ArchivedPayloads:
-    """The payloads that only archives have."""
+    """The payloads that are in archives and not in the database."""
 
     def __init__(self, files: Sequence[tuple[Archive, parquet_files.PayloadFile]]) -> None:
         """Take each archive with its open file."""
         self._files = files
 
     def get(self, position: int) -> str | None:
-        """Return an archived payload; None where there is none."""
-        for archive, bodies in self._files:
+        """Return an archived payload; None where no archive has it. Raises OperatorError."""
+        for archive, file in self._files:
             if archive.covers(position):
-                return bodies.get(position)
+                return file.get(position)
         return None
 
     def close(self) -> None:
         """Close the files."""
-        for _, bodies in self._files:
-            bodies.close()
+        for _, file in self._files:
+            file.close()
 
 
 async def open_archived_payloads(connections: Connections, directory: Path | None = None) -> ArchivedPayloads:
-    """Open the files of all archives that stand. Raises OperatorError where one cannot be used."""
+    """Open the files of all current archives. Raises OperatorError where one cannot be used."""
     paths = [(archive, checked_path(archive, directory)) for archive in await current_archives(connections)]
     return ArchivedPayloads([(archive, parquet_files.PayloadFile(path)) for archive, path in paths])

@@ -1,10 +1,13 @@
-"""Payloads in Parquet files: flushed to the disk, read piece by piece. Needs the extra `runfold[parquet]`."""
+"""Payloads in Parquet files: flushed to the disk, read one row group at a time. Needs the extra `runfold[parquet]`.
+
+An OSError of a file comes out as an OperatorError that names the file.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import file_digest, sha256
 from importlib import import_module
 from pathlib import Path
@@ -13,21 +16,32 @@ from typing import Any, NamedTuple
 
 from service.errors import OperatorError
 
-_PIECE_BYTES = 8 * 1024 * 1024
-"""Bytes of payloads in a row group, of which one is held in memory."""
+_ROW_GROUP_BYTES = 8 * 1024 * 1024
+"""Payload bytes in a row group, which is in memory as a whole."""
 
 
 class PayloadRow(NamedTuple):
-    """A payload as it is archived: where it was in the ledger, its SHA-256, its text."""
+    """An archived payload: its position in the ledger, its SHA-256 as recorded, its text."""
 
     position: int
     digest: bytes
     body: str
 
     @property
-    def holds(self) -> bool:
-        """Whether the text is the one the digest was taken of."""
+    def is_intact(self) -> bool:
+        """Whether the digest is that of the text."""
         return sha256(self.body.encode()).digest() == self.digest
+
+
+@contextmanager
+def translate_file_errors(path: Path, action: str) -> Iterator[None]:
+    """Raise an OSError of the block as an OperatorError: "{path} cannot be {action}: No space left on device."."""
+    try:
+        yield
+    except OSError as error:
+        # Arrow puts its own sentence where the system's message belongs.
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise OperatorError(f"{path} cannot be {action}: {reason}.") from error
 
 
 def import_pyarrow() -> ModuleType:
@@ -39,95 +53,112 @@ def import_pyarrow() -> ModuleType:
 
 
 class PayloadWriter:
-    """Takes rows in the order of their positions."""
+    """Writes a file. Rows are added in the order of their positions."""
 
     def __init__(self, path: Path) -> None:
-        """Open a new file, over one that is there."""
+        """Create the file, or replace the one there is. Raises OperatorError, as all methods do."""
         arrow = import_module("pyarrow")
         self._schema = arrow.schema(
             [("position", arrow.int64()), ("sha256", arrow.binary()), ("body", arrow.large_string())]
         )
         self._table = arrow.Table
-        self._file = import_pyarrow().ParquetWriter(path, self._schema, compression="zstd")
+        self._path = path
+        with translate_file_errors(path, "written"):
+            self._file = import_pyarrow().ParquetWriter(path, self._schema, compression="zstd")
         self._rows: list[PayloadRow] = []
         self._size = 0
         self.count = 0
+        """Number of rows added."""
 
     def add(self, row: PayloadRow) -> None:
-        """Write a row, soon."""
+        """Add a row; it is written with its row group."""
         self._rows.append(row)
         self._size += len(row.body)
         self.count += 1
-        if self._size >= _PIECE_BYTES:
+        if self._size >= _ROW_GROUP_BYTES:
             self._flush()
 
     def _flush(self) -> None:
         if self._rows:
             columns = [list(column) for column in zip(*self._rows, strict=True)]
-            self._file.write_table(self._table.from_arrays(columns, schema=self._schema))
+            with translate_file_errors(self._path, "written"):
+                self._file.write_table(self._table.from_arrays(columns, schema=self._schema))
             self._rows, self._size = [], 0
 
     def close(self) -> None:
-        """Write what is left, and the footer."""
+        """Write the last row group and the footer."""
         self._flush()
-        self._file.close()
+        with translate_file_errors(self._path, "written"):
+            self._file.close()
 
 
 @contextmanager
 def open_writer(path: Path) -> Iterator[PayloadWriter]:
-    """Give a writer; at the end of the block the file is whole, and on the disk."""
-    writer = PayloadWriter(path)
-    yield writer
-    writer.close()
-    fsync_path(path)
+    """Give a writer; after the block the file is complete and on the disk. Where the block fails, the file is removed.
+
+    Raises OperatorError.
+    """
+    try:
+        writer = PayloadWriter(path)
+        yield writer
+        writer.close()
+        fsync_path(path)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)  # an incomplete file is of no use, and its space may be what the disk lacks
+        raise
 
 
 def fsync_path(path: Path) -> None:
-    """Have the disk hold a file, or a directory's names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Flush a file, or the names in a directory, to the disk. Raises OperatorError."""
+    with translate_file_errors(path, "written"):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def digest_of(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal."""
-    with path.open("rb") as file:
+    """Return a file's SHA-256 in hexadecimal. Raises OperatorError."""
+    with translate_file_errors(path, "read"), path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest()
 
 
 def read_rows(path: Path) -> Iterator[list[PayloadRow]]:
-    """Yield a file's rows, a row group at a time."""
-    with import_pyarrow().ParquetFile(path) as file:
+    """Yield a file's rows, one row group at a time. Raises OperatorError."""
+    with translate_file_errors(path, "read"), import_pyarrow().ParquetFile(path) as file:
         for number in range(file.num_row_groups):
-            yield _rows(file, number)
+            yield _row_group(file, number)
 
 
-def _rows(file: Any, number: int) -> list[PayloadRow]:  # noqa: ANN401  pyarrow has no types
+def _row_group(file: Any, number: int) -> list[PayloadRow]:  # noqa: ANN401  pyarrow has no types
     columns = file.read_row_group(number).to_pydict()
     return [PayloadRow(*row) for row in zip(columns["position"], columns["sha256"], columns["body"], strict=True)]
 
 
 class PayloadFile:
-    """Looks payloads up in a file by position; quick while positions come in order."""
+    """Looks up payloads in a file by position; fast while positions are requested in order."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file."""
-        self._file = import_pyarrow().ParquetFile(path)
+        """Open the file. Raises OperatorError, as all methods do."""
+        self._path = path
+        with translate_file_errors(path, "read"):
+            self._file = import_pyarrow().ParquetFile(path)
         groups = (self._file.metadata.row_group(n).column(0).statistics for n in range(self._file.num_row_groups))
-        self._lasts = [group.max for group in groups]
-        self._held = -1
+        self._last_positions = [group.max for group in groups]
+        self._loaded_group = -1
         self._bodies: dict[int, str] = {}
 
     def get(self, position: int) -> str | None:
         """Return the payload of a position; None where the file has none."""
-        number = next((n for n, last in enumerate(self._lasts) if position <= last), None)
-        if number is None:
+        group = next((n for n, last in enumerate(self._last_positions) if position <= last), None)
+        if group is None:
             return None
-        if number != self._held:
-            self._bodies = {row.position: row.body for row in _rows(self._file, number)}
-            self._held = number
+        if group != self._loaded_group:
+            with translate_file_errors(self._path, "read"):
+                self._bodies = {row.position: row.body for row in _row_group(self._file, group)}
+            self._loaded_group = group
         return self._bodies.get(position)
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""Folds the catalog anew from the ledger, beside the one in use, and swaps them.
+"""Rebuilds the catalog from the ledger in a schema of its own, and swaps it with the one in use.
 
-Readers see the old catalog until the swap. Appends go on; what they add meanwhile is folded before the swap, under the
-cursor's lock, so the new catalog is never behind the old one.
+Readers see the old catalog until the swap. Appends go on; the events that they add meanwhile are projected before the
+swap, under the cursor's lock, so that the new catalog is never behind the old one.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from service.maintenance.archived_payloads import exclusive_maintenance, open_ar
 SCHEMA = "runfold_rebuild"
 
 Progress = Callable[[int, int], None]
+"""Is called with the position up to which the new catalog is projected, and the position of the ledger head."""
 
-_BESIDE = catalog_statements(SCHEMA)
-_LARGE_PAGE = 4000
+_STATEMENTS = catalog_statements(SCHEMA)
+_PAGE_EVENTS = 4000
 _CONNECTIONS = 2
 
 _PREPARE = "\n".join(
@@ -33,74 +34,74 @@ _PREPARE = "\n".join(
     ]
 )
 
-# All at once and before any row: a folding process that waits for the cursor's row would hold a lock on its table.
+# All tables at once, before any row is locked: a projector that waits for the cursor's row holds a lock on its table.
 _LOCK = f"lock table {', '.join(f'runfold.{table}' for table in TABLES)} in access exclusive mode"
 
-# Tables made LIKE others have indexes of other names; migrations know them by the old ones.
+# The indexes of a table made LIKE another get other names; migrations refer to the names of the originals.
 _RENAMES = """
-with one as (
+with indexes as (
     select schemaname, indexname, tablename,
            regexp_replace(replace(indexdef, schemaname || '.', ''), 'INDEX \\S+ ON', 'INDEX ON') as shape
       from pg_indexes where schemaname in ('runfold', $1) and tablename = any ($2)
 )
 select new.indexname as made, old.indexname as known
-  from one new join one old on old.tablename = new.tablename and old.shape = new.shape
+  from indexes new join indexes old on old.tablename = new.tablename and old.shape = new.shape
  where new.schemaname = $1 and old.schemaname = 'runfold'
 """
 
 _GRANTS = """
-select format('grant %s on %I.%I to %I', privilege_type, $1::text, table_name, grantee)
+select format('grant %s on %I.%I to %I', privilege_type, $1::text, table_name, grantee) as statement
   from information_schema.role_table_grants
  where table_schema = 'runfold' and table_name = any ($2) and grantee <> current_user
 """
 
 
-async def rebuild_catalog(
-    dsn: str, progress: Progress = lambda _done, _all: None, directory: Path | None = None
-) -> int:
-    """Throw the catalog away and fold it anew. Returns the position it holds; progress hears (position, head).
+async def rebuild_catalog(dsn: str, progress: Progress | None = None, directory: Path | None = None) -> int:
+    """Replace the catalog by one that is projected from the first event on. Returns the position up to which it is.
 
-    Archived payloads are read from their files, in `directory` or where they were written. Raises OperatorError, and
-    DatabaseUnavailable when the database does not answer; the catalog in use is then as it was.
+    Archived payloads are read from their files, in `directory` or where they were written. Raises OperatorError and
+    DatabaseUnavailable; the catalog in use is unchanged then.
     """
     async with Connections(dsn, _CONNECTIONS) as connections:
         await require_owner(connections, "Rebuilding the catalog")
         async with exclusive_maintenance(dsn):
-            bodies = await open_archived_payloads(connections, directory)
+            archived = await open_archived_payloads(connections, directory)
             try:
-                return await _rebuild(connections, bodies.get, progress)
+                return await _rebuild(connections, archived.get, progress)
             finally:
-                bodies.close()
+                archived.close()
 
 
-async def _rebuild(connections: Connections, archived: FindArchivedPayload, progress: Progress) -> int:
+async def _rebuild(connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None) -> int:
     async with connections.connection() as connection:
         await connection.execute(_PREPARE)
-    await _fold(connections, archived, progress)
+    await _project(connections, find_archived, progress)
     async with connections.connection() as connection, connection.transaction():
         await connection.execute(_LOCK)
-        position = await _fold(connections, archived, progress)
+        position = await _project(connections, find_archived, progress)
         await _swap(connection)
     return position
 
 
-async def _fold(connections: Connections, archived: FindArchivedPayload, progress: Progress) -> int:
-    end = (await read_head(connections)).position
+async def _project(connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None) -> int:
+    """Project up to the ledger head as of now; return the position reached."""
+    head = (await read_head(connections)).position
     while True:
-        position, folded, _ = await project_next_page(connections, _LARGE_PAGE, _BESIDE, archived)
-        progress(position, max(end, position))
-        if not folded or position >= end:
-            return position
+        page = await project_next_page(connections, _PAGE_EVENTS, _STATEMENTS, find_archived)
+        if progress is not None:
+            progress(page.position, max(head, page.position))
+        if not page.events or page.position >= head:
+            return page.position
 
 
 async def _swap(connection: Any) -> None:  # noqa: ANN401  asyncpg has no types
-    renames = await connection.fetch(_RENAMES, SCHEMA, list(TABLES))
+    indexes = await connection.fetch(_RENAMES, SCHEMA, list(TABLES))
     for row in await connection.fetch(_GRANTS, SCHEMA, list(TABLES)):
-        await connection.execute(row[0])
+        await connection.execute(row["statement"])
     for table in TABLES:
         await connection.execute(f"drop table runfold.{table}")
         await connection.execute(f"alter table {SCHEMA}.{table} set schema runfold")
-    for made, known in renames:
-        if made != known:
-            await connection.execute(f'alter index runfold."{made}" rename to "{known}"')
+    for index in indexes:
+        if index["made"] != index["known"]:
+            await connection.execute(f'alter index runfold."{index["made"]}" rename to "{index["known"]}"')
     await connection.execute(f"drop schema {SCHEMA}")

@@ -1,4 +1,4 @@
-"""Brings archived payloads back into the database; all of a file in one transaction."""
+"""Brings archived payloads back into the database, each file in one transaction."""
 
 from __future__ import annotations
 
@@ -19,60 +19,60 @@ from service.maintenance.archived_payloads import checked_path, exclusive_mainte
 from service.maintenance.parquet_files import PayloadRow
 
 _DIGESTS, _PUT = load("digests_at"), load("put_payloads")
-_FORGET = "delete from runfold.archives where log = $1 and first = $2"
-_PIECE = 500
-_STATEMENT_S = 600.0
+_REMOVE_ARCHIVE = "delete from runfold.archives where log = $1 and first = $2"
+_PAYLOADS_AT_ONCE = 500
+_STATEMENT_TIMEOUT_S = 600.0
 
-RestoreStep = Callable[[str, Archive], None]
-"""Hears what was just done: put (not yet for good), recorded."""
-
-
-def _silent(_what: str, _archive: Archive) -> None:
-    """Say nothing."""
+OnRestoreStep = Callable[[str, Archive], None]
+"""Is called after each step: put (not committed yet), recorded."""
 
 
 async def restore_payloads(
-    dsn: str, position: int | None = None, directory: Path | None = None, step: RestoreStep = _silent
+    dsn: str, position: int | None = None, directory: Path | None = None, on_step: OnRestoreStep | None = None
 ) -> list[Archive]:
-    """Restore the archive that has a position's payload, or all of them. Returns what was restored.
+    """Restore the archive that has a position's payload, or all archives. Returns what was restored.
 
-    Raises OperatorError and DatabaseUnavailable; what was recorded until then stays restored, the rest is as it was.
+    Files are read from `directory`, or from where they were written. Raises OperatorError and DatabaseUnavailable; then
+    archives that were recorded as restored stay restored, the others are unchanged.
     """
     parquet_files.import_pyarrow()
     async with Connections(dsn) as connections:
         await require_owner(connections, "Restoring")
         async with exclusive_maintenance(dsn):
-            wanted = [
-                one
-                for one in await archive_records.current_archives(connections)
-                if position is None or one.covers(position)
+            archives = [
+                archive
+                for archive in await archive_records.current_archives(connections)
+                if position is None or archive.covers(position)
             ]
-            for archive in wanted:
-                await _restore(connections, archive, checked_path(archive, directory), step)
-        return wanted
+            for archive in archives:
+                await _restore(connections, archive, checked_path(archive, directory), on_step)
+        return archives
 
 
-async def _restore(connections: Connections, archive: Archive, path: Path, step: RestoreStep) -> None:
+async def _restore(connections: Connections, archive: Archive, path: Path, on_step: OnRestoreStep | None) -> None:
     async with connections.connection() as connection, connection.transaction():
         count = 0
         for rows in parquet_files.read_rows(path):
-            for start in range(0, len(rows), _PIECE):
-                await _put(connection, rows[start : start + _PIECE], path)
+            for start in range(0, len(rows), _PAYLOADS_AT_ONCE):
+                await _put(connection, rows[start : start + _PAYLOADS_AT_ONCE], path)
             count += len(rows)
         if count != archive.payloads:
             raise OperatorError(f"{path} has {count} payloads; {archive.payloads} were archived in it.")
-        await connection.execute(_FORGET, LOG, archive.first)
+        await connection.execute(_REMOVE_ARCHIVE, LOG, archive.first)
         await append_within(connection, [archive_records.archive_draft(Kind.RESTORED, archive)], [None])
-        step("put", archive)
-    step("recorded", archive)
+        if on_step is not None:
+            on_step("put", archive)
+    if on_step is not None:
+        on_step("recorded", archive)
 
 
 async def _put(connection: Any, rows: list[PayloadRow], path: Path) -> None:  # noqa: ANN401  asyncpg has no types
     positions = [row.position for row in rows]
-    digests = dict(map(tuple, await connection.fetch(_DIGESTS, LOG, positions)))
+    recorded = await connection.fetch(_DIGESTS, LOG, positions)
+    digests = {event["position"]: event["payload_digest"] for event in recorded}
     for row in rows:
-        if not row.holds or digests.get(row.position) != row.digest:
+        if not row.is_intact or digests.get(row.position) != row.digest:
             raise OperatorError(
                 f"{path}: the payload of position {row.position} is not the one its event was recorded with."
             )
-    await connection.execute(_PUT, LOG, positions, [row.body for row in rows], timeout=_STATEMENT_S)
+    await connection.execute(_PUT, LOG, positions, [row.body for row in rows], timeout=_STATEMENT_TIMEOUT_S)

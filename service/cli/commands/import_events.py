@@ -91,7 +91,7 @@ class _Told:
 
     def add(self, one: Ingestion, course: ImportCheckpoint) -> None:
         self.new += one.recorded - one.known
-        self.known += one.known + course.passed
+        self.known += one.known + course.skipped
 
     def hear(self, name: str, failure: IngestionFailure) -> None:
         self.note(f"{name}:{failure.line.number}: {failure.reason}")
@@ -119,7 +119,7 @@ async def _import(dsn: str, source: _Source, told: _Told, *, restart: bool) -> N
 
     def heard(failure: IngestionFailure) -> None:
         told.hear(source.name, failure)
-        course.hear(failure)
+        course.record_failure(failure)
 
     bulk = BulkAppender(connections, max_batch=DEFAULTS.max_batch, on_append=lambda _position, _events: None)
     ingestion = Ingestion(bulk.append, Origin("import"), max_bytes=DEFAULTS.max_event_bytes, on_failure=heard)
@@ -133,8 +133,8 @@ async def _import(dsn: str, source: _Source, told: _Told, *, restart: bool) -> N
         told.note(f"{source.name}: {error.detail}; what came before that was read")
     finally:
         course.close()
-        if course.trouble is not None:
-            click.echo(course.trouble, err=True)
+        if course.write_error is not None:
+            click.echo(course.write_error, err=True)
         await connections.close()
     if ingestion.retriable:
         raise click.ClickException(

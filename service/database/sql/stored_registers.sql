@@ -1,7 +1,7 @@
 -- Returns the position up to which a run is projected, and the latest registers that the catalog stores for it at or before
 -- :position: those of its row, or of a snapshot.
 -- parameters: run, position
-select r.position as folded, s.position, s.registers
+select r.position as projected, s.position, s.registers
   from runfold.runs r
   left join lateral (
       select r.position, r.registers where r.position <= :position

@@ -47,14 +47,14 @@ async def listen(request: web.Request) -> web.StreamResponse:
 async def _frames(audit: LedgerReader, tail: LedgerTail, wanted: EventFilters, position: int) -> AsyncGenerator[bytes]:
     """Give what to send next, for ever: what is kept in common, own pages while behind that, else heartbeats."""
     while not tail.closing:
-        caught = tail.since(position)
+        caught = tail.read_after(position)
         if caught.behind:
             page = await audit.page(wanted, PositionRange(position, (await audit.head()).position), parameters.MOST)
             position = page.covered
             yield b"".join([sse_frame(line.position, line.text) for line in page.lines])
             continue
         for batch in caught.batches:
-            yield batch.framed(wanted, position)
+            yield batch.sse_frames(wanted, position)
             position = batch.upto
         if not caught.batches and not await tail.wait(position, HEARTBEAT_S):
             yield b": heartbeat\n\n"

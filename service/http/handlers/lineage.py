@@ -179,7 +179,7 @@ async def _write(
 
 async def _tail(lineage: LineageEventReader, missing: list[int]) -> bytes:
     """Return the answer's end, which says where the events are that were left out."""
-    files = await lineage.archived(missing)
+    files = await lineage.locate_archived(missing)
     return b"]%b}" % (b',"archived":%b' % dump(archived_view(files)) if files else b"")
 
 

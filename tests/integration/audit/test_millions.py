@@ -16,7 +16,7 @@ async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, conne
     assert reached == [3_000, 5_000]
     verdict = await verify_ledger(dsn)
     assert (verdict.ok, verdict.last) == (True, 5_000)
-    while (await project_next_page(connections))[1]:
+    while (await project_next_page(connections)).events:
         pass
     states = {row[0] for row in await db.fetch("select distinct state from runfold.runs")}
     assert {"RUNNING", "COMPLETED", "FAILED"} <= states

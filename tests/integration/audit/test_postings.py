@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
 from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
-from service.audit.postings import _POSTINGS, _wanted, post_next, read_ends
+from service.audit.postings import _POSTINGS, _terms, post_next, read_ends
 from service.database.connections import Connections
 from service.ledger.events import LOG, append_events
 
@@ -166,6 +166,6 @@ async def test_every_filter_goes_by_the_postings_index(db, connections, facet):
     await post_all(connections)
     await db.execute("set enable_seqscan = off")
     statement = await db.prepare(_POSTINGS)
-    plan = str(await statement.explain(LOG, *_wanted(facet), 0, 1))
+    plan = str(await statement.explain(LOG, *_terms(facet), 0, 1))
     assert "event_postings_pkey" in plan
     assert "Seq Scan" not in plan

@@ -1,4 +1,4 @@
-"""The catalog: derived, complete for whoever was told "recorded", the same however it is folded."""
+"""The catalog: complete once an append is acknowledged, and the same whatever pages it is projected in."""
 
 import asyncio
 from random import Random
@@ -23,8 +23,8 @@ EMPTY = "truncate runfold.namespaces, runfold.jobs, runfold.runs, runfold.run_co
 BASE = "/api/v1"
 
 
-async def fold_all(connections, page_size):
-    while (await project_next_page(connections, page_size))[1]:
+async def project_all(connections, page_size):
+    while (await project_next_page(connections, page_size)).events:
         pass
 
 
@@ -40,7 +40,7 @@ async def catalog(db):
 
 
 def a_history(seed, count=400):
-    """Return a mix of everything that the catalog is folded from."""
+    """Return a mix of everything that the catalog is projected from."""
     random = Random(seed)  # noqa: S311
     runs = [UUID(int=random.getrandbits(128), version=4) for _ in range(25)]
     for index in range(count):
@@ -61,25 +61,25 @@ def a_history(seed, count=400):
 
 
 def a_namespace(owner, minute):
-    said = PayloadContent(
+    content = PayloadContent(
         fact(UUID(int=1), None).decoded.content, NamespaceDefinition(at(minute), owner.encode(), owner, None)
     )
     body = f'{{"ownerName": "{owner}"}}'.encode()
-    return definition(Subject.NAMESPACE, ("etl", None), at(minute), body, said, Caller())
+    return definition(Subject.NAMESPACE, ("etl", None), at(minute), body, content, Caller())
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_whatever_the_size_of_its_pages_the_catalog_is_the_same(connections, db, seed):
     drafts = list(a_history(seed))
     await append_events(connections, drafts, [None] * len(drafts))
-    folded = []
+    projected = []
     for page_size in (1, 7, 4000):
         await db.execute(EMPTY)
         await db.execute("update runfold.catalog_cursor set position = 0")
-        await fold_all(connections, page_size)
-        folded.append(await catalog(db))
-    assert folded[0] == folded[1] == folded[2]
-    assert len(folded[0]["runs"]) > 20
+        await project_all(connections, page_size)
+        projected.append(await catalog(db))
+    assert projected[0] == projected[1] == projected[2]
+    assert len(projected[0]["runs"]) > 20
 
 
 async def test_a_run_is_read_the_same_however_far_the_catalog_is(connections):
@@ -98,24 +98,24 @@ async def test_counts_are_what_counting_would_say(connections, db):
     drafts = list(a_history(5))
     for part in range(0, len(drafts), 50):
         await append_events(connections, drafts[part : part + 50], [None] * len(drafts[part : part + 50]))
-        await fold_all(connections, 20)
+        await project_all(connections, 20)
     counted = await db.fetch("select job_id, state, count(*) from runfold.runs group by 1, 2 order by 1, 2")
     kept = await db.fetch("select * from runfold.run_counts where total <> 0 order by 1, 2")
     assert [tuple(row) for row in counted] == [tuple(row) for row in kept]
 
 
-async def test_two_processes_that_fold_at_once_fold_each_event_once(six_connections, db):
+async def test_two_processes_that_project_at_once_project_each_event_once(six_connections, db):
     drafts = list(a_history(6))
     await append_events(six_connections[0], drafts, [None] * len(drafts))
-    await asyncio.gather(*(fold_all(connections, 13) for connections in six_connections))
+    await asyncio.gather(*(project_all(connections, 13) for connections in six_connections))
     together = await catalog(db)
     await db.execute(EMPTY)
     await db.execute("update runfold.catalog_cursor set position = 0")
-    await fold_all(six_connections[0], 4000)
+    await project_all(six_connections[0], 4000)
     assert await catalog(db) == together
 
 
-async def test_a_fold_that_fails_leaves_the_cursor_where_it_was(connections, db):
+async def test_a_projection_that_fails_leaves_the_cursor_where_it_was(connections, db):
     drafts = list(a_history(7, 50))
     await append_events(connections, drafts, [None] * len(drafts))
     await db.execute("alter table runfold.jobs add constraint poison check (position < 0)")
@@ -124,7 +124,7 @@ async def test_a_fold_that_fails_leaves_the_cursor_where_it_was(connections, db)
     assert await db.fetchval("select position from runfold.catalog_cursor") == 0
     assert await db.fetchval("select count(*) from runfold.runs") == 0
     await db.execute("alter table runfold.jobs drop constraint poison")
-    await fold_all(connections, 4000)
+    await project_all(connections, 4000)
     assert await db.fetchval("select position from runfold.catalog_cursor") == await db.fetchval(
         "select position from runfold.ledger_head"
     )

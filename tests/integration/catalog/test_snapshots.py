@@ -41,7 +41,7 @@ async def append(connections, drafts):
     await append_events(connections, drafts, [None] * len(drafts))
 
 
-async def fold_all(connections, page_size=4000):
+async def project_all(connections, page_size=4000):
     while (await project_next_page(connections, page_size)).events:
         pass
 
@@ -57,22 +57,22 @@ async def known(audit, position):
     return found
 
 
-async def folded_from_the_first(audit, position):
-    parts = [run_registers_of(told.event, told.content) async for told in audit.history(RUN, position)]
+async def merged_from_the_first(audit, position):
+    parts = [run_registers_of(entry.event, entry.content) async for entry in audit.history(RUN, position)]
     return reduce(merge_runs, parts) if parts else None
 
 
 @pytest.mark.parametrize("page_size", [100, 4000])
 async def test_a_snapshot_is_kept_every_so_many_events_of_a_run_whatever_the_pages(connections, db, page_size):
     await append(connections, [one for minute in range(COUNT) for one in (beat(minute), beat(minute, OTHER))])
-    await fold_all(connections, page_size)
+    await project_all(connections, page_size)
     assert await snapshots(db) == [2 * SNAPSHOT_INTERVAL * n - 1 for n in (1, 2, 3)]
     assert await snapshots(db, OTHER) == [2 * SNAPSHOT_INTERVAL * n for n in (1, 2, 3)]
 
 
 async def test_what_was_known_at_any_position_is_what_the_history_up_to_it_says(connections, audit):
     await append(connections, [beat((minute * 37) % COUNT) for minute in range(COUNT)])
-    await fold_all(connections)
+    await project_all(connections)
     for position in (
         0,
         1,
@@ -84,12 +84,12 @@ async def test_what_was_known_at_any_position_is_what_the_history_up_to_it_says(
         COUNT,
         COUNT + 5,
     ):
-        assert await known(audit, position) == await folded_from_the_first(audit, position), position
+        assert await known(audit, position) == await merged_from_the_first(audit, position), position
 
 
 async def test_no_more_than_a_stride_of_events_is_read(connections, audit, monkeypatch):
     await append(connections, [beat(minute) for minute in range(COUNT)])
-    await fold_all(connections)
+    await project_all(connections)
     read = []
     history = audit.history
 
@@ -107,20 +107,20 @@ async def test_no_more_than_a_stride_of_events_is_read(connections, audit, monke
 
 async def test_what_was_erased_is_in_no_snapshot_and_the_rest_stays(dsn, connections, db, audit):
     await append(connections, [beat(minute) for minute in range(COUNT)])
-    await fold_all(connections)
+    await project_all(connections)
     erased = 2 * SNAPSHOT_INTERVAL - 1
     await erase_payloads(dsn, erased, "a law", "somebody")
-    await fold_all(connections)
+    await project_all(connections)
     assert await snapshots(db) == [SNAPSHOT_INTERVAL]
     for position in (SNAPSHOT_INTERVAL + 10, 2 * SNAPSHOT_INTERVAL, 3 * SNAPSHOT_INTERVAL):
         found = await known(audit, position)
-        assert found == await folded_from_the_first(audit, position)
+        assert found == await merged_from_the_first(audit, position)
         assert json.dumps({"beat": erased - 1}).encode() not in [facet.value for facet in found.run_facets.values()]
 
 
 async def test_a_rebuilt_catalog_has_the_same_snapshots(dsn, connections, db):
     await append(connections, [beat(minute) for minute in range(COUNT)])
-    await fold_all(connections, 300)
+    await project_all(connections, 300)
     rows = "select * from runfold.run_snapshots order by id, position"
     before = [tuple(row) for row in await db.fetch(rows)]
     await rebuild_catalog(dsn)

@@ -200,7 +200,7 @@ def test_where_no_bookmark_can_be_put_the_import_is_none_the_worse(imported, tmp
 
 @pytest.mark.usefixtures("often")
 def test_a_file_with_very_many_refused_lines_keeps_the_bookmark_that_names_them_all(imported, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoints, "_MOST_REFUSED", 2)
+    monkeypatch.setattr(checkpoints, "_MAX_REFUSED", 2)
     file = tmp_path / "events"
     file.write_text("\n".join([event(), *("nonsense" * 30 for _ in range(40)), *(event() for _ in range(5))]))
     with sending(batches=3) as sent:

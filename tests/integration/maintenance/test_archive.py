@@ -1,11 +1,13 @@
 """Payloads leave the database for files and come back; all that was said of runs and jobs goes on."""
 
 import asyncio
+import errno
 import signal
 import sys
 import threading
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -13,7 +15,7 @@ import pytest
 from building import events, fact, unguarded
 from conftest import REPOSITORY
 from histories import at
-from partitions import LATER, RUNS, append, catalog, example_says, fill, fold_all, holds
+from partitions import LATER, RUNS, append, catalog, example_says, fill, holds, project_all
 
 from service.audit.verification import verify_ledger
 from service.domain.event import RunState, Subject
@@ -157,7 +159,7 @@ async def test_what_stays_of_an_archived_partition_can_be_changed_no_more_than_b
 
 
 async def test_rebuild_reads_archived_payloads_from_their_files(filled, dsn, connections, tmp_path):
-    await fold_all(connections)
+    await project_all(connections)
     before = await catalog(filled)
     done = await archive_payloads(dsn, LATER, tmp_path)
     await rebuild_catalog(dsn)
@@ -207,7 +209,7 @@ async def test_a_payload_that_is_merely_missing_does_not_verify(filled, dsn, tmp
 
 
 async def test_a_payload_that_was_altered_is_not_archived(filled, dsn, connections, tmp_path):
-    await fold_all(connections)
+    await project_all(connections)
     await unguarded(filled, "update runfold.payloads set body = '{}' where position = 15")
     with pytest.raises(OperatorError, match="position 15 is not the one"):
         await archive_payloads(dsn, LATER, tmp_path)
@@ -215,7 +217,7 @@ async def test_a_payload_that_was_altered_is_not_archived(filled, dsn, connectio
 
 
 @pytest.mark.usefixtures("filled")
-async def test_two_that_move_payloads_do_not_meet(dsn, connections, tmp_path):
+async def test_two_that_move_payloads_do_not_meet(dsn, tmp_path):
     async with exclusive_maintenance(dsn):
         for attempt in (archive_payloads(dsn, LATER, tmp_path), restore_payloads(dsn), rebuild_catalog(dsn)):
             with pytest.raises(OperatorError, match="under way"):
@@ -302,8 +304,8 @@ async def test_an_archive_in_the_making_takes_nothing_along_that_is_erased_meanw
 async def test_an_archive_waits_for_who_reads_payloads_and_lets_appends_pass(
     filled, dsn, connections, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(archive_module, "_BE_BRIEF", "set local lock_timeout = '50ms'")
-    monkeypatch.setattr(archive_module, "_PAUSE", 0.05)
+    monkeypatch.setattr(archive_module, "_LOCK_TIMEOUT", "set local lock_timeout = '50ms'")
+    monkeypatch.setattr(archive_module, "_RETRY_DELAY_S", 0.05)
     reading = filled.transaction()
     await reading.start()
     await filled.fetch("select from runfold.payloads")
@@ -314,6 +316,56 @@ async def test_an_archive_waits_for_who_reads_payloads_and_lets_appends_pass(
     await reading.rollback()
     assert [one.last for one in await working][:2] == [10, 20]
     await holds(dsn)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+async def test_a_disk_that_is_full_is_said_with_the_file_and_nothing_is_archived(filled, dsn, tmp_path):
+    part = tmp_path / ".payloads-0-1-10.parquet.part"
+    part.symlink_to("/dev/full")
+    with pytest.raises(OperatorError, match=rf"^{part} cannot be written: No space left on device\.$"):
+        await archive_payloads(dsn, LATER, tmp_path)
+    assert not list(tmp_path.iterdir())
+    assert await filled.fetchval(PAYLOADS) == [*range(1, 26)]
+    await holds(dsn)
+
+
+@pytest.mark.usefixtures("filled")
+async def test_an_error_while_a_row_group_is_written_names_the_file(dsn, tmp_path, monkeypatch):
+    def write_table(_writer, _table):
+        raise OSError(errno.ENOSPC, "Error writing bytes to file")
+
+    monkeypatch.setattr("pyarrow.parquet.ParquetWriter.write_table", write_table)
+    monkeypatch.setattr(parquet_files, "_ROW_GROUP_BYTES", 1)
+    with pytest.raises(OperatorError, match=rf"^{tmp_path}/\S+\.part cannot be written: No space left on device\.$"):
+        await archive_payloads(dsn, LATER, tmp_path)
+    assert not list(tmp_path.iterdir())
+    monkeypatch.undo()
+    assert len(await archive_payloads(dsn, LATER, tmp_path)) == 2
+
+
+@pytest.mark.usefixtures("filled")
+async def test_a_directory_that_cannot_be_made_is_named(dsn, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(OperatorError, match=rf"^{tmp_path}/file/archives cannot be used: Not a directory\.$"):
+        await archive_payloads(dsn, LATER, tmp_path / "file" / "archives")
+
+
+@pytest.mark.usefixtures("filled")
+async def test_an_archive_that_cannot_be_read_is_named(dsn, tmp_path, monkeypatch):
+    [first, _] = await archive_payloads(dsn, LATER, tmp_path)
+
+    def unreadable(*_):
+        raise OSError(errno.EIO, "Input/output error")
+
+    for function in ("file_digest", "_row_group"):
+        with monkeypatch.context() as patched:
+            patched.setattr(parquet_files, function, unreadable)
+            for attempt in (restore_payloads(dsn, 1), rebuild_catalog(dsn)):
+                with pytest.raises(
+                    OperatorError, match=rf"^{tmp_path / first.file} cannot be read: Input/output error"
+                ):
+                    await attempt
+    assert [one.first for one in await restore_payloads(dsn, 1)] == [1]
 
 
 @pytest.mark.usefixtures("filled")

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from building import fact, head, new, report
 from histories import at
-from partitions import LATER, RUNS, append, catalog, fill, fold_all, holds
+from partitions import LATER, RUNS, append, catalog, fill, holds, project_all
 
 from service.domain.event import RunState, Subject
 from service.errors import OperatorError
@@ -76,7 +76,7 @@ async def test_erased_is_gone_from_run_and_job_and_what_stood_behind_it_is_back(
 
 
 async def test_a_rebuilt_catalog_is_the_one_that_erasing_left(filled, dsn, connections):
-    await fold_all(connections)
+    await project_all(connections)
     await erase_payloads(dsn, 25, "article 17")
     await erase_payloads(dsn, RUNS[1], "article 17")
     left = await catalog(filled)
@@ -97,21 +97,21 @@ async def test_args_and_nominal_times_go_and_the_run_stays_what_it_was(dsn, conn
     assert after == {**before, **changed}
 
 
-@pytest.mark.parametrize("folded", ["nothing", "before", "between", "after"])
-async def test_a_single_read_shows_nothing_that_is_erased_however_far_the_catalog_is(connections, db, folded):
-    if folded != "nothing":
+@pytest.mark.parametrize("projected", ["nothing", "before", "between", "after"])
+async def test_a_single_read_shows_nothing_that_is_erased_however_far_the_catalog_is(connections, db, projected):
+    if projected != "nothing":
         await append(connections, fact(RUNS[1], None, 0))
     await append(connections, said(RUNS[0], 1, run={"a": {"v": 1}}))
-    if folded in ("between", "after"):
-        await fold_all(connections)
+    if projected in ("between", "after"):
+        await project_all(connections)
     await append(connections, said(RUNS[0], 2, run={"a": {"v": 2}, "b": {}}))
-    if folded == "after":
-        await fold_all(connections)
+    if projected == "after":
+        await project_all(connections)
     await db.fetch("select * from runfold.erase_payloads(0, $1, 'why', null)", [await head(db)])
     [read] = await read_streams(connections, Subject.RUN, [RUNS[0]], [None])
     assert {name: facet.value for name, facet in read.registers.run_facets.items()} == {"a": b'{"v": 1}'}
     assert read.registers.position == await head(db)
-    await fold_all(connections)
+    await project_all(connections)
     assert (await read_streams(connections, Subject.RUN, [RUNS[0]], [None]))[0].registers == read.registers
 
 
@@ -162,7 +162,7 @@ async def test_erasing_again_changes_nothing(filled, dsn):
     [
         (99, "There is no payload at position 99"),
         (uuid4(), "No event of a run .* came with a payload"),
-        (26, "the ledger itself leans on"),
+        (26, "the ledger itself needs it"),
     ],
 )
 @pytest.mark.usefixtures("filled")

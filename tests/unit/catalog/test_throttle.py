@@ -1,39 +1,39 @@
-"""Who records in bulk is held back while the catalog is far behind, and no longer than that."""
+"""A bulk writer is held back while the catalog is far behind, and no longer than that."""
 
 import asyncio
 
 import pytest
 
-from service.catalog.freshness import MOST_BYTES, MOST_EVENTS, CatalogFreshness
+from service.catalog.freshness import MAX_PENDING_BYTES, MAX_PENDING_EVENTS, CatalogFreshness
 
 
-class ByHand:
-    """Folds when told to."""
+class ManualProjector:
+    """Makes progress when a test calls on_progress."""
 
-    def start(self, reached):
-        self.reached = reached
-        self.wanted = []
+    def start(self, on_progress):
+        self.on_progress = on_progress
+        self.prioritized = []
 
     async def close(self):
         pass
 
-    def appended(self, position):
+    def notify_appended(self, position):
         pass
 
-    def want(self, position):
-        self.wanted.append(position)
+    def prioritize(self, position):
+        self.prioritized.append(position)
 
 
 @pytest.fixture
-async def folds():
-    return ByHand()
+async def projector():
+    return ManualProjector()
 
 
 @pytest.fixture
-async def catalog(folds):
-    found = CatalogFreshness(folds, None)
-    found.start()
-    return found
+async def catalog(projector):
+    freshness = CatalogFreshness(projector, None)
+    freshness.start()
+    return freshness
 
 
 async def a_moment():
@@ -41,24 +41,24 @@ async def a_moment():
         await asyncio.sleep(0)
 
 
-async def test_a_little_holds_nobody(catalog, folds):
-    await catalog.throttle(100, MOST_EVENTS, MOST_BYTES)
-    assert folds.wanted == []
+async def test_a_little_holds_nobody(catalog, projector):
+    await catalog.throttle(100, MAX_PENDING_EVENTS, MAX_PENDING_BYTES)
+    assert projector.prioritized == []
 
 
-@pytest.mark.parametrize(("events", "size"), [(MOST_EVENTS, 1), (1, MOST_BYTES)])
-async def test_too_much_waits_until_the_oldest_is_folded(catalog, folds, events, size):
+@pytest.mark.parametrize(("events", "size"), [(MAX_PENDING_EVENTS, 1), (1, MAX_PENDING_BYTES)])
+async def test_too_much_waits_until_the_oldest_is_projected(catalog, projector, events, size):
     await catalog.throttle(100, events, size)
     waiting = asyncio.create_task(catalog.throttle(200, 1, 1))
     await a_moment()
-    assert folds.wanted == [100]
-    folds.reached(99)
+    assert projector.prioritized == [100]
+    projector.on_progress(99)
     await a_moment()
     assert not waiting.done()
-    folds.reached(100)
+    projector.on_progress(100)
     await asyncio.wait_for(waiting, 1)
 
 
 async def test_a_catalog_that_stands_still_holds_nobody_for_ever(catalog, monkeypatch):
-    monkeypatch.setattr("service.catalog.freshness._PATIENCE", 0.01)
-    await asyncio.wait_for(catalog.throttle(100, MOST_EVENTS + 1, 1), 5)
+    monkeypatch.setattr("service.catalog.freshness._MAX_THROTTLE_S", 0.01)
+    await asyncio.wait_for(catalog.throttle(100, MAX_PENDING_EVENTS + 1, 1), 5)
