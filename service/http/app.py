@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from functools import partial
 from typing import Any
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import PostingsWriter
@@ -61,9 +60,7 @@ def build_app(settings: Settings) -> web.Application:
     app[ROUTE_TABLE] = ROUTES
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
-    for route in ROUTES:
-        add = app.router.add_get if route.method == hdrs.METH_GET else partial(app.router.add_route, route.method)
-        add(route.pattern, wrap_handler(route, guard, metrics))
+    app.add_routes([web.route(each.method, each.pattern, wrap_handler(each, guard, metrics)) for each in ROUTES])
     app.router.add_route(NO_ROUTE.method, _ANY_PATH, wrap_handler(NO_ROUTE, guard, metrics))
     return app
 

@@ -123,7 +123,7 @@ ROUTES = (
         tag=Tag.OPENLINEAGE,
         summary="Record an OpenLineage event",
         description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped. `eventTime` "
-        "may be at most 24 hours ahead of the server's clock; a `nominalTime` facet is a plan, and may be any time ahead.",
+        "may be at most 24 hours ahead of the server's clock; a `nominalTime` facet is a plan, and may be later.",
         body=Body(OpenLineageEvent),
         answers={201: None},
         errors=(Invalid,),

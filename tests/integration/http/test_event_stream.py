@@ -145,7 +145,7 @@ async def test_silence_is_filled_with_heartbeats(client, monkeypatch):
 
 
 async def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(client, monkeypatch):
-    monkeypatch.setattr(streaming, "READ_PATIENCE_S", 0.3)
+    monkeypatch.setattr(streaming, "WRITE_TIMEOUT_S", 0.3)
     reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
     writer.transport.pause_reading()
     writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: x\r\n\r\n".encode())

@@ -18,7 +18,7 @@ REFUSED = b"HTTP/1.0 400"
 
 @pytest.fixture
 async def impatient(dsn, aiohttp_client, monkeypatch):
-    monkeypatch.setattr(request_body, "_PATIENCE_S", 0.2)
+    monkeypatch.setattr(request_body, "_TIMEOUT_S", 0.2)
     monkeypatch.setitem(HANDLER_ARGS, "keepalive_timeout", 0.3)
     monkeypatch.setitem(HANDLER_ARGS, "lingering_time", 0.1)
     return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
