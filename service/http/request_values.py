@@ -50,12 +50,12 @@ def _is_utf8(path: str) -> bool:
     return True
 
 
-def actor(request: web.Request) -> Caller:
-    """Return the caller of a route that takes no Idempotency-Key."""
+def caller(request: web.Request) -> Caller:
+    """Return the caller, without an Idempotency-Key."""
     return Caller(request[CONTEXT].actor)
 
 
-def caller(request: web.Request) -> Caller:
+def keyed_caller(request: web.Request) -> Caller:
     """Return the caller, with the Idempotency-Key of the request."""
     if IDEMPOTENCY_KEY.name in request.headers:
         return Caller(request[CONTEXT].actor, parameters_of(request)[IDEMPOTENCY_KEY])

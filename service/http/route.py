@@ -131,7 +131,7 @@ ROUTE_TABLE: web.AppKey[tuple[Route, ...]] = web.AppKey("routes", tuple)
 
 
 class RequestParameters:
-    """The values of the parameters that a route declares, read when they are asked for."""
+    """The values of the parameters that a route declares, each read from the request when it is accessed."""
 
     __slots__ = ("_request", "_route")
 

@@ -14,7 +14,7 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, NAMESPACE
-from service.http.request_values import actor, json_body, name, slice_of, wait_unless_stale
+from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Body, Route, Tag, parameters_of
 from service.payloads.json_writer import dump
@@ -27,7 +27,7 @@ async def put_job(request: web.Request) -> web.Response:
     """Define a job, and answer with it."""
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
-    await definitions.define_job(resources, *names, await json_body(request), actor(request))
+    await definitions.define_job(resources, *names, await json_body(request), caller(request))
     return json_response(request, dump(_job_view(await definitions.find_job(resources, *names))))
 
 
@@ -41,7 +41,7 @@ async def get_job(request: web.Request) -> web.Response:
 async def delete_job(request: web.Request) -> web.Response:
     """Delete a job, and answer with it as it was."""
     names = name(request, "namespace"), name(request, "job")
-    job = await definitions.delete_job(request.app[RESOURCES], *names, actor(request))
+    job = await definitions.delete_job(request.app[RESOURCES], *names, caller(request))
     return json_response(request, dump(_job_view(job)))
 
 

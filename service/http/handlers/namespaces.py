@@ -11,7 +11,7 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, STALE
 from service.http.paths import BASE, NAMESPACE
-from service.http.request_values import actor, json_body, name, slice_of, wait_unless_stale
+from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Body, Route, Tag
 from service.http.views import namespace_view
@@ -23,7 +23,7 @@ async def put_namespace(request: web.Request) -> web.Response:
     """Define a namespace, and answer with it."""
     resources = request.app[RESOURCES]
     namespace = name(request, "namespace")
-    await definitions.define_namespace(resources, namespace, await json_body(request), actor(request))
+    await definitions.define_namespace(resources, namespace, await json_body(request), caller(request))
     return json_response(request, dump(namespace_view(await definitions.find_namespace(resources, namespace))))
 
 
@@ -37,7 +37,7 @@ async def get_namespace(request: web.Request) -> web.Response:
 async def delete_namespace(request: web.Request) -> web.Response:
     """Delete a namespace, and answer with it as it was."""
     namespace = name(request, "namespace")
-    registers = await definitions.delete_namespace(request.app[RESOURCES], namespace, actor(request))
+    registers = await definitions.delete_namespace(request.app[RESOURCES], namespace, caller(request))
     return json_response(request, dump(namespace_view(registers)))
 
 

@@ -19,7 +19,7 @@ from service.http.json_bodies import read_create_run, read_look_up
 from service.http.openapi import responses
 from service.http.parameters import IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, RUN
-from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
+from service.http.request_values import json_body, keyed_caller, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES, Resources
 from service.http.route import Body, Route, Tag, parameters_of
 from service.ledger import drafts
@@ -40,7 +40,7 @@ async def create(request: web.Request) -> web.Response:
     names = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
     fields, content = read_create_run(body)
-    who = caller(request)
+    who = keyed_caller(request)
     run_id = _run_id(fields.id, names, who)
     draft = drafts.new_run(run_id, names, timestamps.now(), body, content, who)
     command = Create(created_register(draft), draft.request_digest)

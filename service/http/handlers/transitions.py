@@ -14,7 +14,7 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import AT, IDEMPOTENCY_KEY
 from service.http.paths import RUN
-from service.http.request_values import caller, reported_time, run_id
+from service.http.request_values import keyed_caller, reported_time, run_id
 from service.http.resources import RESOURCES
 from service.http.route import Handler, Route, Tag
 from service.ledger import drafts
@@ -28,7 +28,7 @@ def _transition_to(state: RunState) -> Handler:
     async def handle(request: web.Request) -> web.Response:
         text, run = run_id(request)
         at, explicit = reported_time(request)
-        draft = drafts.transition(run, state, at, explicit=explicit, caller=caller(request))
+        draft = drafts.transition(run, state, at, explicit=explicit, caller=keyed_caller(request))
         command = Transition(state, at, draft.request_digest)
         result = await request.app[RESOURCES].appender.command(draft, command)
         return json_response(request, _transitioned(text, command, result))

@@ -142,7 +142,7 @@ def _parameter(parameter: Parameter[Any], examples: list[Example]) -> dict[str, 
 
 
 def _json_value(schema: Mapping[str, Any], texts: list[str]) -> Any:  # noqa: ANN401  what the schema describes
-    """Return the value that the texts of a query parameter stand for."""
+    """Return the JSON value of the texts of a query parameter."""
     if schema["type"] == "array":
         return [value for text in texts for value in text.split(",")]
     return orjson.loads(texts[0]) if schema["type"] in ("integer", "boolean") else texts[0]
@@ -170,7 +170,7 @@ def _answer(route: Route, status: int, examples: list[Example]) -> dict[str, Any
         answer: dict[str, Any] = {"description": "See Location." if status == web.HTTPFound.status_code else "Done."}
     elif isinstance(kind, str):
         content = _with_example({}, [each.body for each in matching])
-        answer = {"description": "What the summary says.", "content": {kind: content}}
+        answer = {"description": "Done.", "content": {kind: content}}
     else:
         content = _with_example({"schema": _reference(kind)}, [each.body for each in matching])
         answer = {"description": (kind.__doc__ or "").strip(), "content": {_JSON: content}}

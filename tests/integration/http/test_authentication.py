@@ -1,4 +1,4 @@
-"""Who is let in: keys, their scopes, and how soon a process hears of them."""
+"""API keys: which requests are admitted, and how soon a process knows of a change."""
 
 import asyncio
 import json
@@ -46,7 +46,7 @@ async def put(client, secret: str | None = None) -> web.Response:
 
 
 async def until(client, status: int, secret: str | None = None) -> None:
-    """Ask until the service answers so; it has STALE_S seconds to hear of a key."""
+    """Repeat the request until the service answers a status; a change of keys takes effect within STALE_S seconds."""
 
     async def answers_so():
         return (await put(client, secret)).status == status
@@ -197,7 +197,7 @@ async def test_no_secret_is_kept_or_logged(serve, connections, db, caplog):
 
 
 async def test_keys_older_than_five_seconds_let_nobody_in(serve, connections, monkeypatch):
-    """The database is away: nobody knows whether the key was revoked."""
+    """While the database is unavailable, the service cannot know whether the key was revoked."""
     monkeypatch.setattr(authentication, "STALE_S", 0.3)
     secret = await keys.create_key(connections, "scheduler", "write")
     client = await serve()

@@ -1,4 +1,4 @@
-"""The pages people read, and what every page and answer carries."""
+"""The pages for people, and the headers of every page and answer."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Server-sent events: in order, each once, whoever else reads or does not."""
+"""Server-sent events: in order, each once, whatever other clients do."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ URL = "/api/v1/events/stream"
 
 @asynccontextmanager
 async def listening(client, headers=None, **params):
-    """Give an iterator over the (id, event) that a listener hears; it hears whatever is recorded from here on."""
+    """Yield an iterator over the (id, event) of a stream; the stream has begun when this enters."""
     async with client.get(URL, params=params, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
         assert (await answer.content.readuntil(b"\n\n")).startswith(b": from position")
-        yield heard(answer)
+        yield stream_events(answer)
 
 
-async def heard(answer):
+async def stream_events(answer):
     while True:
         try:
             frame = (await answer.content.readuntil(b"\n\n")).decode()
@@ -75,11 +75,11 @@ async def test_it_resumes_behind_the_last_event_heard(client):
     await append(client, 6)
     everything = await whole(client)
     async with listening(client, cursor="start") as events:
-        *_, (last, event) = await take(events, 3)
+        *_, (last, third) = await take(events, 3)
     async with listening(client, {"Last-Event-ID": last}) as events:
         following = await take(events, len(everything) - 3)
-    assert [one for _, one in following] == everything[3:]
-    assert event == everything[2]
+    assert [event for _, event in following] == everything[3:]
+    assert third == everything[2]
 
 
 async def test_filters_are_those_of_the_pages(client):

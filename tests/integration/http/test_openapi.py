@@ -1,4 +1,4 @@
-"""/openapi.json: whole, valid, and true of what the service answers."""
+"""/openapi.json: complete, valid, and equal to the routes and the answers of the service."""
 
 import json
 from collections.abc import Iterator
@@ -89,7 +89,7 @@ async def test_the_service_gives_the_document(client, described):
 
 
 def lives(run: str, lost: str) -> Iterator[tuple[str, str, Any, int]]:
-    """What is asked, with which body, and the status it should have."""
+    """Yield method, path and body of requests, and the status that each should have."""
     job = {"type": "BATCH", "inputs": [{"namespace": "s3", "name": "in"}], "outputs": []}
     facet = {"_producer": "p", "_schemaURL": "s"}
     event = {
