@@ -1,4 +1,4 @@
-"""Puts the service together: routes, middleware, and resources opened and closed in one list."""
+"""Builds the application: its routes, and its resources, which are opened and closed in one list."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from service.catalog.queries import CatalogQueries, RunSearch
 from service.database.connections import Connections
 from service.http.authentication import Authenticator
 from service.http.handlers.metrics import REGISTRY, REQUEST_METRICS, process_registry
-from service.http.middleware import access_log, wrap_handlers
+from service.http.ledger_verification import LedgerVerifier
+from service.http.middleware import NO_ROUTE, access_log, wrap_handler
+from service.http.paths import REST
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
-from service.http.routes import routes
+from service.http.route import ROUTE_TABLE
+from service.http.routes import ROUTES
 from service.http.server_protocol import HANDLER_ARGS
 from service.ledger.appender import Appender
 from service.ledger.batch import OnAppend
@@ -30,103 +33,109 @@ from service.ledger.default_namespace import define_default
 from service.ledger.run_reader import RunReader
 from service.settings import PROCESS, Settings
 
+# Connections to the database.
 _BULK = 2
 _READERS = 2
 _LISTS = 4
 _AUDITORS = 4
+
+_ANY_PATH = REST.replace("}", r":[\s\S]*}")
 
 SETTINGS = web.AppKey("settings", Settings)
 GUARD = web.AppKey("guard", Authenticator)
 
 
 def build_app(settings: Settings) -> web.Application:
-    """Return the application; what it needs is opened when it starts and closed, drained, when it stops."""
+    """Return the application. It opens its resources when it starts; when it stops, it drains and closes them."""
     guard = Authenticator(
         Connections(settings.database_url, statement_cache_size=settings.statement_cache_size), settings.auth
     )
-    meter = RequestMetrics()
+    metrics = RequestMetrics()
     app = web.Application(
         middlewares=[access_log()] if settings.access_log else [],
         client_max_size=settings.max_body_bytes,
         handler_args=HANDLER_ARGS,
     )
-    app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, meter, process_registry()
+    app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, metrics, process_registry()
+    app[ROUTE_TABLE] = ROUTES
     app.cleanup_ctx.append(_resources)
-    app.on_shutdown.append(_hang_up)
-    wrapped = wrap_handlers(guard, meter)
-    app.add_routes([web.route(one.method, one.path, wrapped(one.handler), **one.kwargs) for one in routes()])
+    app.on_shutdown.append(_disconnect_streams)
+    app.add_routes([web.route(each.method, each.pattern, wrap_handler(each, guard, metrics)) for each in ROUTES])
+    app.router.add_route(NO_ROUTE.method, _ANY_PATH, wrap_handler(NO_ROUTE, guard, metrics))
     return app
 
 
-def _told(catalog: CatalogFreshness, posting: PostingsWriter, tail: LedgerTail, meter: RequestMetrics) -> OnAppend:
-    """Return what hears of each commit: up to which position, and how many events."""
+def _on_append(
+    catalog: CatalogFreshness, posting: PostingsWriter, tail: LedgerTail, metrics: RequestMetrics
+) -> OnAppend:
+    """Return the function that is called after each commit with the last position and the number of events."""
 
     def appended(position: int, events: int) -> None:
         catalog.notify_appended(position)
         posting.notify_appended(position)
         tail.notify_appended(position)
         if events:
-            meter.appended(events)
+            metrics.appended(events)
 
     return appended
 
 
-async def _hang_up(app: web.Application) -> None:
-    """Let listeners go first: their requests have no end of their own."""
+async def _disconnect_streams(app: web.Application) -> None:
+    """End the event streams first: their requests do not end by themselves."""
     app[RESOURCES].tail.disconnect_all()
 
 
-class _Opened:
-    """The connections of a process, remembered in order to be closed."""
+class _ConnectionRegistry:
+    """Opens the connections of a process, and closes them all."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._all: list[Connections] = []
 
     def connections(self, size: int = 1, **options: Any) -> Connections:  # noqa: ANN401  those of Connections
-        opened = Connections(
-            self._settings.database_url, size, statement_cache_size=self._settings.statement_cache_size, **options
+        settings = self._settings
+        return self.add(
+            Connections(settings.database_url, size, statement_cache_size=settings.statement_cache_size, **options)
         )
-        return self.keep(opened)
 
-    def keep(self, opened: Connections) -> Connections:
-        self._all.append(opened)
-        return opened
+    def add(self, connections: Connections) -> Connections:
+        self._all.append(connections)
+        return connections
 
     async def close(self) -> None:
-        for opened in self._all:
-            await opened.close()
+        for connections in self._all:
+            await connections.close()
 
 
-def _folds(settings: Settings, opened: _Opened) -> CatalogProjector:
-    """Return who folds the catalog: a process of its own, or a task of this one."""
+def _make_projector(settings: Settings, registry: _ConnectionRegistry) -> CatalogProjector:
+    """Return the projector: a process of its own, or a task of this one."""
     if settings.projector == PROCESS:
         return ProjectorProcess(settings)
-    return Projector(opened.keep(projector_connections(settings)))
+    return Projector(registry.add(projector_connections(settings)))
 
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
-    """Open in this order, close in the other: requests are answered before what answers them goes."""
+    """Open the resources, and close them in the reverse order: pending requests are answered first."""
     settings, guard = app[SETTINGS], app[GUARD]
-    opened = _Opened(settings)
-    lists = opened.connections(_LISTS, sequential_scans=True)
-    catalog = CatalogFreshness(_folds(settings, opened), opened.connections())
-    posting = PostingsWriter(opened.connections())
-    auditors = opened.connections(_AUDITORS)
+    registry = _ConnectionRegistry(settings)
+    lists = registry.connections(_LISTS, sequential_scans=True)
+    catalog = CatalogFreshness(_make_projector(settings, registry), registry.connections())
+    posting = PostingsWriter(registry.connections())
+    auditors = registry.connections(_AUDITORS)
     audit = LedgerReader(auditors, on_head=posting.notify_appended)
     tail = LedgerTail(audit)
     appender = Appender(
-        opened.connections(keep_plans=True),
-        opened.connections(_BULK, wait_s=None),
+        registry.connections(keep_plans=True),
+        registry.connections(_BULK, wait_s=None),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
-        on_append=_told(catalog, posting, tail, app[REQUEST_METRICS]),
+        on_append=_on_append(catalog, posting, tail, app[REQUEST_METRICS]),
         throttle=catalog.throttle,
         catch_up=catalog.wait_until_current,
     )
-    reader = RunReader(opened.connections(_READERS, keep_plans=True), capacity=settings.queue_capacity)
-    for part in (catalog, appender, reader, posting, tail):
-        part.start()
+    reader = RunReader(registry.connections(_READERS, keep_plans=True), capacity=settings.queue_capacity)
+    for resource in (catalog, appender, reader, posting, tail):
+        resource.start()
     app[RESOURCES] = Resources(
         settings,
         appender,
@@ -135,11 +144,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         CatalogQueries(lists),
         LineageEventReader(lists),
         audit,
+        LedgerVerifier(settings.database_url, audit),
         RunHistory(audit),
         RunSearch(auditors),
         tail,
     )
-    await guard.start(app.router.routes())
+    await guard.start()
     await define_default(appender)
     yield
     await guard.close()
@@ -148,4 +158,4 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     await tail.close()
     await posting.close()
     await catalog.close()
-    await opened.close()
+    await registry.close()

@@ -1,14 +1,13 @@
-"""Lets in who has an API key of the right scope, and knows by what name.
+"""Admits requests that have an API key of the scope that their route needs.
 
-The ledger is the truth about keys; each process follows it, reading what happened to keys since it last looked.
-Nobody is let in on knowledge older than STALE_S: while the database cannot be asked, requests are answered 503. So
-a revoked key stops within that time in every process, whatever happens.
+The ledger holds the keys. Each process follows it: it reads the key events after the last one that it knows. No request
+is admitted on knowledge older than STALE_S: while the database cannot be read, requests are answered 503. So a revoked
+key stops working within that time in every process, whatever happens.
 """
 
 import asyncio
 import hmac
 import logging
-from collections.abc import Iterable
 from contextlib import suppress
 from hashlib import sha256
 from uuid import UUID
@@ -17,56 +16,47 @@ from weakref import WeakValueDictionary
 from aiohttp import hdrs, web
 
 from service.auth import keys
-from service.auth.keys import SCOPES, Key, Scope
+from service.auth.keys import SCOPES, Key
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, Forbidden, Unauthenticated, Unavailable
-from service.http.paths import LONG, OPEN, READING, REST
-
-ACTOR: web.RequestKey[str | None] = web.RequestKey("actor", type(None))
-"""Where a request has the name of its API key; None where it needs none."""
+from service.http.route import CONTEXT, Context, Route
 
 STALE_S = 5.0
-"""Seconds after which a key that was revoked stops working everywhere, at the latest."""
+"""Seconds after which a revoked key no longer works in any process."""
 
 _REFRESH_S = 2.0
-_LEAST_S = 1.0
-"""Seconds between two looks, at least: keys that nobody knows cannot make the service ask more often."""
+_MIN_INTERVAL_S = 1.0
+"""Minimum seconds between two refreshes: requests with unknown keys cannot make the service query more often."""
 
-_PATIENCE_S = 2.0
-
-_READING = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
+_TIMEOUT_S = 2.0
 
 _log = logging.getLogger(__name__)
 
 
 class Authenticator:
-    """The keys as this process knows them."""
+    """The API keys as this process knows them."""
 
     def __init__(self, connections: Connections, mode: str) -> None:
-        """Take a connection of its own and auto, on or off."""
+        """Take a connection of its own, and the mode: auto, on or off."""
         self._connections = connections
         self._mode = mode
         self._keys: dict[UUID, Key] = {}
         self._by_digest: dict[bytes, Key] = {}
         self._position = 0
-        self._scopes: dict[web.AbstractRoute, Scope] = {}
-        self._long: set[web.AbstractRoute] = set()
-        self._lasting: dict[bytes, WeakValueDictionary[int, web.Request]] = {}
+        self._long_lasting: dict[bytes, WeakValueDictionary[int, web.Request]] = {}
         self._task: asyncio.Task[None] | None = None
-        self._asked = asyncio.Event()
+        self._refresh_requested = asyncio.Event()
         self._expiry: asyncio.TimerHandle | None = None
-        self._looking = self._looked = asyncio.Event()
-        self._looks = 0
+        self._next_refresh = asyncio.Event()
+        self._refreshes = 0
         self._stale = True
         self.on = mode != "off"
-        """Whether callers need a key. Until the keys were read once, `auto` is on."""
+        """Whether requests need a key. In mode `auto` it is true until the keys were read once."""
 
-    async def start(self, routes: Iterable[web.AbstractRoute]) -> None:
-        """Read the keys and go on following them."""
-        self._scopes = {route: _scope(route) for route in routes}
-        self._long = {route for route in self._scopes if _path(route) in LONG}
+    async def start(self) -> None:
+        """Read the keys and start to follow them."""
         if self._mode != "off":
-            await self._look()
+            await self._refresh()
             self._task = asyncio.create_task(self._follow(), name="guard")
 
     async def close(self) -> None:
@@ -78,13 +68,12 @@ class Authenticator:
             await asyncio.gather(self._task, return_exceptions=True)
         await self._connections.close()
 
-    def admit(self, request: web.Request) -> bool:
-        """Let the request in, with its key's name as ACTOR; False where the key is not known (see admit_later).
+    def admit(self, request: web.Request, route: Route) -> bool:
+        """Admit a request, and put the name of its key into CONTEXT. Returns False for an unknown key (admit_later).
 
         Raises Unauthenticated, Forbidden, or Unavailable while keys cannot be checked.
         """
-        needed = self._scopes.get(request.match_info.route, Scope.READ)
-        if not needed:
+        if not route.scope:
             return True
         if self._stale:
             raise Unavailable("API keys cannot be checked: the database does not answer")
@@ -94,69 +83,69 @@ class Authenticator:
             return False
         if key.revoked_at is not None:
             raise Unauthenticated("the API key was revoked")
-        if SCOPES[key.scope] < needed:
-            raise Forbidden(f"the scope of API key {key.name} is {key.scope}; this needs {needed.name.lower()}")
-        request[ACTOR] = key.name
-        if request.match_info.route in self._long:
-            self._lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request
+        if SCOPES[key.scope] < route.scope:
+            raise Forbidden(f"the scope of API key {key.name} is {key.scope}; this needs {route.scope.name.lower()}")
+        request[CONTEXT] = Context(route, key.name)
+        if route.long_lasting:
+            self._long_lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request
         return True
 
-    async def admit_later(self, request: web.Request) -> None:
-        """Let in whose key the next look at the ledger finds; it may have been created a moment ago."""
-        self._asked.set()
-        look, looks = self._looking, self._looks
+    async def admit_later(self, request: web.Request, route: Route) -> None:
+        """Admit a request whose key is found by the next refresh: it may have been created a moment ago."""
+        self._refresh_requested.set()
+        refreshed, refreshes = self._next_refresh, self._refreshes
         with suppress(TimeoutError):
             async with asyncio.timeout(STALE_S):
-                await look.wait()
-        if not self.on or self.admit(request):
+                await refreshed.wait()
+        if not self.on or self.admit(request, route):
             return
-        if self._looks == looks:
+        if self._refreshes == refreshes:
             raise Unavailable("the API key cannot be checked: the database does not answer")
         raise Unauthenticated("the API key is not known")
 
     async def _follow(self) -> None:
         while True:
-            await asyncio.sleep(_LEAST_S)
+            await asyncio.sleep(_MIN_INTERVAL_S)
             with suppress(TimeoutError):
-                async with asyncio.timeout(_REFRESH_S - _LEAST_S):
-                    await self._asked.wait()
-            await self._look()
+                async with asyncio.timeout(_REFRESH_S - _MIN_INTERVAL_S):
+                    await self._refresh_requested.wait()
+            await self._refresh()
 
-    async def _look(self) -> None:
-        """Read what happened since the last look. Who begins to wait from here on waits for the look after it."""
-        look, self._looking = self._looking, asyncio.Event()
-        self._asked.clear()
+    async def _refresh(self) -> None:
+        """Read the key events since the last refresh. Requests that start to wait meanwhile wait for the next one."""
+        refreshed, self._next_refresh = self._next_refresh, asyncio.Event()
+        self._refresh_requested.clear()
         began = asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(_PATIENCE_S):
+            async with asyncio.timeout(_TIMEOUT_S):
                 events = await keys.read_key_events(self._connections, self._position)
-            self._learn(events)
+            self._apply(events)
         except (DatabaseUnavailable, TimeoutError):
             _log.warning("API keys could not be read; the database does not answer")
-        except Exception:  # noqa: BLE001  whatever happens to one look, the next is made
+        except Exception:  # noqa: BLE001  a refresh that fails must not end the task: the next one may succeed
             _log.exception("API keys could not be read")
         else:
-            self._fresh_since(began)
-        look.set()
+            self._mark_fresh(began)
+        refreshed.set()
 
-    def _learn(self, events: list[keys.KeyEvent]) -> None:
+    def _apply(self, events: list[keys.KeyEvent]) -> None:
         if events:
             self._keys = keys.apply_key_events(self._keys, events)
             self._by_digest = {key.digest: key for key in self._keys.values()}
             self._position = events[-1].position
-            self._end_what_lasts()
+            self._cut_off_revoked()
         self.on = self._mode == "on" or self._position > 0
 
-    def _end_what_lasts(self) -> None:
-        """Cut off the streams of keys that were revoked; on other routes a request is over before long."""
+    def _cut_off_revoked(self) -> None:
+        """Abort the long-lasting requests of revoked keys. Requests of other routes end soon by themselves."""
         in_force = {key.digest for key in self._keys.values() if key.revoked_at is None}
-        for digest in self._lasting.keys() - in_force:
-            for request in self._lasting.pop(digest).values():
+        for digest in self._long_lasting.keys() - in_force:
+            for request in self._long_lasting.pop(digest).values():
                 if request.transport is not None:
                     request.transport.abort()
 
-    def _fresh_since(self, began: float) -> None:
-        self._looks += 1
+    def _mark_fresh(self, began: float) -> None:
+        self._refreshes += 1
         self._stale = False
         if self._expiry is not None:
             self._expiry.cancel()
@@ -173,14 +162,3 @@ def _digest(header: str | None) -> bytes:
     if scheme.lower() != "bearer":
         raise Unauthenticated("the Authorization header must be: Bearer <secret>")
     return sha256(secret.strip().encode("utf-8", "surrogateescape")).digest()
-
-
-def _path(route: web.AbstractRoute) -> str:
-    return route.resource.canonical if route.resource else ""
-
-
-def _scope(route: web.AbstractRoute) -> Scope:
-    path = _path(route)
-    if path in OPEN:
-        return Scope.OPEN
-    return Scope.READ if route.method in _READING or path in READING or path == REST else Scope.WRITE

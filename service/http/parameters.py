@@ -1,247 +1,249 @@
-"""What every handler asks of a request: its names, its parameters, its body, its caller."""
+"""Parameters of requests: each is declared once, with its name, its JSON schema and how its text is read.
+
+A route (service/http/route.py) lists the parameters that it takes. Handlers read their values through
+`parameters_of(request)`, and /openapi.json is made from the same objects.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import unquote_to_bytes
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from aiohttp import web
 
-from service.audit.filters import PARAMETERS, EventFilters
-from service.audit.ledger_reader import PositionRange
-from service.catalog.queries import Slice
 from service.domain import timestamps
-from service.domain.event import SOURCES, Kind, RunState
-from service.errors import Malformed, RunNotFound, UnsupportedType
-from service.http import request_body
-from service.http.authentication import ACTOR
-from service.http.json_bodies import read_time
-from service.http.resources import RESOURCES
-from service.ledger import cursors
-from service.ledger.archive_records import PayloadLocation
-from service.ledger.drafts import Caller
-from service.ledger.events import LOG, Head
+from service.domain.event import RunState
+from service.errors import Invalid, Malformed
 from service.payloads.run_ids import parse_uuid
-from service.payloads.schemas import MAX_NAME
+
+T = TypeVar("T")
 
 MAX_LIMIT = 10_000
-_MAX_KEY = 255
+"""Items in a page of a catalog list."""
+
+MAX_PAGE_EVENTS = 1000
+"""Events in a page. The whole ledger is read as a stream of lines."""
+
+MAX_INTEGER = 2**53
+"""The largest whole number that every JSON reader takes exactly."""
+
 _MAX_DIGITS = 17
+_MAX_KEY = 255
 
 
-def archived_view(files: Mapping[PayloadLocation, Sequence[int]]) -> list[dict[str, object]]:
-    """Tell in which files the payloads are that an answer had to do without."""
-    return [{**where._asdict(), "positions": positions} for where, positions in files.items()]
+class Location(StrEnum):
+    """Where a parameter is sent; the values are those of OpenAPI's `in`."""
+
+    QUERY = "query"
+    HEADER = "header"
 
 
-def run_id(request: web.Request) -> tuple[str, UUID]:
-    """Return the run id of the path, as text and as UUID. Raises RunNotFound for what is no UUID."""
-    text = request.match_info["id"]
-    found = parse_uuid(text)
-    if found is None:
-        raise RunNotFound(text)
-    return text.lower(), found
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Parameter(Generic[T]):
+    """A parameter whose value is a T.
 
-
-def name(request: web.Request, part: str) -> str:
-    """Return a name of the path. Raises Malformed for one that cannot be recorded."""
-    text = request.match_info[part]
-    if "\0" in text or _has_surrogate(text) or not _is_utf8(request.rel_url.raw_path):
-        raise Malformed(f"the {part}'s name in the path holds a character that cannot be recorded")
-    if len(text) > MAX_NAME:
-        raise Malformed(f"the {part}'s name in the path is longer than {MAX_NAME} characters")
-    return text
-
-
-def _is_utf8(path: str) -> bool:
-    """Bytes that are no UTF-8 would stay percent-encoded, and be taken for those very characters."""
-    if "%" not in path:
-        return True
-    try:
-        unquote_to_bytes(path).decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _has_surrogate(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def caller(request: web.Request) -> Caller:
-    """Return who asks, and their Idempotency-Key."""
-    key = request.headers.get("Idempotency-Key")
-    if key is not None and not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise Malformed(f"the Idempotency-Key must be 1 to {_MAX_KEY} printable characters")
-    return Caller(request[ACTOR], key)
-
-
-def reported_time(request: web.Request) -> tuple[datetime, bool]:
-    """Return parameter `at`, or now; and whether the caller named it."""
-    now = timestamps.now()
-    if not request.query_string:
-        return now, False
-    given = request.query.getall("at", [])
-    if not given:
-        return now, False
-    if len(given) > 1:
-        raise Malformed("parameter at is given more than once")
-    return read_time("at", given[0], now), True
-
-
-def integer(request: web.Request, parameter: str, default: int, least: int, most: int) -> int:
-    """Return a parameter that is a whole number within bounds."""
-    text = request.query.get(parameter)
-    if text is None:
-        return default
-    readable = len(text) <= _MAX_DIGITS and text.isascii() and text.removeprefix("-").isdecimal()
-    if not readable or not least <= int(text) <= most:
-        raise Malformed(f"parameter {parameter} must be a whole number from {least} to {most}")
-    return int(text)
-
-
-def slice_of(request: web.Request, default: int = 100) -> Slice:
-    """Return limit and offset."""
-    return Slice(integer(request, "limit", default, 0, MAX_LIMIT), integer(request, "offset", 0, 0, 2**53))
-
-
-def states(request: web.Request, parameter: str) -> list[str] | None:
-    """Return a repeatable parameter that names run states; also separated by commas. None where it is not given."""
-    given = [state for text in request.query.getall(parameter, []) for state in text.split(",")]
-    for state in given:
-        if state not in RunState.__members__:
-            raise Malformed(f"parameter {parameter} must be one of {', '.join(RunState)}")
-    return given or None
-
-
-async def wait_unless_stale(request: web.Request) -> None:
-    """Wait until the catalog holds all that was recorded before; `stale=true` takes what there is.
-
-    Raises Unavailable when it cannot be had in time.
+    `decode` returns the value of the texts that were given, at least one, and raises Malformed or Invalid. `default` is
+    the value where none was given. A parameter that is not `repeatable` may be given once.
     """
-    if request.query.get("stale") != "true":
-        await request.app[RESOURCES].catalog.wait_until_current()
+
+    name: str
+    description: str
+    schema: Mapping[str, Any]
+    decode: Callable[[Sequence[str]], T]
+    default: T
+    location: Location = Location.QUERY
+    required: bool = False
+    repeatable: bool = False
+
+    def read(self, request: web.Request) -> T:
+        """Return the value that a request has. Raises Malformed or Invalid."""
+        given = request.query if self.location is Location.QUERY else request.headers
+        texts = given.getall(self.name, ())
+        if texts:
+            self.check_count(len(texts))
+            return self.decode(texts)
+        if self.required:
+            raise Malformed(f"parameter {self.name} is missing")
+        return self.default
+
+    def check_count(self, count: int) -> None:
+        """Raise Malformed where the parameter is given too often."""
+        if count > 1 and not self.repeatable:
+            raise Malformed(f"parameter {self.name} is given more than once")
 
 
-async def json_body(request: web.Request) -> bytes:
-    """Return the body of a request that should be JSON. Raises UnsupportedType or TooLarge."""
-    content_type = request.headers.get("Content-Type")
-    if content_type and not _is_json(request.content_type) and request.can_read_body:
-        raise UnsupportedType(f"Content-Type {content_type} is not read here; send application/json")
-    return await request_body.read_body(request, request.app[RESOURCES].settings.max_body_bytes)
+def read_time(name: str, text: str) -> datetime:
+    """Return the UTC time of a text. Raises Malformed."""
+    try:
+        return timestamps.parse(text)
+    except ValueError as error:
+        raise Malformed(f"parameter {name}: {error}") from None
 
 
-def _is_json(content_type: str) -> bool:
-    return content_type == "application/json" or content_type.endswith("+json")
+def time(name: str, description: str, *, of_event: bool = False) -> Parameter[datetime | None]:
+    """Declare an ISO 8601 timestamp; the time of an event must not lie too far ahead of the server's clock."""
+
+    def decode(texts: Sequence[str]) -> datetime:
+        at = read_time(name, texts[0])
+        if of_event and timestamps.is_too_far_ahead(at, timestamps.now()):
+            raise Invalid(f"parameter {name}: {timestamps.too_far_ahead(at)}")
+        return at
+
+    schema = {"type": "string", "format": "date-time"}
+    return Parameter(name=name, description=description, schema=schema, decode=decode, default=None)
 
 
-START, NOW = "start", "now"
+def check_bounds(name: str, value: int, minimum: int, maximum: int) -> None:
+    """Raise Malformed for a whole number out of bounds; both bounds are included."""
+    if not minimum <= value <= maximum:
+        raise Malformed(f"parameter {name} must be a whole number from {minimum} to {maximum}")
 
 
-MOST = 1000
-"""Events in a page at most; whoever wants more takes the stream of lines."""
+def read_integer(name: str, text: str, minimum: int, maximum: int) -> int:
+    """Return the whole number of a text. Raises Malformed for another text, or a number out of bounds."""
+    readable = len(text) <= _MAX_DIGITS and text.isascii() and text.removeprefix("-").isdecimal()
+    value = int(text) if readable else minimum - 1
+    check_bounds(name, value, minimum, maximum)
+    return value
 
 
-def only(request: web.Request, known: Collection[str]) -> None:
-    """Refuse parameters that are not known: a misspelt filter would answer with everything."""
-    unknown = sorted(set(request.query) - set(known))
-    if unknown:
-        names = ", ".join(known)
-        raise Malformed(f"there is no parameter {unknown[0][:64]!a} here; these are: {names}")
+def _integer_schema(minimum: int, maximum: int) -> dict[str, Any]:
+    return {"type": "integer", "minimum": minimum, "maximum": maximum}
 
 
-def one(request: web.Request, parameter: str) -> str | None:
-    """Return a parameter that may be given once."""
-    given = request.query.getall(parameter, [])
-    if len(given) > 1:
-        raise Malformed(f"parameter {parameter} is given more than once")
-    return given[0] if given else None
-
-
-def text(request: web.Request, parameter: str) -> str | None:
-    """Return a parameter that is a name. Raises Malformed for one that cannot have been recorded."""
-    given = one(request, parameter)
-    if given is not None and ("\0" in given or any("\ud800" <= c <= "\udfff" for c in given)):
-        raise Malformed(f"parameter {parameter} holds a character that cannot be recorded")
-    return given
-
-
-def time(request: web.Request, parameter: str) -> datetime | None:
-    """Return a parameter that is a time."""
-    given = one(request, parameter)
-    return None if given is None else read_time(parameter, given)
-
-
-def several(request: web.Request, parameter: str) -> tuple[str, ...] | None:
-    """Return a repeatable parameter, also separated by commas."""
-    given = request.query.getall(parameter, [])
-    values = tuple(dict.fromkeys(value for each in given for value in each.split(",")))
-    if any(not value.isascii() or not value.isprintable() or not value for value in values):
-        raise Malformed(f"parameter {parameter} is empty, or no word")
-    return values or None
-
-
-def uuid(request: web.Request, parameter: str) -> UUID | None:
-    """Return a parameter that is a UUID."""
-    given = one(request, parameter)
-    found = None if given is None else parse_uuid(given)
-    if given is not None and found is None:
-        raise Malformed(f"parameter {parameter} is not a UUID")
-    return found
-
-
-def filters(request: web.Request, *others: str) -> EventFilters:
-    """Return which events are asked for; `others` are the route's further parameters."""
-    only(request, (*PARAMETERS, *others))
-    states, kinds, sources = (several(request, parameter) for parameter in ("state", "kind", "source"))
-    for parameter, values, known in (("state", states, RunState), ("kind", kinds, Kind), ("source", sources, SOURCES)):
-        if not set(values or ()) <= set(known):
-            raise Malformed(f"parameter {parameter} must be one of {', '.join(known)}")
-    since, until = time(request, "since"), time(request, "until")
-    in_order("since", since, "until", until)
-    return EventFilters(
-        text(request, "namespace"),
-        text(request, "job"),
-        uuid(request, "run"),
-        kinds,
-        states,
-        text(request, "actor"),
-        sources,
-        since,
-        until,
+def integer(name: str, description: str, minimum: int, maximum: int, default: int) -> Parameter[int]:
+    """Declare a whole number within bounds, both included."""
+    return Parameter(
+        name=name,
+        description=description,
+        schema=_integer_schema(minimum, maximum) | {"default": default},
+        decode=lambda texts: read_integer(name, texts[0], minimum, maximum),
+        default=default,
     )
 
 
-def in_order(first: str, begin: datetime | None, second: str, end: datetime | None) -> None:
-    """Refuse an interval that ends before it begins."""
-    if begin is not None and end is not None and end < begin:
-        raise Malformed(f"parameter {second} lies before {first}")
+def optional_integer(name: str, description: str, minimum: int, maximum: int) -> Parameter[int | None]:
+    """Declare a whole number within bounds, both included, that has no fixed default."""
+    return Parameter(
+        name=name,
+        description=description,
+        schema=_integer_schema(minimum, maximum),
+        decode=lambda texts: read_integer(name, texts[0], minimum, maximum),
+        default=None,
+    )
 
 
-def cursor(given: str, head: Head) -> int:
-    """Return the position after which to read. Raises Malformed for a cursor from nowhere or from the future.
-
-    Who holds a cursor beyond the end has read a ledger that this one is not: a backup was restored, or the address is
-    another's. To wait there in silence would lose them events.
-    """
-    if given == START:
-        return 0
-    if given == NOW:
-        return head.position
-    place = cursors.decode_position(given)
-    if place.log != LOG or place.position > head.position:
-        raise Malformed(f"the cursor lies behind the end of the ledger, which is position {head.position}")
-    return place.position
+def is_recordable(text: str) -> bool:
+    """Whether PostgreSQL and UTF-8 can hold a text: without NUL and without lone surrogates."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text))
 
 
-async def span(request: web.Request, wanted: EventFilters, default: str = START) -> PositionRange:
-    """Return the positions that cursor, since and until leave."""
-    audit = request.app[RESOURCES].ledger
-    head = await audit.head()
-    after = cursor(one(request, "cursor") or default, head)
-    if wanted.since is None and wanted.until is None:
-        return PositionRange(after, head.position)
-    found = await audit.span(wanted.since, wanted.until)
-    return PositionRange(max(after, found.after), max(after, found.upto))
+def text(name: str, description: str) -> Parameter[str | None]:
+    """Declare a name that events may carry."""
+
+    def decode(texts: Sequence[str]) -> str:
+        if not is_recordable(texts[0]):
+            raise Malformed(f"parameter {name} holds a character that cannot be recorded")
+        return texts[0]
+
+    return Parameter(name=name, description=description, schema={"type": "string"}, decode=decode, default=None)
+
+
+def uuid(name: str, description: str) -> Parameter[UUID | None]:
+    """Declare a UUID in its canonical form of 36 characters."""
+
+    def decode(texts: Sequence[str]) -> UUID:
+        value = parse_uuid(texts[0])
+        if value is None:
+            raise Malformed(f"parameter {name} is not a UUID")
+        return value
+
+    schema = {"type": "string", "format": "uuid"}
+    return Parameter(name=name, description=description, schema=schema, decode=decode, default=None)
+
+
+def choice(name: str, description: str, values: Sequence[str], default: str | None = None) -> Parameter[str]:
+    """Declare one of several lower-case words, in letters of either case; required where there is no default."""
+
+    def decode(texts: Sequence[str]) -> str:
+        value = texts[0].lower()
+        if value not in values:
+            raise Malformed(f"parameter {name} must be one of {', '.join(values)}")
+        return value
+
+    schema: dict[str, Any] = {"type": "string", "enum": list(values)}
+    return Parameter(
+        name=name,
+        description=description,
+        schema=schema if default is None else schema | {"default": default},
+        decode=decode,
+        default=default or "",
+        required=default is None,
+    )
+
+
+def choices(name: str, description: str, values: Iterable[str]) -> Parameter[tuple[str, ...] | None]:
+    """Declare any of several words: the parameter is repeated, or its words are separated by commas."""
+    known = tuple(values)
+
+    def decode(texts: Sequence[str]) -> tuple[str, ...]:
+        given = tuple(dict.fromkeys(value for each in texts for value in each.split(",")))
+        if not set(given) <= set(known):
+            raise Malformed(f"parameter {name} must be one of {', '.join(known)}")
+        return given
+
+    return Parameter(
+        name=name,
+        description=description,
+        schema={"type": "array", "items": {"type": "string", "enum": list(known)}},
+        decode=decode,
+        default=None,
+        repeatable=True,
+    )
+
+
+def run_states(name: str, description: str) -> Parameter[tuple[str, ...] | None]:
+    """Declare any of the states of a run."""
+    return choices(name, description, RunState)
+
+
+def boolean(name: str, description: str) -> Parameter[bool]:
+    """Declare `true` or `false`, which is the default."""
+
+    def decode(texts: Sequence[str]) -> bool:
+        if texts[0] not in ("true", "false"):
+            raise Malformed(f"parameter {name} must be true or false")
+        return texts[0] == "true"
+
+    schema = {"type": "boolean", "default": False}
+    return Parameter(name=name, description=description, schema=schema, decode=decode, default=False)
+
+
+def _decode_key(texts: Sequence[str]) -> str:
+    key = texts[0]
+    if not (0 < len(key) <= _MAX_KEY and key.isprintable()):
+        raise Malformed(f"the Idempotency-Key must be 1 to {_MAX_KEY} printable characters")
+    return key
+
+
+IDEMPOTENCY_KEY: Parameter[str | None] = Parameter(
+    name="Idempotency-Key",
+    description="Chosen by the caller. The same key with the same content records nothing again.",
+    schema={"type": "string", "minLength": 1, "maxLength": _MAX_KEY},
+    decode=_decode_key,
+    default=None,
+    location=Location.HEADER,
+)
+
+AT = time("at", "When it happened, as an ISO 8601 timestamp; else now. At most 24 hours ahead.", of_event=True)
+LIMIT = integer("limit", "The maximum number of items.", 0, MAX_LIMIT, 100)
+PAGE_LIMIT = integer("limit", "The maximum number of items.", 1, MAX_PAGE_EVENTS, 100)
+OFFSET = integer("offset", "How many items to skip.", 0, MAX_INTEGER, 0)
+STALE = boolean(
+    "stale",
+    "`true`: answer with what the catalog has now, rather than wait until it holds all that was recorded before.",
+)

@@ -1,4 +1,4 @@
-"""Errors as RFC 9457 problems: status codes are decided here and nowhere else."""
+"""Answers errors as problems of RFC 9457. Only this module decides which status an error has."""
 
 from typing import Any
 
@@ -26,18 +26,18 @@ HTTP_TITLES = {
     405: "The route does not take this method",
     413: "The request is too large",
 }
-"""What aiohttp itself refuses; the code is http-404 and so on."""
+"""Titles of the errors that aiohttp raises; their codes are http-404 and so on."""
 
 SERVER_ERROR = 500
 
 
 def status_of(error: type[RunfoldError]) -> int:
-    """Return the status of an error's class or of the nearest one above it."""
+    """Return the status of an error's class, or of its nearest base class that has one."""
     return next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), SERVER_ERROR)
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> web.Response:  # noqa: ANN401
-    """Return RFC 9457 with Marquez's `code` and `message` beside it: both kinds of client can read it."""
+    """Return a problem of RFC 9457 that also has Marquez's `code` and `message`, for clients of either."""
     body = {
         "type": f"/errors/{code}",
         "title": title,
@@ -47,12 +47,12 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> web
         "message": detail,
         **more,
     }
-    text = orjson.dumps(body) if detail.isascii() else orjson.dumps(_speakable(body))
+    text = orjson.dumps(body) if detail.isascii() else orjson.dumps(_escape_surrogates(body))
     return web.Response(body=text, status=status, content_type="application/problem+json")
 
 
-def _speakable(body: dict[str, Any]) -> dict[str, Any]:
-    """Lone surrogates came in with the request; they cannot go out."""
+def _escape_surrogates(body: dict[str, Any]) -> dict[str, Any]:
+    """Escape lone surrogates that the request had: they cannot be encoded as UTF-8."""
     return {
         name: value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
         for name, value in body.items()
@@ -60,10 +60,10 @@ def _speakable(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_error(error: RunfoldError) -> web.Response:
-    """Return the answer to an error of ours."""
+    """Return the answer to an error of the service."""
     more: dict[str, Any] = {name: orjson.Fragment(text) for name, text in error.extensions.items()}
     if error.errors:
-        more["errors"] = [_speakable(one._asdict()) for one in error.errors]
+        more["errors"] = [_escape_surrogates(field._asdict()) for field in error.errors]
     if isinstance(error, errors.Conflict):
         more["run"] = orjson.Fragment(error.run)
     response = problem(status_of(type(error)), error.code, error.title, error.detail, **more)
@@ -77,14 +77,14 @@ def of_error(error: RunfoldError) -> web.Response:
 
 
 def unrouted(method: str, allowed: set[str]) -> web.HTTPException:
-    """Return what a request is refused with that no route takes: other methods are, or there is no such path."""
+    """Return the error for a request without a route: 405 where the path takes other methods, else 404."""
     return web.HTTPMethodNotAllowed(method, allowed) if allowed else web.HTTPNotFound()
 
 
 def of_http(error: web.HTTPException) -> web.Response:
-    """Return the answer to what aiohttp itself refuses: no such route, wrong method, too large."""
+    """Return the answer to an error that aiohttp raises: no such route, wrong method, too large."""
     title = HTTP_TITLES.get(error.status, error.reason)
-    # In Marquez's words, which its clients may know; the page of the error says more.
+    # Marquez's words, which its clients may match; the page of the error explains more.
     response = problem(error.status, f"http-{error.status}", title, f"HTTP {error.status} {error.reason}")
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))

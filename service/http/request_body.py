@@ -1,7 +1,7 @@
-"""Request bodies as they come off the wire: unpacked, bounded, and never in memory whole unless asked for.
+"""Reads request bodies: decompressed, bounded, and in pieces unless a handler needs the whole.
 
-aiohttp would unpack Content-Encoding by itself, but lets a truncated gzip stream pass for a whole one, and an encoding
-that it does not know for none; build_app turns that off (`auto_decompress`), and every body is read here.
+aiohttp can decompress Content-Encoding itself, but it accepts a truncated gzip stream as complete, and takes a body of
+an unknown encoding for a plain one. HANDLER_ARGS turns that off (`auto_decompress`), and every body is read here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 
-from aiohttp import ClientError, web
+from aiohttp import ClientError, hdrs, web
 from aiohttp.web import RequestPayloadError
 
 from service.errors import Malformed, TooLarge, TooSlow, UnsupportedType
@@ -18,25 +18,39 @@ from service.errors import Malformed, TooLarge, TooSlow, UnsupportedType
 _GZIP = zlib.MAX_WBITS | 16
 _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 
-_PATIENCE_S = 60.0
-"""Seconds that may pass without a byte of a body that is awaited."""
+NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+"""Media types of lines of JSON; the first one is used in answers."""
+
+_JSON_TYPE = "application/json"
+
+_TIMEOUT_S = 60.0
+"""Seconds that the service waits for the next byte of a body."""
 
 _PIECE = 256 * 1024
-"""Bytes unpacked at once."""
+"""Bytes decompressed at once."""
 
-_HARMLESS = 64 * 1024 * 1024
+_MIN_CHECKED_BYTES = 64 * 1024 * 1024
 _MAX_RATIO = 250
-"""A body of more than _HARMLESS bytes that unpacks more than so many fold is a bomb: JSON comes to 5 to 100."""
+"""A body that decompresses to more than _MIN_CHECKED_BYTES, by more than this factor, is a bomb: JSON has 5 to 100."""
 
 
 class Interrupted(Malformed):
-    """The body broke off: its connection was cut, or its gzip stream ends in the middle."""
+    """The body is incomplete: its connection was cut, or its gzip stream ends in the middle."""
+
+
+def is_json(request: web.Request) -> bool:
+    """Whether the body is JSON by its Content-Type. A body without one is taken for JSON."""
+    given = request.headers.get(hdrs.CONTENT_TYPE)
+    if not given or given == _JSON_TYPE:
+        return True
+    return request.content_type == _JSON_TYPE or request.content_type.endswith("+json")
 
 
 async def stream_body(request: web.Request) -> AsyncGenerator[bytes, None]:
-    """Yield the body, unpacked, in pieces of bounded size; no more is taken from the client than is asked for.
+    """Yield the body, decompressed, in pieces of bounded size, and read from the client as the consumer takes them.
 
-    Raises UnsupportedType for an unknown Content-Encoding, Malformed for a broken stream, Interrupted, TooLarge.
+    Raises UnsupportedType for an unknown Content-Encoding, Malformed for a broken stream, Interrupted, TooLarge and
+    TooSlow.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "identity":
@@ -46,11 +60,11 @@ async def stream_body(request: web.Request) -> AsyncGenerator[bytes, None]:
     window = _WINDOWS.get(encoding)
     if window is None:
         raise UnsupportedType(f"Content-Encoding {encoding[:64]!r} is not read here; send gzip or none")
-    unpacker = Unpacker(window)
+    decompressor = Decompressor(window)
     async for packed in _raw(request):
-        for piece in unpacker.feed(packed):
+        for piece in decompressor.feed(packed):
             yield piece
-    unpacker.end()
+    decompressor.end()
 
 
 async def _raw(request: web.Request) -> AsyncIterator[bytes]:
@@ -59,74 +73,74 @@ async def _raw(request: web.Request) -> AsyncIterator[bytes]:
 
 
 async def _next(request: web.Request) -> bytes:
-    """Return what has come. Raises TooSlow: nobody holds a connection, and the memory behind it, by saying nothing."""
+    """Return what has arrived, empty at the end. Raises TooSlow, so that a silent client does not hold a connection."""
     try:
         if request.content.is_eof():
             return await request.content.readany()
-        async with asyncio.timeout(_PATIENCE_S):
+        async with asyncio.timeout(_TIMEOUT_S):
             return await request.content.readany()
     except TimeoutError:
-        raise TooSlow(f"nothing more of the body came for {_PATIENCE_S:.0f} s") from None
+        raise TooSlow(f"no more of the body arrived for {_TIMEOUT_S:.0f} s") from None
     except (RequestPayloadError, ClientError, OSError) as error:
         raise Interrupted(f"the body broke off ({type(error).__name__})") from None
 
 
-class Unpacker:
-    """Unpacks a gzip or zlib stream, of several members too."""
+class Decompressor:
+    """Decompresses a gzip or zlib stream, which may have several members."""
 
     def __init__(self, window: int = _GZIP) -> None:
         """Take zlib's wbits."""
         self._window = window
         self._member = zlib.decompressobj(window)
         self._fed = 0
-        self._given = 0
+        self._produced = 0
 
     def feed(self, packed: bytes) -> Iterator[bytes]:
-        """Yield what that unpacks to, a bounded piece at a time."""
+        """Yield the bytes that this decompresses to, a bounded piece at a time. Raises Malformed or TooLarge."""
         self._fed += len(packed)
         while packed:
             if self._member.eof:
                 self._member = zlib.decompressobj(self._window)
-            piece = self._unpack(packed)
+            piece = self._decompress(packed)
             packed = self._member.unused_data if self._member.eof else self._member.unconsumed_tail
             if piece:
-                self._given += len(piece)
-                if self._given > _HARMLESS and self._given > self._fed * _MAX_RATIO:
-                    raise TooLarge(f"the body unpacks to more than {_MAX_RATIO} times its size")
+                self._produced += len(piece)
+                if self._produced > _MIN_CHECKED_BYTES and self._produced > self._fed * _MAX_RATIO:
+                    raise TooLarge(f"the body decompresses to more than {_MAX_RATIO} times its size")
                 yield piece
 
-    def _unpack(self, packed: bytes) -> bytes:
+    def _decompress(self, packed: bytes) -> bytes:
         try:
             return self._member.decompress(packed, _PIECE)
         except zlib.error as error:
-            raise Malformed(f"the body is not what its Content-Encoding says: {error}") from None
+            raise Malformed(f"the body does not match its Content-Encoding: {error}") from None
 
     def end(self) -> None:
-        """Raise Interrupted unless the stream is whole. An empty one is."""
+        """Raise Interrupted unless the stream is complete; an empty one is."""
         if self._fed and not self._member.eof:
             raise Interrupted("the compressed body ends in the middle")
 
 
 async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the whole body. Raises TooLarge as soon as it is known to be larger than `limit` bytes, unpacked."""
+    """Return the whole body. Raises TooLarge as soon as it has more than `limit` bytes, decompressed."""
     plain = "Content-Encoding" not in request.headers
     if plain and (request.content_length or 0) > limit:
         raise TooLarge(f"the body has more than {limit} bytes")
-    taken: list[bytes] = []
+    pieces: list[bytes] = []
     size = 0
     if plain:
-        # No generator: it would cost an ordinary request as much as reading its body does.
+        # Not through the generator: it would cost an ordinary request as much as reading its body does.
         while piece := await _next(request):
-            size = _checked(size + len(piece), limit)
-            taken.append(piece)
+            size = _check_size(size + len(piece), limit)
+            pieces.append(piece)
     else:
         async for piece in stream_body(request):
-            size = _checked(size + len(piece), limit)
-            taken.append(piece)
-    return taken[0] if len(taken) == 1 else b"".join(taken)
+            size = _check_size(size + len(piece), limit)
+            pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _checked(size: int, limit: int) -> int:
+def _check_size(size: int, limit: int) -> int:
     if size > limit:
         raise TooLarge(f"the body has more than {limit} bytes")
     return size

@@ -1,6 +1,6 @@
-"""Counts and times requests. Bare numbers in a dictionary: one thread writes them, so they need no lock.
+"""Counts and times requests, as plain numbers in a dictionary: one thread writes them, so they need no lock.
 
-A counter and a histogram of prometheus-client cost some 3 microseconds a request; this costs a sixth of that.
+A counter and a histogram of prometheus-client take about 3 microseconds for each request; this takes a sixth of that.
 """
 
 from bisect import bisect_left
@@ -21,7 +21,7 @@ _NAMES = [*(str(bound) for bound in BOUNDS), "+Inf"]
 
 
 class _RouteCounters:
-    """The requests of one route and status: how many took how long, how many streamed, the seconds of the former."""
+    """The requests of one route and status: a histogram of durations and their sum, and the number of streams."""
 
     __slots__ = ("buckets", "method", "route", "seconds", "status", "streamed")
 
@@ -35,32 +35,34 @@ class _RouteCounters:
 
 
 class RequestMetrics:
-    """What this process did."""
+    """The requests that this process answered, and the events that it appended."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
-        self._rows: dict[tuple[web.AbstractRoute | str, int], _RouteCounters] = {}
+        """Start with empty counters."""
+        self._counters: dict[tuple[web.AbstractRoute | str, int], _RouteCounters] = {}
         self._batches = [0] * (len(BATCH_BOUNDS) + 1)
         self._events = 0
 
     def observe(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
-        """Count a request that was answered. A stream's duration says nothing: it is counted and not timed."""
-        row = self._rows.get((request.match_info.route, response.status)) or self._row(request, response)
+        """Count a request that was answered. A stream is not timed: its client decides how long it lasts."""
+        counters = self._counters.get((request.match_info.route, response.status)) or self._make_counters(
+            request, response
+        )
         if isinstance(response, web.Response):
-            row.seconds += seconds
-            row.buckets[bisect_left(BOUNDS, seconds)] += 1
+            counters.seconds += seconds
+            counters.buckets[bisect_left(BOUNDS, seconds)] += 1
         else:
-            row.streamed += 1
+            counters.streamed += 1
 
-    def _row(self, request: web.Request, response: web.StreamResponse) -> _RouteCounters:
-        """Make the row of a route and status. What has no route shares a few: paths and methods are endless."""
+    def _make_counters(self, request: web.Request, response: web.StreamResponse) -> _RouteCounters:
+        """Return the counters of a route and status. Requests without a route share a few: paths are unbounded."""
         route, status = request.match_info.route, response.status
         if route.resource is not None and route.resource.canonical != REST:
-            return self._rows.setdefault(
+            return self._counters.setdefault(
                 (route, status), _RouteCounters(route.resource.canonical, route.method, status)
             )
         method = request.method if request.method in hdrs.METH_ALL else "(other)"
-        return self._rows.setdefault((method, status), _RouteCounters(_NO_ROUTE, method, status))
+        return self._counters.setdefault((method, status), _RouteCounters(_NO_ROUTE, method, status))
 
     def appended(self, events: int) -> None:
         """Count a batch that was committed."""
@@ -68,7 +70,7 @@ class RequestMetrics:
         self._batches[bisect_left(BATCH_BOUNDS, events)] += 1
 
     def families(self) -> Iterator[Metric]:
-        """Return what was counted, as Prometheus has it."""
+        """Return the counters as Prometheus metrics."""
         yield self._requests()
         yield self._durations()
         yield CounterMetricFamily(
@@ -86,20 +88,22 @@ class RequestMetrics:
         family = CounterMetricFamily(
             "runfold_http_requests", "Requests answered.", labels=["route", "method", "status"]
         )
-        for row in self._rows.values():
-            family.add_metric([row.route, row.method, str(row.status)], sum(row.buckets) + row.streamed)
+        for counters in self._counters.values():
+            family.add_metric(
+                [counters.route, counters.method, str(counters.status)], sum(counters.buckets) + counters.streamed
+            )
         return family
 
     def _durations(self) -> Metric:
-        """Over all statuses: a histogram has many series."""
+        """Return durations over all statuses: a histogram has many series."""
         family = HistogramMetricFamily(
             "runfold_http_request_duration_seconds",
-            "Time from a request's headers to its answer, streams left out.",
+            "Time from a request's headers to its answer, without streams.",
             labels=["route", "method"],
         )
         by_route: dict[tuple[str, str], list[_RouteCounters]] = {}
-        for row in self._rows.values():
-            by_route.setdefault((row.route, row.method), []).append(row)
+        for counters in self._counters.values():
+            by_route.setdefault((counters.route, counters.method), []).append(counters)
         for labels, rows in by_route.items():
             buckets = [sum(column) for column in zip(*(row.buckets for row in rows), strict=True)]
             _histogram(family, list(labels), _NAMES, buckets, sum(row.seconds for row in rows))
@@ -109,7 +113,7 @@ class RequestMetrics:
 def _histogram(
     family: HistogramMetricFamily, labels: list[str], names: list[str], counts: list[int], total: float
 ) -> HistogramMetricFamily:
-    """Add a series; Prometheus' buckets hold all that lies below them."""
+    """Add a series; each bucket of Prometheus includes the buckets below it."""
     running = 0
     buckets: list[tuple[str, float]] = []
     for name, count in zip(names, counts, strict=True):

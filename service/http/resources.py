@@ -1,4 +1,4 @@
-"""What handlers work with, opened and closed with the application."""
+"""The objects that handlers work with, opened and closed with the application."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from service.audit.tail import LedgerTail
 from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
 from service.catalog.queries import CatalogQueries, RunSearch
+from service.http.ledger_verification import LedgerVerifier
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
 from service.ledger.run_reader import RunReader
@@ -19,7 +20,7 @@ from service.settings import Settings
 
 
 class Resources(NamedTuple):
-    """One of each a process."""
+    """One object of each kind for each process."""
 
     settings: Settings
     appender: Appender
@@ -28,6 +29,7 @@ class Resources(NamedTuple):
     queries: CatalogQueries
     lineage_events: LineageEventReader
     ledger: LedgerReader
+    verifier: LedgerVerifier
     history: RunHistory
     run_search: RunSearch
     tail: LedgerTail
@@ -37,7 +39,7 @@ RESOURCES = web.AppKey("resources", Resources)
 
 
 async def wait_for_catalog(resources: Resources, result: AppendResult) -> None:
-    """Wait until the catalog holds what a command recorded, or found recorded. Raises Unavailable."""
+    """Wait until the catalog holds the event of a command, recorded now or before. Raises Unavailable."""
     if result.position is not None:
         await resources.catalog.wait_for(result.position)
     else:

@@ -1,4 +1,4 @@
-"""Answers that are written while they are read: once begun, they can be broken off, but no longer be an error."""
+"""Writes answers piece by piece. Once begun, such an answer can be broken off, but it can no longer become an error."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from aiohttp import web
 
 _log = logging.getLogger(__name__)
 
-READ_PATIENCE_S = 10.0
-"""Seconds a client may leave what was sent unread before it is cut off."""
+WRITE_TIMEOUT_S = 10.0
+"""Seconds after which a client that does not read is disconnected."""
 
 
 @contextmanager
 def streaming(request: web.Request) -> Iterator[None]:
-    """Break the connection off where the answer cannot be finished, so that nobody takes it for whole."""
+    """Abort the connection when the answer cannot be finished, so that the client does not take it for complete."""
     try:
         yield
     except ConnectionError:
-        return  # the client left
+        return  # the client disconnected
     except TimeoutError:
-        _log.info("%s: cut off a client that does not read", request.path)
+        _log.info("%s: disconnected a client that does not read", request.path)
         _abort(request)
     except Exception:  # noqa: BLE001  whatever it is, a second answer cannot follow
         _log.exception("%s: broken off", request.path)
@@ -36,7 +36,7 @@ def _abort(request: web.Request) -> None:
 
 
 async def write(response: web.StreamResponse, data: bytes) -> None:
-    """Write; raises TimeoutError where the client does not read."""
+    """Write. Raises TimeoutError where the client does not read."""
     if data:
-        async with asyncio.timeout(READ_PATIENCE_S):
+        async with asyncio.timeout(WRITE_TIMEOUT_S):
             await response.write(data)

@@ -1,8 +1,8 @@
-"""JSON bytes and domain values: what comes in is read and checked here, what goes out is written here."""
+"""Returns the JSON values that the API shows for domain values."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -13,13 +13,14 @@ from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet
 from service.domain.run import RunRegisters
+from service.ledger.archive_records import PayloadLocation
 
 _NO_ARGS = Fragment(b"{}")
 _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
 
 
 def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
-    """Return a run as the API shows it; JSON that callers sent goes out as the bytes it came as."""
+    """Return a run as Marquez shows one; JSON that callers sent is written as the bytes that were received."""
     created, started_at = run.created, run.started_at
     ended = run.ended
     nominal_start, nominal_end = run.nominal_times
@@ -42,18 +43,23 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
 
 
 def runs_view(runs: Iterable[tuple[UUID, RunRegisters]], total: int) -> dict[str, Any]:
-    """Return a page of a list of runs, and how many the whole list has."""
+    """Return a page of a list of runs; total is the length of the whole list."""
     return {"runs": [run_view(str(run_id), run) for run_id, run in runs], "totalCount": total}
 
 
 def job_of(run: RunRegisters) -> dict[str, str] | None:
-    """Return the name of a run's job."""
+    """Return the name of a run's job; None where no event names it."""
     return {"namespace": run.created.namespace, "name": run.created.job} if run.created else None
 
 
 def facets_view(facets: Mapping[str, StampedFacet]) -> dict[str, Fragment]:
-    """Return the facets that stand, verbatim."""
+    """Return the facets that were not deleted, each as the bytes that were received."""
     return {name: Fragment(facet.value) for name, facet in sorted(facets.items()) if facet.value is not None}
+
+
+def archived_view(files: Mapping[PayloadLocation, Sequence[int]]) -> list[dict[str, object]]:
+    """Return the archive files of payloads that an answer leaves out, with the positions of their events."""
+    return [{**location._asdict(), "positions": positions} for location, positions in files.items()]
 
 
 def namespace_view(namespace: NamespaceRegisters) -> dict[str, Any]:
@@ -102,6 +108,6 @@ def _datasets(stamped: StampedDatasets | None) -> list[dict[str, str]]:
 
 
 def _type_of(job: JobRegisters) -> str:
-    """A job that was never defined is a batch job, unless its `jobType` facet says that it streams."""
+    """Return the type of a job that was never defined: BATCH, unless its `jobType` facet has STREAMING."""
     facet = job.facets.get("jobType")
     return "STREAM" if facet and facet.value and b'"STREAMING"' in facet.value else "BATCH"

@@ -1,4 +1,4 @@
-"""Whatever is wrong is told in the caller's words, and leaves the ledger as it was."""
+"""Invalid requests: each is refused with a problem that names the error, and nothing is recorded."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ IN_TWO_DAYS = (datetime.now(UTC) + timedelta(days=2)).isoformat().replace("+", "
 
 @pytest.fixture
 async def client(server):
-    """The real process, shared by all: nothing here changes what it has recorded."""
+    """The real process, shared by all tests of the module."""
     async with aiohttp.ClientSession(server.url) as session:
         yield session
 
@@ -43,7 +43,7 @@ async def run(client):
 
 @pytest.fixture
 def refused(server, client, db, run):
-    """Send what is wrong; assert the status and the problem, and that nothing was recorded. Returns the problem."""
+    """Send an invalid request; assert the status, the problem, and that nothing was recorded. Returns the problem."""
 
     async def send(status, method, path, body=None, **headers):
         before = await head(db)

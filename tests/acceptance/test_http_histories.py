@@ -1,4 +1,4 @@
-"""Random histories over HTTP become what the model, without a database, says they become."""
+"""Random histories over HTTP: the state of the run equals that of a model without a database."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ EVENT_TYPES = dict(zip(COMMANDS, ("START", "COMPLETE", "FAIL", "ABORT"), strict=
 
 minutes = st.integers(0, 12).map(at)
 commands = st.builds(Command, st.sampled_from(COMMANDS), minutes, st.none() | st.sampled_from("kl"))
-heard = st.builds(
+facts = st.builds(
     Told, st.sampled_from(COMMANDS), minutes, st.just("load"), st.just("openlineage"), st.none(), st.just(Content())
 )
 
@@ -29,7 +29,7 @@ async def new_run(client):
     return (await created.json())["id"]
 
 
-async def tell(client, run, command):
+async def send_command(client, run, command):
     headers = {"Idempotency-Key": command.key} if command.key else {}
     parameters = {"at": command.at.isoformat()} if command.at else {}
     path = f"{BASE}/jobs/runs/{run}/{PATHS[command.state]}"
@@ -37,22 +37,22 @@ async def tell(client, run, command):
     return response.status, await response.json()
 
 
-async def hear(client, run, told):
-    event = {
-        "eventType": EVENT_TYPES[told.state],
-        "eventTime": told.at.isoformat(),
+async def send_event(client, run, event):
+    body = {
+        "eventType": EVENT_TYPES[event.state],
+        "eventTime": event.at.isoformat(),
         "producer": "tests",
         "run": {"runId": run},
         "job": {"namespace": "etl", "name": "load"},
     }
-    assert (await client.post(f"{BASE}/lineage", json=event)).status == 201
+    assert (await client.post(f"{BASE}/lineage", json=body)).status == 201
 
 
-def seen(view):
+def summary_of(view):
     return view["state"], view["startedAt"], view["endedAt"], view["durationMs"]
 
 
-def modelled(model):
+def modelled_summary(model):
     run = model.view
     times = [time.isoformat().replace("+00:00", "Z") if time else None for time in (run.started_at, ended_at(run))]
     return str(run.state), *times, run.duration_ms
@@ -72,31 +72,31 @@ async def test_a_history_of_commands_becomes_what_the_model_says(client, db, his
     run, model = await new_run(client), Model()
     for command in history:
         verdict = model.tell(command)
-        status, answer = await tell(client, run, command)
+        status, answer = await send_command(client, run, command)
         assert status == STATUS[verdict]
         if status != 422:
-            assert seen(answer.get("run", answer)) == modelled(model)
-    assert seen(await (await client.get(f"{BASE}/jobs/runs/{run}")).json()) == modelled(model)
+            assert summary_of(answer.get("run", answer)) == modelled_summary(model)
+    assert summary_of(await (await client.get(f"{BASE}/jobs/runs/{run}")).json()) == modelled_summary(model)
     assert await recorded(db, run) == model.position
 
 
 @settings(max_examples=40)
-@given(st.lists(commands | heard, max_size=12, unique_by=repr))
+@given(st.lists(commands | facts, max_size=12, unique_by=repr))
 async def test_a_history_with_openlineage_events_becomes_what_the_model_says(client, db, history):
     run, model = await new_run(client), Model()
-    for one in history:
-        if isinstance(one, Told):
-            model.hear(one)
-            await hear(client, run, one)
+    for step in history:
+        if isinstance(step, Told):
+            model.hear(step)
+            await send_event(client, run, step)
         else:
-            verdict = model.tell(one)
-            status, answer = await tell(client, run, one)
+            verdict = model.tell(step)
+            status, answer = await send_command(client, run, step)
             assert status == STATUS[verdict]
             if status == 200:
-                assert seen(answer) == modelled(model)
-    assert seen(await (await client.get(f"{BASE}/jobs/runs/{run}")).json()) == modelled(model)
+                assert summary_of(answer) == modelled_summary(model)
+    assert summary_of(await (await client.get(f"{BASE}/jobs/runs/{run}")).json()) == modelled_summary(model)
     listed = await (await client.get(f"{BASE}/namespaces/etl/jobs/load/runs?limit=1")).json()
-    assert seen(listed["runs"][0]) == modelled(model)
+    assert summary_of(listed["runs"][0]) == modelled_summary(model)
     assert await recorded(db, run) == model.position
 
 
@@ -104,7 +104,7 @@ async def test_a_history_with_openlineage_events_becomes_what_the_model_says(cli
 @given(st.lists(commands, min_size=2, max_size=10))
 async def test_whatever_comes_at_once_a_200_to_an_end_names_the_end_that_stands(client, db, history):
     run = await new_run(client)
-    answers = await asyncio.gather(*(tell(client, run, command) for command in history))
+    answers = await asyncio.gather(*(send_command(client, run, command) for command in history))
     view = await (await client.get(f"{BASE}/jobs/runs/{run}")).json()
     for command, (status, answer) in zip(history, answers, strict=True):
         assert status in (200, 409, 422)
@@ -116,4 +116,4 @@ async def test_whatever_comes_at_once_a_200_to_an_end_names_the_end_that_stands(
     for row in await events(db):
         if str(row["stream"]) == run and row["state"] != "NEW":
             model.hear(Told(RunState(row["state"]), row["transitioned_at"], "load", "api", None, Content()))
-    assert modelled(model) == seen(view)
+    assert modelled_summary(model) == summary_of(view)

@@ -1,4 +1,4 @@
-"""The client that Marquez's users have drives the real program."""
+"""The Python client of Marquez works with the real program."""
 
 import warnings
 from uuid import uuid4
@@ -107,11 +107,11 @@ def test_what_contradicts_the_end_is_an_error_to_the_client(marquez, job):
 @pytest.mark.parametrize(
     "ask",
     [
-        lambda marquez: marquez.get_namespace("nobody's"),
-        lambda marquez: marquez.get_job("nobody's", "nothing"),
+        lambda marquez: marquez.get_namespace("unknown"),
+        lambda marquez: marquez.get_job("unknown", "nothing"),
         lambda marquez: marquez.get_job_run(str(uuid4())),
         lambda marquez: marquez.mark_job_run_as_started(str(uuid4())),
-        lambda marquez: marquez.create_job_run("nobody's", "nothing"),
+        lambda marquez: marquez.create_job_run("unknown", "nothing"),
     ],
     ids=["namespace", "job", "run", "start", "create"],
 )

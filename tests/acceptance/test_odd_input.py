@@ -1,4 +1,4 @@
-"""What looks odd and is fine, and what is only a matter of size or of time."""
+"""Unusual requests that are valid, and requests at the limits of size and time."""
 
 import asyncio
 import json
@@ -177,7 +177,7 @@ async def test_200_starts_at_once_are_one_event(client, run, db):
 
 
 async def sent_until_refused(client, path, chunk, total):
-    """Send a body bit by bit; return the answer and how much of the body was asked for."""
+    """Send a body piece by piece; return the answer and how many bytes of the body the service read."""
     sent = 0
 
     async def body():

@@ -1,4 +1,4 @@
-"""Real OpenLineage clients against the real program: what they emit is in the ledger to the byte."""
+"""Real OpenLineage clients against the real program: the ledger has the bytes that they emit."""
 
 import asyncio
 import hashlib
@@ -102,16 +102,16 @@ def test_a_recorded_airflow_is_in_the_ledger_to_the_byte(server):
         )
         assert answer.status_code == 201, answer.text
     assert texts(server.dsn, "airflow-prod") == [line.decode() for line in recorded]
-    told = {}
+    types_of = {}
     for event in map(json.loads, recorded):
-        told.setdefault(event["run"]["runId"], set()).add(event["eventType"])
-    for run, types in told.items():
+        types_of.setdefault(event["run"]["runId"], set()).add(event["eventType"])
+    for run, types in types_of.items():
         assert view(server, run)["state"] == ("FAILED" if "FAIL" in types else "COMPLETED")
 
 
 @pytest.fixture(scope="session")
 def dbt() -> Path:
-    """An environment with dbt in it; made once for each state of the requirements, and kept beside our own."""
+    """A virtual environment with dbt, made once for each version of the requirements and kept in the current one."""
     digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     place = Path(sys.prefix) / "dbt" / digest
     if not (place / "complete").exists():
@@ -159,12 +159,12 @@ def test_every_run_of_a_real_dbt_ends_as_dbt_said(server, dbt, tmp_path):
     command = [dbt / "dbt-ol", "run", "--project-dir", ".", "--profiles-dir", "."]
     finished = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, timeout=600)
     results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
-    said = {one["unique_id"].rpartition(".")[2]: STATES[one["status"]] for one in results}
-    assert said == {"orders": "COMPLETED", "revenue": "COMPLETED", "broken": "FAILED"}, finished.stdout
+    expected = {one["unique_id"].rpartition(".")[2]: STATES[one["status"]] for one in results}
+    assert expected == {"orders": "COMPLETED", "revenue": "COMPLETED", "broken": "FAILED"}, finished.stdout
     found = requests.get(f"{server.url}/api/v1/jobs?limit=1000", timeout=10).json()["jobs"]
     jobs = {job["name"]: job["latestRun"]["state"] for job in found if job["namespace"] == "dbt"}
-    for model, state in said.items():
+    for model, state in expected.items():
         assert [ended for name, ended in jobs.items() if model in name.split(".")] == [state], jobs
     assert set(jobs.values()) <= {"COMPLETED", "FAILED"}
     assert texts(server.dsn, "dbt") == emitted.read_text().splitlines()
-    assert len(texts(server.dsn, "dbt")) >= 2 * len(said)
+    assert len(texts(server.dsn, "dbt")) >= 2 * len(expected)

@@ -1,4 +1,4 @@
-"""What a real Marquez was sent and answered (data/peer/runs.jsonl), sent to Runfold: the same, but for a table."""
+"""Requests that a real Marquez was sent (data/peer/runs.jsonl): Runfold answers the same, except for a table."""
 
 import json
 import re
@@ -23,7 +23,7 @@ class Status(NamedTuple):
 
 
 class Field(NamedTuple):
-    """Fields (a pattern) of exchanges (a pattern) that Runfold answers otherwise."""
+    """Fields (a pattern) of exchanges (a pattern) that Runfold answers with other values."""
 
     exchanges: str
     fields: str
@@ -45,8 +45,8 @@ STATUSES = [
     Status("run-start-at-date", 500, 400, "a date is no time"),
     Status("run-start-at-bad", 500, 400, "that is no time"),
     Status("run-start-at-empty", 500, 400, "nothing is no time"),
-    Status("run-start-after-complete", 200, 409, "an end absorbs"),
-    Status("run-fail-after", 200, 409, "an end absorbs"),
+    Status("run-start-after-complete", 200, 409, "an end is final"),
+    Status("run-fail-after", 200, 409, "an end is final"),
     Status("run-list-badlimit2", 404, 400, "the route exists, the parameter is malformed"),
 ]
 
@@ -55,25 +55,25 @@ FIELDS = [
     Field("ns-list", r"namespaces\[0\]\..*", "a$b!c was accepted, and comes first"),
     Field("run-start-at.*|run-complete-new|run3-.*|run4-.*", "updatedAt", "when the ledger last learned something"),
     Field("run-list", r"runs\[.\]\.updatedAt", "when the ledger last learned something"),
-    Field("run-complete|run-complete-again", "startedAt|durationMs", "the first start stands"),
+    Field("run-complete|run-complete-again", "startedAt|durationMs", "the first start counts"),
     Field(".*", r"(runs\[.\]\.)?jobVersion", "versions come later"),
     Field("jobs-.*", r"jobs\[.\]\.currentVersion", "versions come later"),
     Field("run-list", "totalCount", "run-create-nobody made a run"),
     Field("run-list", r"runs\[1\]\.(state|startedAt|durationMs)", "Marquez reopened the run; not in the recording"),
-    Field("run-facets-.*", "", "an empty set of facets is said so"),
+    Field("run-facets-.*", "", "an empty set of facets is answered as one"),
     Field("jobs-list|jobs-all", r"jobs\[.\]\.updatedAt", "when the ledger last learned something"),
     Field("jobs-list|jobs-all", r"jobs\[.\]\.latestRuns?.*", "runs that Marquez reopened are newest there"),
     Field("jobs-all-state", "jobs|totalCount", "lastRunStates filters; Marquez passes it over"),
 ]
 
 WORDS = {
-    "run-create-wrong-ct": "says what was sent and what is read",
-    "run-start-notuuid": "says which run is not found",
+    "run-create-wrong-ct": "names what was sent and what is read",
+    "run-start-notuuid": "names the run that is not found",
     "run-list-badlimit": "one shape for all errors",
     "run-facets-bad": "DATASET facets come later",
     "run-facets-none": "one shape for all errors",
 }
-"""Exchanges that both refuse, in other words."""
+"""Exchanges that both refuse, with different messages."""
 
 
 def exchanges():
@@ -81,7 +81,7 @@ def exchanges():
 
 
 def comparable(value, *, now):
-    """Return a JSON value with what a server makes up replaced: the time it is, and ids. Jobs come in any order."""
+    """Return a JSON value without the values that a server generates: current times and ids. Jobs in any order."""
     if isinstance(value, dict):
         return {key: comparable(part, now=now) for key, part in value.items()}
     if isinstance(value, list):
@@ -100,7 +100,7 @@ def just_now(text):
 
 
 def differences(theirs, ours, path="") -> Iterator[tuple[str, object, object]]:
-    """Yield the path of every field that one has and the other has not or otherwise."""
+    """Yield the path of every field that differs, or that only one of the two has."""
     if isinstance(theirs, dict) and isinstance(ours, dict):
         for key in theirs.keys() | ours.keys():
             yield from differences(theirs.get(key, "absent"), ours.get(key, "absent"), f"{path}.{key}".lstrip("."))
@@ -112,7 +112,7 @@ def differences(theirs, ours, path="") -> Iterator[tuple[str, object, object]]:
 
 
 async def replay(client, ids, sent):
-    """Send a recorded request; a run id in its path is the one that we gave the run."""
+    """Send a recorded request; a run id in its path is replaced by that of Runfold's run."""
     path = UUID.sub(lambda found: ids.get(found[0], found[0]), sent["path"])
     body = sent["sent"]
     data = None if body is None else body.encode() if isinstance(body, str) else json.dumps(body).encode()
@@ -138,18 +138,18 @@ async def test_runfold_answers_as_marquez_does_but_for_the_table(client):
             continue
         if response.status >= 400:
             assert response.content_type == "application/problem+json"
-            words = [UUID.sub("an id", said.get("message", "")) for said in (sent["body"], answer)]
+            messages = [UUID.sub("an id", problem.get("message", "")) for problem in (sent["body"], answer)]
             assert answer["code"] == response.status
-            assert (words[0] != words[1]) == (name in WORDS), (name, words)
+            assert (messages[0] != messages[1]) == (name in WORDS), (name, messages)
             continue
         assert sent.get("type", response.content_type) == response.content_type
         marquez, runfold = comparable(sent["body"], now=recorded_now), comparable(answer, now=just_now)
         for path, theirs, ours in differences(marquez, runfold):
             row = row_for(name, path)
-            assert row is not None, f"{name}: {path} is {ours!r}, Marquez says {theirs!r}"
+            assert row is not None, f"{name}: {path} is {ours!r}, in Marquez {theirs!r}"
             used.add(row)
     assert statuses == [(row.exchange, row.marquez, row.runfold) for row in STATUSES]
-    assert used == set(FIELDS), "a difference that is none any more leaves the table"
+    assert used == set(FIELDS), "remove from the table what no longer differs"
 
 
 async def test_a_created_run_says_where_it_is(client):
@@ -163,7 +163,7 @@ async def test_a_created_run_says_where_it_is(client):
 
 
 async def test_no_answer_tells_of_what_is_inside(client):
-    """Class names, parser internals, statements, file names: Marquez tells them."""
+    """Class names, parser internals, statements, file names: Marquez shows them."""
     ids = {}
     for sent in exchanges():
         response, answer = await replay(client, ids, sent)

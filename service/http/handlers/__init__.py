@@ -1,1 +1,1 @@
-"""One module a resource: what it answers, and to what."""
+"""Handlers: one module for each resource. A handler reads the request, calls one thing, and writes the answer."""

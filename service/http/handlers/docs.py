@@ -1,31 +1,76 @@
-"""What tells of the API: for programs, for people, and for whoever met an error."""
+"""The description of the API: for programs, for people, and a page for each error."""
 
-import orjson
+from __future__ import annotations
+
 from aiohttp import web
 
+from service.auth.keys import Scope
 from service.errors import NotFound
 from service.http.fast_path import json_response
-from service.http.openapi import document, pages
+from service.http.openapi import document, html, pages
+from service.http.route import ROUTE_TABLE, Route, Tag
 
 
 async def schema(request: web.Request) -> web.Response:
-    """GET /openapi.json: this API as OpenAPI 3.1."""
-    return json_response(request, orjson.dumps(document.document(request.app)))
+    """Answer this API as OpenAPI 3.1."""
+    return json_response(request, document.document_json(request.app[ROUTE_TABLE]))
 
 
 async def read(request: web.Request) -> web.Response:
-    """GET /docs: this API, to be read."""
-    return pages.docs(document.document(request.app))
+    """Answer the page of this API."""
+    return html.page_response(pages.docs_page(request.app[ROUTE_TABLE]))
 
 
 async def error(request: web.Request) -> web.Response:
-    """GET /errors/{code}: what an error means and what to do."""
-    found = pages.error(request.match_info["code"])
-    if found is None:
-        raise NotFound("there is no error of this code; /docs lists those there are")
-    return found
+    """Answer the page of an error: what it means and what to do."""
+    page = pages.error_pages().get(request.match_info["code"])
+    if page is None:
+        raise NotFound("there is no error of this code; /docs lists all codes")
+    return html.page_response(page)
 
 
 async def root(_request: web.Request) -> web.Response:
-    """GET /: leads to /docs."""
+    """Redirect to /docs."""
     return web.Response(status=web.HTTPFound.status_code, headers={"Location": "/docs"}, text="See /docs.\n")
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/openapi.json",
+        handler=schema,
+        scope=Scope.OPEN,
+        tag=Tag.SERVICE,
+        summary="Read this document",
+        answers={200: "application/json"},
+    ),
+    Route(
+        method="GET",
+        path="/docs",
+        handler=read,
+        scope=Scope.OPEN,
+        tag=Tag.SERVICE,
+        summary="Read this document as a page",
+        answers={200: "text/html"},
+    ),
+    Route(
+        method="GET",
+        path="/errors/{code}",
+        handler=error,
+        scope=Scope.OPEN,
+        tag=Tag.SERVICE,
+        summary="Read what an error means and what to do",
+        answers={200: "text/html"},
+        errors=(NotFound,),
+    ),
+    Route(
+        method="GET",
+        path="/",
+        handler=root,
+        scope=Scope.OPEN,
+        tag=Tag.SERVICE,
+        summary="Go to /docs",
+        answers={302: None},
+        headers={302: {"Location": "/docs"}},
+    ),
+)

@@ -1,4 +1,4 @@
-"""The ledger as server-sent events: what was, where that is asked for, then what comes, in order, each event once."""
+"""The ledger as server-sent events: what is recorded after the cursor, in order, each event once."""
 
 from __future__ import annotations
 
@@ -11,50 +11,70 @@ from service.audit.event_text import sse_frame
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader, PositionRange
 from service.audit.tail import LedgerTail
-from service.errors import Malformed
-from service.http import parameters
+from service.auth.keys import Scope
+from service.http.event_parameters import FILTERS, LAST_EVENT_ID, STREAM_CURSOR, event_filters, position_after
+from service.http.parameters import MAX_PAGE_EVENTS
+from service.http.paths import BASE
 from service.http.resources import RESOURCES
+from service.http.route import Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 
 HEARTBEAT_S = 15.0
-"""Seconds of silence after which a comment is sent, so that nobody on the way takes the connection for dead."""
+"""Seconds without an event after which a comment is sent, so that proxies do not close the connection as idle."""
 
-_HEADERS = {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+_HEADERS = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
 
 
 async def listen(request: web.Request) -> web.StreamResponse:
-    """GET /events/stream."""
-    wanted = parameters.filters(request, "cursor")
-    if wanted.since or wanted.until:
-        raise Malformed("a stream begins at its cursor and has no end: since and until are for GET /events")
+    """Follow the ledger."""
+    parameters = parameters_of(request)
+    filters, cursor = event_filters(parameters), parameters[LAST_EVENT_ID] or parameters[STREAM_CURSOR]
     resources = request.app[RESOURCES]
-    given = request.headers.get("Last-Event-ID") or parameters.one(request, "cursor") or parameters.NOW
     with resources.tail as tail:
-        position = parameters.cursor(given, await resources.ledger.head())
+        position = position_after(cursor, await resources.ledger.head())
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=_HEADERS)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(request)
         with streaming(request):
             await write(response, b": from position %d\n\n" % position)
-            async with aclosing(_frames(resources.ledger, tail, wanted, position)) as frames:
+            async with aclosing(_frames(resources.ledger, tail, filters, position)) as frames:
                 async for data in frames:
                     await write(response, data)
             await response.write_eof()
     return response
 
 
-async def _frames(audit: LedgerReader, tail: LedgerTail, wanted: EventFilters, position: int) -> AsyncGenerator[bytes]:
-    """Give what to send next, for ever: what is kept in common, own pages while behind that, else heartbeats."""
+async def _frames(
+    ledger: LedgerReader, tail: LedgerTail, filters: EventFilters, position: int
+) -> AsyncGenerator[bytes]:
+    """Yield what to send next: batches that the tail keeps, pages of the ledger while behind these, else heartbeats."""
     while not tail.closing:
-        caught = tail.read_after(position)
-        if caught.behind:
-            page = await audit.page(wanted, PositionRange(position, (await audit.head()).position), parameters.MOST)
+        recent = tail.read_after(position)
+        if recent.behind:
+            span = PositionRange(position, (await ledger.head()).position)
+            page = await ledger.page(filters, span, MAX_PAGE_EVENTS)
             position = page.covered
             yield b"".join([sse_frame(line.position, line.text) for line in page.lines])
             continue
-        for batch in caught.batches:
-            yield batch.sse_frames(wanted, position)
+        for batch in recent.batches:
+            yield batch.sse_frames(filters, position)
             position = batch.upto
-        if not caught.batches and not await tail.wait(position, HEARTBEAT_S):
+        if not recent.batches and not await tail.wait(position, HEARTBEAT_S):
             yield b": heartbeat\n\n"
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=f"{BASE}/events/stream",
+        handler=listen,
+        scope=Scope.READ,
+        tag=Tag.LEDGER,
+        summary="Follow the ledger",
+        description="Server-sent events: what is recorded, in order, without gaps and without repetition.",
+        parameters=(*FILTERS, STREAM_CURSOR, LAST_EVENT_ID),
+        answers={200: "text/event-stream"},
+        long_lasting=True,
+    ),
+)

@@ -1,66 +1,72 @@
-"""The ledger's end, and whether its chain holds."""
+"""The ledger's head, and whether its hash chain holds."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from service.audit.verification import VerificationResult, verify_ledger
-from service.errors import Malformed, Overloaded
-from service.http import parameters
+from service.audit.verification import VerificationResult
+from service.auth.keys import Scope
 from service.http.fast_path import json_response
-from service.http.parameters import integer
+from service.http.ledger_verification import MAX_POSITIONS
+from service.http.openapi import responses
+from service.http.parameters import MAX_INTEGER, optional_integer
+from service.http.paths import BASE
 from service.http.resources import RESOURCES
+from service.http.route import Route, Tag, parameters_of
 from service.ledger.events import LOG
 from service.payloads.json_writer import dump
 
-MOST = 200_000
-"""Positions verified in one request: seconds. `runfold verify` takes them all."""
-
-
-_AT_ONCE = 2
-"""Verifications in this process: each takes two connections and a share of a core."""
-
-_under_way: set[object] = set()
+_FROM = optional_integer("from", f"The first position; else {MAX_POSITIONS - 1:,} before the last.", 1, MAX_INTEGER)
+_TO = optional_integer("to", "The last position; else the ledger's head.", 0, MAX_INTEGER)
 
 
 async def head(request: web.Request) -> web.Response:
-    """GET /ledger/head."""
-    parameters.only(request, ())
-    found = await request.app[RESOURCES].ledger.head()
-    recorded_at = found.recorded_at if found.position else None
-    view = {"log": LOG, "position": found.position, "hash": found.hash.hex(), "recordedAt": recorded_at}
+    """Read the ledger's head."""
+    end = await request.app[RESOURCES].ledger.head()
+    recorded_at = end.recorded_at if end.position else None
+    view = {"log": LOG, "position": end.position, "hash": end.hash.hex(), "recordedAt": recorded_at}
     return json_response(request, dump(view))
 
 
-async def check(request: web.Request) -> web.Response:
-    """GET /ledger/verify: the last MOST positions, or from..to."""
-    parameters.only(request, ("from", "to"))
-    resources = request.app[RESOURCES]
-    end = (await resources.ledger.head()).position
-    last = integer(request, "to", end, 0 if end == 0 else 1, max(end, 1))
-    first = integer(request, "from", max(1, last - MOST + 1), 1, 2**53)
-    if first > max(last, 1):
-        raise Malformed(f"parameter to ({last}) lies before from ({first})")
-    if last - first >= MOST:
-        raise Malformed(f"a request verifies {MOST} positions at most; `runfold verify` takes them all")
-    if len(_under_way) >= _AT_ONCE:
-        raise Overloaded(f"{_AT_ONCE} verifications are under way already")
-    ticket = object()
-    _under_way.add(ticket)
-    try:
-        verdict = await verify_ledger(resources.settings.database_url, first, last)
-    finally:
-        _under_way.discard(ticket)
-    return json_response(request, dump(_view(verdict)))
+async def verify(request: web.Request) -> web.Response:
+    """Verify a part of the ledger."""
+    parameters = parameters_of(request)
+    result = await request.app[RESOURCES].verifier.verify(parameters[_FROM], parameters[_TO])
+    return json_response(request, dump(_result_view(result)))
 
 
-def _view(verdict: VerificationResult) -> dict[str, object]:
+def _result_view(result: VerificationResult) -> dict[str, object]:
     view: dict[str, object] = {
-        "ok": verdict.ok,
-        "from": verdict.first,
-        "to": verdict.last,
-        "head": {"log": LOG, "position": verdict.head_position, "hash": verdict.head_hash.hex()},
+        "ok": result.ok,
+        "from": result.first,
+        "to": result.last,
+        "head": {"log": LOG, "position": result.head_position, "hash": result.head_hash.hex()},
     }
-    if not verdict.ok:
-        view |= {"brokenAt": verdict.broken_at, "reason": verdict.reason}
+    if not result.ok:
+        view |= {"brokenAt": result.broken_at, "reason": result.reason}
     return view
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=f"{BASE}/ledger/head",
+        handler=head,
+        scope=Scope.READ,
+        tag=Tag.LEDGER,
+        summary="Read the ledger's head",
+        description="Keep the hash elsewhere: a later change of any event up to it is then detected.",
+        answers={200: responses.LedgerHead},
+    ),
+    Route(
+        method="GET",
+        path=f"{BASE}/ledger/verify",
+        handler=verify,
+        scope=Scope.READ,
+        tag=Tag.LEDGER,
+        summary="Verify the ledger's hash chain",
+        description=f"At most {MAX_POSITIONS:,} positions; `runfold verify` has no limit.",
+        parameters=(_FROM, _TO),
+        answers={200: responses.Verification},
+    ),
+)

@@ -1,4 +1,4 @@
-"""Metrics for Prometheus, of this process and of the ledger."""
+"""Metrics of this process and of the ledger, for Prometheus."""
 
 from collections.abc import Iterator
 
@@ -8,27 +8,29 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from service.auth.keys import Scope
 from service.errors import Unavailable
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
+from service.http.route import Route, Tag
 
-REQUEST_METRICS = web.AppKey("meter", RequestMetrics)
+REQUEST_METRICS = web.AppKey("request_metrics", RequestMetrics)
 REGISTRY = web.AppKey("registry", CollectorRegistry)
 
 
 async def read(request: web.Request) -> web.Response:
-    """GET /metrics: what this process did, how much waits, how far the catalog is behind; for Prometheus."""
+    """Answer the metrics of this process, of its queue, of the ledger and of the catalog."""
     app, resources = request.config_dict, request.config_dict[RESOURCES]
     positions = await _positions(resources)
     text = b"".join(
         generate_latest(registry)
-        for registry in (app[REGISTRY], _registry(_Now(app[REQUEST_METRICS], resources, positions)))
+        for registry in (app[REGISTRY], _registry(_ServiceCollector(app[REQUEST_METRICS], resources, positions)))
     )
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def process_registry() -> CollectorRegistry:
-    """Return what Prometheus clients tell of any process: memory, CPU, open files."""
+    """Return the registry of the metrics that any process has: memory, CPU, open files."""
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -43,31 +45,47 @@ def _registry(collector: Collector) -> CollectorRegistry:
 
 
 async def _positions(resources: Resources) -> tuple[int, int] | None:
-    """Where the ledger ends and the catalog stands; None while the database does not answer."""
+    """Return the positions of the ledger's head and of the catalog; None while the database does not answer."""
     try:
         return await resources.queries.positions()
     except Unavailable:
         return None
 
 
-class _Now(Collector):
-    """The service at this moment."""
+class _ServiceCollector(Collector):
+    """The metrics of the service at this moment."""
 
-    def __init__(self, meter: RequestMetrics, resources: Resources, positions: tuple[int, int] | None) -> None:
-        self._meter = meter
+    def __init__(self, metrics: RequestMetrics, resources: Resources, positions: tuple[int, int] | None) -> None:
+        self._metrics = metrics
         self._resources = resources
         self._positions = positions
 
     def collect(self) -> Iterator[Metric]:
-        """Return everything but what any process has."""
-        yield from self._meter.families()
+        """Yield the metrics of requests, queue, ledger and catalog."""
+        yield from self._metrics.families()
         appender = self._resources.appender
         yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
-        found = self._positions
-        yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", found is not None)
-        if found is not None:
-            yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", found[0])
-            lag = max(0, found[0] - found[1])
-            yield GaugeMetricFamily("runfold_catalog_lag_events", "Events not folded into the catalog yet.", lag)
+        yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._positions is not None)
+        if self._positions is not None:
+            ledger, catalog = self._positions
+            yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", ledger)
+            lag = max(0, ledger - catalog)
+            yield GaugeMetricFamily("runfold_catalog_lag_events", "Events not projected into the catalog yet.", lag)
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path="/metrics",
+        handler=read,
+        # Not open: metrics show what a service is busy with. Prometheus can send a key (`authorization: credentials`),
+        # and an operator who wants them open can add the key in a proxy.
+        scope=Scope.READ,
+        tag=Tag.SERVICE,
+        summary="Read the metrics, for Prometheus",
+        description="Of the process that answers: with `--workers N` each has its own.",
+        answers={200: "text/plain"},
+    ),
+)

@@ -1,66 +1,98 @@
-"""Namespaces: defined, listed, deleted."""
+"""Namespaces: defined, read, listed, deleted. Answers come from the catalog."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
-from service.domain import timestamps
-from service.domain.decisions import DefineNamespace, Delete
-from service.domain.event import Subject
-from service.errors import NamespaceNotFound
-from service.http import views
+from service.auth.keys import Scope
+from service.errors import Invalid, NamespaceNotFound
+from service.http import definitions
 from service.http.fast_path import json_response
-from service.http.json_bodies import read_put_namespace
-from service.http.parameters import caller, json_body, name, slice_of, wait_unless_stale
-from service.http.resources import RESOURCES, Resources, wait_for_catalog
-from service.ledger import drafts
-from service.payloads.contents import namespace_content
+from service.http.openapi import responses
+from service.http.parameters import LIMIT, OFFSET, STALE
+from service.http.paths import BASE, NAMESPACE
+from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
+from service.http.resources import RESOURCES
+from service.http.route import Body, Route, Tag
+from service.http.views import namespace_view
 from service.payloads.json_writer import dump
+from service.payloads.schemas import PutNamespace
 
 
 async def put_namespace(request: web.Request) -> web.Response:
-    """PUT /namespaces/{namespace}."""
+    """Define a namespace, and answer with it."""
     resources = request.app[RESOURCES]
     namespace = name(request, "namespace")
-    body = await json_body(request)
-    wanted = read_put_namespace(body)
-    at = timestamps.now()
-    decoded = namespace_content(wanted, at, drafts.short_digest("namespace", at.isoformat(), body))
-    draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, decoded, caller(request))
-    result = await resources.appender.command(draft, DefineNamespace(wanted.ownerName, wanted.description))
-    await wait_for_catalog(resources, result)
-    return json_response(request, await _namespace(resources, namespace))
+    await definitions.define_namespace(resources, namespace, await json_body(request), caller(request))
+    return json_response(request, dump(namespace_view(await definitions.find_namespace(resources, namespace))))
 
 
 async def get_namespace(request: web.Request) -> web.Response:
-    """GET /namespaces/{namespace}; a deleted one is answered, with isHidden."""
-    resources = request.app[RESOURCES]
+    """Read a namespace, also a deleted one."""
     await wait_unless_stale(request)
-    return json_response(request, await _namespace(resources, name(request, "namespace")))
+    registers = await definitions.find_namespace(request.app[RESOURCES], name(request, "namespace"))
+    return json_response(request, dump(namespace_view(registers)))
 
 
 async def delete_namespace(request: web.Request) -> web.Response:
-    """DELETE /namespaces/{namespace}: answers with it as it was."""
-    resources = request.app[RESOURCES]
+    """Delete a namespace, and answer with it as it was."""
     namespace = name(request, "namespace")
-    await resources.catalog.wait_until_current()
-    view = await _namespace(resources, namespace)
-    draft = drafts.deletion(Subject.NAMESPACE, (namespace, None), timestamps.now(), caller(request))
-    await wait_for_catalog(resources, await resources.appender.command(draft, Delete()))
-    return json_response(request, view)
+    registers = await definitions.delete_namespace(request.app[RESOURCES], namespace, caller(request))
+    return json_response(request, dump(namespace_view(registers)))
 
 
 async def list_namespaces(request: web.Request) -> web.Response:
-    """GET /namespaces."""
-    resources = request.app[RESOURCES]
-    part = slice_of(request)
+    """List namespaces."""
+    page = slice_of(request)
     await wait_unless_stale(request)
-    found = await resources.queries.namespaces(part)
-    return json_response(request, dump({"namespaces": [views.namespace_view(namespace) for namespace in found]}))
+    namespaces = await request.app[RESOURCES].queries.namespaces(page)
+    return json_response(request, dump({"namespaces": [namespace_view(registers) for registers in namespaces]}))
 
 
-async def _namespace(resources: Resources, namespace: str) -> bytes:
-    found = await resources.queries.namespace(namespace)
-    if found is None:
-        raise NamespaceNotFound(namespace)
-    return dump(views.namespace_view(found))
+ROUTES = (
+    Route(
+        method="PUT",
+        path=NAMESPACE,
+        handler=put_namespace,
+        scope=Scope.WRITE,
+        tag=Tag.NAMESPACES,
+        summary="Define a namespace",
+        description="Defining a namespace again as it is records nothing.",
+        body=Body(PutNamespace),
+        answers={200: responses.Namespace},
+        errors=(Invalid,),
+    ),
+    Route(
+        method="GET",
+        path=NAMESPACE,
+        handler=get_namespace,
+        scope=Scope.READ,
+        tag=Tag.NAMESPACES,
+        summary="Read a namespace",
+        description="A deleted one is answered, too, with `isHidden`.",
+        parameters=(STALE,),
+        answers={200: responses.Namespace},
+        errors=(NamespaceNotFound,),
+    ),
+    Route(
+        method="DELETE",
+        path=NAMESPACE,
+        handler=delete_namespace,
+        scope=Scope.WRITE,
+        tag=Tag.NAMESPACES,
+        summary="Delete a namespace",
+        description="Records a mark in the ledger; nothing is removed. Answers with the namespace as it was.",
+        answers={200: responses.Namespace},
+        errors=(NamespaceNotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{BASE}/namespaces",
+        handler=list_namespaces,
+        scope=Scope.READ,
+        tag=Tag.NAMESPACES,
+        summary="List namespaces by name",
+        parameters=(LIMIT, OFFSET, STALE),
+        answers={200: responses.Namespaces},
+    ),
+)

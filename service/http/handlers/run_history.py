@@ -1,4 +1,4 @@
-"""A run's whole history, event by event, and the run as it was."""
+"""A run as it is or as it was, and its history event by event."""
 
 from __future__ import annotations
 
@@ -11,48 +11,83 @@ from service.audit.event_text import next_cursor
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import EventLine, EventLinePage, PositionRange
 from service.audit.run_history import HistoryVerdict, PastRun
+from service.auth.keys import Scope
 from service.errors import RunNotFound
-from service.http import parameters, views
+from service.http import views
+from service.http.event_parameters import CURSOR, position_after
 from service.http.fast_path import json_response
-from service.http.parameters import archived_view, integer, run_id
+from service.http.openapi import responses
+from service.http.parameters import optional_integer, time
+from service.http.paths import RUN
+from service.http.request_values import run_id
 from service.http.resources import RESOURCES
+from service.http.route import Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 from service.ledger.events import LOG
 from service.payloads.json_writer import dump
 
 _NO_LIMIT = 2**31 - 1
 
+_KNOWN_AT = time("knownAt", "As it was known then: by the events recorded up to this time.")
+_VALID_AT = time("validAt", "As it was then, by what is known now: by transitions up to this time.")
+_LIMIT = optional_integer("limit", "The maximum number of events; else all.", 1, _NO_LIMIT)
+
+
+async def read(request: web.Request) -> web.Response:
+    """Read a run, as it is or as it was."""
+    text, run = run_id(request)
+    if request.query_string:
+        parameters = parameters_of(request)
+        known_at, valid_at = parameters[_KNOWN_AT], parameters[_VALID_AT]
+        past = await request.app[RESOURCES].history.run_at(run, known_at, valid_at)
+        if past is None:
+            raise RunNotFound(text)
+        return json_response(request, dump(views.run_view(text, past.run) | {"asOf": _as_of_view(past)}))
+    registers = await request.app[RESOURCES].reader.read(run)
+    if registers is None:
+        raise RunNotFound(text)
+    return json_response(request, dump(views.run_view(text, registers)))
+
+
+def _as_of_view(past: PastRun) -> dict[str, object]:
+    """Return the ledger's head that was known, and the files of archived payloads that the answer leaves out."""
+    view: dict[str, object] = {
+        "log": LOG,
+        "position": past.known.position,
+        "recordedAt": past.known.recorded_at if past.known.position else None,
+    }
+    return view | {"archived": views.archived_view(past.archived)} if past.archived else view
+
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """GET /jobs/runs/{id}/events: oldest first, whole unless limit or cursor say otherwise, written as it is read."""
-    parameters.only(request, ("limit", "cursor"))
+    """Read the events of a run, oldest first: all, unless limit or cursor are given."""
     text, run = run_id(request)
-    limit = integer(request, "limit", _NO_LIMIT, 1, _NO_LIMIT)
-    audit = request.app[RESOURCES].ledger
-    head = await audit.head()
-    after = parameters.cursor(parameters.one(request, "cursor") or parameters.START, head)
+    parameters = parameters_of(request)
+    limit, cursor = parameters[_LIMIT] or _NO_LIMIT, parameters[CURSOR]
+    ledger = request.app[RESOURCES].ledger
+    head = await ledger.head()
+    after = position_after(cursor, head)
     verdicts = await request.app[RESOURCES].history.verdicts(run, head.position)
     if not verdicts:
         raise RunNotFound(text)
     if request.method == hdrs.METH_HEAD:
-        return web.Response(headers={"Content-Type": "application/json"})
-    response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        return web.Response(headers={hdrs.CONTENT_TYPE: "application/json"})
+    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
     await response.prepare(request)
     with streaming(request):
         await write(response, b'{"runId":%b,"events":[' % dump(text))
-        last = await _write(
-            response, audit.pages(EventFilters(run=run), PositionRange(after, head.position)), verdicts, limit
-        )
-        more = last < max(verdicts) and last > 0
+        pages = ledger.pages(EventFilters(run=run), PositionRange(after, head.position))
+        last = await _write_events(response, pages, verdicts, limit)
+        more = 0 < last < max(verdicts)
         await write(response, b'],"next":%b}' % (dump(next_cursor(last)) if more else b"null"))
         await response.write_eof()
     return response
 
 
-async def _write(
+async def _write_events(
     response: web.StreamResponse, pages: AsyncGenerator[EventLinePage], verdicts: dict[int, HistoryVerdict], limit: int
 ) -> int:
-    """Write up to `limit` events; return the position of the last, 0 where there was none."""
+    """Write up to `limit` events; return the position of the last one, 0 where there was none."""
     last = written = 0
     async with aclosing(pages) as reading:
         async for page in reading:
@@ -60,53 +95,50 @@ async def _write(
             if not lines:
                 break
             separator = b"," if written else b""
-            await write(response, separator + b",".join([_told(line, verdicts[line.position]) for line in lines]))
+            await write(response, separator + b",".join([_event_json(line, verdicts[line.position]) for line in lines]))
             written += len(lines)
             last = lines[-1].position
     return last
 
 
-def _told(line: EventLine, verdict: HistoryVerdict) -> bytes:
-    found = verdict.verdict
+def _event_json(line: EventLine, history: HistoryVerdict) -> bytes:
+    """Return an event with its verdict."""
+    verdict = history.verdict
     view = {
-        "effect": found.effect,
-        "late": found.late,
-        "changed": found.changed,
-        "supersededBy": found.superseded_by,
-        "reason": found.reason,
-        "incomplete": verdict.incomplete,
+        "effect": verdict.effect,
+        "late": verdict.late,
+        "changed": verdict.changed,
+        "supersededBy": verdict.superseded_by,
+        "reason": verdict.reason,
+        "incomplete": history.incomplete,
     }
     return b'%b,"verdict":%b}' % (line.text[:-1], dump(view))
 
 
-async def _read_past(request: web.Request) -> web.Response:
-    """GET /jobs/runs/{id}?knownAt=&validAt=."""
-    text, run = run_id(request)
-    past = await request.app[RESOURCES].history.run_at(
-        run, parameters.time(request, "knownAt"), parameters.time(request, "validAt")
-    )
-    if past is None:
-        raise RunNotFound(text)
-    return json_response(request, dump(views.run_view(text, past.run) | {"asOf": _as_of(past)}))
-
-
-def _as_of(past: PastRun) -> dict[str, object]:
-    """Return up to where the ledger was counted, and the files of archived payloads that were not."""
-    view: dict[str, object] = {
-        "log": LOG,
-        "position": past.known.position,
-        "recordedAt": past.known.recorded_at if past.known.position else None,
-    }
-    return view | {"archived": archived_view(past.archived)} if past.archived else view
-
-
-async def read(request: web.Request) -> web.Response:
-    """GET /jobs/runs/{id}: as it is, or as it was."""
-    if request.query_string:
-        parameters.only(request, ("knownAt", "validAt"))
-        return await _read_past(request)
-    text, identity = run_id(request)
-    run = await request.app[RESOURCES].reader.read(identity)
-    if run is None:
-        raise RunNotFound(text)
-    return json_response(request, dump(views.run_view(text, run)))
+ROUTES = (
+    Route(
+        method="GET",
+        path=RUN,
+        handler=read,
+        scope=Scope.READ,
+        tag=Tag.RUNS,
+        summary="Read a run, as it is or as it was",
+        description="With `knownAt` or `validAt` the answer has `asOf`; `asOf.archived` names the files of payloads "
+        "that belong to the answer but are not in the database.",
+        parameters=(_KNOWN_AT, _VALID_AT),
+        answers={200: responses.Run},
+        errors=(RunNotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{RUN}/events",
+        handler=events,
+        scope=Scope.READ,
+        tag=Tag.LEDGER,
+        summary="Read a run's history",
+        description="Oldest first, every event whole, with its effect on the run.",
+        parameters=(_LIMIT, CURSOR),
+        answers={200: responses.History},
+        errors=(RunNotFound,),
+    ),
+)

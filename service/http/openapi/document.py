@@ -1,56 +1,60 @@
-"""Generates the OpenAPI document from the app's routes and from the types that validate."""
+"""Makes the OpenAPI document from the routes, from the types that validate bodies, and from recorded examples."""
+
+from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from typing import Any
 
 import msgspec
+import orjson
 from aiohttp import hdrs, web
 from msgspec import Struct
 
+from service.auth.keys import Scope
 from service.errors import RunfoldError, Unavailable
 from service.http.openapi import responses
-from service.http.openapi.operations import BATCHES, OPERATIONS, Operation, Parameter
-from service.http.paths import OPEN, REST
-from service.http.problems import STATUS
+from service.http.openapi.examples import Example, examples_of
+from service.http.parameters import Location, Parameter
+from service.http.paths import BASE
+from service.http.problems import STATUS, status_of
+from service.http.route import Body, Route, Tag
+from service.payloads.schemas import MAX_NAME
 
 _COMPONENT = "#/components/schemas/{name}"
-_IN_PATH = re.compile(r"{(\w+)}")
 _BEARER = "apiKey"
+_JSON = "application/json"
 
 _DESCRIPTION = """\
-Runfold remembers every transition of every job run, and answers with runs as their history makes them. Its API is
+Runfold records every transition of every job run, and answers with runs as their history makes them. Its API is
 Marquez's where Marquez has one: OpenLineage and Marquez clients work unchanged.
 
 Times go out as RFC 3339 in UTC; they come in as ISO 8601 with `Z`, an offset, or naive (taken as UTC). Names travel
-percent-encoded and may hold any character. Every request is safe to repeat."""
+percent-encoded and may hold any character. Every request is safe to repeat. A query parameter that an operation does
+not take is an error."""
 
-_PATH_PARAMETERS = {
-    "namespace": ("The namespace's name.", {"type": "string", "minLength": 1, "maxLength": 1024}),
-    "job": ("The job's name.", {"type": "string", "minLength": 1, "maxLength": 1024}),
+_PATH_PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
+    "namespace": ("The namespace's name.", {"type": "string", "minLength": 1, "maxLength": MAX_NAME}),
+    "job": ("The job's name.", {"type": "string", "minLength": 1, "maxLength": MAX_NAME}),
     "id": ("The run's id.", {"type": "string", "format": "uuid"}),
     "code": ("The last part of an error's `type`.", {"type": "string"}),
 }
 
 
-def routes_of(app: web.Application) -> list[tuple[str, str, web.AbstractRoute]]:
-    """Return method, path and route of all there are, as the table has them; HEAD comes with GET."""
-    found = [
-        (route.method, route.resource.canonical, route)
-        for route in app.router.routes()
-        if route.resource is not None and route.resource.canonical != REST and route.method != hdrs.METH_HEAD
-    ]
-    order = {key: index for index, key in enumerate(OPERATIONS)}
-    return sorted(found, key=lambda one: order.get(one[:2], len(order)))
+@cache
+def document_json(routes: tuple[Route, ...]) -> bytes:
+    """Return the document as JSON."""
+    return orjson.dumps(document(routes))
 
 
-def document(app: web.Application) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document of an application."""
+@cache
+def document(routes: tuple[Route, ...]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document of the routes. It is made once: callers must not change it."""
     paths: dict[str, dict[str, Any]] = {}
-    for method, path, route in routes_of(app):
-        operation = OPERATIONS.get((method, path)) or _undescribed(route)
-        paths.setdefault(path, {})[method.lower()] = _operation(method, path, operation)
+    for route in routes:
+        paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.1",
         "info": {
@@ -61,10 +65,10 @@ def document(app: web.Application) -> dict[str, Any]:
         },
         "servers": [{"url": "/"}],
         "security": [{}, {_BEARER: []}],
-        "tags": [{"name": tag} for tag in _tags()],
+        "tags": [{"name": tag} for tag in Tag],
         "paths": paths,
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas(routes),
             "securitySchemes": {
                 _BEARER: {
                     "type": "http",
@@ -85,126 +89,142 @@ def _installed() -> bool:
     return True
 
 
-def _tags() -> list[str]:
-    return list(dict.fromkeys(operation.tag for operation in OPERATIONS.values()))
-
-
-def _undescribed(route: web.AbstractRoute) -> Operation:
-    summary = (route.handler.__doc__ or "").strip().partition("\n")[0]
-    return Operation("Service", summary, {200: "application/json"})
-
-
-def _operation(method: str, path: str, operation: Operation) -> dict[str, Any]:
-    told: dict[str, Any] = {
-        "tags": [operation.tag],
-        "summary": operation.summary,
-        "operationId": _operation_id(method, path),
-        "responses": {str(status): _answer(path, status, answer) for status, answer in operation.responses.items()}
-        | {str(status): _problem(status) for status in _errors(path, operation)},
+def _operation(route: Route) -> dict[str, Any]:
+    examples = examples_of(route)
+    operation: dict[str, Any] = {
+        "tags": [route.tag],
+        "summary": route.summary,
+        "operationId": operation_id(route),
+        "responses": {str(status): _answer(route, status, examples) for status in route.answers}
+        | {str(status): _problem(status, examples) for status in error_statuses(route)},
     }
-    if operation.description:
-        told["description"] = operation.description
-    parameters = [*_path_parameters(path), *(_parameter(one) for one in operation.parameters)]
+    if route.description:
+        operation["description"] = route.description
+    successes = [example for example in examples if example.succeeded]
+    parameters = [*_path_parameters(route, successes), *(_parameter(each, successes) for each in route.parameters)]
     if parameters:
-        told["parameters"] = parameters
-    if operation.body is not None:
-        told["requestBody"] = _body(path, operation, operation.body)
-    if path in OPEN:
-        told["security"] = [{}]
-    return told
+        operation["parameters"] = parameters
+    if route.body is not None:
+        operation["requestBody"] = _request_body(route.body, successes)
+    if route.scope is Scope.OPEN:
+        operation["security"] = [{}]
+    return operation
 
 
-def _operation_id(method: str, path: str) -> str:
-    words = re.findall(r"\w+", path.removeprefix("/api/v1"))
-    return "_".join([method.lower(), *words])
+def operation_id(route: Route) -> str:
+    """Return the id of a route's operation, made of its method and path."""
+    words = re.findall(r"\w+", route.path.removeprefix(BASE))
+    return "_".join([route.method.lower(), *words])
 
 
-def _path_parameters(path: str) -> Iterator[dict[str, Any]]:
-    for name in _IN_PATH.findall(path):
+def _path_parameters(route: Route, examples: list[Example]) -> Iterator[dict[str, Any]]:
+    for name in route.path_parameters:
         description, schema = _PATH_PARAMETERS[name]
-        yield {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+        parameter = {"name": name, "in": "path", "required": True, "description": description, "schema": schema}
+        values = [example.path_values[name] for example in examples]
+        yield _with_example(parameter, values)
 
 
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    return {
+def _parameter(parameter: Parameter[Any], examples: list[Example]) -> dict[str, Any]:
+    if parameter.location is Location.QUERY:
+        given = [example.query_values.get(parameter.name, []) for example in examples]
+        values = [_json_value(parameter.schema, texts) for texts in given if texts]
+    else:
+        values = [value for example in examples if (value := example.request.headers.get(parameter.name))]
+    description = {
         "name": parameter.name,
-        "in": parameter.where,
+        "in": parameter.location.value,
         "required": parameter.required,
         "description": parameter.description,
-        "schema": parameter.schema,
+        "schema": dict(parameter.schema),
     }
+    return _with_example(description, values)
 
 
-def _body(path: str, operation: Operation, body: type[Struct]) -> dict[str, Any]:
-    schema: dict[str, Any] = _reference(body)
-    if path in BATCHES:
+def _json_value(schema: Mapping[str, Any], texts: list[str]) -> Any:  # noqa: ANN401  what the schema describes
+    """Return the JSON value of the texts of a query parameter."""
+    if schema["type"] == "array":
+        return [value for text in texts for value in text.split(",")]
+    return orjson.loads(texts[0]) if schema["type"] in ("integer", "boolean") else texts[0]
+
+
+def _with_example(description: dict[str, Any], values: list[Any]) -> dict[str, Any]:
+    return description | {"example": values[0]} if values else description
+
+
+def _request_body(body: Body, examples: list[Example]) -> dict[str, Any]:
+    schema: dict[str, Any] = _reference(body.type)
+    if body.array:
         schema = {"type": "array", "items": schema}
-    content = {kind: {"schema": schema} if kind == "application/json" else {} for kind in operation.body_types}
-    return {"required": operation.body_required, "content": content}
+    content = {}
+    for kind in body.media_types:
+        sent = [each.request.body for each in examples if each.request.headers.get(hdrs.CONTENT_TYPE) == kind]
+        content[kind] = _with_example({"schema": schema} if kind == _JSON else {}, sent)
+    return {"required": body.required, "content": content}
 
 
-def _answer(path: str, status: int, answer: type[Struct] | str | None) -> dict[str, Any]:
-    if answer is None:
-        return {"description": "Done."} if status != web.HTTPFound.status_code else {"description": "See Location."}
-    if isinstance(answer, str):
-        return {"description": "As asked.", "content": {answer: {}}}
-    told: dict[str, Any] = {
-        "description": _sentence(answer),
-        "content": {"application/json": {"schema": _reference(answer)}},
-    }
-    if (status, path) == (201, "/api/v1/namespaces/{namespace}/jobs/{job}/runs"):
-        told["headers"] = {"Location": {"description": "The run.", "schema": {"type": "string", "format": "uri"}}}
-    return told
+def _answer(route: Route, status: int, examples: list[Example]) -> dict[str, Any]:
+    kind = route.answers[status]
+    matching = [example.answer for example in examples if example.answer.status == status]
+    if kind is None:
+        answer: dict[str, Any] = {"description": "See Location." if status == web.HTTPFound.status_code else "Done."}
+    elif isinstance(kind, str):
+        content = _with_example({}, [each.body for each in matching])
+        answer = {"description": "Done.", "content": {kind: content}}
+    else:
+        content = _with_example({"schema": _reference(kind)}, [each.body for each in matching])
+        answer = {"description": (kind.__doc__ or "").strip(), "content": {_JSON: content}}
+    if status in route.headers:
+        answer["headers"] = {
+            name: _with_example(
+                {"description": description, "schema": {"type": "string", "format": "uri-reference"}},
+                [each.headers[name] for each in matching if name in each.headers],
+            )
+            for name, description in route.headers[status].items()
+        }
+    return answer
 
 
-def _errors(path: str, operation: Operation) -> list[int]:
-    """What any route may answer beside its own errors; what needs no key needs no database, but for /readyz."""
-    common = {503} if path == "/readyz" else set() if path in OPEN else {401, 403, 503}
-    if operation.body is not None:
-        common.add(408)
-    return sorted(common.union(operation.errors))
+def error_statuses(route: Route) -> list[int]:
+    """Return the statuses of the errors that a route may answer."""
+    return sorted({status_of(error) for error in route.all_errors})
 
 
-def _problem(status: int) -> dict[str, Any]:
+def _problem(status: int, examples: list[Example]) -> dict[str, Any]:
     title = next(kind.title for kind, found in STATUS.items() if found == status)
-    told: dict[str, Any] = {
-        "description": f"{title}.",
-        "content": {"application/problem+json": {"schema": _reference(responses.Problem)}},
-    }
+    bodies = [example.answer.body for example in examples if example.answer.status == status]
+    content = _with_example({"schema": _reference(responses.Problem)}, bodies)
+    problem: dict[str, Any] = {"description": f"{title}.", "content": {"application/problem+json": content}}
     if status == STATUS[Unavailable]:
-        told["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
-    return told
+        problem["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
+    return problem
 
 
 def _reference(kind: type[Struct]) -> dict[str, str]:
     return {"$ref": _COMPONENT.format(name=kind.__name__)}
 
 
-def _sentence(kind: type[Struct]) -> str:
-    return (kind.__doc__ or "").strip()
-
-
-def _schemas() -> dict[str, Any]:
-    kinds = dict.fromkeys([responses.Problem, *_kinds(OPERATIONS.values())])
+def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
+    kinds = dict.fromkeys([responses.Problem, *(kind for route in routes for kind in _types(route))])
     _, components = msgspec.json.schema_components(kinds, ref_template=_COMPONENT)
     return dict(sorted(components.items()))
 
 
-def _kinds(operations: Iterable[Operation]) -> Iterator[type[Struct]]:
-    for operation in operations:
-        if operation.body is not None:
-            yield operation.body
-        for answer in operation.responses.values():
-            if isinstance(answer, type):
-                yield answer
+def _types(route: Route) -> Iterator[type[Struct]]:
+    if route.body is not None:
+        yield route.body.type
+    for answer in route.answers.values():
+        if isinstance(answer, type):
+            yield answer
 
 
+@cache
 def error_kinds() -> list[type[RunfoldError]]:
-    """Return all errors that have a page, the base first, in the order of their tree."""
+    """Return all errors that have a page, the base class first, in the order of their tree."""
 
-    def below(kind: type[RunfoldError]) -> Iterator[type[RunfoldError]]:
+    def with_subclasses(kind: type[RunfoldError]) -> Iterator[type[RunfoldError]]:
         yield kind
         for child in kind.__subclasses__():
-            yield from below(child)
+            yield from with_subclasses(child)
 
-    return list({kind.code: kind for kind in reversed(list(below(RunfoldError)))}.values())[::-1]
+    return list({kind.code: kind for kind in reversed(list(with_subclasses(RunfoldError)))}.values())[::-1]

@@ -1,4 +1,4 @@
-"""Bits of HTML, escaped, and the frame of all pages. Nothing on a page comes from elsewhere; the policy says so."""
+"""Escaped HTML, and the frame of all pages. A page loads nothing from elsewhere, and its policy forbids that."""
 
 import re
 from base64 import b64encode
@@ -33,24 +33,29 @@ _ICON = (
 )
 
 
-def page(title: str, body: str, *, script: bool = False, status: int = 200) -> web.Response:
-    """Return a whole page."""
+def page(title: str, body: str, *, script: bool = False) -> bytes:
+    """Return a whole page in UTF-8."""
     text = (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<connections rel="icon" href="{_ICON}">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="{_ICON}">\n'
         f"<style>{_STYLE}</style>\n</head>\n<body>\n{body}\n"
         f"{f'<script>{_SCRIPT}</script>' if script else ''}\n</body>\n</html>\n"
     )
-    return web.Response(text=text, content_type="text/html", headers=HEADERS, status=status)
+    return text.encode()
+
+
+def page_response(content: bytes) -> web.Response:
+    """Answer a page."""
+    return web.Response(body=content, content_type="text/html", charset="utf-8", headers=HEADERS)
 
 
 def prose(text: str) -> str:
-    """Return paragraphs; what stands in backticks is code."""
+    """Return paragraphs; text in backticks is code."""
     return "".join(f"<p>{inline(part)}</p>" for part in re.split(r"\n\s*\n", text.strip()) if part)
 
 
 def inline(text: str) -> str:
-    """Return escaped text; what stands in backticks is code."""
+    """Return escaped text; text in backticks is code."""
     return _CODE.sub(r"<code>\1</code>", escape(text))
 
 
@@ -60,7 +65,7 @@ def code(text: str) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table of cells that are HTML already."""
-    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
+    """Return a table; its cells are HTML already."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in heads)
     body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

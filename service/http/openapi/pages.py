@@ -1,65 +1,64 @@
-"""The pages people read: /docs, written from the OpenAPI document, and /errors/{code}, from the errors' docstrings."""
+"""The pages for people: /docs, made from the OpenAPI document, and /errors/{code}, made from the errors' docstrings."""
+
+from __future__ import annotations
 
 import inspect
-import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape
+from http import HTTPStatus
 from typing import Any
 
-from aiohttp import web
+import orjson
+from aiohttp import hdrs
 
 from service.errors import RunfoldError
-from service.http.openapi.document import error_kinds
+from service.http.openapi.document import document, error_kinds, operation_id
+from service.http.openapi.examples import Example, main_example
 from service.http.openapi.html import code, inline, page, prose, table
 from service.http.problems import HTTP_TITLES, status_of
+from service.http.route import Route, Tag
 
-_EXAMPLES: dict[str, Any] = {
-    "CreateRun": {"args": {"email": "me@example.com"}},
-    "PutNamespace": {"ownerName": "me"},
-    "PutJob": {"type": "BATCH", "inputs": [], "outputs": []},
-    "LookUpRuns": {"ids": ["870492da-ecfb-4be0-91b9-9a89ddd3db90"]},
-    "OpenLineageEvent": {
-        "eventType": "START",
-        "eventTime": "2019-05-09T15:17:32Z",
-        "producer": "https://example.com/me",
-        "run": {"runId": "870492da-ecfb-4be0-91b9-9a89ddd3db90"},
-        "job": {"namespace": "etl", "name": "load"},
-    },
-}
-_FIRST_ERROR = "400"
-_IN_PATH = {"namespace": "etl", "job": "load", "id": "870492da-ecfb-4be0-91b9-9a89ddd3db90", "code": "run-not-found"}
+_FIRST_ERROR = str(int(HTTPStatus.BAD_REQUEST))
+_SERVER = "http://localhost:5000"
 
 
-def docs(document: dict[str, Any]) -> web.Response:
+@cache
+def docs_page(routes: tuple[Route, ...]) -> bytes:
     """Return the page of the whole API."""
-    by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]] = {tag["name"]: [] for tag in document["tags"]}
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            by_tag[operation["tags"][0]].append((method, path, operation))
-    body = f'<div class="layout"><nav aria-label="Contents">{_contents(by_tag)}</nav><main>{_intro(document)}'
-    for tag, operations in by_tag.items():
-        told = "".join(_operation(*one) for one in operations)
-        body += f'<section data-group><h2 id="{escape(tag)}">{escape(tag)}</h2>{told}</section>'
-    return page("Runfold API", f"{body}{_types(document)}</main></div>", script=True)
+    description = document(routes)
+    by_tag = {tag: [route for route in routes if route.tag is tag] for tag in Tag}
+    operations = {route: description["paths"][route.path][route.method.lower()] for route in routes}
+    sections = "".join(
+        f'<section data-group><h2 id="{escape(tag)}">{escape(tag)}</h2>'
+        f"{''.join(_operation(route, operations[route]) for route in tagged)}</section>"
+        for tag, tagged in by_tag.items()
+    )
+    return page(
+        "Runfold API",
+        f'<div class="layout"><nav aria-label="Contents">{_contents(by_tag)}</nav>'
+        f"<main>{_intro(description)}{sections}{_types(description)}</main></div>",
+        script=True,
+    )
 
 
-def _contents(by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]]) -> str:
-    told = '<input type="search" placeholder="Find (press /)" aria-label="Find an operation or a type">'
-    for tag, operations in by_tag.items():
+def _contents(by_tag: Mapping[Tag, list[Route]]) -> str:
+    contents = '<input type="search" placeholder="Find (press /)" aria-label="Find an operation or a type">'
+    for tag, routes in by_tag.items():
         items = "".join(
-            f'<li data-find="{_findable(*one)}"><a href="#{one[2]["operationId"]}">{escape(one[2]["summary"])}</a></li>'
-            for one in operations
+            f'<li data-find="{_search_text(route)}"><a href="#{operation_id(route)}">{escape(route.summary)}</a></li>'
+            for route in routes
         )
-        told += f"<div data-group><h2>{escape(tag)}</h2><ul>{items}</ul></div>"
-    return f'{told}<ul><li><a href="#types">Types</a></li><li><a href="#errors">Errors</a></li></ul>'
+        contents += f"<div data-group><h2>{escape(tag)}</h2><ul>{items}</ul></div>"
+    return f'{contents}<ul><li><a href="#types">Types</a></li><li><a href="#errors">Errors</a></li></ul>'
 
 
-def _findable(method: str, path: str, operation: dict[str, Any]) -> str:
-    return escape(f"{method} {path} {operation['summary']} {operation.get('description', '')}".lower())
+def _search_text(route: Route) -> str:
+    return escape(f"{route.method} {route.path} {route.summary} {route.description}".lower())
 
 
-def _intro(document: dict[str, Any]) -> str:
-    info = document["info"]
+def _intro(description: dict[str, Any]) -> str:
+    info = description["info"]
     errors = "".join(f'<a href="/errors/{kind.code}"><code>{kind.code}</code></a> ' for kind in error_kinds())
     return (
         f"<h1>{escape(info['title'])} API</h1>"
@@ -67,23 +66,24 @@ def _intro(document: dict[str, Any]) -> str:
         f"{prose(info['description'])}"
         "<p>Where authentication is on, send <code>Authorization: Bearer SECRET</code>; "
         "<code>runfold keys create</code> makes secrets.</p>"
-        f'<p id="errors">Errors are <code>application/problem+json</code>; each <code>type</code> leads to a page: '
-        f'{errors}</p><p class="none">Nothing here has all of these words.</p>'
+        f'<p id="errors">Errors are <code>application/problem+json</code>; each <code>type</code> is the address of a '
+        f'page: {errors}</p><p class="none">Nothing here has all of these words.</p>'
     )
 
 
-def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
-    name = operation["operationId"]
+def _operation(route: Route, operation: dict[str, Any]) -> str:
+    name, method = operation_id(route), route.method.lower()
+    example = main_example(route)
     parts = [
-        f'<h3><a href="#{name}">{escape(operation["summary"])}</a></h3>',
-        f'<p class="path"><span class="method {method}">{method.upper()}</span> {escape(path)}</p>',
-        prose(operation.get("description", "")),
+        f'<h3><a href="#{name}">{escape(route.summary)}</a></h3>',
+        f'<p class="path"><span class="method {method}">{route.method}</span> {escape(route.path)}</p>',
+        prose(route.description),
         _parameters(operation.get("parameters", [])),
         _body(operation),
         _answers(operation["responses"]),
-        code(_curl(method, path, operation)),
+        code(_curl(route, example)) + code(_answer_text(example)) if example else "",
     ]
-    return f'<article id="{name}" data-find="{_findable(method, path, operation)}">{"".join(parts)}</article>'
+    return f'<article id="{name}" data-find="{_search_text(route)}">{"".join(parts)}</article>'
 
 
 def _parameters(parameters: list[dict[str, Any]]) -> str:
@@ -91,16 +91,16 @@ def _parameters(parameters: list[dict[str, Any]]) -> str:
         return ""
     rows = (
         (
-            f"<code>{escape(one['name'])}</code>",
-            _type(one["schema"]),
-            f"{inline(one['description'])} <span class=faint>{_where(one)}</span>",
+            f"<code>{escape(parameter['name'])}</code>",
+            _type(parameter["schema"]),
+            f"{inline(parameter['description'])} <span class=faint>{_location(parameter)}</span>",
         )
-        for one in parameters
+        for parameter in parameters
     )
     return table(("Parameter", "Type", ""), rows)
 
 
-def _where(parameter: dict[str, Any]) -> str:
+def _location(parameter: dict[str, Any]) -> str:
     if parameter["in"] == "query":
         return "Required." if parameter["required"] else ""
     return {"path": "", "header": "A header."}[parameter["in"]]
@@ -120,20 +120,19 @@ def _answers(responses: dict[str, Any]) -> str:
             errors.append(f'<abbr title="{escape(answer["description"])}">{status}</abbr>')
             continue
         content = answer.get("content", {})
-        schema = next((of["schema"] for of in content.values() if "schema" in of), None)
-        kind = _type(schema) if schema else ", ".join(f"<code>{escape(one)}</code>" for one in content)
+        schema = next((each["schema"] for each in content.values() if "schema" in each), None)
+        kind = _type(schema) if schema else ", ".join(f"<code>{escape(media_type)}</code>" for media_type in content)
         rows.append((f"<code>{status}</code>", kind, inline(answer["description"])))
-    told = f'<p class="faint">Errors: {", ".join(errors)}</p>' if errors else ""
-    return table(("Answer", "Type", ""), rows) + told
+    return table(("Answer", "Type", ""), rows) + f'<p class="faint">Errors: {", ".join(errors)}</p>'
 
 
 def _type(schema: dict[str, Any]) -> str:
-    """Return a type in a word or two, with a connections where it has a name."""
+    """Return a type in a word or two, as a link where it has a name."""
     if reference := schema.get("$ref"):
         name = reference.rpartition("/")[2]
         return f'<a href="#type-{name}">{escape(name)}</a>'
     if alternatives := schema.get("anyOf"):
-        return " or ".join(_type(one) for one in alternatives)
+        return " or ".join(_type(alternative) for alternative in alternatives)
     if values := schema.get("enum"):
         return " ".join(f"<code>{escape(str(value))}</code>" for value in values)
     if schema.get("type") == "array":
@@ -143,9 +142,9 @@ def _type(schema: dict[str, Any]) -> str:
     return escape(schema.get("format") or schema.get("type") or "any")
 
 
-def _types(document: dict[str, Any]) -> str:
-    told = "".join(_named_type(name, schema) for name, schema in document["components"]["schemas"].items())
-    return f'<section data-group><h2 id="types">Types</h2>{told}</section>'
+def _types(description: dict[str, Any]) -> str:
+    types = "".join(_named_type(name, schema) for name, schema in description["components"]["schemas"].items())
+    return f'<section data-group><h2 id="types">Types</h2>{types}</section>'
 
 
 def _named_type(name: str, schema: dict[str, Any]) -> str:
@@ -154,48 +153,58 @@ def _named_type(name: str, schema: dict[str, Any]) -> str:
         (f"<code>{escape(field)}</code>{' *' if field in required else ''}", _type(of))
         for field, of in schema.get("properties", {}).items()
     )
-    find = escape(f"{name} {' '.join(schema.get('properties', {}))}".lower())
+    search_text = escape(f"{name} {' '.join(schema.get('properties', {}))}".lower())
     return (
-        f'<article id="type-{name}" data-find="{find}"><h3>{escape(name)}</h3>'
+        f'<article id="type-{name}" data-find="{search_text}"><h3>{escape(name)}</h3>'
         f"{prose(schema.get('description', ''))}{table(('Field (* required)', 'Type'), rows)}</article>"
     )
 
 
-def _curl(method: str, path: str, operation: dict[str, Any]) -> str:
-    for name, value in _IN_PATH.items():
-        path = path.replace(f"{{{name}}}", value)
-    needed = [one for one in operation.get("parameters", ()) if one["required"] and one["in"] == "query"]
-    query = "&".join(f"{one['name']}={one['schema'].get('enum', ['…'])[0]}" for one in needed)
-    url = f"http://localhost:5000{path}{'?' + query if query else ''}"
-    command = "curl" if method == "get" else f"curl -X {method.upper()}"
-    content = operation.get("requestBody", {}).get("content", {})
-    schema = content.get("application/json", {}).get("schema", {})
-    example = _example(schema)
-    line = f"{command} '{url}'"
-    return line if example is None else f"{line} \\\n  -H 'Content-Type: application/json' \\\n  -d '{example}'"
+def _curl(route: Route, example: Example) -> str:
+    request = example.request
+    method = "" if route.method == hdrs.METH_GET else f" -X {route.method}"
+    lines = [f"curl{method} {_quoted(_SERVER + request.target)}"]
+    lines += [f"  -H {_quoted(f'{name}: {value}')}" for name, value in request.headers.items()]
+    if request.body is not None:
+        text = request.body if isinstance(request.body, str) else orjson.dumps(request.body).decode()
+        lines.append(f"  --data-binary {_quoted(text)}")
+    return " \\\n".join(lines)
 
 
-def _example(schema: dict[str, Any]) -> str | None:
-    item = schema.get("items", schema)
-    value = _EXAMPLES.get(item.get("$ref", "").rpartition("/")[2])
-    return None if value is None else json.dumps([value] if "items" in schema else value)
+def _quoted(text: str) -> str:
+    """Return an argument for a shell; always in quotes, unlike shlex.quote."""
+    escaped = text.replace("'", "'\\''")
+    return f"'{escaped}'"
 
 
-def error(wanted: str) -> web.Response | None:
-    """Return the page of an error's code; None where there is no such code."""
-    for name, status, title, text in _errors():
-        if name == wanted:
-            body = (
-                f'<main class="single"><p class="faint">Status {status} · <code>{escape(name)}</code></p>'
-                f"<h1>{escape(title)}</h1>{prose(text)}"
-                f'<p><a href="/docs#errors">All errors, and the API</a></p></main>'
-            )
-            return page(f"{title} - Runfold", body)
-    return None
+def _answer_text(example: Example) -> str:
+    answer = example.answer
+    head = [f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"]
+    head += [f"{name}: {value}" for name, value in answer.headers.items()]
+    if answer.body is None:
+        return "\n".join(head)
+    body = (
+        answer.body if isinstance(answer.body, str) else orjson.dumps(answer.body, option=orjson.OPT_INDENT_2).decode()
+    )
+    return "\n".join([*head, "", body])
+
+
+@cache
+def error_pages() -> dict[str, bytes]:
+    """Return the pages of all errors by their code."""
+    return {
+        name: page(
+            f"{title} - Runfold",
+            f'<main class="single"><p class="faint">Status {status} · <code>{escape(name)}</code></p>'
+            f"<h1>{escape(title)}</h1>{prose(text)}"
+            f'<p><a href="/docs#errors">All errors, and the API</a></p></main>',
+        )
+        for name, status, title, text in _errors()
+    }
 
 
 def _errors() -> Iterator[tuple[str, int, str, str]]:
-    """All codes there are, with status, title and text."""
+    """Yield the code, status, title and text of each error."""
     for kind in error_kinds():
         yield kind.code, status_of(kind), kind.title, _text(kind)
     for status, title in HTTP_TITLES.items():
@@ -204,8 +213,8 @@ def _errors() -> Iterator[tuple[str, int, str, str]]:
 
 _HTTP_TEXTS = {
     404: "No route of this service has such a path.\n\nCheck it: a `/` within a name must be sent as `%2F`.",
-    405: "The path is right, and takes other methods.\n\nThe header `Allow` of the answer names them.",
-    413: "The body holds more bytes than are taken here.\n\nSend less at once.",
+    405: "The path exists, but it takes other methods.\n\nThe header `Allow` of the answer lists them.",
+    413: "The body has more bytes than the service accepts.\n\nSend less at once.",
 }
 
 

@@ -1,6 +1,6 @@
-"""What is answered, as types, for /openapi.json. They write nothing; wire.py does.
+"""The types of answers, for /openapi.json only: the handlers write JSON from views.
 
-tests/integration/http/test_openapi.py holds real answers against them.
+tests/integration/http/test_openapi.py validates real answers against them.
 """
 
 from datetime import datetime
@@ -11,13 +11,13 @@ from msgspec import UNSET, Struct, UnsetType
 
 from service.payloads.schemas import DatasetId
 
-# ruff: noqa: N815  the wire's names
+# ruff: noqa: N815  the names of JSON fields
 
 State = Literal["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"]
 
 
 class Archived(Struct, forbid_unknown_fields=True):
-    """A file with payloads that left the database, and the positions of those that the answer had to do without."""
+    """A file of archived payloads, and the positions of those that the answer leaves out."""
 
     file: str
     sha256: str
@@ -25,7 +25,7 @@ class Archived(Struct, forbid_unknown_fields=True):
 
 
 class AsOf(Struct, forbid_unknown_fields=True):
-    """What `knownAt` came to: the last position of the log that counted; `archived`: what of that could not be read."""
+    """The last position of the log that the answer counts; `archived`: payloads up to it that could not be read."""
 
     log: int
     position: int
@@ -41,7 +41,7 @@ class JobId(Struct, forbid_unknown_fields=True):
 
 
 class Run(Struct, forbid_unknown_fields=True):
-    """A run as its history makes it."""
+    """A run, as its history makes it."""
 
     id: str
     createdAt: datetime
@@ -69,14 +69,14 @@ class Runs(Struct, forbid_unknown_fields=True):
 
 
 class Facets(Struct, forbid_unknown_fields=True):
-    """The facets that stand, verbatim."""
+    """The facets that were not deleted, as they were sent."""
 
     runId: UUID
     facets: dict[str, Any]
 
 
 class FoundRuns(Struct, forbid_unknown_fields=True):
-    """Each id that was asked for, with its run or null."""
+    """Each id of the request, with its run or null."""
 
     runs: dict[str, Run | None]
 
@@ -123,14 +123,14 @@ class Job(Struct, forbid_unknown_fields=True):
 
 
 class Jobs(Struct, forbid_unknown_fields=True):
-    """Jobs, last heard of first."""
+    """Jobs, latest event first."""
 
     totalCount: int
     jobs: list[Job]
 
 
 class BatchSummary(Struct, forbid_unknown_fields=True):
-    """How many events came and what became of them."""
+    """How many events were received, and what became of them."""
 
     received: int
     successful: int
@@ -149,7 +149,7 @@ class FailedEvent(Struct, forbid_unknown_fields=True):
 
 
 class BatchResult(Struct, forbid_unknown_fields=True):
-    """A batch of which some was not recorded."""
+    """A batch of which some events were not recorded."""
 
     status: Literal["partial_success"]
     summary: BatchSummary
@@ -165,16 +165,16 @@ class LineageEvents(Struct, forbid_unknown_fields=True):
 
 
 class InvalidField(Struct, forbid_unknown_fields=True):
-    """One thing that is wrong, and where."""
+    """An invalid field, and what is wrong with it."""
 
     field: str
     message: str
 
 
 class Problem(Struct, forbid_unknown_fields=True):
-    """RFC 9457, with Marquez's `code` and `message` beside it; `run` with a conflict.
+    """A problem of RFC 9457, with Marquez's `code` and `message`; a conflict also has the `run`.
 
-    `summary` and `failed_events` with a batch that broke off: what became of the events that came before.
+    A batch that broke off has `summary` and `failed_events`: what became of the events before that.
     """
 
     type: str
@@ -190,13 +190,13 @@ class Problem(Struct, forbid_unknown_fields=True):
 
 
 class Alive(Struct, forbid_unknown_fields=True):
-    """The process answers."""
+    """The process runs."""
 
     status: Literal["alive"]
 
 
 class Readiness(Struct, forbid_unknown_fields=True):
-    """The service takes work."""
+    """The service takes requests."""
 
     status: Literal["ready"]
     checks: dict[str, str]
@@ -210,7 +210,7 @@ class FoundPage(Struct, forbid_unknown_fields=True):
 
 
 class PayloadArchived(Struct, forbid_unknown_fields=True):
-    """The file that has a payload which left the database."""
+    """The file of an archived payload."""
 
     file: str
     sha256: str
@@ -248,7 +248,7 @@ class EventPage(Struct, forbid_unknown_fields=True):
 
 
 class Verdict(Struct, forbid_unknown_fields=True):
-    """What an event did to its run; `incomplete` where what its payload said is archived, and not judged."""
+    """The effect of an event on its run; `incomplete` where the verdict leaves out an archived payload."""
 
     effect: str
     late: bool
@@ -259,7 +259,7 @@ class Verdict(Struct, forbid_unknown_fields=True):
 
 
 class HistoryEvent(LedgerEvent, forbid_unknown_fields=True, kw_only=True):
-    """An event of a run, and what it did to it."""
+    """An event of a run, and its effect on the run."""
 
     verdict: Verdict
 
@@ -273,13 +273,13 @@ class History(Struct, forbid_unknown_fields=True):
 
 
 class Count(Struct, forbid_unknown_fields=True):
-    """How many events there are."""
+    """The number of events."""
 
     count: int
 
 
 class LedgerHead(Struct, forbid_unknown_fields=True):
-    """Where a log ends."""
+    """The last position of a log, and its hash."""
 
     log: int
     position: int
@@ -288,7 +288,7 @@ class LedgerHead(Struct, forbid_unknown_fields=True):
 
 
 class VerifiedHead(Struct, forbid_unknown_fields=True):
-    """Where the log ended when its chain was verified."""
+    """The last position of the log when its chain was verified."""
 
     log: int
     position: int

@@ -5,7 +5,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from service.database.connections import Connections
 from service.http.app import build_app
-from service.http.handlers import ledger
+from service.http.ledger_verification import MAX_CONCURRENT
 from service.settings import CONNECTIONS, INLINE, Settings
 
 
@@ -24,7 +24,7 @@ def made(monkeypatch):
 
 
 async def test_a_process_and_its_children_open_as_many_connections_as_room_is_made_for(made, dsn):
-    verifying = 2 * ledger._AT_ONCE  # and what would fold apart folds here, to be counted
+    verifying = 2 * MAX_CONCURRENT  # and what would fold apart folds here, to be counted
     async with TestClient(TestServer(build_app(Settings(database_url=dsn, projector=INLINE)))) as client:
         assert (await client.get("/readyz")).status == 200
     assert sum(made) + verifying == CONNECTIONS

@@ -1,4 +1,4 @@
-"""Who is let in: keys, their scopes, and how soon a process hears of them."""
+"""API keys: which requests are admitted, and how soon a process knows of a change."""
 
 import asyncio
 import json
@@ -19,9 +19,11 @@ from service.auth.keys import KeyEvent, Scope
 from service.cli.main import cli
 from service.domain.ids import stream_of
 from service.errors import DatabaseUnavailable
-from service.http import authentication as guarding
+from service.http import authentication
 from service.http.app import GUARD, build_app
-from service.http.authentication import ACTOR, STALE_S
+from service.http.authentication import STALE_S
+from service.http.route import CONTEXT
+from service.http.routes import ROUTES
 from service.settings import Settings
 
 NAMESPACE = "/api/v1/namespaces/etl"
@@ -44,7 +46,7 @@ async def put(client, secret: str | None = None) -> web.Response:
 
 
 async def until(client, status: int, secret: str | None = None) -> None:
-    """Ask until the service answers so; it has STALE_S seconds to hear of a key."""
+    """Repeat the request until the service answers a status; a change of keys takes effect within STALE_S seconds."""
 
     async def answers_so():
         return (await put(client, secret)).status == status
@@ -195,8 +197,8 @@ async def test_no_secret_is_kept_or_logged(serve, connections, db, caplog):
 
 
 async def test_keys_older_than_five_seconds_let_nobody_in(serve, connections, monkeypatch):
-    """The database is away: nobody knows whether the key was revoked."""
-    monkeypatch.setattr(guarding, "STALE_S", 0.3)
+    """While the database is unavailable, the service cannot know whether the key was revoked."""
+    monkeypatch.setattr(authentication, "STALE_S", 0.3)
     secret = await keys.create_key(connections, "scheduler", "write")
     client = await serve()
 
@@ -244,11 +246,9 @@ async def test_a_route_knows_the_scope_it_needs(serve, connections):
     client = await serve()
     guard = client.app[GUARD]
     request = make_mocked_request("GET", "/", headers=bearer(secret))
-    route = next(iter(client.app.router.routes()))
-    request._match_info = type("Match", (), {"route": route})()
-    assert guard.admit(request)
-    assert request[ACTOR] == "scheduler"
-    assert guard._scopes[route] is Scope.WRITE
+    route = next(route for route in ROUTES if route.scope is Scope.WRITE)
+    assert guard.admit(request, route)
+    assert request[CONTEXT] == (route, "scheduler")
 
 
 def test_the_command_creates_lists_and_revokes(dsn):

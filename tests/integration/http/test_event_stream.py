@@ -1,4 +1,4 @@
-"""Server-sent events: in order, each once, whoever else reads or does not."""
+"""Server-sent events: in order, each once, whatever other clients do."""
 
 import asyncio
 import json
@@ -21,14 +21,14 @@ URL = "/api/v1/events/stream"
 
 @asynccontextmanager
 async def listening(client, headers=None, **params):
-    """Give an iterator over the (id, event) that a listener hears; it hears whatever is recorded from here on."""
+    """Yield an iterator over the (id, event) of a stream; the stream has begun when this enters."""
     async with client.get(URL, params=params, headers=headers) as answer:
         assert answer.status == 200, await answer.text()
         assert (await answer.content.readuntil(b"\n\n")).startswith(b": from position")
-        yield heard(answer)
+        yield stream_events(answer)
 
 
-async def heard(answer):
+async def stream_events(answer):
     while True:
         try:
             frame = (await answer.content.readuntil(b"\n\n")).decode()
@@ -75,11 +75,11 @@ async def test_it_resumes_behind_the_last_event_heard(client):
     await append(client, 6)
     everything = await whole(client)
     async with listening(client, cursor="start") as events:
-        *_, (last, event) = await take(events, 3)
+        *_, (last, third) = await take(events, 3)
     async with listening(client, {"Last-Event-ID": last}) as events:
         following = await take(events, len(everything) - 3)
-    assert [one for _, one in following] == everything[3:]
-    assert event == everything[2]
+    assert [event for _, event in following] == everything[3:]
+    assert third == everything[2]
 
 
 async def test_filters_are_those_of_the_pages(client):
@@ -145,7 +145,7 @@ async def test_silence_is_filled_with_heartbeats(client, monkeypatch):
 
 
 async def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(client, monkeypatch):
-    monkeypatch.setattr(streaming, "READ_PATIENCE_S", 0.3)
+    monkeypatch.setattr(streaming, "WRITE_TIMEOUT_S", 0.3)
     reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
     writer.transport.pause_reading()
     writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: x\r\n\r\n".encode())

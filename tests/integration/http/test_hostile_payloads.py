@@ -1,4 +1,4 @@
-"""What is accepted can be folded, whatever it looks like; what cannot be folded is not accepted."""
+"""Unusual payloads: what is accepted can be projected; what cannot be projected is refused."""
 
 import asyncio
 

@@ -68,7 +68,7 @@ async def test_a_creation_with_a_key_and_an_id_has_that_id(client):
 
 
 async def test_a_start_without_a_time_that_is_repeated_with_its_key_after_the_end_is_200(client, run, db):
-    """Without a key it would be 409: a caller cannot be told from one that starts the run anew."""
+    """Without a key it would be 409: the repeated request looks like a new start of the run."""
     await post(client, f"{run}/start", "k")
     await post(client, f"{run}/complete")
     status, view = await post(client, f"{run}/start", "k")
@@ -114,7 +114,7 @@ async def test_a_key_that_is_none_is_refused(client, run, key, db):
 
 
 async def test_a_start_that_is_repeated_with_its_time_but_without_its_key_is_200_too(client, run, db):
-    """The table says: same Idempotency-Key; or same state and same explicit time."""
+    """The rule of the table: same Idempotency-Key, or same state and same explicit time."""
     await post(client, f"{run}/start?at=2024-01-01T00:00:00Z", "k")
     await post(client, f"{run}/complete?at=2023-01-01T00:00:00Z")
     status, view = await post(client, f"{run}/start?at=2024-01-01T00:00:00Z")

@@ -1,4 +1,4 @@
-"""OpenLineage over HTTP: single events, and what is answered to all that is wrong with them."""
+"""OpenLineage over HTTP: single events, and the errors of invalid ones."""
 
 import gzip
 import json
@@ -55,10 +55,10 @@ async def test_jobs_namespaces_and_runs_come_into_being_with_an_event(client):
 async def test_nominal_times_are_plans_and_may_lie_years_ahead(client):
     plan = {"nominalStartTime": "2999-01-01T00:00:00Z", "nominalEndTime": "2999-01-02T00:00:00Z"}
     assert (await send(client, event(nominalTime=plan)))[0] == 201
-    heard = await get(client, f"/api/v1/jobs/runs/{RUN}")
+    from_event = await get(client, f"/api/v1/jobs/runs/{RUN}")
     created = await client.post("/api/v1/namespaces/ns/jobs/job/runs", json=plan)
     assert created.status == 201
-    for run in (heard, await created.json()):
+    for run in (from_event, await created.json()):
         assert {name: run[name] for name in plan} == plan
     # What has happened is another thing.
     late = {"at": "2999-01-01T00:00:00Z"}
@@ -119,7 +119,7 @@ BAD = {
     "not UTF-8": (event().replace("job", "j\xff").encode("latin-1"), JSON, 400),
     "half a surrogate pair in a name": (event().replace('"job"}', '"j\\ud800b"}').encode(), JSON, 422),
     "NUL in a name": (event().replace('"job"}', '"j\\u0000b"}').encode(), JSON, 422),
-    "an event type nobody knows": (event().replace("START", "WAT").encode(), JSON, 422),
+    "an unknown event type": (event().replace("START", "WAT").encode(), JSON, 422),
     "nine years ahead": (event(at=AHEAD).encode(), JSON, 422),
     "no time": (event(at="nonsense").encode(), JSON, 422),
     "a long name": (event(job="n" * 1025).encode(), JSON, 422),

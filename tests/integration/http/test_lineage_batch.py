@@ -1,4 +1,4 @@
-"""OpenLineage in batches and streams: what is recorded of one, and what is said of the rest."""
+"""OpenLineage in batches and streams: what is recorded, and how the rest is reported."""
 
 import asyncio
 import gzip
@@ -21,19 +21,19 @@ async def test_a_batch_says_which_events_were_not_recorded_and_records_the_other
     good = many(3)
     status, body = await send(client, f'[{good[0]}, 5, {good[1]}, {{"eventTime":"x"}}, {good[2]}]', BATCH)
     assert status == 200
-    told = json.loads(body)
-    assert told["status"] == "partial_success"
-    assert told["summary"] == {"received": 5, "successful": 3, "failed": 2, "retriable": 0, "non_retriable": 2}
-    assert [(one["index"], one["retriable"]) for one in told["failed_events"]] == [(1, False), (3, False)]
-    assert "producer" in told["failed_events"][1]["reason"]
+    report = json.loads(body)
+    assert report["status"] == "partial_success"
+    assert report["summary"] == {"received": 5, "successful": 3, "failed": 2, "retriable": 0, "non_retriable": 2}
+    assert [(one["index"], one["retriable"]) for one in report["failed_events"]] == [(1, False), (3, False)]
+    assert "producer" in report["failed_events"][1]["reason"]
     assert (await bodies(db))[-3:] == good
 
 
 async def test_of_many_failures_the_first_thousand_are_told_and_all_are_counted(client):
     _, body = await send(client, "[" + ",".join(["{}"] * 3000) + "]", BATCH)
-    told = json.loads(body)
-    assert told["summary"]["failed"] == 3000
-    assert [one["index"] for one in told["failed_events"]] == list(range(1000))
+    report = json.loads(body)
+    assert report["summary"]["failed"] == 3000
+    assert [one["index"] for one in report["failed_events"]] == list(range(1000))
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[{}", b"5", b"[1,]", b"[\xff\\]", b"[" * 5000])
@@ -45,10 +45,10 @@ async def test_lines_are_told_by_their_number_and_blank_ones_passed_over(client,
     good = many(3)
     body = f"{good[0]}\n\n  \r\n{{broken\n{good[1]}\r\n\xe9\n{good[2]}".encode("latin-1")
     status, answer = await send(client, body, BATCH, NDJSON)
-    told = json.loads(answer)
+    report = json.loads(answer)
     assert status == 200
-    assert [(one["index"], one["line"]) for one in told["failed_events"]] == [(1, 4), (3, 6)]
-    assert told["summary"]["received"] == 5
+    assert [(one["index"], one["line"]) for one in report["failed_events"]] == [(1, 4), (3, 6)]
+    assert report["summary"]["received"] == 5
     assert (await bodies(db))[-3:] == good
 
 

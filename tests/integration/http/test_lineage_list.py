@@ -95,19 +95,19 @@ async def test_total_counts_are_exact_for_any_bounds_folded_or_not(client):
         ]
         await send(client, "\n".join(sent), BATCH, NDJSON)
         if half.start == 0:
-            await get(client, "/api/v1/namespaces")  # what came first is folded, the rest perhaps not
+            await get(client, "/api/v1/namespaces")  # the first half is projected, the rest perhaps not
     bounds = [None, clock[0], clock[3], clock[3] + timedelta(seconds=1), clock[5], clock[6], clock[23], clock[24]]
     for after in bounds:
         for before in bounds:
             for space in (None, "ns1"):
-                asked = {
+                query = {
                     "after": after and after.isoformat(),
                     "before": before and before.isoformat(),
                     "namespace": space,
                 }
-                found = await get(client, EVENTS, limit=0, **{k: v for k, v in asked.items() if v})
+                found = await get(client, EVENTS, limit=0, **{k: v for k, v in query.items() if v})
                 expected = sum(
                     (after is None or at >= after) and (before is None or at < before) and space in (None, of)
                     for at, of in zip(clock, spaces, strict=True)
                 )
-                assert found["totalCount"] == expected, asked
+                assert found["totalCount"] == expected, query

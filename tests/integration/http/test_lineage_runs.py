@@ -16,7 +16,7 @@ from service.settings import Settings
 
 
 async def test_marquez_recordings_are_answered_as_they_were(client):
-    """Statuses and lists, but for what peer/README.md says that Marquez does wrong."""
+    """Statuses and lists, except where Marquez is wrong (peer/README.md)."""
     wrong = {"ol-no-type": 201, "ol-bad-type": 422, "ol-bad-time": 422, "ol-array": 400, "ol-malformed": 400}
     with (PEER / "lineage.jsonl").open() as recordings:
         for recording in map(json.loads, recordings):
@@ -76,15 +76,15 @@ async def test_neither_order_nor_repetition_of_events_changes_a_run(dsn, aiohttp
 
     @settings(max_examples=40)
     @given(steps, st.randoms(use_true_random=False), st.booleans())
-    def hold(told, random, batch):
-        asyncio.run_coroutine_threadsafe(_same_in_any_order(client, told, random, batch=batch), loop).result(30)
+    def hold(history, random, batch):
+        asyncio.run_coroutine_threadsafe(_same_in_any_order(client, history, random, batch=batch), loop).result(30)
 
     await asyncio.to_thread(hold)
 
 
-async def _same_in_any_order(client: TestClient, told, random, *, batch: bool) -> None:
+async def _same_in_any_order(client: TestClient, history, random, *, batch: bool) -> None:
     views = []
-    for shuffled in (told, random.sample(told, len(told)) + random.choices(told, k=3)):
+    for shuffled in (history, random.sample(history, len(history)) + random.choices(history, k=3)):
         run = uuid4()
         sent = [event(kind, f"2024-02-01T00:0{minute}:00Z", run, f={"at": minute}) for kind, minute in shuffled]
         if batch:
@@ -94,10 +94,10 @@ async def _same_in_any_order(client: TestClient, told, random, *, batch: bool) -
                 assert (await send(client, one))[0] == 201
         view = await get(client, f"/api/v1/jobs/runs/{run}")
         facet = view.pop("facets")["f"]["at"]
-        assert facet == max(minute for _, minute in told)
+        assert facet == max(minute for _, minute in history)
         views.append({name: value for name, value in view.items() if name not in ("id", "updatedAt")})
     assert views[0] == views[1]
-    ended = [kind for kind, _ in told if kind in ("COMPLETE", "FAIL", "ABORT")]
+    ended = [kind for kind, _ in history if kind in ("COMPLETE", "FAIL", "ABORT")]
     assert (views[0]["state"] in ("COMPLETED", "FAILED", "ABORTED")) == bool(ended)
 
 

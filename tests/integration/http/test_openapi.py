@@ -1,4 +1,4 @@
-"""/openapi.json: whole, valid, and true of what the service answers."""
+"""/openapi.json: complete, valid, and equal to the routes and the answers of the service."""
 
 import json
 from collections.abc import Iterator
@@ -8,12 +8,16 @@ from uuid import uuid4
 import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from record_examples import route_of
 
+from service.auth.keys import Scope
 from service.http.app import build_app
 from service.http.openapi import responses
-from service.http.openapi.document import document, routes_of
-from service.http.openapi.operations import OPERATIONS
-from service.http.paths import OPEN, READING
+from service.http.openapi.document import document, document_json, error_statuses
+from service.http.openapi.pages import docs_page
+from service.http.parameters import Location
+from service.http.paths import REST
+from service.http.routes import ROUTES
 from service.settings import Settings
 
 BASE = "/api/v1"
@@ -25,28 +29,52 @@ def app():
 
 
 @pytest.fixture(scope="module")
-def described(app) -> dict[str, Any]:
-    return document(app)
+def described() -> dict[str, Any]:
+    return json.loads(document_json(ROUTES))
 
 
 def test_the_document_is_valid_openapi_3_1(described):
     assert described["openapi"].startswith("3.1")
-    errors = [error.message for error in OpenAPIV31SpecValidator(json.loads(json.dumps(described))).iter_errors()]
+    errors = [error.message for error in OpenAPIV31SpecValidator(described).iter_errors()]
     assert errors == []
 
 
-def test_every_route_is_described_and_nothing_else(app):
-    """Add what is missing to service/operations.py."""
-    assert {(method, path) for method, path, _ in routes_of(app)} == set(OPERATIONS)
+TABLE = {(route.method, route.path) for route in ROUTES}
 
 
-def test_every_route_is_in_the_document(app, described):
-    paths = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
-    assert paths == {(method, path) for method, path, _ in routes_of(app)}
+def test_no_route_is_in_the_table_twice():
+    assert len(ROUTES) == len(TABLE)
 
 
-def test_paths_that_need_no_or_less_of_a_key_are_routes(app):
-    assert {path for _, path, _ in routes_of(app)} >= OPEN | READING
+def test_the_router_has_the_routes_of_the_table_and_head_where_there_is_get(app):
+    routed = {(route.method, route.resource.canonical) for route in app.router.routes()} - {("*", REST)}
+    assert routed == TABLE | {("HEAD", path) for method, path in TABLE if method == "GET"}
+
+
+def test_the_document_has_the_routes_of_the_table(described):
+    assert {(method.upper(), path) for path, methods in described["paths"].items() for method in methods} == TABLE
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_the_document_has_the_parameters_of_a_route(route, described):
+    operation = described["paths"][route.path][route.method.lower()]
+    assert [(each["in"], each["name"]) for each in operation.get("parameters", ())] == [
+        *(("path", name) for name in route.path_parameters),
+        *((parameter.location.value, parameter.name) for parameter in route.parameters),
+    ]
+    assert all(isinstance(parameter.location, Location) for parameter in route.parameters)
+
+
+def test_a_route_that_records_nothing_needs_the_scope_read_at_most():
+    assert {(route.method, route.path) for route in ROUTES if route.scope is Scope.WRITE} == {
+        (method, path) for method, path in TABLE if method != "GET" and path != f"{BASE}/runs/lookup"
+    }
+
+
+def test_the_document_and_the_page_are_made_once():
+    assert document(ROUTES) is document(ROUTES)
+    assert document_json(ROUTES) is document_json(ROUTES)
+    assert docs_page(ROUTES) is docs_page(ROUTES)
 
 
 def test_every_operation_has_an_id_of_its_own(described):
@@ -57,11 +85,11 @@ def test_every_operation_has_an_id_of_its_own(described):
 async def test_the_service_gives_the_document(client, described):
     response = await client.get("/openapi.json")
     assert response.content_type == "application/json"
-    assert await response.json() == json.loads(json.dumps(described))
+    assert await response.json() == described
 
 
 def lives(run: str, lost: str) -> Iterator[tuple[str, str, Any, int]]:
-    """What is asked, with which body, and the status it should have."""
+    """Yield method, path and body of requests, and the status that each should have."""
     job = {"type": "BATCH", "inputs": [{"namespace": "s3", "name": "in"}], "outputs": []}
     facet = {"_producer": "p", "_schemaURL": "s"}
     event = {
@@ -122,31 +150,17 @@ async def test_real_answers_are_what_the_document_says(client):
         response = await client.request(method, path, json=body)
         text = await response.read()
         assert response.status == status, (method, path, text)
-        operation = OPERATIONS[method, template(client.app, method, path)]
+        route = route_of(method, path.partition("?")[0])
         if status >= 400:
-            assert status in operation.errors
+            assert status in error_statuses(route)
             msgspec.json.decode(text, type=responses.Problem)
             continue
-        kind = operation.answers[status]
+        kind = route.answers[status]
         if isinstance(kind, type):
             assert response.content_type == "application/json"
             msgspec.json.decode(text, type=kind)
         else:
             assert text == b""
-
-
-def template(app, method: str, path: str) -> str:
-    """Find the route of a path: the one that a fixed part fits before a variable one."""
-    parts = path.partition("?")[0].split("/")
-
-    def fits(route: str) -> bool:
-        wanted = route.split("/")
-        return len(wanted) == len(parts) and all(
-            w.startswith("{") or w == p for w, p in zip(wanted, parts, strict=True)
-        )
-
-    found = [route for asked, route, _ in routes_of(app) if asked == method and fits(route)]
-    return min(found, key=lambda route: route.count("{"))
 
 
 async def test_a_timestamp_in_an_answer_is_rfc_3339_in_utc(client):

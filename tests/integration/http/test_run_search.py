@@ -1,4 +1,4 @@
-"""Runs across jobs: any filter finds what a look at every run would."""
+"""Runs across jobs: every filter finds the runs that a scan of all runs finds."""
 
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -14,7 +14,7 @@ BASE = "/api/v1"
 
 
 def lives():
-    """Some sixty runs of few jobs, with starts and ends of every length."""
+    """Yield the events of sixty runs of three jobs, with durations of every magnitude."""
     for n in range(60):
         run, job = uuid4(), ("load", "clean", "dump")[n % 3]
         if n % 10 == 9:

@@ -1,0 +1,78 @@
+"""Defines, finds and deletes namespaces and jobs. A change is in the catalog when its function returns."""
+
+from __future__ import annotations
+
+from service.catalog.queries import JobItem
+from service.domain import timestamps
+from service.domain.decisions import Decision, DefineJob, DefineNamespace, Delete
+from service.domain.event import Subject
+from service.domain.ids import namespace_id
+from service.domain.namespace import NamespaceRegisters
+from service.errors import JobNotFound, NamespaceNotFound
+from service.http.json_bodies import read_put_job, read_put_namespace
+from service.http.resources import Resources, wait_for_catalog
+from service.ledger import drafts
+from service.ledger.drafts import Caller
+from service.payloads.contents import job_content, namespace_content
+
+
+async def define_namespace(resources: Resources, namespace: str, body: bytes, caller: Caller) -> None:
+    """Define a namespace by the body of a PUT. Raises Malformed or Invalid."""
+    fields = read_put_namespace(body)
+    at = timestamps.now()
+    content = namespace_content(fields, at, drafts.short_digest("namespace", at.isoformat(), body))
+    draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, content, caller)
+    command = DefineNamespace(fields.ownerName, fields.description)
+    await wait_for_catalog(resources, await resources.appender.command(draft, command))
+
+
+async def find_namespace(resources: Resources, namespace: str) -> NamespaceRegisters:
+    """Return a namespace, also a deleted one. Raises NamespaceNotFound."""
+    registers = await resources.queries.namespace(namespace)
+    if registers is None:
+        raise NamespaceNotFound(namespace)
+    return registers
+
+
+async def delete_namespace(resources: Resources, namespace: str, caller: Caller) -> NamespaceRegisters:
+    """Delete a namespace, and return it as it was. Raises NamespaceNotFound."""
+    await resources.catalog.wait_until_current()
+    registers = await find_namespace(resources, namespace)
+    await _delete(resources, Subject.NAMESPACE, (namespace, None), caller)
+    return registers
+
+
+async def define_job(resources: Resources, namespace: str, job: str, body: bytes, caller: Caller) -> None:
+    """Define a job by the body of a PUT. Raises Malformed, Invalid or NamespaceNotFound."""
+    fields = read_put_job(body)
+    at = timestamps.now()
+    content = job_content(fields, at, drafts.short_digest("job", at.isoformat(), body))
+    draft = drafts.definition(Subject.JOB, (namespace, job), at, body, content, caller)
+    inputs, outputs = content.content.inputs or (), content.content.outputs or ()
+    command = DefineJob(fields.type, fields.location, fields.description, inputs, outputs)
+    result = await resources.appender.command_below(draft, command, (Subject.NAMESPACE, namespace_id(namespace)))
+    if result.decision is Decision.PARENT_UNKNOWN:
+        raise NamespaceNotFound(namespace)
+    await wait_for_catalog(resources, result)
+
+
+async def find_job(resources: Resources, namespace: str, job: str) -> JobItem:
+    """Return a job. Raises NamespaceNotFound, and JobNotFound also for a deleted job."""
+    item = await resources.queries.job(namespace, job)
+    if item is None:
+        await find_namespace(resources, namespace)
+        raise JobNotFound(job)
+    return item
+
+
+async def delete_job(resources: Resources, namespace: str, job: str, caller: Caller) -> JobItem:
+    """Delete a job, and return it as it was. Raises NamespaceNotFound or JobNotFound."""
+    await resources.catalog.wait_until_current()
+    item = await find_job(resources, namespace, job)
+    await _delete(resources, Subject.JOB, (namespace, job), caller)
+    return item
+
+
+async def _delete(resources: Resources, subject: Subject, names: tuple[str, str | None], caller: Caller) -> None:
+    draft = drafts.deletion(subject, names, timestamps.now(), caller)
+    await wait_for_catalog(resources, await resources.appender.command(draft, Delete()))

@@ -1,0 +1,68 @@
+"""The facets and the children of a run."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.auth.keys import Scope
+from service.errors import RunNotFound
+from service.http import views
+from service.http.fast_path import json_response
+from service.http.openapi import responses
+from service.http.parameters import LIMIT, OFFSET, choice
+from service.http.paths import RUN
+from service.http.request_values import run_id, slice_of
+from service.http.resources import RESOURCES
+from service.http.route import Route, Tag, parameters_of
+from service.payloads.json_writer import dump
+
+_TYPE = choice("type", "Whose facets.", ("run", "job"))
+
+
+async def facets(request: web.Request) -> web.Response:
+    """Read the facets of a run, or those of its job that came with the run."""
+    text, run = run_id(request)
+    kind = parameters_of(request)[_TYPE]
+    registers = await request.app[RESOURCES].reader.read(run)
+    if registers is None:
+        raise RunNotFound(text)
+    selected = registers.run_facets if kind == "run" else registers.job_facets
+    return json_response(request, dump({"runId": text, "facets": views.facets_view(selected)}))
+
+
+async def children(request: web.Request) -> web.Response:
+    """List the runs that name this one as their parent."""
+    resources = request.app[RESOURCES]
+    text, run = run_id(request)
+    page = slice_of(request)
+    await resources.catalog.wait_until_current()
+    runs, total = await resources.lineage_events.children(run, page)
+    if not total and await resources.reader.read(run) is None:
+        raise RunNotFound(text)
+    return json_response(request, dump(views.runs_view(runs, total)))
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=f"{RUN}/facets",
+        handler=facets,
+        scope=Scope.READ,
+        tag=Tag.RUNS,
+        summary="Read the facets of a run or of its job",
+        parameters=(_TYPE,),
+        answers={200: responses.Facets},
+        errors=(RunNotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{RUN}/children",
+        handler=children,
+        scope=Scope.READ,
+        tag=Tag.RUNS,
+        summary="List the runs that name this one as their parent",
+        parameters=(LIMIT, OFFSET),
+        answers={200: responses.Runs},
+        errors=(RunNotFound,),
+    ),
+)

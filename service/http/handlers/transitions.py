@@ -1,0 +1,79 @@
+"""Transitions of runs: started, completed, failed, aborted."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.auth.keys import Scope
+from service.domain.decisions import Decision, Transition
+from service.domain.event import RunState
+from service.domain.run import RunRegisters
+from service.errors import Conflict, Invalid, KeyReused, RunNotFound
+from service.http import views
+from service.http.fast_path import json_response
+from service.http.openapi import responses
+from service.http.parameters import AT, IDEMPOTENCY_KEY
+from service.http.paths import RUN
+from service.http.request_values import keyed_caller, reported_time, run_id
+from service.http.resources import RESOURCES
+from service.http.route import Handler, Route, Tag
+from service.ledger import drafts
+from service.ledger.batch import AppendResult
+from service.payloads.json_writer import dump
+
+
+def _transition_to(state: RunState) -> Handler:
+    """Return the handler that records a transition, and answers with the run as its history makes it."""
+
+    async def handle(request: web.Request) -> web.Response:
+        text, run = run_id(request)
+        at, explicit = reported_time(request)
+        draft = drafts.transition(run, state, at, explicit=explicit, caller=keyed_caller(request))
+        command = Transition(state, at, draft.request_digest)
+        result = await request.app[RESOURCES].appender.command(draft, command)
+        return json_response(request, _transitioned(text, command, result))
+
+    return handle
+
+
+def _transitioned(run: str, command: Transition, result: AppendResult) -> bytes:
+    decision = result.decision
+    if decision is Decision.UNKNOWN:
+        raise RunNotFound(run)
+    if decision is Decision.KEY_REUSED:
+        raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
+    view = dump(views.run_view(run, result.registers))
+    if decision is Decision.CONFLICT:
+        raise Conflict(_conflict_detail(run, result.registers, command), view)
+    return view
+
+
+def _conflict_detail(run: str, registers: RunRegisters, command: Transition) -> str:
+    ended = registers.terminal
+    end = f"Run '{run}' {ended.state} at {ended.at.isoformat()}" if ended else f"Run '{run}' has ended"
+    return f"{end}; it cannot be {command.state} at {command.at.isoformat()}."
+
+
+def _route(verb: str, state: RunState, rule: str) -> Route:
+    return Route(
+        method="POST",
+        path=f"{RUN}/{verb}",
+        handler=_transition_to(state),
+        scope=Scope.WRITE,
+        tag=Tag.RUNS,
+        summary=f"{verb.capitalize()} a run",
+        description=f"Records that the run is {state} and answers with the run as its history makes it. {rule}",
+        parameters=(AT, IDEMPOTENCY_KEY),
+        answers={200: responses.Run},
+        errors=(RunNotFound, Conflict, Invalid),
+    )
+
+
+_ENDS = "An end that is reported again changes nothing (200); another end than the one reported first is a conflict."
+
+ROUTES = (
+    _route("start", RunState.RUNNING, "A start that is repeated changes nothing: the earliest one counts."),
+    _route("complete", RunState.COMPLETED, _ENDS),
+    _route("fail", RunState.FAILED, _ENDS),
+    _route("abort", RunState.ABORTED, _ENDS),
+)
