@@ -21,6 +21,10 @@ SOURCES = ("api", "openlineage", "import", MONITOR)
 """How an event reached the service."""
 
 
+FACT_BYTES = 16
+"""Length of a fact: the first bytes of a SHA-256 over what makes an event this fact and no other."""
+
+
 class RunState(StrEnum):
     """Marquez's run states."""
 
