@@ -349,14 +349,14 @@ async def test_a_run_that_nothing_was_appended_to_by_a_command_is_read_the_next_
     await appender.command(*report(run, "RUNNING", 1))
     plain = fact(run, "RUNNING", 3, payload=BARE % run)
     await asyncio.gather(appender.fact(plain), appender.command(*report(run, "RUNNING", 2)))
-    assert appender._recent.get(run) is None
+    assert appender._run_cache.get(run) is None
     await rival.fact(fact(run, "FAILED", 5))
     assert (await appender.command(*report(run, "COMPLETED", 9))).decision is Decision.CONFLICT
 
 
 async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_finds():
-    draft, judge = report(uuid4(), "RUNNING", 1)
-    item = PendingAppend(draft, judge, asyncio.get_running_loop().create_future())
+    draft, command = report(uuid4(), "RUNNING", 1)
+    item = PendingAppend(draft, command, asyncio.get_running_loop().create_future())
     item.draft = draft.of_job("etl", "found first")
     assert requeue_or_fail([item]) == [item]
     assert item.draft is draft
