@@ -69,8 +69,7 @@ class Connections:
         self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
         self._free: list[asyncpg.Connection] = []
         self._used: set[asyncpg.Connection] = set()
-        self._interrupted: set[asyncpg.Connection] = set()
-        """Free connections whose last block was cancelled or failed."""
+        self._closing: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(size)
         self._closed = False
 
@@ -85,7 +84,8 @@ class Connections:
         """Reserve a connection for the block.
 
         Raises Overloaded if none is free in time. Exceptions of the driver in the block are raised as ValueRefused or
-        DatabaseUnavailable; after the latter the connection is replaced.
+        DatabaseUnavailable. After any exception but ValueRefused, and after a cancellation, the connection is not used
+        again.
         """
         await self._wait_for_place()
         connection: asyncpg.Connection | None = None
@@ -106,9 +106,10 @@ class Connections:
                     connection.terminate()
             raise translated from error
         finally:
-            if connection is not None:
+            if connection is None:
+                self._places.release()
+            else:
                 self._give_back(connection, interrupted=interrupted)
-            self._places.release()
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
         """Return the rows of a statement. Raises ValueRefused, DatabaseUnavailable and Overloaded."""
@@ -122,8 +123,7 @@ class Connections:
         for connection in self._used:
             connection.terminate()
         free, self._free = self._free, []
-        self._interrupted.clear()
-        await asyncio.gather(*(_close(connection) for connection in free))
+        await asyncio.gather(*(_close(connection) for connection in free), *self._closing)
 
     async def _wait_for_place(self) -> None:
         if not self._places.locked():
@@ -137,7 +137,7 @@ class Connections:
 
     async def _take(self) -> asyncpg.Connection:
         self._raise_if_closed()
-        connection = await self._reuse() or await self._connect()
+        connection = self._reuse() or await self._connect()
         try:
             self._raise_if_closed()  # close() may have been called meanwhile; it does not know of this connection
         except DatabaseUnavailable:
@@ -145,12 +145,9 @@ class Connections:
             raise
         return connection
 
-    async def _reuse(self) -> asyncpg.Connection | None:
+    def _reuse(self) -> asyncpg.Connection | None:
         while self._free:
             connection = self._free.pop()
-            if connection in self._interrupted:
-                self._interrupted.discard(connection)
-                await _terminate_if_in_transaction(connection)
             if not connection.is_closed():
                 return connection
         return None
@@ -161,14 +158,25 @@ class Connections:
 
     def _give_back(self, connection: asyncpg.Connection, *, interrupted: bool) -> None:
         self._used.discard(connection)
-        if connection.is_closed():
+        if interrupted and not connection.is_closed():
+            task = asyncio.create_task(self._discard(connection))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
             return
-        if interrupted and connection.is_in_transaction():
-            connection.terminate()  # the task was cancelled before the rollback, and the transaction holds locks
-            return
-        if interrupted:
-            self._interrupted.add(connection)
-        self._free.append(connection)
+        if not connection.is_closed():
+            self._free.append(connection)
+        self._places.release()
+
+    async def _discard(self, connection: asyncpg.Connection) -> None:
+        """Close the connection of a cancelled task, and give back its place.
+
+        The server may still execute the task's statement, or may have begun its transaction without the driver's
+        knowledge. Closing, unlike terminating, first cancels the statement, which may hold locks.
+        """
+        try:
+            await _close(connection)
+        finally:
+            self._places.release()
 
     async def _connect(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
@@ -183,22 +191,6 @@ class Connections:
             connection.terminate()  # without its settings it must not be used
             raise
         return connection
-
-
-async def _terminate_if_in_transaction(connection: asyncpg.Connection) -> None:
-    """Terminate a connection on which a cancelled `begin` left a transaction open: the next statements would be lost.
-
-    The server reports the state of the transaction with its response to any statement; an empty one is enough.
-    """
-    try:
-        await connection.execute("")
-        if connection.is_in_transaction():
-            connection.terminate()
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-        connection.terminate()
-    except BaseException:
-        connection.terminate()
-        raise
 
 
 async def _close(connection: asyncpg.Connection) -> None:
