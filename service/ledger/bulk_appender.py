@@ -86,7 +86,7 @@ class BulkAppender:
             return [lost] * len(drafts)
 
     async def _append(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
-        """Append drafts; after a lost connection again, which records nothing twice, as the ledger knows facts."""
+        """Append drafts; after a lost connection again, as the ledger records no fact twice."""
         if not drafts:
             return []
         for attempt in range(1, _MAX_ATTEMPTS + 1):

@@ -126,8 +126,8 @@ async def test_one_bad_item_harms_no_neighbour(appender, db, bad):
 
 async def test_a_bad_command_harms_no_neighbour_on_its_run(appender):
     run = await created(appender)
-    (bad, judge), good = report(run, "RUNNING", 1), report(run, "COMPLETED", 2)
-    waiting = [appender.command(bad._replace(actor="nul\0"), judge), appender.command(*good)]
+    (bad, command), good = report(run, "RUNNING", 1), report(run, "COMPLETED", 2)
+    waiting = [appender.command(bad._replace(actor="nul\0"), command), appender.command(*good)]
     refused, ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(refused, Invalid)
     assert (ended.registers.state, ended.registers.started_at) == (RunState.COMPLETED, None)

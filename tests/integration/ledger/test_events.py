@@ -239,7 +239,7 @@ async def test_a_link_comes_back_by_itself_whatever_it_has_heard_of_its_end(conn
         await read_head(connections)
         pid = await connections._free[-1].fetchval("select pg_backend_pid()")
         await db.fetch("select pg_terminate_backend($1)", pid)
-        with suppress(DatabaseUnavailable):  # or it has heard already that the connection is gone
+        with suppress(DatabaseUnavailable):  # unless the driver has noticed already that the connection is gone
             await read_head(connections)
         assert (await read_head(connections)).position == 0
 

@@ -62,15 +62,15 @@ CELLS = [
 
 
 @pytest.mark.parametrize(
-    ("line", "standing", "command", "minute", "verdict"),
-    [(line, standing, command, minute, verdict) for line, _, standing, command, minute, verdict in CELLS],
+    ("line", "state", "command", "minute", "verdict"),
+    [(line, state, command, minute, verdict) for line, _, state, command, minute, verdict in CELLS],
     ids=[f"line {cell[0]}: {cell[3]} at {cell[4]} on {cell[1]}" for cell in CELLS],
 )
-def test_the_first_line_that_matches_decides(line, standing, command, minute, verdict):
+def test_the_first_line_that_matches_decides(line, state, command, minute, verdict):
     transition = Transition(command, at(minute))
-    matching = [one for one in RULES if command in one.states and one.when(standing, transition)]
+    matching = [rule for rule in RULES if command in rule.states and rule.when(state, transition)]
     assert (matching[0].number, matching[0].then) == (line, verdict)
-    assert transition.decide(standing) is verdict
+    assert transition.decide(state) is verdict
 
 
 def test_every_line_of_the_table_has_cells():
@@ -88,9 +88,9 @@ def test_line_1_an_unknown_run_is_unknown(command):
 
 
 @pytest.mark.parametrize("command", [START, COMPLETE, FAIL, ABORT])
-@pytest.mark.parametrize("standing", [NEW, RUNNING, *ENDED.values(), None])
-def test_line_0_an_event_that_is_recorded_already_changes_nothing(command, standing):
-    assert Transition(command, at(99)).decide(standing, KnownEvent(7, None)) is UNCHANGED
+@pytest.mark.parametrize("state", [NEW, RUNNING, *ENDED.values(), None])
+def test_line_0_an_event_that_is_recorded_already_changes_nothing(command, state):
+    assert Transition(command, at(99)).decide(state, KnownEvent(7, None)) is UNCHANGED
 
 
 def test_line_0_a_key_that_comes_with_the_same_content_changes_nothing():
