@@ -1,4 +1,4 @@
-"""The meaning of the driver's exceptions. tests/integration/database/test_failures.py provokes real ones."""
+"""The meaning of the driver's exceptions. tests/integration/database/test_database_errors.py provokes real ones."""
 
 import socket
 import ssl
