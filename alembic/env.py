@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic import context
 
-_LOCK = 0x52554E464F4C44  # "RUNFOLD": replicas that start together migrate one after the other
+_LOCK = 0x52554E464F4C44  # "RUNFOLD" in ASCII. Replicas that start at the same time migrate one after the other.
 
 
 def _migrate(connection: Connection) -> None:

@@ -1,27 +1,27 @@
-"""Every error Runfold tells a caller. problems.py alone turns them into HTTP (api, "Errors").
+"""The errors of Runfold. service/http/problems.py alone maps them to HTTP responses.
 
-The docstring of each class is its page at /errors/{code}: what it means, and, after an empty line, what to do.
+The docstring of each class is its page at /errors/{code}: the meaning and, after an empty line, what to do.
 
 RunfoldError
-├── Malformed                 what was sent cannot be read: JSON, a parameter, a timestamp
-│   └── ValueRefused          PostgreSQL does not take a value that was sent
-├── Unauthenticated           no API key, or none that is known
-├── Forbidden                 the API key's scope does not cover the request
+├── Malformed                 the body, a parameter or a timestamp cannot be parsed
+│   └── ValueRefused          PostgreSQL refuses a value
+├── Unauthenticated           no API key, or not a valid one
+├── Forbidden                 the API key's scope does not allow the request
 ├── NotFound                  no such run, job, namespace or route
 │   ├── RunNotFound
 │   ├── JobNotFound
 │   └── NamespaceNotFound
-├── Conflict                  the run's history says otherwise; carries the run as it stands
-├── TooSlow                   the body did not come in time
-├── TooLarge                  more bytes than are taken in one piece
-├── UnsupportedType           the body is not of a type that is read
-├── Invalid                   well-formed, but not something that can be recorded
-│   └── KeyReused             an Idempotency-Key that came with other content before
-└── Unavailable               not now; may have been recorded, safe to repeat
+├── Conflict                  the request contradicts the run's history; has the current run
+├── TooSlow                   the body did not arrive in time
+├── TooLarge                  the body has too many bytes
+├── UnsupportedType           the body has an unsupported type or encoding
+├── Invalid                   well-formed, but it cannot be recorded
+│   └── KeyReused             an Idempotency-Key was used before with other content
+└── Unavailable               temporary; it may have been recorded, it is safe to repeat
     ├── Overloaded            the queue is full; nothing was recorded
-    └── DatabaseUnavailable   the database did not carry out a statement, and why
+    └── DatabaseUnavailable   the database did not execute a statement, and why
 
-OperatorError                 a command cannot do its work; for whoever runs it, not for callers of the API
+OperatorError                 a command of the program failed; for operators, not for callers of the API
 """
 
 from __future__ import annotations
@@ -32,16 +32,17 @@ from typing import NamedTuple
 
 
 class FieldError(NamedTuple):
-    """One thing that is wrong, and where."""
+    """An error in a field of a request."""
 
     field: str
     message: str
 
 
 class RunfoldError(Exception):
-    """Something went wrong in the service. It is logged under the X-Request-ID of the answer.
+    """The service failed. It has logged the reason under the X-Request-ID of the response.
 
-    Tell whoever runs the service, with the X-Request-ID. `code` is stable in all errors: clients may lean on it.
+    Report it to the operator of the service, with the X-Request-ID. The `code` of every error is stable: clients may
+    rely on it.
     """
 
     code = "internal"
@@ -50,17 +51,17 @@ class RunfoldError(Exception):
     """Further members of the problem (RFC 9457, 3.2), each as JSON."""
 
     def __init__(self, detail: str, errors: tuple[FieldError, ...] = ()) -> None:
-        """Take the sentence for the caller, and each field's error where there are several."""
+        """Take the message for the caller, and the errors of fields."""
         super().__init__(detail)
         self.detail = detail
         self.errors = errors
 
 
 class Malformed(RunfoldError):
-    """The body, a parameter or a timestamp cannot be read: broken JSON, a wrong type, a date without a time.
+    """The body, a parameter or a timestamp cannot be parsed: broken JSON, a wrong type, a date without a time.
 
-    Correct the request; `detail` says what and where. Sent again as it is, it will fail again. A `+` in a
-    time's offset must be sent as `%2B`, though a space in its place is understood.
+    Correct the request; `detail` names the error and its place. The same request will fail again. Encode the `+` of
+    a time's offset as `%2B`; a space in its place is accepted, too.
     """
 
     code = "malformed"
@@ -68,14 +69,14 @@ class Malformed(RunfoldError):
 
 
 class ValueRefused(Malformed):
-    """PostgreSQL does not take a value that was sent; sending it again does not help."""
+    """PostgreSQL refuses a value of the request; the same request will fail again."""
 
 
 class Unauthenticated(RunfoldError):
-    """The service asks for an API key, and none came with the request, or none that is known or in force.
+    """The service requires an API key. The request has none, or it is unknown or revoked.
 
-    Send `Authorization: Bearer <secret>`. Whoever runs the service makes keys with `runfold keys create NAME
-    --scope read|write|admin`. A new key works everywhere within 5 seconds.
+    Send `Authorization: Bearer <secret>`. The operator of the service creates keys with `runfold keys create NAME
+    --scope read|write|admin`. A new key is valid in all processes within 5 seconds.
     """
 
     code = "unauthenticated"
@@ -83,9 +84,9 @@ class Unauthenticated(RunfoldError):
 
 
 class Forbidden(RunfoldError):
-    """The API key is in force, but its scope does not cover this request.
+    """The API key is valid, but its scope does not allow this request.
 
-    Use a key of scope `write` for what records something, `read` is enough for GET and for looking runs up.
+    Use a key of scope `write` for requests that record something; `read` is enough for GET and for looking up runs.
     """
 
     code = "forbidden"
@@ -93,9 +94,9 @@ class Forbidden(RunfoldError):
 
 
 class NotFound(RunfoldError):
-    """There is no such thing, or nothing was known of it at the time asked for.
+    """The resource does not exist, or did not exist at the requested time.
 
-    Check the path. Names travel percent-encoded: a `/` within a name is `%2F`.
+    Check the path. Names are percent-encoded: a `/` in a name is `%2F`.
     """
 
     code = "not-found"
@@ -103,80 +104,80 @@ class NotFound(RunfoldError):
 
 
 class RunNotFound(NotFound):
-    """No event of a run with this id was ever recorded, or the id is no UUID.
+    """No event of a run with this id is recorded, or the id is not a UUID.
 
     Create the run first (`POST /api/v1/namespaces/{namespace}/jobs/{job}/runs`), or send an OpenLineage event
-    that names it. With `knownAt`, ask for a later time.
+    that names it. With `knownAt`, request a later time.
     """
 
     code = "run-not-found"
     title = "Run not found"
 
     def __init__(self, run_id: str) -> None:
-        """Say it as Marquez does."""
+        """Use the message of Marquez."""
         super().__init__(f"Run '{run_id}' not found.")
 
 
 class JobNotFound(NotFound):
-    """No such job in this namespace: it was never defined nor named by a run, or it was deleted.
+    """The namespace has no such job: it was never defined nor named by a run, or it was deleted.
 
-    Define it with `PUT /api/v1/namespaces/{namespace}/jobs/{job}`. Names travel percent-encoded.
+    Define it with `PUT /api/v1/namespaces/{namespace}/jobs/{job}`. Names are percent-encoded.
     """
 
     code = "job-not-found"
     title = "Job not found"
 
     def __init__(self, job: str) -> None:
-        """Say it as Marquez does."""
+        """Use the message of Marquez."""
         super().__init__(f"Job '{job}' not found.")
 
 
 class NamespaceNotFound(NotFound):
-    """No such namespace: it was never defined nor named by a job or run.
+    """There is no such namespace: it was never defined nor named by a job or run, or it was deleted.
 
-    Define it with `PUT /api/v1/namespaces/{namespace}`. Names travel percent-encoded.
+    Define it with `PUT /api/v1/namespaces/{namespace}`. Names are percent-encoded.
     """
 
     code = "namespace-not-found"
     title = "Namespace not found"
 
     def __init__(self, namespace: str) -> None:
-        """Say it as Marquez does."""
+        """Use the message of Marquez."""
         super().__init__(f"Namespace '{namespace}' not found.")
 
 
 class Conflict(RunfoldError):
-    """The run ended in another way, or before this start, or was created with other content. Nothing was recorded.
+    """The run ended in another state or before this start, or was created with other content. Nothing was recorded.
 
-    Look at `run` in the answer: the run as it stands. Repeating the request will not help; a report of
-    another end is for whoever knows which is true.
+    `run` in the response is the current run. The same request will fail again. If reports of two ends contradict each
+    other, find out which one is true.
     """
 
     code = "conflict"
-    title = "The run's history says otherwise"
+    title = "The request contradicts the run's history"
 
     def __init__(self, detail: str, run: bytes) -> None:
-        """Take the sentence, and the run's current view as JSON."""
+        """Take the message, and the current run as JSON."""
         super().__init__(detail)
         self.run = run
 
 
 class TooSlow(RunfoldError):
-    """The request's body did not arrive in time; nothing of it was recorded, but of a batch what `summary` says.
+    """The request's body did not arrive in time. Nothing was recorded, except what `summary` of a batch counts.
 
-    Send it again; nothing is recorded twice. If the line is slow, send less at once, compressed
+    Repeat the request; nothing is recorded twice. On a slow connection, send smaller or compressed bodies
     (`Content-Encoding: gzip`).
     """
 
     code = "too-slow"
-    title = "The body did not come in time"
+    title = "The body did not arrive in time"
 
 
 class TooLarge(RunfoldError):
-    """The body holds more bytes than are taken in one piece; of a batch was recorded what `summary` says.
+    """The body has too many bytes. Nothing was recorded, except what `summary` of a batch counts.
 
-    Send less at once; OpenLineage events go to `POST /api/v1/lineage/batch` as lines
-    (`application/x-ndjson`), of any number.
+    Send smaller bodies. `POST /api/v1/lineage/batch` takes any number of OpenLineage events as lines
+    (`application/x-ndjson`).
     """
 
     code = "too-large"
@@ -184,21 +185,21 @@ class TooLarge(RunfoldError):
 
 
 class UnsupportedType(RunfoldError):
-    """The body is of a type, or packed in a way, that is not read here.
+    """The type or encoding of the body is not supported.
 
-    Send `Content-Type: application/json` (`application/x-ndjson` where lines are taken), plain or with
+    Send `Content-Type: application/json` (or `application/x-ndjson` where lines are accepted), uncompressed or with
     `Content-Encoding: gzip`.
     """
 
     code = "unsupported-media-type"
-    title = "The body is not of a type that is read here"
+    title = "The type of the body is not supported"
 
 
 class Invalid(RunfoldError):
-    """The request can be read, but what it says cannot be recorded. Nothing was.
+    """The request is well-formed, but its content cannot be recorded. Nothing was recorded.
 
-    A required field may be missing, a time lie more than 24 hours ahead, a text hold a NUL. Correct what `detail`
-    says and `errors` names, field by field.
+    A required field may be missing, a time may be more than 24 hours ahead, a text may contain a NUL character.
+    Correct the fields that `errors` lists.
     """
 
     code = "invalid"
@@ -206,20 +207,19 @@ class Invalid(RunfoldError):
 
 
 class KeyReused(Invalid):
-    """The same `Idempotency-Key` came before with other content for this run; nothing was recorded now.
+    """The `Idempotency-Key` was used before with other content for this run. Nothing was recorded.
 
     Use a new key for a new request, and the same key only to repeat one.
     """
 
     code = "idempotency-key-reused"
-    title = "The Idempotency-Key came with other content before"
+    title = "The Idempotency-Key was used before with other content"
 
 
 class Unavailable(RunfoldError):
-    """The database does not answer in time, or the service is being stopped. This may have been recorded or not.
+    """The database cannot execute the request, or the service is stopping. The request may have been recorded or not.
 
-    Repeat the request after `Retry-After` seconds: every request is safe to repeat, and records nothing
-    twice.
+    Repeat the request after `Retry-After` seconds. Every request is safe to repeat: nothing is recorded twice.
     """
 
     code = "unavailable"
@@ -229,9 +229,9 @@ class Unavailable(RunfoldError):
 
 
 class Overloaded(Unavailable):
-    """As many requests as may wait are waiting already. Nothing was recorded.
+    """The queue of waiting requests is full. Nothing was recorded.
 
-    Repeat it after `Retry-After` seconds, and wait longer each time it happens again.
+    Repeat the request after `Retry-After` seconds, and wait longer after each further failure.
     """
 
     code = "overloaded"
@@ -239,22 +239,22 @@ class Overloaded(Unavailable):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database did not carry out a statement, or it is unknown whether it did.
+    """The database did not execute a statement, or it is unknown whether it did.
 
-    `detail` says what is wrong, for callers; `reason` is the server's own message, for operators: it may name a role or
-    a database. `sqlstate` is None where the server did not answer.
+    `detail` names the cause, for callers. `reason` is the server's own message, for operators: it may name a role or a
+    database. `sqlstate` is None if there is none, as when the server did not answer.
     """
 
     def __init__(self, detail: str, reason: str = "", sqlstate: str | None = None) -> None:
-        """Take the sentence for callers, the server's message and its SQLSTATE."""
+        """Take the message for callers, the server's message and its SQLSTATE."""
         super().__init__(detail)
         self.reason = reason
         self.sqlstate = sqlstate
 
     def __str__(self) -> str:
-        """Return both, for the log."""
+        """Return both messages, for the log."""
         return f"{self.detail} ({self.reason})" if self.reason else self.detail
 
 
 class OperatorError(Exception):
-    """A command cannot do its work. The message says what happened, and what the operator can do about it."""
+    """A command failed. The message has the cause, and what the operator can do about it."""

@@ -1,4 +1,4 @@
-"""What integration tests append, and the lock that makes an append wait."""
+"""Drafts that integration tests append, and the lock that makes an append wait."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from service.payloads.contents import lineage_content, parent_run, read_event
 APPENDING = "select pid from pg_stat_activity where wait_event_type = 'Lock' and query like '%append_events%'"
 
 
-def new(run: UUID, *, job: str = "load", body: bytes = b"", said: Content | None = None, key: str | None = None):
+def new(run: UUID, *, job: str = "load", body: bytes = b"", content: Content | None = None, key: str | None = None):
     """Return the creation of a run and its command."""
-    draft = drafts.new_run(run, ("etl", job), at(0), body, said or Content(), Caller(None, key))
+    draft = drafts.new_run(run, ("etl", job), at(0), body, content or Content(), Caller(None, key))
     created = run_registers_of(draft.at(0, draft.transitioned_at), draft.decoded.content).created
     command = Create(created, draft.request_digest)
     return draft, command
@@ -72,7 +72,7 @@ def fact(run: UUID, state: str | None, time: float = 1, *, job: str = "load", pa
 
 
 def facts(count: int) -> list[Draft]:
-    """Return starts of so many runs."""
+    """Return starts of some runs."""
     return [fact(uuid4(), "RUNNING", minute) for minute in range(count)]
 
 
@@ -91,7 +91,7 @@ async def held_head(dsn: str) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def unguarded(db: asyncpg.Connection, change: str, *arguments: object) -> Any:
-    """Change what the ledger's triggers guard, as only whoever owns the server can."""
+    """Change what the ledger's triggers guard, as only a superuser can."""
     async with db.transaction():
         await db.execute("set local session_replication_role = replica")
         return await db.fetchval(change, *arguments)

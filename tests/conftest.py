@@ -42,10 +42,10 @@ settings.load_profile("runfold")
 
 
 async def wait_until(condition: Callable[[], Awaitable[object]], what: str, deadline: float = DEADLINE_S) -> None:
-    """Ask again and again until the condition holds; a test that waits for a database has no other signal."""
+    """Check a condition until it holds: a test that waits for a database has no other signal."""
     try:
         async with asyncio.timeout(deadline):
-            while not await condition():  # noqa: ASYNC110  it is the database that is waited for
+            while not await condition():  # noqa: ASYNC110  the database sends no signal
                 await asyncio.sleep(0.005)
     except TimeoutError:
         pytest.fail(f"not within {deadline} s: {what}")
@@ -94,7 +94,7 @@ async def dsn(postgres: str) -> AsyncIterator[str]:
 
 @pytest.fixture
 async def db(dsn: str) -> AsyncIterator[asyncpg.Connection]:
-    """A connection to look into the test's database with."""
+    """A connection of the test to its database."""
     connection = await asyncpg.connect(dsn)
     yield connection
     await connection.close(timeout=5)
@@ -124,7 +124,7 @@ async def six_connections(dsn: str) -> AsyncIterator[list[Connections]]:
 
 @pytest.fixture
 async def client(dsn: str, aiohttp_client):
-    """The service in this process, asked over HTTP."""
+    """A client of the service, which runs in this process."""
     return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
 
 
@@ -137,7 +137,7 @@ class Service(NamedTuple):
 
 
 def serve(dsn: str, log: Path) -> Service:
-    """Start `runfold serve` on a free port, and wait until it says where it listens."""
+    """Start `runfold serve` on a free port, and wait until it has printed its address."""
     command = [sys.executable, "-m", "service", "serve", "--port", "0", "--database-url", dsn]
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output)
@@ -163,7 +163,7 @@ def server(postgres: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture
 async def make_proxy(dsn: str) -> AsyncIterator[Callable[[], Awaitable[Proxy]]]:
-    """Proxies before the test's database, whose connections can be made to break."""
+    """Proxies for the test's database that can break connections."""
     with tempfile.TemporaryDirectory() as directory:
         proxies: list[Proxy] = []
 

@@ -1,4 +1,4 @@
-"""Generated histories, and the model that says what becomes of a command."""
+"""Generated histories of a run, a model of commands on it, and states and verdicts computed from a whole history."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
+from service.domain.bitemporal import ValidAt
 from service.domain.decisions import Decision, KnownEvent, Transition
 from service.domain.event import Content, DatasetName, Event, RunState
+from service.domain.event_verdicts import EventVerdict, HistoryJudge
 from service.domain.registers import EPOCH
 from service.domain.run import RunRegisters, merge_runs, run_registers_of
 from service.ledger import drafts
@@ -25,7 +27,7 @@ COMMANDS = (RunState.RUNNING, *ENDS)
 
 
 def at(minutes: float) -> datetime:
-    """Return a time so many minutes past noon."""
+    """Return a time some minutes past noon."""
     return NOON + timedelta(minutes=minutes)
 
 
@@ -50,8 +52,8 @@ contents = st.builds(
 )
 
 
-class Told(NamedTuple):
-    """What a caller says, before the ledger gives it a position: equal ones are the same fact."""
+class RunFact(NamedTuple):
+    """What a caller reports, before the ledger gives it a position. Equal ones are the same fact."""
 
     state: RunState | None
     at: datetime
@@ -84,9 +86,9 @@ class Told(NamedTuple):
         return event, self.content
 
 
-def told(*sources: str) -> st.SearchStrategy[Told]:
+def run_facts(*sources: str) -> st.SearchStrategy[RunFact]:
     return st.builds(
-        Told,
+        RunFact,
         state=st.none() | st.sampled_from(RunState),
         at=times,
         job=st.sampled_from(["load", "clean"]),
@@ -96,22 +98,47 @@ def told(*sources: str) -> st.SearchStrategy[Told]:
     )
 
 
-def histories(*sources: str, least: int = 0, most: int = 8) -> st.SearchStrategy[list[Told]]:
+def histories(*sources: str, least: int = 0, most: int = 8) -> st.SearchStrategy[list[RunFact]]:
     """Return distinct facts in some order of arrival."""
-    return st.lists(told(*sources), min_size=least, max_size=most, unique_by=Told.digest)
+    return st.lists(run_facts(*sources), min_size=least, max_size=most, unique_by=RunFact.digest)
 
 
-def recorded(history: Iterable[Told]) -> list[RunRegisters]:
-    """Return what each event alone says, recorded in this order."""
-    return [run_registers_of(*one.recorded(position)) for position, one in enumerate(history, 1)]
+def recorded(history: Iterable[RunFact]) -> list[RunRegisters]:
+    """Return the registers of each event alone, recorded in this order."""
+    return [run_registers_of(*fact.recorded(position)) for position, fact in enumerate(history, 1)]
 
 
-def folded(parts: Iterable[RunRegisters]) -> RunRegisters:
+def merged(parts: Iterable[RunRegisters]) -> RunRegisters:
     return reduce(merge_runs, parts, RunRegisters())
 
 
+History = Iterable[tuple[Event, Content]]
+
+
+def known_at(history: History, position: int) -> RunRegisters | None:
+    """Return the run as of a position; None where no event was recorded by then."""
+    parts = [run_registers_of(event, content) for event, content in history if event.position <= position]
+    return reduce(merge_runs, parts) if parts else None
+
+
+def valid_at(history: History, at: datetime) -> RunRegisters | None:
+    """Return the run as it was at a time; None for a history without events."""
+    state = ValidAt(at)
+    for event, content in history:
+        state.add(event, content)
+    return state.run()
+
+
+def judge_history(history: History) -> list[EventVerdict]:
+    """Return the verdicts of a history, oldest event first."""
+    judge = HistoryJudge()
+    for event, content in history:
+        judge.add(event, content)
+    return list(judge.verdicts())
+
+
 def timeless(run: RunRegisters) -> RunRegisters:
-    """Return the registers without what depends on when the ledger heard of it."""
+    """Return the registers without those that depend on when events were recorded."""
     return run._replace(position=0, updated_at=EPOCH)
 
 
@@ -129,35 +156,35 @@ commands = st.builds(
 
 
 class Model:
-    """A run as the decision table and the fold make it: no database, no HTTP. The clock is the count of commands."""
+    """A run as the decision table and the merge make it: no database, no HTTP. The clock is the count of commands."""
 
     def __init__(self) -> None:
-        created = Told(RunState.NEW, at(0), "load", "api", None, Content())
+        created = RunFact(RunState.NEW, at(0), "load", "api", None, Content())
         self.view = run_registers_of(*created.recorded(1))
         self.position = 1
         self._known: dict[bytes, KnownEvent] = {}
-        self._said: set[tuple[RunState, datetime]] = set()
+        self._recorded: set[tuple[RunState, datetime]] = set()
         self._clock = 0
 
-    def tell(self, command: Command, now: datetime | None = None) -> Decision:
+    def command(self, command: Command, now: datetime | None = None) -> Decision:
         self._clock += 1
         time = command.at or now or at(self._clock) + timedelta(microseconds=self._clock)
         draft = drafts.transition(
             RUN, command.state, time, explicit=command.at is not None, caller=Caller(None, command.key)
         )
-        judged = Transition(command.state, time, draft.request_digest)
-        verdict = judged.decide(self.view, self._known.get(draft.fact))
-        if verdict is Decision.CONFLICT and (command.state, time) in self._said:
+        transition = Transition(command.state, time, draft.request_digest)
+        decision = transition.decide(self.view, self._known.get(draft.fact))
+        if decision is Decision.CONFLICT and (command.state, time) in self._recorded:
             return Decision.UNCHANGED  # recorded once, with another key or without one
-        if verdict is Decision.APPEND:
-            self._said.add((command.state, time))
+        if decision is Decision.APPEND:
+            self._recorded.add((command.state, time))
             self.position += 1
             self._known[draft.fact] = KnownEvent(self.position, draft.request_digest)
             event = draft.at(self.position, at(self.position))._replace(namespace="etl", job="load")
             self.view = merge_runs(self.view, run_registers_of(event))
-        return verdict
+        return decision
 
-    def hear(self, fact: Told) -> None:
-        """An OpenLineage event: recorded whatever it says."""
+    def fact(self, fact: RunFact) -> None:
+        """Record an OpenLineage event: facts are never refused."""
         self.position += 1
         self.view = merge_runs(self.view, run_registers_of(*fact.recorded(self.position)))

@@ -1,4 +1,4 @@
-"""A Unix socket before PostgreSQL's, which passes everything on until it is told to lose something."""
+"""A proxy for PostgreSQL's Unix socket that can lose answers and break connections."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Proxy:
         self._opened: list[Connections] = []
 
     def connections(self) -> Connections:
-        """Return a connections that goes through here."""
+        """Return Connections through this proxy."""
         self._opened.append(Connections(self.dsn))
         return self._opened[-1]
 
     def lose_the_next_answer(self) -> None:
-        """Break the next connection on which the server answers, and keep the answer."""
+        """Break the next connection on which the server answers, without passing the answer on."""
         self._losing = True
 
     async def listen(self) -> None:
         self._listener = await asyncio.start_unix_server(self._serve, self._socket)
 
     async def stop(self) -> None:
-        """Break what is there and take nothing new."""
+        """Break the open connections and refuse new ones."""
         if self._listener is not None:
             self._listener.close()
             self._socket.unlink(missing_ok=True)

@@ -1,32 +1,32 @@
 create schema if not exists runfold;
 
--- The ledger: one narrow row an event, kept for ever. Every key names its log (docs/architecture.md, "Beyond one machine").
+-- The ledger: a narrow row for each event, never removed. Every key names its log (docs/architecture.md, "Beyond one machine").
 create table runfold.events (
     log             int         not null,
     position        bigint      not null,   -- gapless within the log, from 1, in commit order
-    subject         text        not null,   -- run, job, namespace, dataset or key
-    stream          uuid        not null,   -- which one; of a name: its UUIDv5
-    kind            text        not null,   -- transition, facts, defined, deleted, created, revoked
+    subject         text        not null,   -- run, job, namespace, dataset, key or ledger
+    stream          uuid        not null,   -- the id of the aggregate; of a name: its UUIDv5
+    kind            text        not null,   -- transition, facts, defined, deleted, created, revoked, archived, restored, erased
     state           text,                   -- of a transition: NEW, RUNNING, COMPLETED, FAILED, ABORTED
-    transitioned_at timestamptz not null,   -- when it happened, as the caller says (valid time)
+    transitioned_at timestamptz not null,   -- when it happened, as reported (valid time)
     recorded_at     timestamptz not null,   -- when it was appended, never going back (system time)
     namespace       text,
     job             text,
     parent_run      uuid,
     source          text        not null,   -- api, openlineage, import or monitor
     actor           text,                   -- the API key's name
-    fact            bytea       not null,   -- 16 bytes: what makes it this fact and no other
-    request_digest  bytea,                  -- what an Idempotency-Key was sent with
+    fact            bytea       not null,   -- 16 bytes that identify the fact within its stream
+    request_digest  bytea,                  -- of the request that had an Idempotency-Key
     payload_digest  bytea,                  -- SHA-256 of the payload's bytes
     hash            bytea       not null,   -- SHA-256 over the hash before it and this row (docs/ledger-format.md)
     constraint events_pkey primary key (log, subject, stream, position),
-    -- position first: beside the primary key an index that begins with log looks to the planner, while the table is
-    -- small, like another way to a single stream, and that plan stays cached while the table grows.
+    -- position first: while the table is small, the planner would consider an index that begins with log as good for a
+    -- single stream as the primary key, and that plan would stay cached while the table grows.
     constraint events_position_key unique (position, log),
     constraint events_fact_key unique (log, subject, stream, fact)
 );
 
--- What came with an event, verbatim. json and not jsonb: evidence to the byte.
+-- The payloads of events, byte for byte: json, because jsonb would change them.
 create table runfold.payloads (
     log      int    not null,
     position bigint not null,
@@ -34,7 +34,7 @@ create table runfold.payloads (
     constraint payloads_pkey primary key (log, position)
 ) partition by range (position);
 
--- One row a log; whoever appends holds it FOR UPDATE, which makes positions gapless and in commit order.
+-- One row for each log. An append locks it FOR UPDATE, which makes positions gapless and in commit order.
 create table runfold.ledger_head (
     log         int primary key,
     position    bigint      not null,
@@ -61,11 +61,11 @@ create trigger payloads_no_truncate before truncate on runfold.payloads
 create trigger ledger_head_stays before delete or truncate on runfold.ledger_head
     for each statement execute function runfold.refuse_change();
 
--- How many positions a partition of payloads spans.
+-- The number of positions in a partition of payloads.
 create function runfold.payload_partition_size() returns bigint
 language sql immutable as 'select 1000000::bigint';
 
--- Makes the partition number n (positions n*size+1 .. (n+1)*size) unless it is there.
+-- Creates partition n (positions n*size+1 .. (n+1)*size) unless it exists.
 create function runfold.ensure_payload_partition(n bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -90,18 +90,18 @@ end
 $$;
 select runfold.ensure_payload_partition(0), runfold.ensure_payload_partition(1);
 
--- An event as its sender knows it, in the order of the ledger's columns.
---   expected null: a fact, recorded unless its stream knows it already.
---   expected n:    a command, recorded only while its stream still ends at position n (0: has no event).
+-- An event to append, in the order of the ledger's columns.
+--   expected null: a fact, recorded unless its stream has it.
+--   expected n:    a command, recorded only if its stream ends at position n (0: has no event).
 create type runfold.draft as (
     subject text, stream uuid, kind text, state text, transitioned_at timestamptz, namespace text, job text,
     parent_run uuid, source text, actor text, fact bytea, request_digest bytea, payload_digest bytea, body text,
     expected bigint
 );
 
--- Appends a batch in one round trip. Item i of the answer is about the i-th draft.
--- outcomes: 0 recorded, 1 known already (its position is the earlier one's), 2 lost the race (position 0).
--- One array of a composite type, because a driver pays for each element of each array it encodes.
+-- Appends a batch in one round trip. Item i of the result is that of the i-th draft.
+-- outcomes: 0 recorded, 1 known (the position is that of the recorded event), 2 lost a race (position 0).
+-- One array of a composite type, because a driver needs time for each element of each array that it encodes.
 create function runfold.append_events(p_log int, p_drafts runfold.draft[])
 returns table (recorded_at timestamptz, positions bigint[], outcomes smallint[])
 language plpgsql
@@ -182,8 +182,8 @@ begin
 end
 $$;
 
--- The catalog: what is not a single run. Derived, dropped and folded anew by `runfold rebuild`.
--- registers: the merge of the events up to `position`, as service/registers.py packs it.
+-- The catalog, projected from the ledger; `runfold rebuild` projects it anew.
+-- registers: merged from the events up to `position`, packed by service/ledger/aggregates.py.
 create table runfold.catalog_cursor (
     log      int primary key,
     position bigint not null
@@ -229,7 +229,7 @@ create index runs_of_job on runfold.runs (job_id, created_at desc, id desc);
 create index runs_by_state on runfold.runs (state, created_at desc, id desc);
 create index runs_of_parent on runfold.runs (parent_run, created_at desc, id desc) where parent_run is not null;
 
--- How many runs a job has in each state: a list's totalCount without a scan.
+-- The number of runs of a job in each state: totalCount of a list without a scan.
 create table runfold.run_counts (
     job_id uuid   not null,
     state  text   not null,

@@ -1,12 +1,12 @@
--- What GET /events/lineage is answered by: OpenLineage events by their own time, all or of one namespace.
+-- For GET /events/lineage: OpenLineage events by their own time, all or of one namespace.
 
--- log last for the reason that events_position_key gives. A name can be longer than an index entry may be.
+-- log last, as in events_position_key. left(): a name can be too long for an index entry.
 create index events_lineage on runfold.events (transitioned_at, position, log)
  where source in ('openlineage', 'import');
 create index events_lineage_of_namespace on runfold.events (left(namespace, 64), transitioned_at, position, log)
  where source in ('openlineage', 'import');
 
--- How many there are in each hour, folded with the catalog: totalCount without a scan. The empty digest counts all.
+-- Their number in each hour, projected with the catalog: totalCount without a scan. The empty digest counts all.
 create table runfold.lineage_counts (
     log       int    not null,
     namespace bytea  not null,   -- SHA-256 of the name
@@ -24,7 +24,7 @@ language sql immutable parallel safe return to_timestamp(hour * 3600);
 create function runfold.namespace_digest(namespace text) returns bytea
 language sql immutable parallel safe return sha256(convert_to(namespace, 'UTF8'));
 
--- Events that the catalog had folded before there were counters.
+-- Events that were projected before there were counters.
 insert into runfold.lineage_counts (log, namespace, hour, total)
 select e.log, coalesce(runfold.namespace_digest(e.namespace), ''), runfold.hour_of(e.transitioned_at), count(*)
   from runfold.events e

@@ -1,9 +1,9 @@
--- Where the events of a filter lie. An index entry a filter would cost each append half as much again; so positions are
--- posted later and in bulk, a chunk of 8,192 at a time, once the chunk is full: never changed, derived, off the request's
--- path. Whoever reads scans the few positions that are not posted yet. Totals make exact counts cheap.
+-- Posting lists: the positions of the events that a filter selects. An index for each filter would make an append half as
+-- expensive again. So positions are posted later and in bulk, in chunks of 8,192, once a chunk is full: derived, never
+-- changed, and not within a request. Reads scan the few positions that are not posted yet. Totals make exact counts cheap.
 create table runfold.event_postings (
     log     int      not null,
-    facet   smallint not null,   -- 1 namespace, 2 job, 3 actor, 4 kind, 5 state, 6 source; 0: the chunk is posted
+    facet   smallint not null,   -- 1 namespace, 2 job, 3 actor, 4 kind, 5 state, 6 source; 0 marks a posted chunk
     hash    bigint   not null,   -- hashtextextended of its value, as names may be too long for an index
     chunk   int      not null,   -- positions chunk*8192+1 .. (chunk+1)*8192
     total   int      not null,
@@ -12,8 +12,8 @@ create table runfold.event_postings (
 );
 alter table runfold.event_postings alter offsets set storage external;
 
--- The last position recorded at or before a time; 0 where there is none. recorded_at never goes back with position and
--- positions have no gaps, so halving finds it by the unique index on (position, log).
+-- The last position recorded at or before a time; 0 if there is none. recorded_at does not decrease with position and
+-- positions have no gaps, so a binary search with the unique index on (position, log) finds it.
 create function runfold.position_at(p_log int, p_time timestamptz) returns bigint
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_seqscan = off  -- or a plan cached on a small table scans a large one
@@ -41,14 +41,14 @@ begin
 end
 $$;
 
--- Waits for an append that is under way. After it, whatever is appended carries a time later than now: the answer to
--- "what was known at T" can no longer change, for a T that has passed.
+-- Waits until an append that is in progress has ended. Events that are appended after it have a time later than now: for a
+-- T that has passed, "what was known at T" no longer changes.
 create function runfold.settle(p_log int) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select from runfold.ledger_head h where h.log = p_log for share
 $$;
 
--- Runs across jobs are listed by when they started, or were created where they have not started: newest first.
+-- Runs of all jobs are listed by start, or by creation if they have not started: newest first.
 drop index runfold.runs_by_state;
 create index runs_by_state on runfold.runs (state, (coalesce(started_at, created_at)) desc, id desc);
 create index runs_of_namespace on runfold.runs
@@ -56,9 +56,9 @@ create index runs_of_namespace on runfold.runs
 create index runs_named on runfold.runs
     (hashtext(job), state, (coalesce(started_at, created_at)) desc, id desc);
 
--- How long a run took, by powers of two: 0 below a second, n from 2^(n-1) up to 2^n seconds, 99 not ended. A run of class
--- n that was running at T started in the 2^n seconds before T, so "what was running at T?" is one short piece of an index
--- a class, of which at least about half answers.
+-- The duration of a run in powers of two: 0 below a second, n from 2^(n-1) up to 2^n seconds, 99 not ended. A run of class
+-- n that was running at T started in the 2^n seconds before T. So "what was running at T" reads one short range of an
+-- index for each class, of which about half of the entries match.
 create function runfold.duration_class(started_at timestamptz, ended_at timestamptz) returns smallint
 language sql immutable parallel safe as $$
     select case when ended_at is null then 99

@@ -1,7 +1,7 @@
--- Append-only for everybody, the owner of the tables among them; what only their owner's functions may do; retention.
+-- Append-only for every role, also the owner of the tables; functions with the owner's rights; retention.
 
--- The head moves forward alone. That it moved to an event that is there is for `verify` to say: looked up here, every
--- append would pay for it, and plans made while the table is empty read the ledger through.
+-- The head only moves forward. `verify` checks that it is at an event: a check here would cost time in every append, and
+-- plans made while the table is empty would scan the ledger.
 create function runfold.guard_head() returns trigger
 language plpgsql as $$
 begin
@@ -15,11 +15,11 @@ $$;
 create trigger ledger_head_grows before update on runfold.ledger_head
     for each row execute function runfold.guard_head();
 
--- What makes the record of an erasure this fact and no other; verification finds it by this though its own payload left.
+-- The fact of the record of an erasure; verification finds the record by it even if its own payload is archived.
 create function runfold.erasure_fact(p_position bigint) returns bytea
 language sql immutable parallel safe return substr(sha256(convert_to('erased:' || p_position, 'UTF8')), 1, 16);
 
--- Whether the ledger says that the payload at a position was erased.
+-- Whether the ledger records that the payload at a position was erased.
 create function runfold.is_erased(p_log int, p_position bigint) returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_seqscan = off  -- or a plan cached on a small table scans a large one
@@ -33,7 +33,7 @@ begin
 end
 $$;
 
--- A payload may go once the ledger says that it was erased, by whom and why: the record is the permission.
+-- A payload may be deleted once the ledger records that it was erased, by whom and why.
 create function runfold.guard_payload() returns trigger
 language plpgsql as $$
 begin
@@ -48,13 +48,13 @@ drop trigger payloads_append_only on runfold.payloads;
 create trigger payloads_append_only before update or delete on runfold.payloads
     for each row execute function runfold.guard_payload();
 
--- Whoever may call append_events needs no rights on the tables it writes.
+-- A role that may call append_events needs no rights on the tables that it writes.
 alter function runfold.append_events security definer set search_path = pg_catalog, pg_temp;
 revoke all on function runfold.append_events from public;
 revoke all on function runfold.ensure_payload_partition from public;
 
--- Erases payloads for good: records each in its event's own stream, then removes it. Positions erased before are passed
--- over. removed: how many payloads went now; last: where the youngest record is.
+-- Erases payloads for good: records each erasure in the stream of its event, then deletes the payload. Positions erased
+-- before are skipped. removed: the number of deleted payloads; last: the position of the last record.
 create function runfold.erase_payloads(p_log int, p_positions bigint[], p_why text, p_actor text)
 returns table (removed bigint, last bigint)
 language plpgsql security definer set search_path = pg_catalog, pg_temp
@@ -93,8 +93,8 @@ end
 $$;
 revoke all on function runfold.erase_payloads from public;
 
--- Which archives stand, for answers that would have had their payloads; the events of subject `ledger` say so, too, and
--- it is those that count.
+-- The archives whose payloads are not in the database, for the responses that lack them. Derived from the events of
+-- subject `ledger`.
 create table runfold.archives (
     log    int    not null,
     first  bigint not null,
@@ -104,8 +104,8 @@ create table runfold.archives (
     constraint archives_pkey primary key (log, first)
 );
 
--- Drops the payloads of a partition once they are archived. What the service cannot do without stays, in a partition in
--- place of the old one: the payloads of API keys and of the ledger's own records.
+-- Drops the payloads of a partition once they are archived. The payloads that the service needs stay in a partition that
+-- replaces the old one: those of API keys and of the ledger's own records.
 create function runfold.drop_archived_payloads(p_partition text) returns void
 language plpgsql set search_path = pg_catalog, pg_temp
 set enable_seqscan = off

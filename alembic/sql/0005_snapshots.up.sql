@@ -1,12 +1,12 @@
--- Runs are written by the fold as one array of rows: a driver pays for each element of each array it encodes.
+-- The projector writes runs as one array of rows: a driver needs time for each element of each array that it encodes.
 create type runfold.run_row as (
     id uuid, position bigint, job_id uuid, namespace text, job text, state text, created_at timestamptz,
     started_at timestamptz, ended_at timestamptz, parent_run uuid, registers bytea, since int
 );
 
--- Of a run with many events, its registers as they were, 128 events apart: what was known of it at a time is the
--- latest of them before that, merged with what came in between. Derived, like everything of the catalog.
-alter table runfold.runs add column since int not null default 0;  -- events folded since its last snapshot
+-- Snapshots: the registers of a run with many events, 128 events apart. The state of the run as known at a time is the
+-- last snapshot before it, merged with the events in between. Derived, like all of the catalog.
+alter table runfold.runs add column since int not null default 0;  -- events merged since its last snapshot
 create table runfold.run_snapshots (
     id        uuid   not null,
     position  bigint not null,
@@ -14,8 +14,8 @@ create table runfold.run_snapshots (
     primary key (id, position)
 );
 
--- As before, but that a position is asked for as a range: on a small table an equality looked like a use for the index on
--- facts, and that plan stayed cached while the table grew (docs/decisions/0003-plans-that-stay-good.md).
+-- As before, but a position is compared as a range: on a small table the planner used the index on facts for an equality,
+-- and that plan stayed cached while the table grew (docs/decisions/0003-plans-that-stay-good.md).
 create or replace function runfold.position_at(p_log int, p_time timestamptz) returns bigint
 language plpgsql stable set search_path = pg_catalog, pg_temp
 set enable_seqscan = off  -- or a plan cached on a small table scans a large one

@@ -1,4 +1,4 @@
-"""The ledger, its append function, and the catalog folded from it."""
+"""The ledger, its append function, and the catalog that is projected from it."""
 
 from alembic import op
 from service.database.migrations import run_sql_file

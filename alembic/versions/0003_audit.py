@@ -1,4 +1,4 @@
-"""Indexes and functions for the auditor: events by every filter, times to positions, runs across jobs."""
+"""Indexes and functions for audits: events by every filter, times to positions, runs of all jobs."""
 
 from alembic import op
 from service.database.migrations import run_sql_file

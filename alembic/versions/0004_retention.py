@@ -1,4 +1,4 @@
-"""Append-only for the owner, too; a role with least rights; archived and erased payloads."""
+"""The ledger is append-only for its owner, too; a role with few rights; archived and erased payloads."""
 
 from alembic import op
 from service.database.migrations import run_sql_file

@@ -1,4 +1,4 @@
-"""Snapshots of long runs; rows of runs written as one array."""
+"""Snapshots of runs with many events; rows of runs are written as one array."""
 
 from alembic import op
 from service.database.migrations import run_sql_file

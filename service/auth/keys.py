@@ -1,8 +1,7 @@
-"""API keys: streams of subject `key` in the ledger, created and revoked there like everything else.
+"""API keys: streams of subject `key` in the ledger, which events create and revoke.
 
-An event's payload is {"name", "scope", "digest"}; the digest is the SHA-256 of the secret, which is shown once
-and kept nowhere. A secret has 256 random bits: nobody finds it from a plain hash, and a slow one would cost every
-request.
+The payload of an event is {"name", "scope", "digest"}. The digest is the SHA-256 of the secret, which is shown once and
+not stored. A secret has 256 random bits, so it cannot be found from a fast hash; a slow hash would delay every request.
 """
 
 import secrets
@@ -25,15 +24,14 @@ from service.domain.payload import EMPTY_PAYLOAD
 from service.ledger.drafts import short_digest
 from service.ledger.events import LOG, AppendOutcome, append_events
 
-_ANY = load("any_keys")
-_EVENTS = load("key_events")
+_ANY_KEYS, _KEY_EVENTS = load("any_keys"), load("key_events")
 _PREFIX = "rf_"
 _RANDOM_BYTES = 32
-_ROUNDS = 3
+_MAX_ATTEMPTS = 3
 
 
 class Scope(IntEnum):
-    """What a key may do; each includes the ones before it. OPEN is what needs no key."""
+    """The rights of a key; each scope includes those before it. OPEN needs no key."""
 
     OPEN = 0
     READ = 1
@@ -47,15 +45,15 @@ SCOPES: dict[ScopeName, Scope] = {"read": Scope.READ, "write": Scope.WRITE, "adm
 
 
 class KeyExists(Exception):
-    """A key of this name was created and not revoked since."""
+    """There is a key of this name that is not revoked."""
 
 
 class NoSuchKey(Exception):
-    """No key of this name is in force."""
+    """There is no key of this name, or it is revoked."""
 
 
 class KeyPayload(msgspec.Struct):
-    """What the events of a key carry; the digest in hexadecimal."""
+    """The payload of the events of a key; the digest in hexadecimal."""
 
     name: str
     scope: ScopeName
@@ -66,7 +64,7 @@ _decode = msgspec.json.Decoder(KeyPayload).decode
 
 
 class Key(NamedTuple):
-    """A key as its events make it."""
+    """The state of a key."""
 
     name: str
     scope: ScopeName
@@ -77,7 +75,7 @@ class Key(NamedTuple):
 
 
 class KeyEvent(NamedTuple):
-    """A row of the ledger that is about a key."""
+    """An event of a key, with its payload (None: archived or erased)."""
 
     position: int
     stream: UUID
@@ -87,32 +85,33 @@ class KeyEvent(NamedTuple):
 
 
 async def any_key_exists(dsn: str) -> bool:
-    """Say whether a key was ever created: then callers are asked for one, though all may be revoked by now.
+    """Return whether a key was ever created. From then on requests need a key, even if all keys are revoked.
 
     Raises DatabaseUnavailable.
     """
     async with Connections(dsn) as connections, connections.connection() as connection:
-        return bool(await connection.fetchval(_ANY, LOG))
+        return bool(await connection.fetchval(_ANY_KEYS, LOG))
 
 
 async def read_key_events(connections: Connections, position: int) -> list[KeyEvent]:
-    """Return what happened to keys after a position. Raises DatabaseUnavailable."""
+    """Return the events of keys after a position. Raises DatabaseUnavailable."""
     async with connections.connection() as connection:
-        return [KeyEvent(*row) for row in await connection.fetch(_EVENTS, LOG, position)]
+        rows = await connection.fetch(_KEY_EVENTS, LOG, position)
+    return [KeyEvent(row["position"], row["stream"], row["kind"], row["recorded_at"], row["body"]) for row in rows]
 
 
-def apply_key_events(standing: Mapping[UUID, Key], events: Iterable[KeyEvent]) -> dict[UUID, Key]:
-    """Return the keys by stream, revoked ones too; a name may be created again after it was revoked."""
-    found = dict(standing)
+def apply_key_events(current: Mapping[UUID, Key], events: Iterable[KeyEvent]) -> dict[UUID, Key]:
+    """Return the keys by stream, with the revoked ones. A key may be created again after it was revoked."""
+    keys = dict(current)
     for event in events:
         if event.kind == Kind.REVOKED:
-            if key := found.get(event.stream):
-                found[event.stream] = key._replace(position=event.position, revoked_at=event.recorded_at)
-        elif event.payload is not None:  # archived or erased, it lets nobody in
+            if key := keys.get(event.stream):
+                keys[event.stream] = key._replace(position=event.position, revoked_at=event.recorded_at)
+        elif event.payload is not None:  # without its payload a key is not valid
             decoded = _decode(event.payload)
-            digest_ = bytes.fromhex(decoded.digest)
-            found[event.stream] = Key(decoded.name, decoded.scope, digest_, event.position, event.recorded_at)
-    return found
+            digest = bytes.fromhex(decoded.digest)
+            keys[event.stream] = Key(decoded.name, decoded.scope, digest, event.position, event.recorded_at)
+    return keys
 
 
 async def all_keys(connections: Connections) -> dict[UUID, Key]:
@@ -121,36 +120,36 @@ async def all_keys(connections: Connections) -> dict[UUID, Key]:
 
 
 async def create_key(connections: Connections, name: str, scope: ScopeName) -> str:
-    """Create a key and return its secret, which nobody can ever see again. Raises KeyExists."""
+    """Create a key and return its secret, which cannot be read again. Raises KeyExists."""
     secret = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    hashed = sha256(secret.encode()).hexdigest()
+    digest = sha256(secret.encode()).hexdigest()
 
-    def judge(standing: Key | None) -> KeyPayload:
-        if standing and standing.revoked_at is None:
+    def decide(key: Key | None) -> KeyPayload:
+        if key and key.revoked_at is None:
             raise KeyExists(name)
-        return KeyPayload(name, scope, hashed)
+        return KeyPayload(name, scope, digest)
 
-    await _append(connections, name, Kind.CREATED, judge)
+    await _append(connections, name, Kind.CREATED, decide)
     return secret
 
 
 async def revoke_key(connections: Connections, name: str) -> None:
     """Revoke a key. Raises NoSuchKey."""
 
-    def judge(standing: Key | None) -> KeyPayload:
-        if standing is None or standing.revoked_at is not None:
+    def decide(key: Key | None) -> KeyPayload:
+        if key is None or key.revoked_at is not None:
             raise NoSuchKey(name)
-        return KeyPayload(name, standing.scope, standing.digest.hex())
+        return KeyPayload(name, key.scope, key.digest.hex())
 
-    await _append(connections, name, Kind.REVOKED, judge)
+    await _append(connections, name, Kind.REVOKED, decide)
 
 
-async def _append(connections: Connections, name: str, kind: Kind, judge: Callable[[Key | None], KeyPayload]) -> None:
-    """Record what the judge says of the key as it stands; where another process was quicker, ask it again."""
-    for _ in range(_ROUNDS):
-        standing = (await all_keys(connections)).get(stream_of("key", name))
-        draft = _draft(name, kind, judge(standing))
-        appended = await append_events(connections, [draft], [standing.position if standing else 0])
+async def _append(connections: Connections, name: str, kind: Kind, decide: Callable[[Key | None], KeyPayload]) -> None:
+    """Append the event that `decide` returns for the key's state; decide again if another process was faster."""
+    for _ in range(_MAX_ATTEMPTS):
+        key = (await all_keys(connections)).get(stream_of("key", name))
+        draft = _draft(name, kind, decide(key))
+        appended = await append_events(connections, [draft], [key.position if key else 0])
         if appended.outcomes[0] == AppendOutcome.RECORDED:
             return
     raise KeyExists(name)

@@ -1,1 +1,1 @@
-"""Connections to PostgreSQL, its schema and its roles."""
+"""Connections to PostgreSQL, SQL statements, migrations and roles."""

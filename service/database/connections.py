@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL. The driver's exceptions are translated here and nowhere else."""
+"""Connections to PostgreSQL. Only this module and failures.py handle the driver's exceptions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.errors import DatabaseUnavailable, Overloaded
 _log = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT_S = 10.0
-"""Seconds a statement may take before its outcome counts as unknown."""
+"""Time limit of a statement; after it, it is unknown whether the statement was executed."""
 
 _CONNECT_TIMEOUT_S = 5.0
 _WAIT_S = 10.0
@@ -32,9 +32,10 @@ _LIMIT_IDLE_TRANSACTIONS = "set idle_in_transaction_session_timeout = '30s';"
 
 
 class Connections:
-    """Up to `size` connections to one database; each is opened when first needed, and again after it broke.
+    """Up to `size` connections to one database. Each is opened when it is first needed, and again after it broke.
 
-    A task that finds all of them in use waits. With `size` 1, statements of several tasks take turns.
+    Tasks that find all of them in use wait, and get the next free connection in the order in which they came. With
+    `size` 1, the statements of several tasks take turns.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Connections:
         keep_plans: for the few statements on single streams, whose plans do not depend on their arguments: planning
             one anew costs more than executing it.
         limit_idle_transactions: for transactions that hold locks which other processes wait for.
-        wait_s: seconds a task waits for a free connection; None: without limit.
+        wait_s: seconds that a task waits for a free connection; None: without limit.
         """
         self.size = size
         self._dsn = dsn
@@ -68,7 +69,9 @@ class Connections:
         self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
         self._free: list[asyncpg.Connection] = []
         self._used: set[asyncpg.Connection] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._places = asyncio.Semaphore(size)
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -78,32 +81,35 @@ class Connections:
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Give a connection that nobody else uses until the block ends.
+        """Reserve a connection for the block.
 
-        Raises Overloaded where none comes free in time. What the driver raises inside the block comes out as
-        ValueRefused or DatabaseUnavailable.
+        Raises Overloaded if none is free in time. Exceptions of the driver in the block are raised as ValueRefused or
+        DatabaseUnavailable. After any exception but ValueRefused, and after a cancellation, the connection is not used
+        again.
         """
         await self._wait_for_place()
         connection: asyncpg.Connection | None = None
+        interrupted = True
         try:
             connection = await self._take()
             self._used.add(connection)
             yield connection
+            interrupted = False
         except Exception as error:
             translated = translate(error)
             if translated is None:
                 raise
-            if isinstance(translated, DatabaseUnavailable):
+            interrupted = isinstance(translated, DatabaseUnavailable)
+            if interrupted:
                 _log.warning("database: %s: %s", type(error).__name__, error)
                 if connection is not None:  # its state is unknown
                     connection.terminate()
             raise translated from error
         finally:
-            if connection is not None:
-                self._used.discard(connection)
-                if not connection.is_closed():
-                    self._free.append(connection)
-            self._places.release()
+            if connection is None:
+                self._places.release()
+            else:
+                self._give_back(connection, interrupted=interrupted)
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
         """Return the rows of a statement. Raises ValueRefused, DatabaseUnavailable and Overloaded."""
@@ -112,11 +118,12 @@ class Connections:
             return rows
 
     async def close(self) -> None:
-        """Close all connections; one that is still in use is cut, and a server that does not answer is not waited for."""
+        """Close all connections for good. Those in use are terminated; a server that does not answer costs 5 s."""
+        self._closed = True
         for connection in self._used:
             connection.terminate()
         free, self._free = self._free, []
-        await asyncio.gather(*(_close(connection) for connection in free))
+        await asyncio.gather(*(_close(connection) for connection in free), *self._closing)
 
     async def _wait_for_place(self) -> None:
         if not self._places.locked():
@@ -126,14 +133,50 @@ class Connections:
             async with asyncio.timeout(self._wait_s):
                 await self._places.acquire()
         except TimeoutError:
-            raise Overloaded("too many requests are reading the database; nothing is lost, ask again") from None
+            raise Overloaded("too many requests are reading the database; nothing was recorded, repeat it") from None
 
     async def _take(self) -> asyncpg.Connection:
+        self._raise_if_closed()
+        connection = self._reuse() or await self._connect()
+        try:
+            self._raise_if_closed()  # close() may have been called meanwhile; it does not know of this connection
+        except DatabaseUnavailable:
+            connection.terminate()
+            raise
+        return connection
+
+    def _reuse(self) -> asyncpg.Connection | None:
         while self._free:
             connection = self._free.pop()
             if not connection.is_closed():
                 return connection
-        return await self._connect()
+        return None
+
+    def _raise_if_closed(self) -> None:
+        if self._closed:
+            raise DatabaseUnavailable("the connections to the database are closed")
+
+    def _give_back(self, connection: asyncpg.Connection, *, interrupted: bool) -> None:
+        self._used.discard(connection)
+        if interrupted and not connection.is_closed():
+            task = asyncio.create_task(self._discard(connection))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+            return
+        if not connection.is_closed():
+            self._free.append(connection)
+        self._places.release()
+
+    async def _discard(self, connection: asyncpg.Connection) -> None:
+        """Close the connection of a cancelled task, and give back its place.
+
+        The server may still execute the task's statement, or may have begun its transaction without the driver's
+        knowledge. Closing, unlike terminating, first cancels the statement, which may hold locks.
+        """
+        try:
+            await _close(connection)
+        finally:
+            self._places.release()
 
     async def _connect(self) -> asyncpg.Connection:
         connection = await asyncpg.connect(
@@ -153,5 +196,5 @@ class Connections:
 async def _close(connection: asyncpg.Connection) -> None:
     try:
         await asyncio.wait_for(connection.close(), _CONNECT_TIMEOUT_S)
-    except (asyncpg.PostgresError, OSError, TimeoutError):
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         connection.terminate()

@@ -1,72 +1,122 @@
-"""Translates the driver's exceptions into errors of Runfold, each saying what is wrong with the database."""
+"""Translates the driver's exceptions into errors of Runfold whose messages name what is wrong with the database."""
 
 from __future__ import annotations
+
+import socket
+import ssl
 
 import asyncpg
 
 from service.errors import DatabaseUnavailable, RunfoldError, ValueRefused
 
-_UNREACHABLE = "the database does not answer"
+_NO_ANSWER = "the database does not answer"
+_LOST = "the connection to the database was lost"
+_OTHER_SCHEMA = "the database's schema does not fit this version of Runfold; run: runfold migrate"
+_LOGIN_REFUSED = "the database refuses the login"
+_FILES = "the database cannot read or write its files"
+_POOLER = "a connection pooler mixes up prepared statements; set --statement-cache-size 0"
 
 _BY_SQLSTATE = {
+    "08001": _NO_ANSWER,
+    "08004": "the database rejected the connection",
+    "08P01": "the database, or a connection pooler in front of it, refused a message of the protocol",
+    "0A000": "the database does not support a statement of Runfold",
     "25006": "the database is read-only: it is a standby, or set to read-only",
-    "28000": "the database refuses the login",
-    "28P01": "the database refuses the login",
+    "25P03": "the database ended a transaction that was idle for too long",
+    "25P04": "the database ended a transaction that took too long",
+    "26000": _POOLER,
     "3D000": "the database does not exist",
-    "3F000": "the database's schema does not fit this version of Runfold; run: runfold migrate",
+    "3F000": _OTHER_SCHEMA,
+    "40001": "the database could not serialize a transaction with others",
     "40P01": "the database ended a transaction in a deadlock",
     "42501": "the database role lacks a right that Runfold needs; run: runfold migrate --role",
-    "42703": "the database's schema does not fit this version of Runfold; run: runfold migrate",
-    "42883": "the database's schema does not fit this version of Runfold; run: runfold migrate",
-    "42P01": "the database's schema does not fit this version of Runfold; run: runfold migrate",
+    "42P05": _POOLER,
     "53100": "the database's disk is full",
     "53200": "the database is out of memory",
     "53300": "the database takes no more connections",
+    "53400": "the database exceeded a limit of its configuration",
+    "55000": "the database refused an operation in its current state; the ledger, for one, is append-only",
+    "55006": "an object of the database is in use",
     "55P03": "a lock in the database was not free in time",
     "57014": "the database cancelled a statement",
+    "57P01": "the database ended the connection: it is stopping, or an administrator ended it",
+    "57P02": "the database ended the connection after a crash",
+    "57P03": "the database accepts no connections now: it is starting, stopping or recovering",
+    "57P04": "the database was dropped",
+    "57P05": "the database ended a connection that was idle for too long",
+    "58030": "the database had an input/output error",
+    "F0000": "the database's configuration file has an error",
+    "XX001": "the database found corrupted data",
+    "XX002": "the database found a corrupted index",
 }
-"""What is wrong, by SQLSTATE (PostgreSQL manual, appendix A)."""
+"""Messages by SQLSTATE (PostgreSQL 18 manual, appendix A)."""
 
-_UNREACHABLE_CLASSES = ("08", "57P")
-"""SQLSTATEs of a broken connection, and of a server that is stopping or starting."""
-
-_BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What the driver raises for a connection that broke; the second where a dead connection confuses it."""
+_BY_CLASS = {
+    "08": _LOST,
+    "23": "the database refused rows that violate a constraint",
+    "28": _LOGIN_REFUSED,
+    "40": "the database rolled a transaction back",
+    "42": _OTHER_SCHEMA,
+    "53": "the database lacks a resource",
+    "57": "the database was interrupted by an operator",
+    "58": _FILES,
+    "P0": "a function in the database failed",
+    "XX": "the database had an internal error",
+}
+"""Messages for the other SQLSTATEs of a class: their first two characters."""
 
 
 def translate(error: Exception) -> RunfoldError | None:
-    """Return what a driver's exception means to a caller; None for an exception that is not the driver's.
+    """Return the error that a driver's exception means for a caller; None if the exception is not the driver's.
 
-    ValueRefused: PostgreSQL does not take a value that was sent. DatabaseUnavailable: everything else, with the server's
-    own message as its `reason`.
+    ValueRefused: PostgreSQL refuses a value that was sent. DatabaseUnavailable: everything else, with the server's own
+    message as its `reason`.
     """
     if isinstance(error, (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError)):
         return ValueRefused(f"a value cannot be used: {error}")
     if isinstance(error, asyncpg.PostgresError):
-        return DatabaseUnavailable(_cause(error), _reason(error), error.sqlstate)
-    if isinstance(error, _BROKEN):
-        return DatabaseUnavailable(_UNREACHABLE, _reason(error))
+        return DatabaseUnavailable(_of_sqlstate(error), _reason(error), error.sqlstate)
+    if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)):
+        return DatabaseUnavailable(_of_client_error(error), _reason(error))
     if isinstance(error, OSError) and _comes_from_driver(error):
-        timed_out = isinstance(error, TimeoutError)
-        return DatabaseUnavailable("the database did not answer in time" if timed_out else _UNREACHABLE, _reason(error))
+        return DatabaseUnavailable(_of_os_error(error), _reason(error))
     return None
 
 
+def _of_sqlstate(error: asyncpg.PostgresError) -> str:
+    if isinstance(error, asyncpg.InvalidCachedStatementError):
+        return "the database's schema changed while a statement was prepared"
+    sqlstate = error.sqlstate or "unknown"
+    return _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or f"the database failed with SQLSTATE {sqlstate}"
+
+
+def _of_client_error(error: Exception) -> str:
+    """The driver raises InterfaceError for a broken connection, InternalClientError where one confuses its state."""
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        return "the database URL cannot be used"
+    if isinstance(error, (asyncpg.UnsupportedServerFeatureError, asyncpg.TargetServerAttributeNotMatched)):
+        return "the database server is not of the kind that is needed"
+    return _LOST
+
+
+def _of_os_error(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return "the database did not answer in time"
+    if isinstance(error, socket.gaierror):
+        return "the host name of the database cannot be resolved"
+    if isinstance(error, ssl.SSLError):
+        return "the TLS connection to the database failed"
+    return _NO_ANSWER
+
+
 def _comes_from_driver(error: OSError) -> bool:
-    """Tell errors of the driver's sockets and timers from those of files and timers that are used beside it."""
-    frames = error.__traceback__
-    while frames is not None:
-        if frames.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "asyncpg":
+    """Distinguish errors of the driver's sockets and timers from those of files and timers used in the same block."""
+    traceback = error.__traceback__
+    while traceback is not None:
+        if traceback.tb_frame.f_globals.get("__name__", "").partition(".")[0] == "asyncpg":
             return True
-        frames = frames.tb_next
+        traceback = traceback.tb_next
     return False
-
-
-def _cause(error: asyncpg.PostgresError) -> str:
-    sqlstate = error.sqlstate or ""
-    if sqlstate.startswith(_UNREACHABLE_CLASSES):
-        return _UNREACHABLE
-    return _BY_SQLSTATE.get(sqlstate, f"the database failed with SQLSTATE {sqlstate or 'unknown'}")
 
 
 def _reason(error: Exception) -> str:

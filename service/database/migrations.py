@@ -1,7 +1,6 @@
-"""Brings a database's schema to the newest revision, or says what that would take.
+"""Migrates a database's schema to the newest revision, or returns the SQL that would do it.
 
-alembic and SQLAlchemy are loaded only where they are needed: a service whose schema is at head does without, and saves
-30 MiB.
+alembic and SQLAlchemy are imported only where they are needed: a service whose schema is current saves 30 MiB.
 """
 
 from __future__ import annotations
@@ -24,12 +23,12 @@ if TYPE_CHECKING:
 
 def _location() -> Path:
     package = Path(__file__).parents[1]
-    inside_the_wheel = package / "_alembic"
-    return inside_the_wheel if inside_the_wheel.is_dir() else package.parent / "alembic"
+    in_wheel = package / "_alembic"
+    return in_wheel if in_wheel.is_dir() else package.parent / "alembic"
 
 
 def _config(dsn: str = "", output: io.StringIO | None = None) -> Config:
-    from alembic.config import Config  # noqa: PLC0415  see above
+    from alembic.config import Config  # noqa: PLC0415  see the module's docstring
 
     config = Config(output_buffer=output)
     config.set_main_option("script_location", str(_location()).replace("%", "%%"))
@@ -38,33 +37,26 @@ def _config(dsn: str = "", output: io.StringIO | None = None) -> Config:
     return config
 
 
-_HAS_VERSION = "select to_regclass('runfold_version')"
+_VERSION_TABLE = "select to_regclass('runfold_version') is not null"
 _VERSION = "select version_num from runfold_version"
 
 
 @cache
 def newest_revision() -> str:
-    """Return the revision this program needs: revisions are numbered, and files are named for them."""
+    """Return the revision that this program needs: files of revisions are named by their numbers."""
     return max(file.name.partition("_")[0] for file in (_location() / "versions").glob("[0-9]*.py"))
 
 
 def upgrade(dsn: str, revision: str = "head") -> None:
-    """Migrate up; several processes may call it at once, one at a time does the work."""
-    from alembic import command  # noqa: PLC0415  see above
+    """Migrate up. Several processes may call it at once; a lock lets one migrate at a time (alembic/env.py)."""
+    from alembic import command  # noqa: PLC0415  see the module's docstring
 
     command.upgrade(_config(dsn), revision)
 
 
-def downgrade(dsn: str, revision: str = "base") -> None:
-    """Migrate down. Dropping the ledger is what revision `base` means."""
-    from alembic import command  # noqa: PLC0415  see above
-
-    command.downgrade(_config(dsn), revision)
-
-
 def upgrade_sql() -> str:
-    """Return the SQL of all migrations, for whoever wants to read or run it by hand."""
-    from alembic import command  # noqa: PLC0415  see above
+    """Return the SQL of all migrations, to read it or to run it by hand."""
+    from alembic import command  # noqa: PLC0415  see the module's docstring
 
     output = io.StringIO()
     command.upgrade(_config(output=output), "head", sql=True)
@@ -72,9 +64,9 @@ def upgrade_sql() -> str:
 
 
 def run_sql_file(op: Any, name: str) -> None:  # noqa: ANN401  alembic's op is a proxy module
-    """Run a file of alembic/sql, or print it when asked for SQL only.
+    """Execute a file of alembic/sql, or print it in alembic's offline mode.
 
-    The whole file goes as one simple query: only that takes many statements and function bodies as they are.
+    The whole file is one simple query: only that accepts several statements and function bodies.
     """
     sql = (_location() / "sql" / name).read_text(encoding="utf-8")
     context = op.get_context()
@@ -85,28 +77,28 @@ def run_sql_file(op: Any, name: str) -> None:  # noqa: ANN401  alembic's op is a
 
 
 async def current_revision(dsn: str) -> str | None:
-    """Return the revision a database is at, None where there is no schema yet. Raises DatabaseUnavailable."""
-    async with Connections(dsn) as connections:
-        if (await connections.fetch(_HAS_VERSION))[0][0] is None:
+    """Return the revision of a database's schema, None if it has none. Raises DatabaseUnavailable."""
+    async with Connections(dsn) as connections, connections.connection() as connection:
+        if not await connection.fetchval(_VERSION_TABLE):
             return None
-        rows = await connections.fetch(_VERSION)
-        return str(rows[0][0]) if rows else None
+        revision: str | None = await connection.fetchval(_VERSION)
+        return revision
 
 
 def upgrade_in_child(dsn: str) -> None:
-    """Migrate up in a process of its own, so that what migrating loads does not stay in the memory of a service.
+    """Migrate up in a child process, so that alembic does not stay in the memory of the service.
 
-    Raises OperatorError with what stands in the way.
+    Raises OperatorError with the reason for a failure.
     """
-    done = subprocess.run(python_command(__name__), input=dsn.encode(), stderr=subprocess.PIPE, check=False)  # noqa: S603
-    if done.returncode:
-        (*_, last) = done.stderr.decode(errors="replace").strip().splitlines() or ("no reason given",)
+    child = subprocess.run(python_command(__name__), input=dsn.encode(), stderr=subprocess.PIPE, check=False)  # noqa: S603
+    if child.returncode:
+        (*_, last) = child.stderr.decode(errors="replace").strip().splitlines() or ("no reason given",)
         raise OperatorError(f"The database cannot be migrated: {without_password(last)}")
 
 
 def _main() -> None:
-    """Migrate the database whose URL comes on standard input; say on standard error what stands in the way."""
-    import asyncpg  # noqa: PLC0415  see above
+    """Migrate the database whose URL is on standard input. Writes the reason for a failure to standard error."""
+    import asyncpg  # noqa: PLC0415  see the module's docstring
     from alembic.util import CommandError  # noqa: PLC0415
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What a role may do: the service needs little, whoever takes payloads out of the ledger needs to own it."""
+"""The rights of database roles. Serving needs few; archiving, restoring and erasing need the owner of the tables."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ from service.database.connections import Connections
 from service.database.statements import load
 from service.errors import OperatorError
 
-_OWNS, _FIND, _GRANTS = load("owner"), load("find_role"), load("grants_for_role")
+_OWNER, _FIND_ROLE, _GRANTS = load("owner"), load("find_role"), load("grants_for_role")
 
 
 async def require_owner(connections: Connections, what: str) -> None:
-    """Raise OperatorError unless the connection's role owns the ledger; `what` begins the sentence."""
+    """Raise OperatorError unless the connection's role owns the ledger; `what` is the subject of the message."""
     async with connections.connection() as connection:
-        row = await connection.fetchrow(_OWNS)
+        row = await connection.fetchrow(_OWNER)
     if not row["owns"]:
         raise OperatorError(
-            f"{what} needs the rights of the owner of Runfold's tables, {row['owner']}; {row['me']} does not have them."
-            " Connect as that role (--database-url)."
+            f"{what} needs the rights of the owner of Runfold's tables, {row['owner']}; "
+            f"{row['role']} does not have them. Connect as that role (--database-url)."
         )
 
 
 async def grant(connections: Connections, role: str) -> bool:
-    """Give a role what serving takes, and nothing else in the schema; return whether it had to be created.
+    """Grant a role the rights that serving needs, and no others in the schema. Returns whether the role was created.
 
-    Raises OperatorError for a role that owns the tables or is a superuser: nothing can be kept from those.
+    Raises OperatorError for a role that owns the tables or is a superuser: their rights cannot be restricted.
     """
     async with connections.connection() as connection, connection.transaction():
-        found = await connection.fetchrow(_FIND, role)
-        if found["mighty"]:
+        row = await connection.fetchrow(_FIND_ROLE, role)
+        if row["unrestricted"]:
             raise OperatorError(
-                f"{role} owns Runfold's tables or is a superuser, which cannot have less rights; name another."
+                f"{role} owns Runfold's tables or is a superuser, whose rights cannot be restricted; name another."
             )
-        if not found["exists"]:
+        if not row["exists"]:
             await connection.execute(await connection.fetchval("select format('create role %I login', $1::text)", role))
-        for row in await connection.fetch(_GRANTS, role):
-            await connection.execute(row[0])
-        return not found["exists"]
+        for granted in await connection.fetch(_GRANTS, role):
+            await connection.execute(granted["statement"])
+        return not row["exists"]

@@ -1,12 +1,13 @@
-"""Loads the SQL statements that lie in service/database/sql.
+"""Loads the SQL statements in service/database/sql.
 
-A statement names its parameters: `:position`. A comment line of its file lists them in the order in which callers pass them:
+A statement names its parameters: `:position`. A comment line of its file lists them in the order in which callers pass
+them:
 
     -- parameters: log, position
 
-PostgreSQL numbers parameters, so loading replaces each name by its place in that list. A statement that is made of several
-files (`{placeholders}`) has the parameters of all of them, in the order of the text; a name that occurs twice is one
-parameter. A file whose list and text do not agree cannot be loaded.
+PostgreSQL numbers parameters, so loading replaces each name by its place in that list. A statement that is made of
+several files (`{placeholders}`) has the parameters of all of them, in the order of the text; a name that occurs twice
+is one parameter. A file whose list and text do not agree cannot be loaded.
 """
 
 from __future__ import annotations
@@ -22,24 +23,30 @@ _NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 SCHEMA = "runfold"
-"""The schema of the tables; a catalog that is being rebuilt lies in another one until it is complete."""
+"""The schema of the tables; a catalog that is being rebuilt is in another one until it is complete."""
 
 
 def load(name: str, **parts: str) -> str:
-    """Return a statement as PostgreSQL takes it; `parts` replace its placeholders: identifiers, or texts of `load_text`."""
+    """Return a statement for PostgreSQL. `parts` replace its placeholders: identifiers, or results of `load_text`.
+
+    Raises ValueError for a placeholder without a part, and where the list of parameters and the text differ.
+    """
     text = load_text(name, **parts)
-    names = list(dict.fromkeys(one.strip() for found in _LIST.findall(text) for one in found.split(",")))
+    lists = ",".join(_LIST.findall(text))
+    parameters = list(dict.fromkeys(parameter.strip() for parameter in lists.split(",") if parameter))
     body = _COMMENT.sub("", text)
-    if set(names) != set(_NAME.findall(body)):
-        raise ValueError(f"the list of parameters of {name}.sql and its text differ: {sorted(names)}")
-    places = {parameter: f"${place}" for place, parameter in enumerate(names, 1)}
-    return _NAME.sub(lambda found: places[found[1]], body).strip()
+    if set(parameters) != set(_NAME.findall(body)):
+        raise ValueError(f"the list of parameters of {name}.sql and its text differ: {sorted(parameters)}")
+    numbers = {parameter: f"${number}" for number, parameter in enumerate(parameters, 1)}
+    return _NAME.sub(lambda match: numbers[match[1]], body).strip()
 
 
 def load_text(name: str, **parts: str) -> str:
-    """Return the text of a file, its placeholders replaced, to be a part of another statement."""
-    parts = {"schema": SCHEMA} | parts
-    return _PLACEHOLDER.sub(lambda found: parts[found[1]], _read(name)).strip()
+    """Return the text of a file with its placeholders replaced, as a part of another statement. Raises ValueError."""
+    text, parts = _read(name), {"schema": SCHEMA} | parts
+    if missing := set(_PLACEHOLDER.findall(text)) - parts.keys():
+        raise ValueError(f"{name}.sql has placeholders without a part: {sorted(missing)}")
+    return _PLACEHOLDER.sub(lambda match: parts[match[1]], text).strip()
 
 
 @cache

@@ -1,1 +1,1 @@
-"""The rules: what runs, jobs and namespaces are, and what a command may change. Standard library only, no I/O."""
+"""The rules: the state of runs, jobs and namespaces, and how commands change it. Standard library only, no I/O."""

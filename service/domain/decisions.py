@@ -1,8 +1,8 @@
 """Decides what a command adds to the history of a run, a job or a namespace.
 
-A command is an object with `decide(state, known)`. For transitions of runs the rules are a table, of which the first
-matching row decides; docs/architecture.md shows it ("Deciding"), and tests/unit/domain/test_decisions.py checks it cell by
-cell. OpenLineage events are facts: they are appended without a decision.
+A command is an object with `decide(state, known)`. For transitions of runs the rules are a table, whose first matching
+row decides. docs/architecture.md ("Deciding") shows the table, tests/unit/domain/test_decisions.py checks every cell.
+OpenLineage events are facts: they are appended without a decision.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from service.domain.run import Created, RunRegisters
 
 
 class Decision(Enum):
-    """What becomes of a command."""
+    """The result of a command."""
 
     APPEND = "append"
     UNCHANGED = "unchanged"
@@ -28,11 +28,11 @@ class Decision(Enum):
     CONFLICT = "conflict"
     KEY_REUSED = "key reused"
     PARENT_UNKNOWN = "parent unknown"
-    """The job of a run to be created, or the namespace of a job, is not known."""
+    """The job of the run to create, or the namespace of the job, does not exist."""
 
 
 class KnownEvent(NamedTuple):
-    """An event of the stream that has the command's fact already."""
+    """The event of the stream that has the same fact as the command."""
 
     position: int
     request_digest: bytes | None
@@ -40,14 +40,14 @@ class KnownEvent(NamedTuple):
 
 
 class Command(Protocol):
-    """Something a caller wants to add to a stream."""
+    """A change of a stream that a caller requests."""
 
     def decide(self, state: Any, known: KnownEvent | None = None, /) -> Decision:  # noqa: ANN401  registers of any kind
-        """Decide by the stream's registers (None: the stream is empty) and the event that has the command's fact."""
+        """Decide from the stream's registers (None: the stream is empty) and the event that has the command's fact."""
 
 
 class Transition(NamedTuple):
-    """Reports that a run is in `state` since `at`: the time the caller names, or the time the request came in."""
+    """Reports that a run is in `state` since `at`: the caller's time, or else the time when the request arrived."""
 
     state: RunState
     at: datetime
@@ -56,17 +56,17 @@ class Transition(NamedTuple):
     def decide(self, run: RunRegisters | None, known: KnownEvent | None = None, /) -> Decision:
         """Decide by the table.
 
-        A CONFLICT still becomes UNCHANGED where the same state and time were recorded under another key. The appender
-        looks that up in the ledger, because it is seldom needed.
+        The appender turns a CONFLICT into UNCHANGED if the same state and time were recorded under another key. It
+        looks that up in the ledger only then, because it is seldom needed.
         """
-        if known is not None:  # rule 0: this very event is recorded
-            return _repeated(known, self.request_digest)
+        if known is not None:  # rule 0: the same event is recorded
+            return _decide_repeated(known, self.request_digest)
         if run is None:  # rule 1
             return Decision.UNKNOWN
         for rule in _RULES_BY_STATE[self.state]:
             if rule.when(run, self):
                 return rule.then
-        raise AssertionError(f"no rule of the table is for {self.state}")
+        raise AssertionError(f"the table has no rule for {self.state}")
 
 
 class DecisionRule(NamedTuple):
@@ -96,41 +96,41 @@ _RULES_BY_STATE = {state: [rule for rule in RULES if state in rule.states] for s
 
 
 class Create(NamedTuple):
-    """Creates a run: the register it would set, and the digest of the request that came with an Idempotency-Key."""
+    """Creates a run: the register to set, and the digest of the request if it had an Idempotency-Key."""
 
     created: Created
     request_digest: bytes | None = None
 
     def decide(self, run: RunRegisters | None, known: KnownEvent | None = None, /) -> Decision:
-        """Rule 8: the same job and content again changes nothing; other content is a conflict.
+        """Decide by rule 8: the same job and content change nothing, other content is a conflict.
 
-        A run that was first reported through OpenLineage has no creator yet: it gets one, if the job is the same.
+        A run that was first reported through OpenLineage has no creator yet; it gets one if the job is the same.
         """
         if known is not None:
-            return _repeated(known, self.request_digest)
+            return _decide_repeated(known, self.request_digest)
         if run is None or run.created is None:
             return Decision.APPEND
-        standing, wanted = run.created, self.created
-        if (standing.namespace, standing.job) != (wanted.namespace, wanted.job):
+        current, requested = run.created, self.created
+        if (current.namespace, current.job) != (requested.namespace, requested.job):
             return Decision.CONFLICT
-        if standing.implied:
+        if current.implied:
             return Decision.APPEND
-        same = (standing.args, standing.nominal_start, standing.nominal_end) == (
-            wanted.args,
-            wanted.nominal_start,
-            wanted.nominal_end,
+        same = (current.args, current.nominal_start, current.nominal_end) == (
+            requested.args,
+            requested.nominal_start,
+            requested.nominal_end,
         )
         return Decision.UNCHANGED if same else Decision.CONFLICT
 
 
 class DefineNamespace(NamedTuple):
-    """Defines a namespace. Defining it as it is defined already records nothing."""
+    """Defines a namespace. A repeated definition records nothing."""
 
     owner: str
     description: str | None
 
     def decide(self, namespace: NamespaceRegisters | None, _known: KnownEvent | None = None, /) -> Decision:
-        """Append unless the definition stands already."""
+        """Append unless the current definition is the same."""
         definition = namespace.definition if namespace and not namespace.hidden else None
         same = definition is not None and (definition.owner, definition.description) == self
         return Decision.UNCHANGED if same else Decision.APPEND
@@ -140,13 +140,13 @@ class DefineNamespaceOnce(NamedTuple):
     """Defines a namespace unless it was ever defined or deleted."""
 
     def decide(self, namespace: NamespaceRegisters | None, known: KnownEvent | None = None, /) -> Decision:
-        """Append where nobody has defined or deleted the namespace."""
-        touched = namespace is not None and (namespace.definition is not None or namespace.hidden)
-        return Decision.UNCHANGED if known is not None or touched else Decision.APPEND
+        """Append if the namespace was never defined or deleted."""
+        changed = namespace is not None and (namespace.definition is not None or namespace.hidden)
+        return Decision.UNCHANGED if known is not None or changed else Decision.APPEND
 
 
 class DefineJob(NamedTuple):
-    """Defines a job. Defining it as it is defined already records nothing."""
+    """Defines a job. A repeated definition records nothing."""
 
     type: str
     location: str | None
@@ -155,25 +155,25 @@ class DefineJob(NamedTuple):
     outputs: tuple[DatasetName, ...]
 
     def decide(self, job: JobRegisters | None, _known: KnownEvent | None = None, /) -> Decision:
-        """Append unless the definition and both lists of datasets stand already."""
+        """Append unless the current definition and both lists of datasets are the same."""
         definition = job.definition if job and not job.hidden else None
         if job is None or definition is None:
             return Decision.APPEND
-        standing = (
+        current = (
             definition.type,
             definition.location,
             definition.description,
             _datasets(job.inputs),
             _datasets(job.outputs),
         )
-        return Decision.UNCHANGED if standing == self else Decision.APPEND
+        return Decision.UNCHANGED if current == self else Decision.APPEND
 
 
 class Delete(NamedTuple):
     """Marks a job or a namespace as deleted."""
 
     def decide(self, _state: Any, known: KnownEvent | None = None, /) -> Decision:  # noqa: ANN401  of any kind
-        """Append unless this very deletion is recorded."""
+        """Append unless the same deletion is recorded."""
         return Decision.UNCHANGED if known else Decision.APPEND
 
 
@@ -181,6 +181,6 @@ def _datasets(stamped: StampedDatasets | None) -> tuple[DatasetName, ...]:
     return stamped.datasets if stamped else ()
 
 
-def _repeated(known: KnownEvent, request_digest: bytes | None) -> Decision:
-    """Without a key the fact itself is the content; with one, the request must be the same."""
+def _decide_repeated(known: KnownEvent, request_digest: bytes | None) -> Decision:
+    """Without an Idempotency-Key the fact is the content; with one, the digests of the requests must be equal."""
     return Decision.UNCHANGED if known.request_digest == request_digest else Decision.KEY_REUSED

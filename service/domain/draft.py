@@ -1,4 +1,4 @@
-"""An event to be appended."""
+"""An event to append."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ from service.domain.payload import PayloadContent
 
 
 class Draft(NamedTuple):
-    """An event to be appended: all of a row that its sender knows. `payload` is JSON text."""
+    """An event to append: every column of its row that the sender knows.
+
+    `payload` is JSON text. `decoded` is its content where the sender has read it anyway, as for commands of the API;
+    EMPTY_PAYLOAD for OpenLineage events, whose content is decoded only where it is needed.
+    """
 
     subject: Subject
     stream: UUID
@@ -30,9 +34,9 @@ class Draft(NamedTuple):
     decoded: PayloadContent
 
     def of_job(self, namespace: str, job: str) -> Draft:
-        """Return the same, filed under a job."""
+        """Return this draft with another namespace and job."""
         return make_tuple(Draft, (*self[:5], namespace, job, *self[7:]))
 
     def at(self, position: int, recorded_at: datetime) -> Event:
-        """Return the event this became."""
+        """Return the event that this draft is once it is recorded."""
         return make_tuple(Event, (position, *self[:5], recorded_at, *self[5:13]))

@@ -1,7 +1,7 @@
-"""What an erased payload leaves behind: registers without what came from it. Pure.
+"""Removes an erased payload's part from registers. Pure.
 
-Whatever stood behind it is merged in again from the events that are left (service/refold.py); merging what is there
-already changes nothing.
+Values that the erased ones had replaced are merged in again from the remaining events by
+service/ledger/erasure_replay.py; merging what the registers hold already changes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ V = TypeVar("V", StampedDatasets, StampedNominal)
 
 
 class Stamp(NamedTuple):
-    """How registers name the event they came from: its time, its payload's digest, its fact."""
+    """How registers identify the event a value comes from: its time, its payload's digest, its fact."""
 
     at: datetime
     digest: bytes
@@ -28,43 +28,43 @@ class Stamp(NamedTuple):
 
 
 def run_without(run: RunRegisters, stamp: Stamp) -> RunRegisters:
-    """Return a run's registers without what an event's payload said."""
+    """Return a run's registers without the values of an event's payload."""
     created = run.created
     if created is not None and created.fact == stamp.fact and created.at == stamp.at:
         created = created._replace(args=b"", nominal_start=None, nominal_end=None)
     return run._replace(
         created=created,
-        nominal=_unless(run.nominal, stamp),
-        run_facets=_others(run.run_facets, stamp),
-        job_facets=_others(run.job_facets, stamp),
+        nominal=_unless_stamped(run.nominal, stamp),
+        run_facets=_facets_without(run.run_facets, stamp),
+        job_facets=_facets_without(run.job_facets, stamp),
     )
 
 
 def job_without(job: JobRegisters, stamp: Stamp) -> JobRegisters:
-    """Return a job's registers without what an event's payload said."""
+    """Return a job's registers without the values of an event's payload."""
     return job._replace(
         definition=_unless_defined_by(job.definition, stamp),
-        inputs=_unless(job.inputs, stamp),
-        outputs=_unless(job.outputs, stamp),
-        facets=_others(job.facets, stamp),
+        inputs=_unless_stamped(job.inputs, stamp),
+        outputs=_unless_stamped(job.outputs, stamp),
+        facets=_facets_without(job.facets, stamp),
     )
 
 
 def namespace_without(namespace: NamespaceRegisters, stamp: Stamp) -> NamespaceRegisters:
-    """Return a namespace's registers without what an event's payload said."""
+    """Return a namespace's registers without the values of an event's payload."""
     return namespace._replace(definition=_unless_defined_by(namespace.definition, stamp))
 
 
-def _unless(value: V | None, stamp: Stamp) -> V | None:
+def _unless_stamped(value: V | None, stamp: Stamp) -> V | None:
     return None if value is not None and value[:2] == stamp[:2] else value
 
 
 def _unless_defined_by(definition: D | None, stamp: Stamp) -> D | None:
-    """A definition goes by its event's fact: the digest of what was defined, whatever bytes said so."""
+    """A definition is identified by its event's fact: the digest of what it defines, not of the bytes sent."""
     if definition is None or definition.at != stamp.at or definition.digest != stamp.fact:
         return definition
     return None
 
 
-def _others(facets: Mapping[str, StampedFacet], stamp: Stamp) -> Mapping[str, StampedFacet]:
+def _facets_without(facets: Mapping[str, StampedFacet], stamp: Stamp) -> Mapping[str, StampedFacet]:
     return {name: facet for name, facet in facets.items() if facet[:2] != stamp[:2]}

@@ -1,4 +1,4 @@
-"""An event of the ledger, and what its payload can say."""
+"""An event of the ledger, and the content of its payload."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from typing import NamedTuple
 from uuid import UUID
 
 make_tuple = tuple.__new__
-"""make(T, (a, b)) is T(a, b) for a named tuple T, at half the cost: for what is made for every event.
+"""make_tuple(T, (a, b)) is T(a, b) for a named tuple T, at half the cost: for tuples that are made for every event.
 
-It fills in no defaults and counts nothing: the tuple must have all of the fields.
+It fills in no defaults and does not check the length: the tuple must have all fields.
 """
 
-
 MONITOR = "monitor"
-"""The source of ends that nobody reported: they yield to whatever is reported."""
-
+"""The source of ends that were inferred, not reported: a reported end always takes precedence."""
 
 SOURCES = ("api", "openlineage", "import", MONITOR)
-"""By which way an event came."""
+"""How an event reached the service."""
+
+
+FACT_BYTES = 16
+"""Length of a fact: the first bytes of a SHA-256 over what makes an event this fact and no other."""
 
 
 class RunState(StrEnum):
@@ -34,7 +36,7 @@ class RunState(StrEnum):
 
 
 class Subject(StrEnum):
-    """What an event is about."""
+    """The type of the aggregate that an event belongs to."""
 
     RUN = "run"
     JOB = "job"
@@ -59,16 +61,17 @@ class Kind(StrEnum):
 
 
 class DatasetName(NamedTuple):
-    """A dataset as OpenLineage names it."""
+    """The name of a dataset, as in OpenLineage."""
 
     namespace: str
     name: str
 
 
 class Content(NamedTuple):
-    """What an event's payload says, apart from its transition. JSON values stay the bytes they came as.
+    """The content of an event's payload, apart from its transition. JSON values are the bytes that were received.
 
-    A facet whose value is None was deleted (`_deleted: true`).
+    A facet whose value is None is deleted (`_deleted: true`, OpenLineage). `inputs` and `outputs` are None where the
+    payload names none, `facet_nominal` is (start, end) of the `nominalTime` facet.
     """
 
     args: bytes = b""
@@ -85,7 +88,10 @@ NO_CONTENT = Content()
 
 
 class Event(NamedTuple):
-    """A row of the ledger, without its payload's bytes."""
+    """A row of the ledger, without its payload's bytes. service/ledger/rows.py reads it from a row.
+
+    The columns: alembic/sql/0001_ledger.up.sql.
+    """
 
     position: int
     subject: str

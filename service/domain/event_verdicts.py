@@ -1,12 +1,12 @@
-"""What became of each event of a run's history: whether it changed the view, came late, still stands. Pure.
+"""The effect of each event on a run's state: whether it changed it, was late, and still counts. Pure.
 
-The history is folded event by event. A register that an event sets is its own until a later event sets it anew; an
-event that owned something and owns nothing any more is superseded.
+The events are merged one by one. An event owns each register that it sets until a later event sets it again. An event
+that owned registers and has lost all of them is superseded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
@@ -17,22 +17,23 @@ from service.domain.run import TERMINAL_RANK, InferredEnd, RunRegisters, merge_r
 
 
 class Effect(StrEnum):
-    """What an event did to the view, and whether that can still be seen."""
+    """Whether an event changed the state of its run, and whether the state still has a part of that change."""
 
     STANDS = "stands"
-    """It changed the view, and something of that is in the view today."""
+    """It changed the state, and a part of the change is in the state today."""
 
     SUPERSEDED = "superseded"
-    """It changed the view when it was recorded; later events replaced all of that."""
+    """It changed the state when it was recorded; later events have replaced the whole change."""
 
     UNCHANGED = "unchanged"
-    """The view was the same before and after, but for updatedAt."""
+    """The state before and after it differs in updatedAt only."""
 
 
 class EventVerdict(NamedTuple):
-    """An event's verdict. `changed` names what it changed; `superseded_by`: the position that replaced the last.
+    """The effect of an event.
 
-    `late`: its own time lies before that of an event recorded earlier.
+    `changed` names the registers that it changed. `superseded_by` is the position of the event that replaced the last
+    of them. `late`: its own time is before that of an event that was recorded earlier.
     """
 
     effect: Effect
@@ -42,82 +43,74 @@ class EventVerdict(NamedTuple):
     reason: str
 
 
-class _Open:
-    """An event on its way through the fold: what of it is in the view so far."""
+class _JudgedEvent:
+    """An event, and the registers that it owns so far."""
 
-    __slots__ = ("changed", "event", "late", "owned", "superseded_by", "why")
+    __slots__ = ("changed", "late", "owned", "position", "reason", "superseded_by")
 
-    def __init__(self, event: Event, changed: tuple[str, ...], why: str, *, late: bool) -> None:
-        self.event = event
+    def __init__(self, position: int, changed: tuple[str, ...], reason: str, *, late: bool) -> None:
+        self.position = position
         self.changed = changed
-        self.why = why
+        self.reason = reason
         self.late = late
         self.owned: set[str] = set()
         self.superseded_by: int | None = None
 
-    def close(self) -> EventVerdict:
+    def verdict(self) -> EventVerdict:
         if not self.changed:
-            return EventVerdict(Effect.UNCHANGED, self.late, (), None, self.why)
+            return EventVerdict(Effect.UNCHANGED, self.late, (), None, self.reason)
         if self.superseded_by is None:
-            return EventVerdict(Effect.STANDS, self.late, self.changed, None, self.why)
-        reason = f"{self.why}; replaced by position {self.superseded_by}"
+            return EventVerdict(Effect.STANDS, self.late, self.changed, None, self.reason)
+        reason = f"{self.reason}; replaced by position {self.superseded_by}"
         return EventVerdict(Effect.SUPERSEDED, self.late, self.changed, self.superseded_by, reason)
 
 
 class HistoryJudge:
-    """Takes a run's history, oldest first."""
+    """Judges the events of a run, which it takes oldest first."""
 
     def __init__(self) -> None:
-        """Begin before the first event."""
+        """Start with the empty state."""
         self._run = RunRegisters()
-        self._owners: dict[str, _Open] = {}
-        self._events: list[_Open] = []
+        self._owners: dict[str, _JudgedEvent] = {}
+        self._events: list[_JudgedEvent] = []
         self._latest: datetime | None = None
 
     def add(self, event: Event, content: Content) -> None:
-        """Fold the next event."""
+        """Merge the next event."""
         before, part = self._run, run_registers_of(event, content)
         after = merge_runs(before, part)
-        changed = tuple(name for name in _claims(part, before) if _value(before, name) != _value(after, name))
+        changed = tuple(name for name in _candidates(part, before) if _value(before, name) != _value(after, name))
         late = self._latest is not None and event.transitioned_at < self._latest
-        judged = _Open(event, changed, _why(event, before, changed, late=late), late=late)
+        judged = _JudgedEvent(event.position, changed, _reason(event, before, changed, late=late), late=late)
         for name in changed:
-            self._hand_over(name, judged, keeps=_value(after, name) is not None)
+            self._change_owner(name, judged, keeps=_value(after, name) is not None)
         self._events.append(judged)
         self._run = after
         self._latest = max(self._latest or event.transitioned_at, event.transitioned_at)
 
-    def _hand_over(self, name: str, judged: _Open, *, keeps: bool) -> None:
-        """Make the event the owner of a register; who owned it may have lost the last that it had in the view."""
+    def _change_owner(self, name: str, judged: _JudgedEvent, *, keeps: bool) -> None:
+        """Make the event the owner of a register, or nothing where the register is empty now."""
         owner = self._owners.pop(name, None)
         if owner is not None:
             owner.owned.discard(name)
             if not owner.owned:
-                owner.superseded_by = judged.event.position
+                owner.superseded_by = judged.position
         if keeps:
             self._owners[name] = judged
             judged.owned.add(name)
 
     def verdicts(self) -> Iterator[EventVerdict]:
-        """Return the verdicts, oldest first."""
-        return (judged.close() for judged in self._events)
+        """Return the verdicts in the order of the events."""
+        return (judged.verdict() for judged in self._events)
 
 
-def judge_history(history: Iterable[tuple[Event, Content]]) -> list[EventVerdict]:
-    """Judge a whole history, oldest first."""
-    judging = HistoryJudge()
-    for event, content in history:
-        judging.add(event, content)
-    return list(judging.verdicts())
-
-
-def _claims(part: RunRegisters, before: RunRegisters) -> Iterator[str]:
+def _candidates(part: RunRegisters, before: RunRegisters) -> Iterator[str]:
     """Name the registers that an event could change."""
     yield "created"
     if part.started_at is not None:
         yield "startedAt"
     if part.ended is not None or isinstance(before.ended, InferredEnd):
-        yield "ended"  # an inferred end stands until anything at all is recorded after it
+        yield "ended"  # an inferred end counts until any event is recorded after it
     if part.parent_run is not None:
         yield "parentRun"
     if part.nominal is not None:
@@ -143,17 +136,21 @@ _VALUES: dict[str, Callable[[RunRegisters], Any]] = {
 }
 
 
-def _why(event: Event, before: RunRegisters, changed: tuple[str, ...], *, late: bool) -> str:
+def _reason(event: Event, before: RunRegisters, changed: tuple[str, ...], *, late: bool) -> str:
     if event.kind == Kind.ERASED:
         return "the record that a payload was erased"
-    when = "a late report" if late else "a report"
-    if changed:
-        return f"{when} that set {', '.join(changed)}"
+    report = "a late report" if late else "a report"
+    return f"{report} that set {', '.join(changed)}" if changed else f"{report} {_reason_of_no_change(event, before)}"
+
+
+def _reason_of_no_change(event: Event, before: RunRegisters) -> str:
+    if event.state == RunState.NEW:
+        return "of a creation; an earlier one is known"
     if event.state == RunState.RUNNING:
-        return f"{when} of a start or heartbeat; an earlier start is known"
+        return "of a start or heartbeat; an earlier start is known"
     if event.state in TERMINAL_RANK and event.source == MONITOR:
-        return f"{when} of an inferred end; an end was reported"
+        return "of an inferred end; an end was reported"
     if event.state in TERMINAL_RANK and before.terminal is not None:
-        return f"{when} of an end; the one at {before.terminal.at.isoformat()} ({before.terminal.state}) goes before it"
-    known = event.state == RunState.NEW
-    return f"{when} of a creation; an earlier one is known" if known else f"{when} that says nothing new"
+        end = before.terminal
+        return f"of an end; the one at {end.at.isoformat()} ({end.state}) takes precedence"
+    return "that changes nothing"

@@ -1,4 +1,4 @@
-"""What a job and a namespace are: registers like a run's, merged over what defined them and what named them."""
+"""The state of a job: registers that are merged from its own events and those of its runs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,22 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from service.domain.event import NO_CONTENT, Content, Event, Kind
-from service.domain.registers import EPOCH, FirstSeen, StampedDatasets, StampedFacet, _first, latest, merge_facets
+from service.domain.event import NO_CONTENT, Content, Event, make_tuple
+from service.domain.registers import (
+    EPOCH,
+    FirstSeen,
+    StampedDatasets,
+    StampedFacet,
+    latest,
+    merge_facets,
+    merge_names,
+    name_registers_of,
+    stamped_facets,
+)
 
 
 class JobDefinition(NamedTuple):
-    """What a PUT of a job says, the latest standing."""
+    """The content of a PUT of a job; the latest wins."""
 
     at: datetime
     digest: bytes
@@ -21,11 +31,7 @@ class JobDefinition(NamedTuple):
 
 
 class JobRegisters(NamedTuple):
-    """A job, as its own events and its runs' make it.
-
-    `position` is the last event that concerned it, `own_position` the last of its own stream; a job is hidden when its
-    last deletion is later than the last event that mentioned it.
-    """
+    """The state of a job. The fields from `position` to `definition` are those of registers.NameRegisters."""
 
     namespace: str
     name: str
@@ -42,49 +48,36 @@ class JobRegisters(NamedTuple):
 
     @property
     def hidden(self) -> bool:
-        """Deleted, and not heard of since."""
+        """Whether the job was deleted and not mentioned since."""
         return self.deleted > self.seen
 
 
 def job_registers_of(
     event: Event, content: Content = NO_CONTENT, definition: JobDefinition | None = None
 ) -> JobRegisters:
-    """Return what one event, the job's own or one of its runs', says of the job."""
-    at = event.transitioned_at
-    digest = event.payload_digest or event.fact
+    """Return the job's registers of one event: the job's own or one of its runs'."""
+    at, digest = event.transitioned_at, event.payload_digest or event.fact
     own = event.subject == "job"
-    deleted = event.kind == Kind.DELETED
-    takes_away = deleted or event.kind == Kind.ERASED
-    # Positional, as in service/domain.py: the fold makes one for every event that came with a payload.
-    return JobRegisters(
+    # make_tuple: the projector needs these registers for every event that has a payload.
+    registers = (
         event.namespace or "",
         event.job or "",
-        event.position,
-        event.position if own else 0,
-        0 if takes_away else event.position,
-        event.position if deleted else 0,
-        event.recorded_at,
-        None if takes_away else FirstSeen(event.kind != Kind.DEFINED, at),
-        definition,
+        *name_registers_of(event, own=own, updated_at=event.recorded_at, definition=definition),
         StampedDatasets(at, digest, content.inputs) if content.inputs is not None else None,
         StampedDatasets(at, digest, content.outputs) if content.outputs is not None else None,
-        {k: StampedFacet(at, digest, v) for k, v in content.job_facets.items()} if content.job_facets else {},
+        stamped_facets(at, digest, content.job_facets) if content.job_facets else {},
     )
+    return make_tuple(JobRegisters, registers)
 
 
 def merge_jobs(a: JobRegisters, b: JobRegisters) -> JobRegisters:
     """Merge two parts of a job's history; the order and overlap of the parts do not matter."""
-    return JobRegisters(
+    merged = (
         a.namespace,
         a.name,
-        max(a.position, b.position),
-        max(a.own_position, b.own_position),
-        max(a.seen, b.seen),
-        max(a.deleted, b.deleted),
-        max(a.updated_at, b.updated_at),
-        _first(a.first_seen, b.first_seen),
-        latest(a.definition, b.definition),
+        *merge_names(a[2:9], b[2:9]),
         latest(a.inputs, b.inputs),
         latest(a.outputs, b.outputs),
         merge_facets(a.facets, b.facets),
     )
+    return make_tuple(JobRegisters, merged)

@@ -1,16 +1,16 @@
-"""A namespace: the state that its events make, and how two parts of its history merge."""
+"""The state of a namespace: registers that are merged from its own events and those of its jobs and runs."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
 
-from service.domain.event import Event, Kind
-from service.domain.registers import EPOCH, FirstSeen, _first, latest
+from service.domain.event import Event, make_tuple
+from service.domain.registers import EPOCH, FirstSeen, merge_names, name_registers_of
 
 
 class NamespaceDefinition(NamedTuple):
-    """What a PUT of a namespace says, the latest standing."""
+    """The content of a PUT of a namespace; the latest wins."""
 
     at: datetime
     digest: bytes
@@ -19,7 +19,7 @@ class NamespaceDefinition(NamedTuple):
 
 
 class NamespaceRegisters(NamedTuple):
-    """A namespace, as its own events and those of its jobs and runs make it."""
+    """The state of a namespace. The fields from `position` to `definition` are those of registers.NameRegisters."""
 
     name: str
     position: int = 0
@@ -32,36 +32,18 @@ class NamespaceRegisters(NamedTuple):
 
     @property
     def hidden(self) -> bool:
-        """Deleted, and not heard of since."""
+        """Whether the namespace was deleted and not mentioned since."""
         return self.deleted > self.seen
 
 
 def namespace_registers_of(event: Event, definition: NamespaceDefinition | None = None) -> NamespaceRegisters:
-    """Return what one event, the namespace's own or one that names it, says of the namespace."""
+    """Return the namespace's registers of one event: the namespace's own or one that mentions it."""
     own = event.subject == "namespace"
-    deleted = own and event.kind == Kind.DELETED
-    takes_away = deleted or event.kind == Kind.ERASED
-    return NamespaceRegisters(
-        event.namespace or "",
-        event.position,
-        event.position if own else 0,
-        0 if takes_away else event.position,
-        event.position if deleted else 0,
-        event.recorded_at if own else EPOCH,
-        None if takes_away else FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at),
-        definition,
-    )
+    updated_at = event.recorded_at if own else EPOCH
+    names = name_registers_of(event, own=own, updated_at=updated_at, definition=definition)
+    return make_tuple(NamespaceRegisters, (event.namespace or "", *names))
 
 
 def merge_namespaces(a: NamespaceRegisters, b: NamespaceRegisters) -> NamespaceRegisters:
     """Merge two parts of a namespace's history; the order and overlap of the parts do not matter."""
-    return NamespaceRegisters(
-        a.name,
-        max(a.position, b.position),
-        max(a.own_position, b.own_position),
-        max(a.seen, b.seen),
-        max(a.deleted, b.deleted),
-        max(a.updated_at, b.updated_at),
-        _first(a.first_seen, b.first_seen),
-        latest(a.definition, b.definition),
-    )
+    return make_tuple(NamespaceRegisters, (a.name, *merge_names(a[1:], b[1:])))

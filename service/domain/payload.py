@@ -10,7 +10,7 @@ from service.domain.namespace import NamespaceDefinition
 
 
 class PayloadContent(NamedTuple):
-    """What an event's payload says, read once."""
+    """The decoded payload of an event: its content, and the definition where it defines a job or a namespace."""
 
     content: Content
     definition: JobDefinition | NamespaceDefinition | None = None

@@ -1,4 +1,6 @@
-"""Last-writer-wins registers: the parts that runs, jobs and namespaces are made of."""
+"""Last-writer-wins registers: the parts of the state of runs, jobs and namespaces."""
+
+# ruff: noqa: FURB136  min() and max() are calls, and the projector merges names for every event
 
 from __future__ import annotations
 
@@ -6,16 +8,16 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
-from service.domain.event import DatasetName
+from service.domain.event import DatasetName, Event, Kind
 
 S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
-
+D = TypeVar("D", bound=tuple[datetime, bytes, *tuple[object, ...]])
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StampedFacet(NamedTuple):
-    """A facet's JSON (None where deleted) and what decides between two: the time it was said, then the digest."""
+    """A facet's JSON (None: deleted). The later (event time, digest) wins."""
 
     at: datetime
     digest: bytes
@@ -39,33 +41,71 @@ class StampedNominal(NamedTuple):
     end: datetime | None
 
 
-def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
-    """Return each facet's latest value; between equal times and digests it is the same event."""
-    if not a or not b:
-        return a or b
-    merged = dict(a)
-    for name, facet in b.items():
-        standing = merged.get(name)
-        if standing is None or facet[:2] > standing[:2]:
-            merged[name] = facet
-    return merged
-
-
-def latest(a: S | None, b: S | None) -> S | None:
-    """Return the later of two values stamped (time, digest, …)."""
-    if a is None or b is None:
-        return a or b
-    return a if a[:2] >= b[:2] else b
-
-
 class FirstSeen(NamedTuple):
-    """How a name came to be known; the smallest stands. `implied` sorts a definition before a mere mention."""
+    """How a name became known; the smallest wins. `implied` sorts a definition before a mention."""
 
     implied: bool
     at: datetime
 
 
-def _first(a: FirstSeen | None, b: FirstSeen | None) -> FirstSeen | None:
+def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
+    """Return the latest value of each facet. Equal times and digests mean that both are of the same event."""
+    if not a or not b:
+        return a or b
+    merged = dict(a)
+    for name, facet in b.items():
+        current = merged.get(name)
+        if current is None or facet[:2] > current[:2]:
+            merged[name] = facet
+    return merged
+
+
+def latest(a: S | None, b: S | None) -> S | None:
+    """Return the later of two values that begin with (time, digest)."""
     if a is None or b is None:
         return a or b
-    return min(a, b)
+    return a if a[:2] >= b[:2] else b
+
+
+def stamped_facets(at: datetime, digest: bytes, facets: Mapping[str, bytes | None]) -> Mapping[str, StampedFacet]:
+    """Return an event's facets as registers."""
+    return {name: StampedFacet(at, digest, value) for name, value in facets.items()}
+
+
+NameRegisters = tuple[int, int, int, int, datetime, FirstSeen | None, D | None]
+"""What the registers of jobs and of namespaces have in common, in the order of their fields.
+
+The positions of the last event that concerns the name (`position`), of the last in its own stream (`own_position`), of
+the last that mentions it (`seen`) and of its last deletion (`deleted`); then `updated_at`, `first_seen`, `definition`.
+"""
+
+
+def name_registers_of(event: Event, *, own: bool, updated_at: datetime, definition: D | None) -> NameRegisters[D]:
+    """Return the common registers of one event. `own`: it is in the name's own stream, else it mentions the name."""
+    position = event.position
+    deleted = own and event.kind == Kind.DELETED
+    if deleted or event.kind == Kind.ERASED:
+        return position, position if own else 0, 0, position if deleted else 0, updated_at, None, definition
+    first_seen = FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at)
+    return position, position if own else 0, position, 0, updated_at, first_seen, definition
+
+
+def merge_names(a: NameRegisters[D], b: NameRegisters[D]) -> NameRegisters[D]:
+    """Merge the common registers of two parts of a history."""
+    position, own_position, seen, deleted, updated_at, first_seen, definition = a
+    b_position, b_own_position, b_seen, b_deleted, b_updated_at, b_first_seen, b_definition = b
+    return (
+        position if position > b_position else b_position,
+        own_position if own_position > b_own_position else b_own_position,
+        seen if seen > b_seen else b_seen,
+        deleted if deleted > b_deleted else b_deleted,
+        updated_at if updated_at > b_updated_at else b_updated_at,
+        _earliest(first_seen, b_first_seen),
+        latest(definition, b_definition),
+    )
+
+
+def _earliest(a: FirstSeen | None, b: FirstSeen | None) -> FirstSeen | None:
+    if a is None or b is None:
+        return a or b
+    return a if a <= b else b

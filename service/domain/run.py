@@ -1,8 +1,8 @@
-"""What a run is: registers, their merge, and what a command may add to them. Standard library only, no I/O.
+"""The state of a run: registers, and how they merge. Standard library only, no I/O.
 
-Every register's merge is associative, commutative and idempotent, so neither the order in which events arrive nor how
-often they do can change an answer, and a prefix folded earlier can be merged with what came since
-(docs/architecture.md, "The fold"). Values are named tuples: frozen, and cheap enough to be made for every request.
+The merge of every register is associative, commutative and idempotent. So the order in which events arrive, and how
+often they do, does not change the state, and registers that were stored earlier can be merged with the events recorded
+since (docs/architecture.md). Values are named tuples: immutable, and cheap enough to be made for every request.
 """
 
 from __future__ import annotations
@@ -13,21 +13,20 @@ from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, RunState, make_tuple
-from service.domain.registers import EPOCH, StampedFacet, StampedNominal, latest, merge_facets
+from service.domain.registers import EPOCH, StampedFacet, StampedNominal, latest, merge_facets, stamped_facets
 
 T = TypeVar("T", datetime, "Terminal", "InferredEnd")
 
-
 _TRANSITION = "transition"
 _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
-"""As an event's row has them: a comparison of two plain texts is one of the cheapest there is."""
+"""Plain texts, as rows of events have them: comparing two of them is cheaper than comparing enum members."""
 
 TERMINAL_RANK: Mapping[str | None, int] = {RunState.COMPLETED: 1, RunState.FAILED: 2, RunState.ABORTED: 3}
-"""States that end a run, and which of them stands where two are reported for the same microsecond."""
+"""The states that end a run. Of two that are reported for the same microsecond, the one with the higher rank wins."""
 
 
 class Created(NamedTuple):
-    """How a run came to be known; the smallest one stands. `implied` sorts a NEW event before any other."""
+    """How a run became known; the smallest wins. `implied` sorts a NEW event before any other."""
 
     implied: bool
     at: datetime
@@ -39,12 +38,12 @@ class Created(NamedTuple):
     nominal_end: datetime | None
 
     def order(self) -> tuple[bool, datetime, bytes]:
-        """Return what decides between two of them."""
+        """Return the part that decides which of two wins."""
         return self[:3]
 
 
 class Terminal(NamedTuple):
-    """A reported end; the greatest stands."""
+    """A reported end; the greatest wins."""
 
     at: datetime
     rank: int
@@ -52,7 +51,7 @@ class Terminal(NamedTuple):
 
 
 class InferredEnd(NamedTuple):
-    """An end that a monitor inferred at a position; it counts while nothing was recorded after it."""
+    """An end that a monitor inferred at a position; it counts while no event was recorded after it."""
 
     position: int
     at: datetime
@@ -63,7 +62,7 @@ _NO_FACETS: Mapping[str, StampedFacet] = {}
 
 
 class RunRegisters(NamedTuple):
-    """Everything Runfold knows of a run, as merged so far. Empty registers are the merge's neutral element."""
+    """The state of a run, merged from its events. Empty registers are the neutral element of the merge."""
 
     position: int = 0
     updated_at: datetime = EPOCH
@@ -76,18 +75,18 @@ class RunRegisters(NamedTuple):
     run_facets: Mapping[str, StampedFacet] = _NO_FACETS
     job_facets: Mapping[str, StampedFacet] = _NO_FACETS
     last_report_position: int = 0
-    """The last position that says something of the run: an erasure only takes away."""
+    """Position of the last event other than an erasure."""
 
     @property
     def ended(self) -> Terminal | InferredEnd | None:
-        """The end that counts: the reported one, else the inferred one while it is the last thing recorded."""
+        """The end that counts: the reported one, else the inferred one while it is the last event of the run."""
         if self.terminal is not None or self.inferred is None:
             return self.terminal
         return self.inferred if self.inferred.position == self.last_report_position else None
 
     @property
     def state(self) -> RunState:
-        """The terminal's state, else RUNNING where anything was, else NEW."""
+        """The state of the end that counts; without one, RUNNING if the run has started, else NEW."""
         ended = self.ended
         if ended is not None:
             return ended.state
@@ -95,14 +94,14 @@ class RunRegisters(NamedTuple):
 
     @property
     def nominal_times(self) -> tuple[datetime | None, datetime | None]:
-        """A `nominalTime` facet goes before what the creator said."""
+        """Nominal start and end: of the `nominalTime` facet, else of the creator."""
         if self.nominal is not None:
             return self.nominal.start, self.nominal.end
         return (self.created.nominal_start, self.created.nominal_end) if self.created else (None, None)
 
     @property
     def duration_ms(self) -> int | None:
-        """Whole milliseconds from start to end, each cut to the millisecond as Marquez does; never below 0."""
+        """Milliseconds from start to end, each cut to the millisecond as in Marquez; never below 0."""
         ended = self.ended
         if ended is None or self.started_at is None:
             return None
@@ -110,16 +109,16 @@ class RunRegisters(NamedTuple):
 
 
 def milliseconds(at: datetime) -> int:
-    """Milliseconds since 1970, cut."""
+    """Return whole milliseconds since 1970, rounded down."""
     return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegisters:
-    """Return what one event alone says of its run."""
+    """Return the registers of a run of which this is the only event."""
     if event.kind == Kind.ERASED:
         return RunRegisters(event.position, event.recorded_at)
     at, state, position = event.transitioned_at, event.state, event.position
-    plain = content is NO_CONTENT
+    no_content = content is NO_CONTENT
     terminal, inferred = _end(event)
     created = (
         state != _NEW,
@@ -139,16 +138,16 @@ def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegister
         terminal,
         inferred,
         (at, event.payload_digest or event.fact, event.parent_run) if event.parent_run else None,
-        None if plain else _nominal(event, content),
-        _NO_FACETS if plain else _stamped(event, content.run_facets),
-        _NO_FACETS if plain else _stamped(event, content.job_facets),
+        None if no_content else _nominal(event, content),
+        _NO_FACETS if no_content else _stamped(event, content.run_facets),
+        _NO_FACETS if no_content else _stamped(event, content.job_facets),
         position,
     )
     return make_tuple(RunRegisters, registers)
 
 
 def _end(event: Event) -> tuple[Terminal | None, InferredEnd | None]:
-    """Return the end that an event reports, or infers."""
+    """Return the end that an event reports or infers."""
     rank = TERMINAL_RANK.get(event.state)
     if rank is None:
         return None, None
@@ -164,8 +163,9 @@ def _nominal(event: Event, content: Content) -> StampedNominal | None:
 
 
 def _stamped(event: Event, facets: Mapping[str, bytes | None]) -> Mapping[str, StampedFacet]:
-    at, digest = event.transitioned_at, event.payload_digest or event.fact
-    return {name: StampedFacet(at, digest, value) for name, value in facets.items()} if facets else _NO_FACETS
+    if not facets:
+        return _NO_FACETS
+    return stamped_facets(event.transitioned_at, event.payload_digest or event.fact, facets)
 
 
 def merge_runs(a: RunRegisters, b: RunRegisters) -> RunRegisters:
@@ -187,10 +187,10 @@ def merge_runs(a: RunRegisters, b: RunRegisters) -> RunRegisters:
 
 
 def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: datetime) -> RunRegisters | None:  # noqa: ANN401
-    """Return merge(run, registers_of(event)) for an event without content, at a third of what that costs.
+    """Return merge_runs(run, run_registers_of(event)) for an event without content, at a third of the cost.
 
-    `by`: the Event, or the draft of it. None for what is not so simple; nearly everything is that schedulers report of
-    runs they created.
+    `by` is the event or its draft. Returns None for events whose merge is not so simple; nearly all that schedulers
+    report of runs they created are.
     """
     created, at, state = run.created, by.transitioned_at, by.state
     if by.kind != _TRANSITION or state is None or state == _NEW or by.source == MONITOR:
@@ -232,9 +232,9 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
 
 
 def apply_event(run: RunRegisters, event: Event, content: Content = NO_CONTENT) -> RunRegisters:
-    """Return merge(run, registers_of(event, content))."""
-    simply = apply_transition(run, event, event.position, event.recorded_at) if content is NO_CONTENT else None
-    return merge_runs(run, run_registers_of(event, content)) if simply is None else simply
+    """Return merge_runs(run, run_registers_of(event, content))."""
+    applied = apply_transition(run, event, event.position, event.recorded_at) if content is NO_CONTENT else None
+    return merge_runs(run, run_registers_of(event, content)) if applied is None else applied
 
 
 def _earlier_created(a: Created | None, b: Created | None) -> Created | None:

@@ -1,69 +1,67 @@
-"""ISO 8601 in, UTC datetimes inside."""
+"""Parses ISO 8601 timestamps into UTC datetimes."""
 
 from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
 
-AHEAD = timedelta(hours=24)
-"""How far ahead of the server's clock a time may be: in a latest-wins register it would win for ever."""
+MAX_AHEAD = timedelta(hours=24)
+"""How far ahead of the server's clock a time may be. In a last-writer-wins register a later one would win for ever."""
 
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"
     r"(?:([Zz])|([+\- ])(\d\d)(?::?([0-5]\d))?)?(?:\[[A-Za-z0-9_/+:-]{1,64}\])?",
     re.ASCII,
 )
-
-_SHOWN = 64
+_MAX_SHOWN = 64
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)", re.ASCII)
-"""What nearly all callers send, and fromisoformat reads as it is meant."""
-
+"""The form that nearly all callers send. fromisoformat reads it correctly."""
 
 _INFINITE = (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
-"""What the driver takes for -infinity and infinity, and gives back without a zone: nothing could compare it."""
+"""asyncpg stores these as -infinity and infinity and returns them without a time zone, so they cannot be compared."""
 
 
 def parse(text: str) -> datetime:
-    """Return the UTC time a timestamp means. Raises ValueError, with a sentence, for anything else.
+    """Return a timestamp as a UTC time. Raises ValueError with a message for the caller for any other text.
 
-    A time without an offset is UTC; a space before the offset is the `+` that a URL decoded; digits past the
-    microsecond are cut; Java's zone suffix (`[UTC]`) is passed over.
+    A time without an offset is UTC. A space before the offset is read as the `+` that URL decoding replaced. Digits
+    after the microsecond are cut. Java's zone suffix (`[UTC]`) is ignored.
     """
-    at = _read(text)
+    at = _parse(text)
     if at in _INFINITE:
-        raise ValueError(_complaint(text))
+        raise ValueError(_error_message(text))
     return at
 
 
-def _read(text: str) -> datetime:
+def _parse(text: str) -> datetime:
     if _PLAIN.fullmatch(text):
         try:
             return datetime.fromisoformat(text)
         except ValueError:
-            raise ValueError(_complaint(text)) from None
+            raise ValueError(_error_message(text)) from None
     match = _ISO.fullmatch(text)
     if match is None:
-        raise ValueError(_complaint(text))
+        raise ValueError(_error_message(text))
     date, time, zulu, sign, hours, minutes = match.groups()
     offset = "+00:00" if zulu or not sign else f"{'-' if sign == '-' else '+'}{hours}:{minutes or '00'}"
     try:
         return datetime.fromisoformat(f"{date}T{time}{offset}").astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(_complaint(text)) from None
+        raise ValueError(_error_message(text)) from None
 
 
-def _complaint(text: str) -> str:
-    shown = ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")
+def _error_message(text: str) -> str:
+    shown = ascii(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…")
     return f"{shown} is not an ISO 8601 timestamp such as 2019-05-09T15:17:32.690346Z"
 
 
 def is_too_far_ahead(at: datetime, now: datetime) -> bool:
-    """Tell whether a reported time is further ahead of the server's clock than is believed."""
-    return at - now > AHEAD
+    """Return whether a reported time is more than MAX_AHEAD ahead of the server's clock."""
+    return at - now > MAX_AHEAD
 
 
 def too_far_ahead(at: datetime) -> str:
-    """Say so."""
+    """Return the error message for a time that is too far ahead."""
     return f"{at.isoformat()} is more than 24 hours ahead of the server's clock"
 
 

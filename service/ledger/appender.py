@@ -1,8 +1,8 @@
-"""Group commit: requests hand in what they have, one writer appends it in batches, each caller awaits its answer.
+"""Group commit: requests queue commands and facts, one writer appends them in batches, and each caller gets its result.
 
-A batch is read, decided and appended in two round trips; what comes in meanwhile is the next one. A second writer would
-only make batches smaller, for both would wait for the same head (docs/decisions/0012-one-writer.md); and with one,
-commands on a run never race within a process.
+A batch is read, decided and appended in two round trips; items that arrive meanwhile form the next batch. A second
+writer would only make batches smaller, because both would wait for the same ledger head
+(docs/decisions/0012-one-writer.md). With one writer, commands on a run never race within a process.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from service.ledger.run_cache import RunCache
 _log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 8 * 1024 * 1024
-_PAUSE_AFTER_LOSS = 0.2
-
+_PAUSE_AFTER_LOSS_S = 0.2
 
 CatchUp = Callable[[], Awaitable[None]]
-"""Waits until the catalog holds everything that was recorded before the call."""
+"""Waits until the catalog is projected up to the last event that was recorded before the call."""
 
 
 async def _do_nothing() -> None:
-    """Wait for nothing: without a catalog, what is not known now is not known."""
+    """Return at once: there is no catalog to wait for."""
 
 
 class Appender:
-    """Appends what it is given, durably, before anyone is answered."""
+    """Appends commands and facts. A result is set only after its commit."""
 
     def __init__(
         self,
@@ -50,9 +49,10 @@ class Appender:
         throttle: Throttle = no_throttle,
         catch_up: CatchUp = _do_nothing,
     ) -> None:
-        """Take the writer's connection, those for facts in bulk, how many items may wait, and how many make a batch.
+        """Take the writer's connection, and the connections for facts in bulk (None: they share the writer's).
 
-        Without connections of their own, facts in bulk share the writer's.
+        capacity: items that may wait; max_batch: items in a batch.
+        on_append: is called after each commit; throttle: limits bulk appends; catch_up: see CatchUp.
         """
         self._connections = connections
         self._capacity = capacity
@@ -62,7 +62,7 @@ class Appender:
         self._bulk = BulkAppender(
             bulk_connections or connections, max_batch=max_batch, on_append=on_append, throttle=throttle
         )
-        self._recent = RunCache()
+        self._run_cache = RunCache()
         self._waiting: deque[PendingAppend] = deque()
         self._idle: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -70,12 +70,12 @@ class Appender:
 
     @property
     def depth(self) -> int:
-        """How many items wait."""
+        """Number of waiting items."""
         return len(self._waiting)
 
     @property
     def full(self) -> bool:
-        """Whether the next item would be turned away."""
+        """Whether the next item would be rejected."""
         return len(self._waiting) >= self._capacity
 
     def start(self) -> None:
@@ -83,23 +83,23 @@ class Appender:
         self._writer = asyncio.create_task(self._write(), name="appender")
 
     async def drain(self) -> None:
-        """Take nothing more, finish what waits, stop the writer."""
+        """Reject new items, append those that wait, stop the writer."""
         self._closing = True
         self._wake()
         if self._writer is not None:
             await self._writer
 
     def command(self, draft: Draft, command: Command) -> asyncio.Future[AppendResult]:
-        """Append the draft if the command, given the stream's state, decides so."""
+        """Append the draft if the command, by the stream's state, decides APPEND. Raises Overloaded and Unavailable."""
         return self._submit(PendingAppend(draft, command, asyncio.get_running_loop().create_future()))
 
     async def command_below(
         self, draft: Draft, command: Command, parent: tuple[Subject, UUID], *, new_stream: bool = False
     ) -> AppendResult:
-        """Append the draft as `command` does, if its parent is known: the job of a run, the namespace of a job.
+        """Append the draft like `command`, if its parent exists: the job of a run, the namespace of a job.
 
-        A parent that the catalog does not hold may have been recorded a moment ago: the catalog catches up once, then
-        the decision is PARENT_UNKNOWN. `new_stream`: the stream's id was made just now, so there is nothing to read.
+        A parent that the catalog does not have may have been recorded a moment ago: the catalog catches up once before
+        the decision is PARENT_UNKNOWN. `new_stream`: the stream's id is new, so there is no state to read.
         """
         for attempt in (1, 2):
             future: asyncio.Future[AppendResult] = asyncio.get_running_loop().create_future()
@@ -112,11 +112,11 @@ class Appender:
         return result
 
     def fact(self, draft: Draft) -> asyncio.Future[AppendResult]:
-        """Append the draft unless its stream knows it already."""
+        """Append the draft unless its stream has the fact. Raises Overloaded and Unavailable."""
         return self._submit(PendingAppend(draft, None, asyncio.get_running_loop().create_future()))
 
     async def bulk(self, drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
-        """Append many facts; waits where others' are under way, and says of each what became of it."""
+        """Append many facts. Returns a result for each, in order."""
         return await self._bulk.append(drafts)
 
     def _submit(self, item: PendingAppend) -> asyncio.Future[AppendResult]:
@@ -127,7 +127,7 @@ class Appender:
         self._waiting.append(item)
         if self._idle is not None:
             self._wake()
-        return item.answer
+        return item.future
 
     def _wake(self) -> None:
         idle, self._idle = self._idle, None
@@ -138,7 +138,7 @@ class Appender:
         while True:
             batch = self._take()
             if batch:
-                await self._carry_out(batch)
+                await self._append_batch(batch)
             elif self._closing:
                 return
             else:
@@ -146,7 +146,7 @@ class Appender:
                 await self._idle
 
     def _take(self) -> list[PendingAppend]:
-        """Take what waits, oldest first."""
+        """Remove the next batch from the queue, oldest items first."""
         batch: list[PendingAppend] = []
         size = 0
         while self._waiting and len(batch) < self._max_batch and size < _BATCH_BYTES:
@@ -156,18 +156,19 @@ class Appender:
                 size += len(item.draft.payload)
         return batch
 
-    async def _carry_out(self, batch: list[PendingAppend]) -> None:
+    async def _append_batch(self, batch: list[PendingAppend]) -> None:
         try:
-            back = await self._bisect(batch)
-        except Exception as error:  # noqa: BLE001  the writer must outlive whatever happens to one batch
-            _log.exception("a batch of %d failed", len(batch))
-            back = _give_up(batch, error)
-        self._waiting.extendleft(reversed(back))
+            requeued = await self._bisect(batch)
+        except Exception as error:  # noqa: BLE001  an error of one batch must not end the writer
+            _log.exception("a batch of %d items failed", len(batch))
+            requeued = []
+            _fail(batch, error)
+        self._waiting.extendleft(reversed(requeued))
 
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
-        """Carry a batch out; where PostgreSQL refuses a value, find whose it is. Returns what must go round again."""
+        """Append a batch; if PostgreSQL refuses a value, find its item by bisection. Returns the items to try again."""
         try:
-            return await AppendBatch(batch, self._recent).carry_out(self._connections, self._on_append)
+            return await AppendBatch(batch, self._run_cache).execute(self._connections, self._on_append)
         except ValueRefused as error:
             if len(batch) == 1:
                 batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
@@ -177,11 +178,10 @@ class Appender:
             middle = len(batch) // 2
             return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
         except DatabaseUnavailable:
-            await asyncio.sleep(_PAUSE_AFTER_LOSS)
+            await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
             return requeue_or_fail(batch)
 
 
-def _give_up(batch: list[PendingAppend], error: Exception) -> list[PendingAppend]:
+def _fail(batch: list[PendingAppend], error: Exception) -> None:
     for item in batch:
         item.fail(Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})"))
-    return []

@@ -1,7 +1,7 @@
-"""Which payloads left the database, and where they lie: events of the ledger about itself say so.
+"""Finds archived payloads by the records that the ledger keeps of archives.
 
-An `archived` event's payload names the file, its SHA-256 and the positions it covers; `restored` takes that back. These
-payloads stay in the database when the rest of their partition is archived.
+The payload of an `archived` event names the file, its SHA-256 and the positions it covers; a `restored` event revokes
+it. These payloads stay in the database when the rest of their partition is archived.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from service.ledger.drafts import short_digest
 from service.ledger.events import LOG
 
 LEDGER_STREAM = stream_of("ledger")
-"""The stream of what the ledger records about itself."""
+"""The stream of the ledger's own records."""
 
-_RECORDS, _ERASED = load("archive_records"), load("erased_at")
+_RECORDS, _ERASED_AT = load("archive_records"), load("erased_at")
 
 
 class Archive(msgspec.Struct, frozen=True):
-    """A file of payloads, as its record in the ledger describes it."""
+    """A file of archived payloads, as the ledger records it. Not every position of `first`..`last` has a payload."""
 
     file: str
     directory: str
@@ -39,7 +39,7 @@ class Archive(msgspec.Struct, frozen=True):
     payloads: int
 
     def covers(self, position: int) -> bool:
-        """Tell whether a position's payload went into this file."""
+        """Return whether the file covers a position."""
         return self.first <= position <= self.last
 
 
@@ -47,14 +47,14 @@ _decode = msgspec.json.Decoder(Archive).decode
 
 
 class PayloadLocation(NamedTuple):
-    """Where an archived payload lies."""
+    """The file that has an archived payload."""
 
     file: str
     sha256: str
 
 
 def archive_draft(kind: Kind, archive: Archive) -> Draft:
-    """Return the event that records an archive, or its return."""
+    """Return the draft that records an archive (Kind.ARCHIVED) or its restoration (Kind.RESTORED)."""
     body = msgspec.json.encode(archive)
     now = timestamps.now()
     fact = short_digest(kind, body, now.isoformat())
@@ -75,25 +75,25 @@ def archive_draft(kind: Kind, archive: Archive) -> Draft:
 
 
 async def read_archive_records(connections: Connections) -> list[tuple[Kind, Archive]]:
-    """Return every archive and every return of one, oldest first."""
+    """Return the records of archives and restorations, oldest first."""
     async with connections.connection() as connection:
         rows = await connection.fetch(_RECORDS, LOG)
-    return [(Kind(row[0]), _decode(row[1])) for row in rows if row[1] is not None]
+    return [(Kind(row["kind"]), _decode(row["body"])) for row in rows if row["body"] is not None]
 
 
 async def current_archives(connections: Connections) -> list[Archive]:
     """Return the archives whose payloads are not in the database, by position."""
-    found: dict[int, Archive] = {}
+    archives: dict[int, Archive] = {}
     for kind, archive in await read_archive_records(connections):
         if kind is Kind.ARCHIVED:
-            found[archive.first] = archive
+            archives[archive.first] = archive
         else:
-            found.pop(archive.first, None)
-    return [found[first] for first in sorted(found)]
+            archives.pop(archive.first, None)
+    return [archives[first] for first in sorted(archives)]
 
 
 async def locate_payloads(connections: Connections, positions: Collection[int]) -> dict[int, PayloadLocation]:
-    """Return where the payloads at some positions lie, of those that are archived."""
+    """Return the files of archived payloads, by position; positions whose payload is not archived are left out."""
     if not positions:
         return {}
     archives = await current_archives(connections)
@@ -106,24 +106,24 @@ async def locate_payloads(connections: Connections, positions: Collection[int]) 
 
 
 async def group_by_file(connections: Connections, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
-    """Return the files that have the payloads at some positions, and which each has; what was erased is in none."""
-    where = await locate_payloads(connections, positions)
-    gone = await _erased(connections, list(where)) if where else set()
+    """Return the positions of archived payloads by the file that has them, without those that were erased."""
+    locations = await locate_payloads(connections, positions)
+    erased = await _erased(connections, list(locations)) if locations else set()
     files: dict[PayloadLocation, list[int]] = {}
-    for position in sorted(where.keys() - gone):
-        files.setdefault(where[position], []).append(position)
+    for position in sorted(locations.keys() - erased):
+        files.setdefault(locations[position], []).append(position)
     return files
 
 
 async def find_explained_absences(connections: Connections, positions: Sequence[int]) -> set[int]:
-    """Return at which positions a payload may be missing: its archive or its erasure is recorded."""
+    """Return the positions at which a payload may be missing, because its archive or its erasure is recorded."""
     if not positions:
         return set()
-    found = set(await locate_payloads(connections, positions))
-    others = [position for position in positions if position not in found]
-    return found | await _erased(connections, others) if others else found
+    archived = set(await locate_payloads(connections, positions))
+    others = [position for position in positions if position not in archived]
+    return archived | await _erased(connections, others) if others else archived
 
 
 async def _erased(connections: Connections, positions: Sequence[int]) -> set[int]:
     async with connections.connection() as connection:
-        return {row[0] for row in await connection.fetch(_ERASED, LOG, positions)}
+        return {row["position"] for row in await connection.fetch(_ERASED_AT, LOG, positions)}

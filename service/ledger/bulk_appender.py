@@ -1,4 +1,4 @@
-"""Facts in bulk: appended over connections of their own, so that a stream of events never keeps a callback waiting."""
+"""Appends facts in bulk, over connections of their own: a stream of events does not delay commands."""
 
 from __future__ import annotations
 
@@ -12,28 +12,30 @@ from service.domain.draft import Draft
 from service.errors import DatabaseUnavailable, Invalid, RunfoldError, Unavailable, ValueRefused
 from service.ledger.events import AppendOutcome, append_events
 
-_ROUNDS = 3
-_PAUSE_AFTER_LOSS = 0.2
+_MAX_ATTEMPTS = 3
+_PAUSE_AFTER_LOSS_S = 0.2
 _BATCH_BYTES = 4 * 1024 * 1024
 
-
 Throttle = Callable[[int, int, int], Awaitable[None]]
-"""Hears up to which position how many events of how many characters were recorded; returns when more may come."""
+"""Is called with the last position, the number of events and their characters after they were recorded.
+
+It returns when more events may be appended.
+"""
 
 
 async def no_throttle(_position: int, _events: int, _size: int) -> None:
-    """Hold nobody back."""
+    """Return at once."""
 
 
 class RecordedFact(NamedTuple):
-    """Where a fact is: its position, and the time where it was recorded just now (None: it was known already)."""
+    """The position of a fact, and when it was recorded; None if the ledger had it before."""
 
     position: int
     recorded_at: datetime | None
 
 
 class BulkAppender:
-    """Appends facts; whoever has more than fits waits, which is the back-pressure."""
+    """Appends facts. A caller waits for a free connection and for the throttle: that is the back-pressure."""
 
     def __init__(
         self,
@@ -43,17 +45,20 @@ class BulkAppender:
         on_append: Callable[[int, int], None],
         throttle: Throttle = no_throttle,
     ) -> None:
-        """Take as many connections as batches may be in flight, who hears of each, and who may hold back the next."""
+        """Take as many connections as batches may be in flight.
+
+        max_batch: events in a batch; on_append: is called after each commit; throttle: is awaited after each append.
+        """
         self._connections = connections
         self._max_batch = max_batch
         self._on_append = on_append
         self._throttle = throttle
 
     async def append(self, drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
-        """Append facts durably; item i of the answer says what became of draft i."""
+        """Append facts durably. Result i is that of draft i: Invalid or Unavailable where it was not recorded."""
         parts = await asyncio.gather(*(self._bisect(part) for part in self._split(drafts)))
-        results = [one for part in parts for one in part]
-        last = max((one.position for one in results if isinstance(one, RecordedFact)), default=0)
+        results = [result for part in parts for result in part]
+        last = max((result.position for result in results if isinstance(result, RecordedFact)), default=0)
         await self._throttle(last, len(drafts), sum(len(draft.payload or "") for draft in drafts))
         return results
 
@@ -70,7 +75,7 @@ class BulkAppender:
 
     async def _bisect(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
         try:
-            return await self._try(drafts)
+            return await self._append(drafts)
         except ValueRefused as error:
             if len(drafts) == 1:
                 return [Invalid(f"this cannot be recorded: {error}")]
@@ -80,20 +85,20 @@ class BulkAppender:
             lost = Unavailable("this may have been recorded or not; it is safe to repeat")
             return [lost] * len(drafts)
 
-    async def _try(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
-        """Append; after a lost connection again, which records nothing twice: facts are known by what they are."""
+    async def _append(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
+        """Append drafts; after a lost connection again, as the ledger records no fact twice."""
         if not drafts:
             return []
-        for attempt in range(1, _ROUNDS + 1):
+        for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
                 appended = await append_events(self._connections, drafts, [None] * len(drafts))
                 break
             except DatabaseUnavailable:
-                if attempt == _ROUNDS:
+                if attempt == _MAX_ATTEMPTS:
                     raise
-                await asyncio.sleep(_PAUSE_AFTER_LOSS)
+                await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
         new = [outcome == AppendOutcome.RECORDED for outcome in appended.outcomes]
-        if any(new) or attempt > 1:  # after a lost connection what is known may be what the first attempt recorded
+        if any(new) or attempt > 1:  # known facts may be those that an attempt before a lost connection recorded
             self._on_append(max(appended.positions), new.count(True))
         return [
             RecordedFact(position, appended.recorded_at if recorded else None)

@@ -1,4 +1,4 @@
-"""Cursors: where in a log, or in a list, a reader is. Opaque to clients, so that they may hold more one day."""
+"""Cursors: the place of a reader in a log or in a list. They are opaque to clients, so their content may change."""
 
 from __future__ import annotations
 
@@ -12,80 +12,80 @@ from uuid import UUID
 from service.domain.registers import EPOCH
 from service.errors import Malformed
 
-_CHECK_BYTES = 4
-_PLACE = Struct(">BIq")
+_CHECKSUM_BYTES = 4
+_POSITION = Struct(">BIq")
 _ROW = Struct(">Bq16s")
-_PLACE_VERSION = 1
+_POSITION_VERSION = 1
 _ROW_VERSION = 2
-_LONGEST = 64
+_MAX_LENGTH = 64
 
 
 class PositionCursor(NamedTuple):
-    """Between the event at a position of a log and the next."""
+    """The place after the event at a position of a log."""
 
     log: int
     position: int
 
 
 class RowCursor(NamedTuple):
-    """Behind a row of a list that is ordered by (time, id)."""
+    """The place after a row of a list that is ordered by (time, id)."""
 
     at: datetime
     id: UUID
 
 
-def encode_position(place: PositionCursor) -> str:
-    """Return a place in a log as clients carry it."""
-    return _seal(_PLACE.pack(_PLACE_VERSION, *place))
+def encode_position(cursor: PositionCursor) -> str:
+    """Return a place in a log as text for clients."""
+    return _encode(_POSITION.pack(_POSITION_VERSION, *cursor))
 
 
 def decode_position(text: str) -> PositionCursor:
-    """Read a place in a log. Raises Malformed for a text that did not come from here."""
+    """Decode a place in a log. Raises Malformed for a text that encode_position did not return."""
     try:
-        version, log, position = _PLACE.unpack(_open(text))
+        version, log, position = _POSITION.unpack(_decode(text))
     except (ValueError, error):
-        raise _from_nowhere(text) from None
-    if version != _PLACE_VERSION or position < 0:
-        raise _from_nowhere(text)
+        raise _malformed(text) from None
+    if version != _POSITION_VERSION or position < 0:
+        raise _malformed(text)
     return PositionCursor(log, position)
 
 
-def encode_row(row: RowCursor) -> str:
-    """Return a place in a list as clients carry it."""
-    return _seal(_ROW.pack(_ROW_VERSION, (row.at - EPOCH) // timedelta(microseconds=1), row.id.bytes))
+def encode_row(cursor: RowCursor) -> str:
+    """Return a place in a list as text for clients."""
+    return _encode(_ROW.pack(_ROW_VERSION, (cursor.at - EPOCH) // timedelta(microseconds=1), cursor.id.bytes))
 
 
 def decode_row(text: str) -> RowCursor:
-    """Read a place in a list. Raises Malformed for a text that did not come from here."""
+    """Decode a place in a list. Raises Malformed for a text that encode_row did not return."""
     try:
-        version, microseconds, raw = _ROW.unpack(_open(text))
+        version, microseconds, raw = _ROW.unpack(_decode(text))
         at = EPOCH + timedelta(microseconds=microseconds)
     except (ValueError, OverflowError, error):
-        raise _from_nowhere(text) from None
+        raise _malformed(text) from None
     if version != _ROW_VERSION:
-        raise _from_nowhere(text)
+        raise _malformed(text)
     return RowCursor(at, UUID(bytes=raw))
 
 
-def _seal(raw: bytes) -> str:
-    return urlsafe_b64encode(raw + _check(raw)).rstrip(b"=").decode()
+def _encode(raw: bytes) -> str:
+    return urlsafe_b64encode(raw + _checksum(raw)).rstrip(b"=").decode()
 
 
-def _open(text: str) -> bytes:
-    if len(text) > _LONGEST or not text.isascii():
+def _decode(text: str) -> bytes:
+    if len(text) > _MAX_LENGTH or not text.isascii():
         raise ValueError("too long")
-    sealed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    raw, check = sealed[:-_CHECK_BYTES], sealed[-_CHECK_BYTES:]
-    if check != _check(raw) or _seal(raw) != text:
-        raise ValueError("not sealed here")
+    decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    raw, checksum = decoded[:-_CHECKSUM_BYTES], decoded[-_CHECKSUM_BYTES:]
+    if checksum != _checksum(raw) or _encode(raw) != text:
+        raise ValueError("wrong checksum")
     return raw
 
 
-def _check(raw: bytes) -> bytes:
-    """No secret: it tells a cursor from a text that somebody made up or cut short."""
-    return sha256(b"runfold cursor" + raw).digest()[:_CHECK_BYTES]
+def _checksum(raw: bytes) -> bytes:
+    """Not a secret: it detects texts that are cut or made up."""
+    return sha256(b"runfold cursor" + raw).digest()[:_CHECKSUM_BYTES]
 
 
-def _from_nowhere(text: str) -> Malformed:
-    shown = ascii(text if len(text) <= _LONGEST else text[:_LONGEST] + "…")
-    return Malformed(f"cursor {shown} was not given out here")
+def _malformed(text: str) -> Malformed:
+    shown = ascii(text if len(text) <= _MAX_LENGTH else text[:_MAX_LENGTH] + "…")
+    return Malformed(f"cursor {shown} is not a cursor of this service")

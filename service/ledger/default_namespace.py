@@ -1,4 +1,4 @@
-"""What is in every ledger from its first start on: the namespace `default`, as Marquez has it."""
+"""Defines the namespace `default` when the service starts on a new ledger, as Marquez does."""
 
 import logging
 
@@ -23,10 +23,10 @@ _log = logging.getLogger(__name__)
 
 
 async def define_default(appender: Appender) -> None:
-    """Define the namespace unless it ever was, or was deleted; of several processes that start, one does."""
+    """Define the namespace unless it was ever defined or deleted. Of several processes that start, one records it."""
     at = timestamps.now()
     body = dump({"ownerName": _DEFAULT.ownerName, "description": _DEFAULT.description})
-    # The same fact whoever records it: beside the command's expectation, a second guard against two.
+    # The same fact in every process: with the command's expected position, a second guard against two definitions.
     fact = drafts.short_digest("the default namespace")
     decoded = namespace_content(_DEFAULT, at, fact)
     draft = drafts.definition(Subject.NAMESPACE, (_NAME, None), at, body, decoded, drafts.Caller())

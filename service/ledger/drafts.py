@@ -1,4 +1,4 @@
-"""Makes events to be appended of what callers say: the columns, and the fact that makes each this one and no other."""
+"""Makes drafts of events from requests: the columns, and the fact by which the ledger knows a repeated event."""
 
 from __future__ import annotations
 
@@ -9,58 +9,56 @@ from uuid import UUID
 import orjson
 
 from service.domain.draft import Draft
-from service.domain.event import NO_CONTENT, Content, Kind, RunState, Subject, make_tuple
+from service.domain.event import FACT_BYTES, NO_CONTENT, Content, Kind, RunState, Subject, make_tuple
 from service.domain.ids import job_id, namespace_id
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.domain.run import Created, run_registers_of
 
-_FACT_BYTES = 16
-
 
 def short_digest(*parts: str | bytes) -> bytes:
-    """Return 16 bytes of SHA-256 over parts, each behind its length."""
-    return _fact(_behind_lengths(*parts))
+    """Return 16 bytes of SHA-256 over parts, each preceded by its length."""
+    return _fact(_with_lengths(*parts))
 
 
-def _behind_lengths(*parts: str | bytes) -> bytes:
+def _with_lengths(*parts: str | bytes) -> bytes:
     raw = [part.encode() if isinstance(part, str) else part for part in parts]
     return b"".join([b"%d:%b" % (len(part), part) for part in raw])
 
 
 def _fact(preimage: bytes) -> bytes:
-    return sha256(preimage).digest()[:_FACT_BYTES]
+    return sha256(preimage).digest()[:FACT_BYTES]
 
 
 _RUN, _TRANSITION = Subject.RUN, Kind.TRANSITION
 
-_REPORTED = {state: _behind_lengths("transition", state) for state in RunState}
-"""What the fact of a reported transition begins with."""
+_REPORTED = {state: _with_lengths("transition", state) for state in RunState}
+"""The beginning of the text whose digest is the fact of a reported transition."""
 
 
 class Caller:
-    """Who asks: the API key's name, and the Idempotency-Key, where there are any."""
+    """The caller of a request: the name of its API key and its Idempotency-Key; None where it has none."""
 
     __slots__ = ("actor", "key")
 
     def __init__(self, actor: str | None = None, key: str | None = None) -> None:
-        """Take both as they came."""
+        """Take the name and the key."""
         self.actor = actor
         self.key = key
 
     def fact(self, *content: str | bytes) -> bytes:
-        """Return the key's digest where there is a key, else the content's."""
+        """Return the digest of the Idempotency-Key, or without a key that of the content."""
         if self.key is not None:
             return short_digest("key", self.actor or "", self.key)
         return short_digest(*content)
 
     def request_digest(self, *content: str | bytes) -> bytes | None:
-        """Return what a repeated key must come with."""
+        """Return the digest that a request with the same Idempotency-Key must have; None without a key."""
         return short_digest(*content) if self.key is not None else None
 
 
 def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, caller: Caller) -> Draft:
-    """Return a reported transition; `explicit` says that the caller named the time."""
-    time = orjson.dumps(at)[1:-1]  # what isoformat() returns, in a fifth of the time
+    """Return a reported transition. `explicit`: the caller gave the time, it is not the time of the request."""
+    time = orjson.dumps(at)[1:-1]  # equals isoformat(), in a fifth of the time
     keyed = caller.key is not None
     draft = (
         _RUN,
@@ -83,10 +81,10 @@ def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, c
 
 
 def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, content: Content, caller: Caller) -> Draft:
-    """Return the creation of a run; its body is kept when it says anything."""
+    """Return the creation of a run. Its body is kept if it has content."""
     nominal = tuple(time.isoformat() if time else "" for time in (content.nominal_start, content.nominal_end))
     parts: tuple[str | bytes, ...] = ("new", *names, content.args, *nominal)
-    says = content != NO_CONTENT
+    has_content = content != NO_CONTENT
     return Draft(
         Subject.RUN,
         run_id,
@@ -99,8 +97,8 @@ def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, con
         caller.actor,
         caller.fact(*parts),
         caller.request_digest(*parts),
-        sha256(body).digest() if says else None,
-        body.decode() if says else None,
+        sha256(body).digest() if has_content else None,
+        body.decode() if has_content else None,
         PayloadContent(content),
     )
 
@@ -111,7 +109,7 @@ def definition(
     """Return the definition of a job or namespace."""
     return Draft(
         subject,
-        _named(names),
+        _stream_of(names),
         Kind.DEFINED,
         None,
         at,
@@ -128,10 +126,10 @@ def definition(
 
 
 def deletion(subject: Subject, names: tuple[str, str | None], at: datetime, caller: Caller) -> Draft:
-    """Return the deletion of a job or namespace: a mark, nothing is removed."""
+    """Return the deletion of a job or namespace. It hides the name; nothing is removed."""
     return Draft(
         subject,
-        _named(names),
+        _stream_of(names),
         Kind.DELETED,
         None,
         at,
@@ -147,7 +145,7 @@ def deletion(subject: Subject, names: tuple[str, str | None], at: datetime, call
     )
 
 
-def _named(names: tuple[str, str | None]) -> UUID:
+def _stream_of(names: tuple[str, str | None]) -> UUID:
     namespace, job = names
     return namespace_id(namespace) if job is None else job_id(namespace, job)
 
@@ -155,5 +153,5 @@ def _named(names: tuple[str, str | None]) -> UUID:
 def created_register(draft: Draft) -> Created:
     """Return the register that the creation of a run sets."""
     created = run_registers_of(draft.at(0, draft.transitioned_at), draft.decoded.content).created
-    assert created is not None  # noqa: S101  registers of any event name how the run came to be known
+    assert created is not None  # noqa: S101  run_registers_of sets it for every transition
     return created

@@ -1,4 +1,4 @@
-"""Folds anew what an erased payload had a part in: without it, from the events that are left."""
+"""Merges registers again without an erased payload, from the events that remain."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from service.database.statements import load
 from service.domain.erasure import Stamp
 from service.domain.event import Event, Subject
 from service.ledger.aggregates import AGGREGATES
+from service.ledger.rows import event_of
 from service.payloads.contents import decode_payload
 
 T = TypeVar("T")
@@ -18,49 +19,50 @@ T = TypeVar("T")
 _STAMPS = load("stamps")
 _OF_STREAM, _OF_JOB = load("payloads_of_stream"), load("payloads_of_job")
 _EVENTS_AT = load("events_at")
-_PIECE = 200
+_BATCH_EVENTS = 200
 """Events read at once, with their payloads."""
 
-_STATEMENT_S = 600.0
-"""Seconds for finding a job's events: it may have had millions of runs."""
+_JOB_TIMEOUT_S = 600.0
+"""Time limit for finding a job's events: it may have had millions of runs."""
 
 
 async def remove_erased(
     connection: Any,  # noqa: ANN401  asyncpg has no types
     log: int,
-    of: tuple[Subject, UUID],
+    stream: tuple[Subject, UUID],
     registers: T,
     erased: Sequence[int],
 ) -> T:
-    """Return registers without what the payloads at some positions said, and with what stood behind that.
+    """Return a stream's registers without the payloads at some positions, but with the values that those had replaced.
 
-    What only archived payloads said stays away until `runfold rebuild`.
+    Values that only archived payloads have are missing until `runfold rebuild`.
     """
-    subject, stream = of
+    subject, stream_id = stream
     aggregate = AGGREGATES[subject]
-    stamps = [Stamp(*row) for row in await connection.fetch(_STAMPS, log, erased)]
-    left = reduce(aggregate.without, stamps, registers)
-    if left == registers:
+    rows = await connection.fetch(_STAMPS, log, erased)
+    stamps = [Stamp(row["at"], row["digest"], row["fact"]) for row in rows]
+    remaining = reduce(aggregate.without, stamps, registers)
+    if remaining == registers:
         return registers
-    async for event, payload in _history(connection, log, subject, stream, left):
-        left = aggregate.merge(left, aggregate.from_event(event, decode_payload(event, payload)))
-    return left
+    async for event, payload in _history(connection, log, subject, stream_id, remaining):
+        remaining = aggregate.apply(remaining, event, decode_payload(event, payload))
+    return remaining
 
 
 async def _history(
     connection: Any,  # noqa: ANN401
     log: int,
     subject: Subject,
-    stream: UUID,
+    stream_id: UUID,
     registers: Any,  # noqa: ANN401
 ) -> AsyncIterator[tuple[Event, str | None]]:
-    """Give the events that the registers were made of, where a payload came with them."""
+    """Yield the events with a payload that were merged into registers."""
     if subject is Subject.JOB:
         job = registers.namespace, registers.name, registers.position
-        rows = await connection.fetch(_OF_JOB, log, stream, *job, timeout=_STATEMENT_S)
+        rows = await connection.fetch(_OF_JOB, log, stream_id, *job, timeout=_JOB_TIMEOUT_S)
     else:
-        rows = await connection.fetch(_OF_STREAM, log, subject, stream, registers.position)
-    positions = [row[0] for row in rows]
-    for start in range(0, len(positions), _PIECE):
-        for row in await connection.fetch(_EVENTS_AT, log, positions[start : start + _PIECE]):
-            yield Event._make(row[:15]), row[15]
+        rows = await connection.fetch(_OF_STREAM, log, subject, stream_id, registers.position)
+    positions = [row["position"] for row in rows]
+    for start in range(0, len(positions), _BATCH_EVENTS):
+        for row in await connection.fetch(_EVENTS_AT, log, positions[start : start + _BATCH_EVENTS]):
+            yield event_of(row), row["body"]

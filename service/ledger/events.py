@@ -1,46 +1,51 @@
-"""The ledger in PostgreSQL: the only module that reads and appends events."""
+"""Appends events to the ledger in PostgreSQL, and reads streams."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from service.database.connections import Connections
 from service.database.statements import load
 from service.domain.decisions import KnownEvent
 from service.domain.draft import Draft
-from service.domain.event import Event, Kind, Subject, make_tuple
+from service.domain.event import Event, Kind, Subject
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.erasure_replay import remove_erased
+from service.ledger.rows import event_of
 from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
 
+T = TypeVar("T")
+
 LOG = 0
-"""The only log there is today; docs/architecture.md, "Beyond one machine"."""
+"""The number of the only log; docs/architecture.md, "Beyond one machine"."""
 
 _APPEND = load("append")
 _HEAD = load("head")
 _RECORDED_TRANSITIONS = load("recorded_transitions")
 _PAYLOADS = load("payloads")
-_EVENTS_AFTER = load("events_after")
-_READ = {
+_READ_STREAMS = {
     subject: load("read_streams", subject=subject, catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()
 }
 
 
 class AppendOutcome(IntEnum):
-    """What append_events says of an item."""
+    """What append_events returns for a draft."""
 
     RECORDED = 0
     KNOWN = 1
+    """The stream has the fact already; the position is that of its event."""
+
     LOST = 2
+    """The stream did not end at the expected position; nothing was recorded."""
 
 
 class AppendedBatch(NamedTuple):
-    """What became of a batch: item i's position and outcome; one time for all that was recorded."""
+    """The result of an append: position and outcome of each draft in order, and the time for all that were recorded."""
 
     recorded_at: datetime
     positions: list[int]
@@ -48,14 +53,14 @@ class AppendedBatch(NamedTuple):
 
 
 class StreamState(NamedTuple):
-    """A stream as read: its registers (None: unknown), and the event that has the asked fact."""
+    """The state of a stream: its registers (None: it is empty), and the event that has the given fact, if any."""
 
     registers: Any
     known: KnownEvent | None
 
 
 class Head(NamedTuple):
-    """Where a log ends."""
+    """The last position of a log, its hash and when it was recorded."""
 
     position: int
     hash: bytes
@@ -65,9 +70,10 @@ class Head(NamedTuple):
 async def append_events(
     connections: Connections, drafts: Sequence[Draft], expected: Sequence[int | None]
 ) -> AppendedBatch:
-    """Append a batch in one round trip; expected[i] is where item i's stream must still end, None for a fact.
+    """Append a batch in one round trip.
 
-    Raises ValueRefused when PostgreSQL will not take a value, DatabaseUnavailable when it is unknown what happened.
+    expected[i] is the position at which draft i's stream must still end, None for a fact, which is recorded unless its
+    stream has it. Raises ValueRefused if PostgreSQL refuses a value, and DatabaseUnavailable if the outcome is unknown.
     """
     async with connections.connection() as connection:
         return await append_within(connection, drafts, expected)
@@ -78,71 +84,80 @@ async def append_within(
     drafts: Sequence[Draft],
     expected: Sequence[int | None],
 ) -> AppendedBatch:
-    """Append a batch as append_events does, within the transaction of a connection."""
-    items = [(*draft[:-1], expectation) for draft, expectation in zip(drafts, expected, strict=True)]
-    return AppendedBatch(*await connection.fetchrow(_APPEND, LOG, items))
+    """Append a batch like append_events, in the current transaction of a connection."""
+    rows = [(*draft[:-1], position) for draft, position in zip(drafts, expected, strict=True)]
+    appended = await connection.fetchrow(_APPEND, LOG, rows)
+    return AppendedBatch(appended["recorded_at"], appended["positions"], appended["outcomes"])
 
 
 async def read_streams(
     connections: Connections, subject: Subject, streams: Sequence[UUID], facts: Sequence[bytes | None]
 ) -> list[StreamState]:
-    """Read streams as of now: the catalog's row merged with what came after it."""
+    """Return the current state of streams: the catalog's row merged with the events recorded after it.
+
+    facts[i] is a fact to look up in streams[i], or None.
+    """
     async with connections.connection() as connection:
-        rows = await connection.fetch(_READ[subject], LOG, streams, facts)
-    return await _fold(connections, subject, len(streams), rows)
+        rows = await connection.fetch(_READ_STREAMS[subject], LOG, streams, facts)
+    return await _merge_rows(connections, subject, len(streams), rows)
 
 
-async def _fold(connections: Connections, subject: Subject, count: int, rows: Iterable[Any]) -> list[StreamState]:
+async def _merge_rows(connections: Connections, subject: Subject, count: int, rows: Iterable[Any]) -> list[StreamState]:
     aggregate = AGGREGATES[subject]
-    merged: list[Any] = [None] * count
+    registers: list[Any] = [None] * count
     known: list[KnownEvent | None] = [None] * count
     events: list[tuple[int, Event]] = []
     for row in rows:
-        index, part = row[0] - 1, row[1]
+        index, part = row["n"] - 1, row["part"]
         if part == "catalog":
-            merged[index] = aggregate.unpack(row[2])
+            registers[index] = aggregate.unpack(row["registers"])
         elif part == "known":
             known[index] = KnownEvent(row["position"], row["request_digest"], row["recorded_at"])
         else:
-            events.append((index, make_tuple(Event, row[3:])))
-    bodies = await read_payloads(connections, [event.position for _, event in events if event.payload_digest])
+            events.append((index, event_of(row)))
+    payloads = await read_payloads(connections, [event.position for _, event in events if event.payload_digest])
     for index, event in events:
-        part = aggregate.from_event(event, decode_payload(event, bodies.get(event.position)))
-        standing = merged[index]
-        merged[index] = part if standing is None else aggregate.merge(standing, part)
-    await _forget(
-        connections, subject, merged, [(i, e, bodies.get(e.position)) for i, e in events if e.kind == Kind.ERASED]
-    )
-    return [StreamState(*pair) for pair in zip(merged, known, strict=True)]
+        registers[index] = aggregate.next_state(
+            registers[index], event, decode_payload(event, payloads.get(event.position))
+        )
+    for index, event in events:
+        if event.kind == Kind.ERASED:
+            record = payloads.get(event.position)
+            registers[index] = await _without_erased(connections, subject, event.stream, registers[index], record)
+    return [StreamState(*pair) for pair in zip(registers, known, strict=True)]
+
+
+async def _without_erased(
+    connections: Connections,
+    subject: Subject,
+    stream: UUID,
+    registers: T,
+    record: str | None,
+) -> T:
+    """Remove an erased payload from registers: the catalog may have been projected before the erasure."""
+    if record is None:
+        return registers
+    async with connections.connection() as connection:
+        return await remove_erased(connection, LOG, (subject, stream), registers, [read_record(record).position])
 
 
 async def find_recorded_transitions(connections: Connections, drafts: Sequence[Draft]) -> set[int]:
-    """Return the indexes of transitions that were recorded before: same run, state and time, whatever their key."""
+    """Return the indexes of transitions that are recorded: same run, state and time, with any key."""
     columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts])
     async with connections.connection() as connection:
-        return {row[0] - 1 for row in await connection.fetch(_RECORDED_TRANSITIONS, LOG, *columns)}
-
-
-async def _forget(
-    connections: Connections, subject: Subject, merged: list[Any], erasures: Sequence[tuple[int, Event, str | None]]
-) -> None:
-    """What the catalog says may come from payloads that were erased since."""
-    for index, event, record in erasures:
-        if record is not None:
-            erased = [read_record(record).position]
-            async with connections.connection() as connection:
-                merged[index] = await remove_erased(connection, LOG, (subject, event.stream), merged[index], erased)
+        return {row["n"] - 1 for row in await connection.fetch(_RECORDED_TRANSITIONS, LOG, *columns)}
 
 
 async def read_payloads(connections: Connections, positions: Sequence[int]) -> dict[int, str]:
-    """Return the payloads at some positions, by position."""
+    """Return the payloads that the database has at some positions, by position."""
     if not positions:
         return {}
     async with connections.connection() as connection:
-        return {row[0]: row[1] for row in await connection.fetch(_PAYLOADS, LOG, positions)}
+        return {row["position"]: row["body"] for row in await connection.fetch(_PAYLOADS, LOG, positions)}
 
 
 async def read_head(connections: Connections) -> Head:
-    """Return where the log ends."""
+    """Return the head of the log."""
     async with connections.connection() as connection:
-        return Head(*await connection.fetchrow(_HEAD, LOG))
+        row = await connection.fetchrow(_HEAD, LOG)
+    return Head(row["position"], row["hash"], row["recorded_at"])

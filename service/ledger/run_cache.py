@@ -1,7 +1,7 @@
-"""What this process knows of runs it has just written: a guess that saves a read, never an answer.
+"""A cache of the states of runs that this process has written to. It saves reads; no response is made from it alone.
 
-A command judged by such a guess is appended only while its stream still ends where the guess ends; else the truth is
-read. So a guess can be stale, not wrong.
+A command that is decided by a cached state is appended only if its stream still ends at the position of that state;
+else the state is read. So a cached state may be stale without harm (docs/decisions/0004-guesses.md).
 """
 
 from __future__ import annotations
@@ -11,39 +11,42 @@ from uuid import UUID
 from service.domain.run import RunRegisters
 from service.ledger import aggregates
 
-_GENERATION = 32_768
+_GENERATION_RUNS = 32_768
 _MAX_BYTES = 1024
 
 
 class RunCache:
-    """The packed registers of runs that have not ended, in two generations: the elder goes when the younger is full."""
+    """The packed registers of runs that have not ended, in two generations.
 
-    def __init__(self, generation: int = _GENERATION) -> None:
-        """Take how many runs a generation holds; about 300 bytes each."""
+    When the younger generation is full, it becomes the older one, and the older one is dropped.
+    """
+
+    def __init__(self, generation: int = _GENERATION_RUNS) -> None:
+        """Take the number of runs in a generation; about 300 bytes each."""
         self._generation = generation
         self._young: dict[int, bytes] = {}
         self._old: dict[int, bytes] = {}
 
     def get(self, run_id: UUID) -> RunRegisters | None:
-        """Return the guess there is."""
+        """Return the cached state of a run, which may be stale; None if there is none."""
         packed = self._young.get(run_id.int) or self._old.get(run_id.int)
         return aggregates.unpack_run(packed) if packed is not None else None
 
-    def keep(self, run_id: UUID, run: RunRegisters) -> None:
-        """Remember a run as it now stands; forget one that has ended: little can be said of it any more."""
+    def put(self, run_id: UUID, run: RunRegisters) -> None:
+        """Cache the state of a run. An ended run is discarded, as few commands follow; so are runs with facets."""
         key = run_id.int
         if run.terminal is not None or run.run_facets or run.job_facets:
-            self.forget(run_id)
+            self.discard(run_id)
             return
         packed = aggregates.pack_registers(run)
         if len(packed) > _MAX_BYTES:
-            self.forget(run_id)
+            self.discard(run_id)
             return
         if len(self._young) >= self._generation:
             self._old, self._young = self._young, {}
         self._young[key] = packed
 
-    def forget(self, run_id: UUID) -> None:
-        """Forget a run whose guess turned out stale."""
+    def discard(self, run_id: UUID) -> None:
+        """Remove a run whose cached state is known to be stale."""
         self._young.pop(run_id.int, None)
         self._old.pop(run_id.int, None)

@@ -1,1 +1,1 @@
-"""JSON in and out of events."""
+"""Decodes and encodes the JSON of payloads, requests and OpenLineage events."""

@@ -1,4 +1,4 @@
-"""What a payload says: the part of an event that the columns of the ledger do not hold."""
+"""Decodes payloads: the part of an event that the ledger's columns do not hold."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from service.domain.event import NO_CONTENT, Content, DatasetName, Event, Kind, 
 from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
-from service.payloads import raw_json  # noqa: F401  depth lets every reader reach the bottom
+from service.payloads import raw_json
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import (
     CreateRun,
@@ -37,28 +37,29 @@ _log = logging.getLogger(__name__)
 
 
 def decode_payload(event: Event, payload: str | None) -> PayloadContent:
-    """Read the payload of an event of the ledger. One that is archived or erased says nothing.
+    """Decode the payload of an event of the ledger; an archived or erased payload (None) is EMPTY_PAYLOAD.
 
-    Neither does one that cannot be read, which what comes in is checked against: no payload may stop the fold.
+    A payload that cannot be decoded is EMPTY_PAYLOAD, too, and is logged. Requests are checked so that there should be
+    none, but no payload may stop the projector.
     """
     if payload is None:
         return EMPTY_PAYLOAD
     try:
-        return _say(event, payload)
+        return _decode(event, payload)
     except (ValueError, RecursionError):
-        _log.exception("the payload at position %d cannot be read; it is passed over", event.position)
+        _log.exception("the payload at position %d cannot be decoded; it is ignored", event.position)
         return EMPTY_PAYLOAD
 
 
-def _say(event: Event, payload: str) -> PayloadContent:
+def _decode(event: Event, payload: str) -> PayloadContent:
     if event.source == "api":
-        return _say_api(event, payload.encode())
+        return _decode_api(event, payload.encode())
     if event.subject in ("run", "job"):
         return PayloadContent(lineage_content(read_event(payload)))
     return EMPTY_PAYLOAD
 
 
-def _say_api(event: Event, payload: bytes) -> PayloadContent:
+def _decode_api(event: Event, payload: bytes) -> PayloadContent:
     if event.state == RunState.NEW:
         return PayloadContent(creator_content(decode_create_run(payload)))
     if event.kind == Kind.DEFINED and event.subject == "job":
@@ -69,7 +70,7 @@ def _say_api(event: Event, payload: bytes) -> PayloadContent:
 
 
 def creator_content(body: CreateRun) -> Content:
-    """Return what the creator of a run said; its args as strings, in the order of their names."""
+    """Return the content of a run's creation; the args are strings, ordered by name. Raises ValueError."""
     args = {name: _as_string(raw) for name, raw in (body.args or {}).items()}
     return Content(
         args=orjson.dumps(args, option=orjson.OPT_SORT_KEYS) if args else b"",
@@ -79,7 +80,7 @@ def creator_content(body: CreateRun) -> Content:
 
 
 def _as_string(raw: Raw) -> str:
-    """Return a text as it is, a number or boolean as it was written. Raises ValueError for anything else."""
+    """Return a string's text, and a number or boolean as it was written. Raises ValueError for other values."""
     text = bytes(raw).decode()
     if text.startswith('"'):
         return str(orjson.loads(text))
@@ -89,24 +90,24 @@ def _as_string(raw: Raw) -> str:
 
 
 def job_content(body: PutJob, at: datetime, fact: bytes) -> PayloadContent:
-    """Return what a PUT of a job says."""
-    # Unlike an event, which often names only what it knows, a definition that names none says that there are none.
+    """Return the content of a PUT of a job."""
+    # An event without inputs may just not know them; a definition without inputs means that there are none.
     content = Content(inputs=_names(body.inputs) or (), outputs=_names(body.outputs) or ())
     return PayloadContent(content, JobDefinition(at, fact, body.type, body.location, body.description))
 
 
 def namespace_content(body: PutNamespace, at: datetime, fact: bytes) -> PayloadContent:
-    """Return what a PUT of a namespace says."""
+    """Return the content of a PUT of a namespace."""
     return PayloadContent(NO_CONTENT, NamespaceDefinition(at, fact, body.ownerName, body.description))
 
 
 def _names(datasets: Iterable[DatasetId | OpenLineageDataset] | None) -> tuple[DatasetName, ...] | None:
-    """Return names; None where none are named."""
+    """Return the names of datasets; None if there are none."""
     return tuple(DatasetName(d.namespace, d.name) for d in datasets or ()) or None
 
 
 def read_event(text: str) -> OpenLineageEvent:
-    """Read an OpenLineage event that has been validated; also one that msgspec cannot."""
+    """Decode an OpenLineage event that was validated before, also one that msgspec refuses. Raises ValueError."""
     try:
         return decode_event(text)
     except msgspec.DecodeError:
@@ -114,7 +115,7 @@ def read_event(text: str) -> OpenLineageEvent:
 
 
 def event_from_slices(text: str) -> OpenLineageEvent:
-    """Read an event by slicing. Raises ValueError where a part is not of its type."""
+    """Decode an event with raw_json, which accepts more than msgspec. Raises ValueError for a part of a wrong type."""
     top = raw_json.members(text)
     parts: dict[str, object] = {"eventTime": None, "producer": None}
     for name in ("eventTime", "producer", "eventType", "schemaURL"):
@@ -125,17 +126,17 @@ def event_from_slices(text: str) -> OpenLineageEvent:
             parts[name] = _with_facets(raw_json.members(top[name]))
     for name in ("inputs", "outputs"):
         if top.get(name, "null") != "null":
-            parts[name] = [_with_facets(raw_json.members(one)) for one in raw_json.elements(top[name])]
+            parts[name] = [_with_facets(raw_json.members(raw)) for raw in raw_json.elements(top[name])]
     return msgspec.convert(parts, OpenLineageEvent)
 
 
-def _with_facets(found: Mapping[str, str]) -> dict[str, object]:
-    out: dict[str, object] = {
-        name: raw_json.value(found[name]) for name in ("runId", "namespace", "name") if name in found
+def _with_facets(members: Mapping[str, str]) -> dict[str, object]:
+    part: dict[str, object] = {
+        name: raw_json.value(members[name]) for name in ("runId", "namespace", "name") if name in members
     }
-    if found.get("facets", "null") != "null":
-        out["facets"] = {name: Raw(raw.encode()) for name, raw in raw_json.members(found["facets"]).items()}
-    return out
+    if members.get("facets", "null") != "null":
+        part["facets"] = {name: Raw(raw.encode()) for name, raw in raw_json.members(members["facets"]).items()}
+    return part
 
 
 class _Deletable(Struct):
@@ -157,7 +158,7 @@ _decode_parent = msgspec.json.Decoder(_Parent).decode
 
 
 def lineage_content(event: OpenLineageEvent) -> Content:
-    """Return what an OpenLineage event says apart from its transition."""
+    """Return the content of an OpenLineage event, apart from its transition."""
     run_facets = _facets(event.run)
     return Content(
         run_facets=run_facets,
@@ -197,7 +198,7 @@ def _nominal(raw: bytes | None) -> tuple[datetime | None, datetime | None] | Non
 
 
 def _time_or_none(text: str | None) -> datetime | None:
-    """A facet's time that cannot be read stays in the facet and sets nothing."""
+    """A time that cannot be parsed stays in its facet and sets no register."""
     try:
         return timestamps.parse(text) if text else None
     except ValueError:
@@ -205,7 +206,7 @@ def _time_or_none(text: str | None) -> datetime | None:
 
 
 def parent_run(event: OpenLineageEvent) -> UUID | None:
-    """Return the run that a `parent` facet names."""
+    """Return the run that the `parent` facet names; None without one, or if the facet is malformed."""
     raw = bytes(event.run.facets.get("parent", b"")) if event.run and event.run.facets else b""
     if not raw:
         return None

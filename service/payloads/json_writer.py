@@ -1,4 +1,4 @@
-"""Writes JSON."""
+"""Encodes JSON."""
 
 from __future__ import annotations
 
@@ -6,9 +6,7 @@ from typing import Any
 
 import orjson
 
-_ZULU = orjson.OPT_UTC_Z
 
-
-def dump(value: Any) -> bytes:  # noqa: ANN401  whatever orjson writes
-    """Write JSON; times as RFC 3339 with Z."""
-    return orjson.dumps(value, option=_ZULU)
+def dump(value: Any) -> bytes:  # noqa: ANN401  any type that orjson encodes
+    """Return a value as JSON; times as in RFC 3339, with Z."""
+    return orjson.dumps(value, option=orjson.OPT_UTC_Z)

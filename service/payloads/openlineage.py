@@ -1,7 +1,7 @@
-"""Reads OpenLineage events: bytes in, what is to be appended out.
+"""Decodes OpenLineage events into drafts.
 
-RunEvent, JobEvent or DatasetEvent: the schemaURL says which, where it does not, the content does (OpenLineage 2-0-2).
-An event is a fact: it is never refused for what was recorded before it, and it is kept to the byte.
+An event is a RunEvent, JobEvent or DatasetEvent, by its schemaURL or else by its content (OpenLineage 2-0-2). It is a
+fact: it is never refused because of events recorded before it, and its bytes are kept.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 
 from service.domain import timestamps
 from service.domain.draft import Draft
-from service.domain.event import Kind, RunState, Subject
+from service.domain.event import FACT_BYTES, Kind, RunState, Subject
 from service.domain.ids import job_id, stream_of
 from service.domain.payload import EMPTY_PAYLOAD
 from service.errors import Invalid, Malformed
@@ -26,8 +26,6 @@ from service.payloads.raw_json import MAX_DEPTH, too_deep
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import OpenLineageDataset, OpenLineageEvent, decode_event
 
-_FACT_BYTES = 16
-
 _STATES = {
     "START": RunState.RUNNING,
     "RUNNING": RunState.RUNNING,
@@ -36,9 +34,9 @@ _STATES = {
     "ABORT": RunState.ABORTED,
 }
 
-_DEFINITIONS = {"RunEvent": Subject.RUN, "JobEvent": Subject.JOB, "DatasetEvent": Subject.DATASET}
+_SUBJECTS = {"RunEvent": Subject.RUN, "JobEvent": Subject.JOB, "DatasetEvent": Subject.DATASET}
 
-_NEEDED = {
+_REQUIRED_PARTS = {
     Subject.RUN: frozenset({"run", "job"}),
     Subject.JOB: frozenset({"job"}),
     Subject.DATASET: frozenset({"dataset"}),
@@ -46,14 +44,14 @@ _NEEDED = {
 
 
 class Origin(NamedTuple):
-    """By which way events come (`openlineage` or `import`), and the API key's name."""
+    """The source of events (`openlineage` or `import`), and the name of the API key."""
 
     source: str
     actor: str | None = None
 
 
-class _Reading(NamedTuple):
-    """An event as read, with what was found out on the way."""
+class _DecodedEvent(NamedTuple):
+    """A valid event, its text, its subject and its parsed time."""
 
     event: OpenLineageEvent
     text: str
@@ -62,29 +60,29 @@ class _Reading(NamedTuple):
 
 
 def read_lineage_event(body: bytes, origin: Origin, now: datetime) -> Draft:
-    """Read an event that is to be appended. Raises Malformed or Invalid, naming every field that is wrong."""
-    return _draft(_read(body, now), body, origin)
+    """Return the draft of an event. Raises Malformed, or Invalid with an error for every invalid field."""
+    return _draft(_decode(body, now), body, origin)
 
 
-def _read(body: bytes, now: datetime) -> _Reading:
-    text = _decoded(body)
+def _decode(body: bytes, now: datetime) -> _DecodedEvent:
+    text = _text(body)
     try:
         event = decode_event(body)
     except msgspec.DecodeError:
-        event = _read_carefully(text, now)
+        event = _decode_by_slices(text, now)
     subject = _subject(event)
     try:
         at = timestamps.parse(event.eventTime)
     except ValueError:
-        _refuse(text, now)
-    if timestamps.is_too_far_ahead(at, now) or not _is_whole(event, subject):
-        _refuse(text, now)
+        _raise_invalid(text, now)
+    if timestamps.is_too_far_ahead(at, now) or not _has_required_parts(event, subject):
+        _raise_invalid(text, now)
     if "\\u0000" in text:
-        _refuse_unless_sound(text, now)
-    return _Reading(event, text, subject, at)
+        _raise_if_invalid(text, now)
+    return _DecodedEvent(event, text, subject, at)
 
 
-def _decoded(body: bytes) -> str:
+def _text(body: bytes) -> str:
     if too_deep(body):
         raise Malformed(f"the event is nested deeper than {MAX_DEPTH} levels")
     try:
@@ -93,29 +91,29 @@ def _decoded(body: bytes) -> str:
         raise Malformed(f"the event is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _read_carefully(text: str, now: datetime) -> OpenLineageEvent:
-    """Read what msgspec refuses: valid JSON with half a surrogate pair in it, which is recorded, or a bad event."""
-    _refuse_unless_sound(text, now)
+def _decode_by_slices(text: str, now: datetime) -> OpenLineageEvent:
+    """Decode an event that msgspec refuses. Valid JSON with half a surrogate pair is recorded; else it is invalid."""
+    _raise_if_invalid(text, now)
     try:
         return event_from_slices(text)
     except ValueError as error:
         raise Invalid(f"the event cannot be read: {error}") from None
 
 
-def _refuse_unless_sound(text: str, now: datetime) -> None:
-    """Name everything that is wrong, if anything is."""
+def _raise_if_invalid(text: str, now: datetime) -> None:
+    """Raise Malformed or Invalid with all errors of the event, if it has any."""
     try:
         top = raw_json.members(text)
     except ValueError as error:
         raise Malformed(_not_an_event(text, error)) from None
     subject = _subject_of(_url(top.get("schemaURL")), {name for name, raw in top.items() if raw != "null"})
-    found = find_errors(text, _NEEDED[subject], now)
-    if found:
-        raise Invalid("; ".join(f"{one.field}: {one.message}" for one in found), tuple(found))
+    errors = find_errors(text, _REQUIRED_PARTS[subject], now)
+    if errors:
+        raise Invalid("; ".join(f"{error.field}: {error.message}" for error in errors), tuple(errors))
 
 
-def _refuse(text: str, now: datetime) -> NoReturn:
-    _refuse_unless_sound(text, now)
+def _raise_invalid(text: str, now: datetime) -> NoReturn:
+    _raise_if_invalid(text, now)
     raise Invalid("the event's kind and its content do not agree")
 
 
@@ -134,16 +132,16 @@ def _url(raw: str | None) -> str | None:
 
 def _subject(event: OpenLineageEvent) -> Subject:
     url = event.schemaURL
-    if url is not None and url.endswith("#/$defs/RunEvent"):  # nearly all are
+    if url is not None and url.endswith("#/$defs/RunEvent"):  # nearly all events
         return Subject.RUN
     names = ("eventType", "run", "job", "dataset")
     return _subject_of(url, {name for name in names if getattr(event, name) is not None})
 
 
 def _subject_of(schema_url: str | None, names: set[str]) -> Subject:
-    named = _DEFINITIONS.get((schema_url or "").rpartition("/")[2])
-    if named is not None:
-        return named
+    subject = _SUBJECTS.get((schema_url or "").rpartition("/")[2])
+    if subject is not None:
+        return subject
     if names & {"run", "eventType"}:
         return Subject.RUN
     if "job" in names:
@@ -151,14 +149,14 @@ def _subject_of(schema_url: str | None, names: set[str]) -> Subject:
     return Subject.DATASET if "dataset" in names else Subject.RUN
 
 
-def _is_whole(event: OpenLineageEvent, subject: Subject) -> bool:
+def _has_required_parts(event: OpenLineageEvent, subject: Subject) -> bool:
     if subject is Subject.RUN:
         return event.run is not None and event.job is not None
     return (event.job if subject is Subject.JOB else event.dataset) is not None
 
 
-def _draft(reading: _Reading, body: bytes, origin: Origin) -> Draft:
-    event, text, subject, at = reading
+def _draft(decoded: _DecodedEvent, body: bytes, origin: Origin) -> Draft:
+    event, text, subject, at = decoded
     digest = sha256(body).digest()
     state = None
     parent = None
@@ -176,25 +174,25 @@ def _draft(reading: _Reading, body: bytes, origin: Origin) -> Draft:
         job,
         parent,
         *origin,
-        digest[:_FACT_BYTES],
+        digest[:FACT_BYTES],
         None,
         digest,
         text,
-        EMPTY_PAYLOAD,  # whoever needs it reads the payload
+        EMPTY_PAYLOAD,  # decoded only where it is needed
     )
 
 
 def _names(event: OpenLineageEvent, subject: Subject) -> tuple[str, str | None, UUID]:
-    """Return the columns namespace and job, and the stream.
+    """Return the columns `namespace` and `job`, and the stream id.
 
-    A DatasetEvent has its dataset's namespace in the column, to be found by it. No namespace of jobs comes into being
-    by that: the catalog folds runs, jobs and namespaces only.
+    A DatasetEvent has the namespace of its dataset, so that filters find it. This creates no namespace of jobs: the
+    projector handles events of runs, jobs and namespaces only.
     """
     if subject is Subject.DATASET:
         dataset = event.dataset or _NO_DATASET
         return dataset.namespace, None, stream_of(dataset.namespace, dataset.name)
     job = event.job
-    assert job is not None  # noqa: S101  _is_whole said so
+    assert job is not None  # noqa: S101  by _has_required_parts
     if event.run is not None and subject is Subject.RUN:
         return job.namespace, job.name, run_uuid(event.run.runId)
     return job.namespace, job.name, job_id(job.namespace, job.name)

@@ -1,4 +1,4 @@
-"""The careful second reading of an OpenLineage event that was refused: names everything that is wrong with it."""
+"""Finds all errors of an OpenLineage event that the decoder has refused."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ Part = Callable[[str, Mapping[str, str]], Iterator[FieldError]]
 
 EVENT_TYPES = ("START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER")
 
-_SHOWN = 64
-_MOST = 100
-"""How many complaints one event is worth."""
+_MAX_SHOWN = 64
+_MAX_ERRORS = 100
+"""Errors reported for one event."""
 
 
-def find_errors(text: str, needed: frozenset[str], now: datetime) -> list[FieldError]:
-    """Return what is wrong with an event. `needed` are the parts its kind must have: run, job, dataset.
+def find_errors(text: str, required: frozenset[str], now: datetime) -> list[FieldError]:
+    """Return the errors of an event. `required`: the parts that it must have, of run, job and dataset.
 
-    Raises ValueError for what is no JSON object.
+    Raises ValueError for a text that is not a JSON object.
     """
-    return list(islice(_complaints(raw_json.members(text), needed, now), _MOST))
+    return list(islice(_errors(raw_json.members(text), required, now), _MAX_ERRORS))
 
 
-def _complaints(top: Mapping[str, str], needed: frozenset[str], now: datetime) -> Iterator[FieldError]:
+def _errors(top: Mapping[str, str], required: frozenset[str], now: datetime) -> Iterator[FieldError]:
     yield from _time("eventTime", _value(top, "eventTime"), now)
     yield from _text("producer", _value(top, "producer"))
     yield from _optional(_event_type, "eventType", _value(top, "eventType"))
     yield from _optional(_text, "schemaURL", _value(top, "schemaURL"))
     for part, check in (("run", _run), ("job", _job), ("dataset", _dataset)):
         raw = top.get(part, "null")
-        if raw != "null" or part in needed:
+        if raw != "null" or part in required:
             yield from _object(part, raw, check)
     for part in ("inputs", "outputs"):
         if top.get(part, "null") != "null":
@@ -44,7 +44,7 @@ def _complaints(top: Mapping[str, str], needed: frozenset[str], now: datetime) -
 
 
 _NOT_TEXT = object()
-"""Stands for a value that is no string, whatever else it is."""
+"""Stands for any value that is not a string."""
 
 
 def _value(members: Mapping[str, str], name: str) -> object:
@@ -93,42 +93,42 @@ def _object(field: str, raw: str, check: Part) -> Iterator[FieldError]:
 
 
 def _run(field: str, run: Mapping[str, str]) -> Iterator[FieldError]:
-    yield from _name(f"{field}.runId", _value(run, "runId"), most=None)
+    yield from _name(f"{field}.runId", _value(run, "runId"), max_length=None)
     yield from _facets(f"{field}.facets", run)
 
 
 def _job(field: str, job: Mapping[str, str]) -> Iterator[FieldError]:
-    yield from _name(f"{field}.namespace", _value(job, "namespace"), most=MAX_NAME)
-    yield from _name(f"{field}.name", _value(job, "name"), most=MAX_NAME)
+    yield from _name(f"{field}.namespace", _value(job, "namespace"), max_length=MAX_NAME)
+    yield from _name(f"{field}.name", _value(job, "name"), max_length=MAX_NAME)
     yield from _facets(f"{field}.facets", job)
 
 
 def _dataset(field: str, dataset: Mapping[str, str]) -> Iterator[FieldError]:
-    yield from _name(f"{field}.namespace", _value(dataset, "namespace"), most=None)
-    yield from _name(f"{field}.name", _value(dataset, "name"), most=None)
+    yield from _name(f"{field}.namespace", _value(dataset, "namespace"), max_length=None)
+    yield from _name(f"{field}.name", _value(dataset, "name"), max_length=None)
 
 
 def _datasets(field: str, raw: str) -> Iterator[FieldError]:
     if raw[0] != "[":
         yield FieldError(field, "must be an array")
         return
-    for index, one in enumerate(raw_json.each_element(raw)):
-        yield from _object(f"{field}[{index}]", one, _dataset)
+    for index, element in enumerate(raw_json.each_element(raw)):
+        yield from _object(f"{field}[{index}]", element, _dataset)
 
 
-def _name(field: str, value: object, *, most: int | None) -> Iterator[FieldError]:
+def _name(field: str, value: object, *, max_length: int | None) -> Iterator[FieldError]:
     if not isinstance(value, str):
         yield from _text(field, value)
     elif not value:
         yield FieldError(field, "must not be empty")
-    elif most is not None and len(value) > most:
-        yield FieldError(field, f"must not be longer than {most} characters")
+    elif max_length is not None and len(value) > max_length:
+        yield FieldError(field, f"must not be longer than {max_length} characters")
     else:
         yield from find_unstorable_characters(field, value)
 
 
 def find_unstorable_characters(field: str, name: str) -> Iterator[FieldError]:
-    """Yield a complaint where a name has a character that cannot be recorded in a column, or written as UTF-8."""
+    """Yield an error for a name with a character that PostgreSQL cannot store, or that UTF-8 cannot encode."""
     if "\0" in name:
         yield FieldError(field, "must not have a NUL character")
     if any("\ud800" <= character <= "\udfff" for character in name):
@@ -148,4 +148,4 @@ def _facets(field: str, part: Mapping[str, str]) -> Iterator[FieldError]:
 
 def _shown(value: object) -> str:
     shown = ascii(value)
-    return shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "…"
+    return shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + "…"

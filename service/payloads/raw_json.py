@@ -1,7 +1,7 @@
-"""Takes JSON apart without changing a byte of its values.
+"""Splits JSON into members and elements without changing a byte of their values.
 
-Slower than msgspec, and takes all that JSON's grammar allows: msgspec refuses half a surrogate pair, which is valid
-JSON; an event that has one is recorded all the same.
+Slower than msgspec, but accepts all of JSON's grammar (RFC 8259): msgspec refuses half a surrogate pair, which is valid
+JSON, and an event that has one must be recorded.
 """
 
 from __future__ import annotations
@@ -18,103 +18,98 @@ T = TypeVar("T")
 _SPACE = re.compile(r"[ \t\n\r]*")
 
 
-def _refuse(constant: str) -> NoReturn:
+def _raise_not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-# Numbers stay text: an integer of 5,000 digits or 1e400 is valid JSON, and nothing here counts with it.
-_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_refuse)
+# Numbers are kept as text: 1e400 and an integer of 5,000 digits are valid JSON, and the values are not needed here.
+_DECODER = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=_raise_not_json)
 
 
 def members(text: str) -> dict[str, str]:
-    """Return an object's members, each value the very text it came as; of equal names the last counts.
+    """Return an object's members, each value as its original text. Of members with the same name the last one counts.
 
-    Raises ValueError for what is no JSON object, RecursionError for what is nested too deeply.
+    Raises ValueError for a text that is not a JSON object, RecursionError for one that is nested too deeply.
     """
-    found: dict[str, str] = {}
-    at = _after(text, 0, "{")
+    result: dict[str, str] = {}
+    at = _skip_sign(text, 0, "{")
     if text[at : at + 1] == "}":
-        return _ended(text, at + 1, found)
+        return _check_end(text, at + 1, result)
     while True:
         name, at = _DECODER.raw_decode(text, at)
         if not isinstance(name, str) or text[at - 1] != '"':
             raise ValueError("an object's member has no name")
-        start = _after(text, _skip(text, at), ":")
+        start = _skip_sign(text, _skip_space(text, at), ":")
         _, end = _DECODER.raw_decode(text, start)
-        found[name] = text[start:end]
-        at = _skip(text, end)
+        result[name] = text[start:end]
+        at = _skip_space(text, end)
         if text[at : at + 1] == "}":
-            return _ended(text, at + 1, found)
-        at = _after(text, at, ",")
+            return _check_end(text, at + 1, result)
+        at = _skip_sign(text, at, ",")
 
 
 def elements(text: str) -> list[str]:
-    """Return an array's elements, each the very text it came as."""
+    """Return an array's elements, each as its original text. Raises ValueError for a text that is not a JSON array."""
     return list(each_element(text))
 
 
 def each_element(text: str) -> Iterator[str]:
-    """Yield an array's elements one by one; what is wrong after the last one taken is not noticed."""
-    at = _after(text, 0, "[")
+    """Yield an array's elements one by one; errors after the last element taken are not noticed."""
+    at = _skip_sign(text, 0, "[")
     if text[at : at + 1] == "]":
-        _ended(text, at + 1, None)
+        _check_end(text, at + 1, None)
         return
     while True:
         _, end = _DECODER.raw_decode(text, at)
         yield text[at:end]
-        at = _skip(text, end)
+        at = _skip_space(text, end)
         if text[at : at + 1] == "]":
-            _ended(text, at + 1, None)
+            _check_end(text, at + 1, None)
             return
-        at = _after(text, at, ",")
+        at = _skip_sign(text, at, ",")
 
 
 def value(text: str) -> object:
-    """Return a value, numbers as text."""
-    return json.loads(text, parse_int=str, parse_float=str, parse_constant=_refuse)
+    """Return a decoded value, with numbers as text. Raises ValueError for a text that is not JSON."""
+    return json.loads(text, parse_int=str, parse_float=str, parse_constant=_raise_not_json)
 
 
-def _skip(text: str, at: int) -> int:
+def _skip_space(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     return match.end() if match else at
 
 
-def _after(text: str, at: int, sign: str) -> int:
-    at = _skip(text, at)
+def _skip_sign(text: str, at: int, sign: str) -> int:
+    at = _skip_space(text, at)
     if text[at : at + 1] != sign:
         raise ValueError(f"{sign} expected at character {at}")
-    return _skip(text, at + 1)
+    return _skip_space(text, at + 1)
 
 
-def _ended(text: str, at: int, found: T) -> T:
-    if _skip(text, at) != len(text):
+def _check_end(text: str, at: int, result: T) -> T:
+    if _skip_space(text, at) != len(text):
         raise ValueError(f"unexpected text at character {at}")
-    return found
+    return result
 
 
 MAX_DEPTH = 2_000
-"""Brackets within brackets. Events of real schedulers stay below 30."""
-
+"""Levels of nested brackets. Events of real schedulers have fewer than 30."""
 
 _CALLS = 1_000
-"""What Python allows for calls alone."""
+"""Python's recursion limit, which calls alone may need."""
 
-# The readers (msgspec, json) count their own recursion against Python's limit, a level each. Measured on CPython 3.11
-# (x86-64): 3,000 levels take less than 512 KiB of C stack, of which a main thread has 8 MiB; PostgreSQL 18 reads 10,000
-# within the 2 MiB of its default max_stack_depth.
+# The decoders (msgspec, json) count their own recursion against Python's limit, one call a level. Measured on CPython
+# 3.11 (x86-64): 3,000 levels take less than 512 KiB of C stack, of which a main thread has 8 MiB; PostgreSQL 18 reads
+# 10,000 within the 2 MiB of its default max_stack_depth.
 sys.setrecursionlimit(max(sys.getrecursionlimit(), MAX_DEPTH + _CALLS))
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-
-
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-
-
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 def too_deep(body: bytes) -> bool:
-    """Tell whether JSON is nested deeper than MAX_DEPTH. Most texts have not even as many brackets."""
+    """Return whether JSON is nested deeper than MAX_DEPTH. Most texts do not even have that many brackets."""
     if len(body) <= MAX_DEPTH or body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
     brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)

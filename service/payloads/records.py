@@ -1,16 +1,16 @@
-"""Payloads that the ledger writes about itself."""
+"""The payload of the record of an erasure."""
 
 from __future__ import annotations
 
 import msgspec
 
 
-class Record(msgspec.Struct):
-    """The payload of an `erased` event; the digest in hexadecimal."""
+class ErasureRecord(msgspec.Struct):
+    """The payload of an `erased` event: position of the erased payload, reason, and its SHA-256 in hexadecimal."""
 
     position: int
     why: str
     digest: str
 
 
-read_record = msgspec.json.Decoder(Record).decode
+read_record = msgspec.json.Decoder(ErasureRecord).decode

@@ -1,6 +1,6 @@
-"""The bodies that are read, as types: they validate, and /openapi.json is generated from them.
+"""The types of request bodies: msgspec validates by them, and /openapi.json is generated from them.
 
-Fields named like OpenLineage's and Marquez's. Unknown fields are passed over, as Marquez does.
+Fields have the names of OpenLineage and Marquez. Unknown fields are ignored, as in Marquez.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 MAX_NAME = 1024
-"""Characters in the name of a namespace or job, as in Marquez."""
+"""Maximum length of the name of a namespace or job, in characters, as in Marquez."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
 
 
 class CreateRun(Struct):
-    """POST /namespaces/{ns}/jobs/{job}/runs. `args` values are strings, numbers or booleans, kept as strings."""
+    """POST /namespaces/{ns}/jobs/{job}/runs. `args`: strings, numbers or booleans, kept as strings."""
 
     id: str | None = None
     args: dict[str, Raw] | None = None
-    nominalStartTime: str | None = None  # noqa: N815  the wire's name
+    nominalStartTime: str | None = None  # noqa: N815  Marquez's name
     nominalEndTime: str | None = None  # noqa: N815
 
 
@@ -33,7 +33,7 @@ class PutNamespace(Struct):
 
 
 class DatasetId(Struct):
-    """A dataset's name."""
+    """The name of a dataset."""
 
     namespace: Name
     name: Name
@@ -56,7 +56,7 @@ class LookUpRuns(Struct):
 
 
 class OpenLineageRun(Struct):
-    """`run` of an OpenLineage RunEvent; facets stay the bytes they came as."""
+    """`run` of an OpenLineage RunEvent; facets are kept as the bytes that were received."""
 
     runId: Annotated[str, Meta(min_length=1)]  # noqa: N815
     facets: dict[str, Raw] | None = None

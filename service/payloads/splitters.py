@@ -1,4 +1,4 @@
-"""Splits bodies and streams of bytes into events: lines, or the elements of a JSON array."""
+"""Splits bodies and byte streams into events: the lines of NDJSON, or the elements of a JSON array."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from service.payloads.raw_json import MAX_DEPTH, too_deep
 
 
 class RawEvent(NamedTuple):
-    """A line that is not blank: its number, from 1, and its text without the white space around it.
+    """The bytes of an event, without white space around them, and its number: of its line or array element, from 1.
 
-    The text is None where the line was longer than is taken; it was skipped. An element of an array has no number.
+    `text` is None for an event that is longer than the limit; it was skipped. `number` is None where it is not known.
     """
 
     number: int | None
@@ -24,92 +24,86 @@ class RawEvent(NamedTuple):
 
 
 class LineSplitter:
-    """Takes pieces of the stream and gives the lines they complete."""
+    """Splits a stream into lines that are not blank."""
 
     def __init__(self, max_bytes: int) -> None:
-        """Take how long a line may be."""
+        """Take the maximum length of a line, in bytes."""
         self._max = max_bytes
-        self._begun: list[bytes] = []
-        self._begun_size = 0
+        self._parts: list[bytes] = []
+        self._parts_size = 0
         self._number = 0
 
     def feed(self, piece: bytes) -> list[RawEvent]:
-        """Return the lines that this piece completes."""
+        """Return the lines that end in this piece of the stream."""
         first, *others = piece.split(b"\n")
-        self._hold(first)
+        self._append_part(first)
         if not others:
             return []
-        found = self.end()
+        events = self.end()
         last = others.pop()
         for text in others:
-            self._add(text, found)
-        self._hold(last)
-        return found
+            self._add(text, events)
+        self._append_part(last)
+        return events
 
     def end(self) -> list[RawEvent]:
-        """Return the last line, which need not end with a newline."""
-        found: list[RawEvent] = []
-        if self._begun_size <= self._max:
-            self._add(b"".join(self._begun), found)
+        """End the stream and return its last line, which need not end with a newline."""
+        events: list[RawEvent] = []
+        if self._parts_size <= self._max:
+            self._add(b"".join(self._parts), events)
         else:
             self._number += 1
-            found.append(RawEvent(self._number, None))
-        self._begun.clear()
-        self._begun_size = 0
-        return found
+            events.append(RawEvent(self._number, None))
+        self._parts.clear()
+        self._parts_size = 0
+        return events
 
-    def _hold(self, part: bytes) -> None:
-        """Keep the begin of a line; of one that has become too long, only its length."""
-        self._begun_size += len(part)
-        if self._begun_size <= self._max:
-            self._begun.append(part)
+    def _append_part(self, part: bytes) -> None:
+        """Keep the beginning of a line; of a line that is too long, only its length."""
+        self._parts_size += len(part)
+        if self._parts_size <= self._max:
+            self._parts.append(part)
         else:
-            self._begun.clear()
+            self._parts.clear()
 
-    def _add(self, text: bytes, found: list[RawEvent]) -> None:
+    def _add(self, text: bytes, events: list[RawEvent]) -> None:
         self._number += 1
         if len(text) > self._max:
-            found.append(RawEvent(self._number, None))
+            events.append(RawEvent(self._number, None))
         elif text := text.strip():
-            found.append(RawEvent(self._number, text))
+            events.append(RawEvent(self._number, text))
 
 
-# Possessive, so that a long string leaves nothing to come back to. Group 1: the string ends here; group 2: the piece
-# does, perhaps after half an escape.
+# Possessive, so that a long string leaves no states to backtrack to. Group 1: the string ends here. Group 2: the piece
+# ends within the string, perhaps after half an escape.
 _REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+(?:(")|(\\?)\Z)'
-
-
 _IN_STRING = re.compile(_REST, re.DOTALL)
-
-
 _SIGN = re.compile(rb'[\[\]{},]|"' + _REST, re.DOTALL)
-
-
 _SPACE = b" \t\r\n"
 
 
 class ArraySplitter:
-    """Takes pieces of the stream and gives the elements they complete; `number` is an element's place, from 1.
+    """Splits a stream into the elements of a JSON array; their numbers count from 1.
 
-    Raises Malformed where the stream is no array. Whether the elements are JSON is for their reader to say.
+    Raises Malformed where the stream is not an array. It does not check that the elements are JSON.
     """
 
     def __init__(self, max_bytes: int) -> None:
-        """Take how long an element may be."""
+        """Take the maximum length of an element, in bytes."""
         self._max = max_bytes
-        self._begun: list[bytes] = []
+        self._parts: list[bytes] = []
         self._size = 0
         self._number = 0
         self._depth = 0
         self._in_string = False
-        self._carried = b""
+        self._partial_escape = b""
         self._ended = False
 
     def feed(self, piece: bytes) -> list[RawEvent]:
-        """Return the elements that this piece completes."""
-        data = self._carried + piece
-        self._carried = b""
-        found: list[RawEvent] = []
+        """Return the elements that end in this piece of the stream."""
+        data = self._partial_escape + piece
+        self._partial_escape = b""
+        events: list[RawEvent] = []
         start = at = 0
         while match := (_IN_STRING.match if self._in_string else _SIGN.search)(data, at):
             at = match.end()
@@ -117,12 +111,12 @@ class ArraySplitter:
                 self._in_string = False
             elif match[2] is not None:
                 self._in_string = True
-                self._carried = match[2]
+                self._partial_escape = match[2]
                 break
             else:
-                start = self._take_sign(data, start, match.start(), found)
-        self._hold(data[start : len(data) - len(self._carried)])
-        return found
+                start = self._take_sign(data, start, match.start(), events)
+        self._append_part(data[start : len(data) - len(self._partial_escape)])
+        return events
 
     def end(self) -> list[RawEvent]:
         """Raise Malformed unless the array has ended."""
@@ -130,15 +124,15 @@ class ArraySplitter:
             raise Malformed("the array breaks off")
         return []
 
-    def _take_sign(self, data: bytes, start: int, at: int, found: list[RawEvent]) -> int:
-        """Count a bracket or comma. Returns where the element that is under way begins in this piece."""
+    def _take_sign(self, data: bytes, start: int, at: int, events: list[RawEvent]) -> int:
+        """Handle a bracket or comma. Return where the current element begins in this piece."""
         sign = data[at : at + 1]
         if self._depth == 0:
-            self._hold(data[start:at])
+            self._append_part(data[start:at])
             if sign != b"[" or self._ended:
                 raise Malformed("one JSON array was expected")
             self._depth, self._size = 1, 0
-            self._begun.clear()
+            self._parts.clear()
             return at + 1
         depth = self._depth + (sign in b"[{") - (sign in b"]}")
         if depth > 1 or (depth == 1 and sign != b","):
@@ -146,49 +140,49 @@ class ArraySplitter:
             return start
         if sign == b"}":
             raise Malformed("one JSON array was expected")
-        self._hold(data[start:at])
+        self._append_part(data[start:at])
         self._depth, self._ended = depth, depth == 0
-        self._complete(found)
+        self._complete(events)
         return at + 1
 
-    def _complete(self, found: list[RawEvent]) -> None:
-        text, fits = b"".join(self._begun).strip(_SPACE), self._size <= self._max
-        self._begun.clear()
+    def _complete(self, events: list[RawEvent]) -> None:
+        text, fits = b"".join(self._parts).strip(_SPACE), self._size <= self._max
+        self._parts.clear()
         self._size = 0
         if fits and not text:
             if self._ended and self._number == 0:
                 return
             raise Malformed(f"the array has a comma and nothing after element {self._number}")
         self._number += 1
-        found.append(RawEvent(self._number, text if fits else None))
+        events.append(RawEvent(self._number, text if fits else None))
 
-    def _hold(self, part: bytes) -> None:
+    def _append_part(self, part: bytes) -> None:
         if self._depth == 0 and part.strip(_SPACE):
             raise Malformed("one JSON array was expected")
         self._size += len(part)
         if self._size <= self._max:
-            self._begun.append(part)
+            self._parts.append(part)
         else:
-            self._begun.clear()
+            self._parts.clear()
 
 
 _decode = msgspec.json.Decoder(list[Raw]).decode
 
 
 def split_array(body: bytes) -> list[bytes]:
-    """Return the elements of an array. Raises Malformed for whatever is none."""
+    """Return the elements of a JSON array. Raises Malformed for any other body."""
     if too_deep(body):
         raise Malformed(f"the batch is nested deeper than {MAX_DEPTH} levels")
     try:
         return [bytes(raw) for raw in _decode(body)]
     except msgspec.DecodeError:
-        return _sliced(body)
+        return _split_by_slices(body)
 
 
-def _sliced(body: bytes) -> list[bytes]:
-    """Take apart what msgspec refuses: half a surrogate pair somewhere in it, or no array."""
+def _split_by_slices(body: bytes) -> list[bytes]:
+    """Split a body that msgspec refuses: it has half a surrogate pair, or it is not an array."""
     try:
-        return [one.encode() for one in raw_json.elements(body.decode())]
+        return [element.encode() for element in raw_json.elements(body.decode())]
     except UnicodeDecodeError as error:
         raise Malformed(f"the batch is not UTF-8: {error.reason} at byte {error.start}") from None
     except ValueError as error:

@@ -3,7 +3,7 @@
 import asyncio
 
 from building import events
-from histories import COMMANDS, ENDS, Command, Model, Told, at
+from histories import COMMANDS, ENDS, Command, Model, RunFact, at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ EVENT_TYPES = dict(zip(COMMANDS, ("START", "COMPLETE", "FAIL", "ABORT"), strict=
 minutes = st.integers(0, 12).map(at)
 commands = st.builds(Command, st.sampled_from(COMMANDS), minutes, st.none() | st.sampled_from("kl"))
 facts = st.builds(
-    Told, st.sampled_from(COMMANDS), minutes, st.just("load"), st.just("openlineage"), st.none(), st.just(Content())
+    RunFact, st.sampled_from(COMMANDS), minutes, st.just("load"), st.just("openlineage"), st.none(), st.just(Content())
 )
 
 
@@ -71,7 +71,7 @@ async def recorded(db, run):
 async def test_a_history_of_commands_becomes_what_the_model_says(client, db, history):
     run, model = await new_run(client), Model()
     for command in history:
-        verdict = model.tell(command)
+        verdict = model.command(command)
         status, answer = await send_command(client, run, command)
         assert status == STATUS[verdict]
         if status != 422:
@@ -85,11 +85,11 @@ async def test_a_history_of_commands_becomes_what_the_model_says(client, db, his
 async def test_a_history_with_openlineage_events_becomes_what_the_model_says(client, db, history):
     run, model = await new_run(client), Model()
     for step in history:
-        if isinstance(step, Told):
-            model.hear(step)
+        if isinstance(step, RunFact):
+            model.fact(step)
             await send_event(client, run, step)
         else:
-            verdict = model.tell(step)
+            verdict = model.command(step)
             status, answer = await send_command(client, run, step)
             assert status == STATUS[verdict]
             if status == 200:
@@ -115,5 +115,5 @@ async def test_whatever_comes_at_once_a_200_to_an_end_names_the_end_that_stands(
     model = Model()
     for row in await events(db):
         if str(row["stream"]) == run and row["state"] != "NEW":
-            model.hear(Told(RunState(row["state"]), row["transitioned_at"], "load", "api", None, Content()))
+            model.fact(RunFact(RunState(row["state"]), row["transitioned_at"], "load", "api", None, Content()))
     assert modelled_summary(model) == summary_of(view)

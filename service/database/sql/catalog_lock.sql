@@ -1,6 +1,6 @@
--- Locks the cursor, so that one process at a time projects and the others wait for its commit; returns it with the position
--- of the last event. The commit must be durable although the catalog is derived: processes remember how far the catalog is, and
--- a crash that took pages back would leave them waiting for positions that nobody projects again.
+-- Locks the cursor, so that one process at a time projects and the others wait for its commit; returns it with the position of
+-- the last event. The commit must be durable although the catalog is derived: processes remember how far it is projected, and a
+-- crash that lost pages would leave them waiting for positions that no process projects again.
 -- parameters: log
 select c.position, h.position as head
   from {schema}.catalog_cursor c

@@ -1,6 +1,6 @@
 -- Counts jobs: of one namespace (null: of all) whose latest run is in one of the states (null: in any).
 -- parameters: namespace_id, states
-select count(*)
+select count(*) as total
   from runfold.jobs j
  where not j.hidden
    and (:namespace_id::uuid is null or j.namespace_id = :namespace_id)

@@ -1,6 +1,6 @@
 -- Counts OpenLineage events: of one namespace (null: of all), from time :after on, before time :before (null: no bound).
--- Whole hours are counted already, as far as the catalog is projected; what was recorded since, and what lies in the hours
--- that the bounds cut, is counted here.
+-- The catalog has counters of whole hours. The events recorded after the position it is projected up to, and those in the
+-- hours that the bounds cut, are counted here.
 -- parameters: log, namespace, after, before
 with whole as materialized (
     select coalesce(ceil(extract(epoch from :after::timestamptz) / 3600)::bigint, -1000000000) as first,
@@ -35,4 +35,4 @@ select ((select coalesce(sum(c.total), 0)
               select from runfold.events e
                where e.log = :log and e.source in ('openlineage', 'import') and {of}
                  and e.transitioned_at >= greatest(w.begins, w.ends, :after) and e.transitioned_at < :before
-              offset 0) after_them))::bigint
+              offset 0) after_them))::bigint as total

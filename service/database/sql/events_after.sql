@@ -3,7 +3,7 @@
 -- expects few payloads reads all of the payloads of the page for each event (docs/decisions/0003-plans-that-stay-good.md).
 -- parameters: log, after, limit, max_bytes
 select t.position, t.subject, t.stream, t.kind, t.state, t.transitioned_at, t.recorded_at, t.namespace, t.job,
-       t.parent_run, t.source, t.actor, t.fact, t.request_digest, t.payload_digest, t.body::text
+       t.parent_run, t.source, t.actor, t.fact, t.request_digest, t.payload_digest, t.body::text as body
   from (
       select e.*, p.body, sum(coalesce(pg_column_size(p.body), 0)) over (order by e.position) as size
         from runfold.events e

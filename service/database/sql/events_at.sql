@@ -1,7 +1,7 @@
 -- Returns the events at some positions, in order, with the payloads that the database has.
 -- parameters: log, positions
 select e.position, e.subject, e.stream, e.kind, e.state, e.transitioned_at, e.recorded_at, e.namespace, e.job,
-       e.parent_run, e.source, e.actor, e.fact, e.request_digest, e.payload_digest, p.body::text
+       e.parent_run, e.source, e.actor, e.fact, e.request_digest, e.payload_digest, p.body::text as body
   from unnest(:positions::bigint[]) as w (position)
  cross join lateral (
      select * from runfold.events t where t.log = :log and t.position = w.position offset 0

@@ -2,7 +2,7 @@
 -- function, and to write what is derived from it. Rights it had in the schema before are revoked.
 -- parameters: role
 with ledger (name) as (values ('events'), ('payloads'), ('ledger_head'), ('archives'))
-select format(g.statement, :role::text, g.name, g.within)
+select format(g.statement, :role::text, g.name, g.within) as statement
   from (
       values (1, 'revoke all on all tables in schema runfold from %1$I', '', ''),
              (2, 'revoke all on all functions in schema runfold from %1$I', '', ''),

@@ -1,7 +1,7 @@
 -- Returns the events of a run, oldest first, with payloads. The upper bound is applied outside, as in which_stream.sql.
 -- parameters: log, run, after, upto, limit
 select e.position, e.subject, e.stream, e.kind, e.state, e.transitioned_at, e.recorded_at, e.namespace, e.job,
-       e.parent_run, e.source, e.actor, e.fact, e.request_digest, e.payload_digest, p.body::text
+       e.parent_run, e.source, e.actor, e.fact, e.request_digest, e.payload_digest, p.body::text as body
   from (
      select * from runfold.events t
       where t.log = :log and t.subject = 'run' and t.stream = :run and t.position > :after

@@ -1,7 +1,7 @@
 -- Returns the events of API keys after a position, in order. `offset 0` keeps the look-up in the index of subjects, which has
 -- few keys; ordered by position alone, the planner may read the whole ledger from :after on.
 -- parameters: log, after
-select e.position, e.stream, e.kind, e.recorded_at, p.body::text
+select e.position, e.stream, e.kind, e.recorded_at, p.body::text as body
   from (select t.position, t.stream, t.kind, t.recorded_at from runfold.events t
          where t.log = :log and t.subject = 'key' offset 0) e
   left join runfold.payloads p on p.log = :log and p.position = e.position

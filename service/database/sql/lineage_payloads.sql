@@ -1,7 +1,7 @@
 -- Returns the payloads at some positions, in that order: as many as fit in :max_bytes, and at least one; null where the
 -- database has none. A compressed payload has to be decompressed to be measured, row by row.
 -- parameters: log, positions, max_bytes
-select x.position, x.body::text
+select x.position, x.body::text as body
   from (
      select w.position, p.body, w.place, sum(coalesce(p.size, 0)) over (order by w.place) - coalesce(p.size, 0) as before
        from unnest(:positions::bigint[]) with ordinality as w (position, place)

@@ -1,3 +1,3 @@
 -- Returns the last position recorded at or before a time.
 -- parameters: log, at
-select runfold.position_at(:log, :at)
+select runfold.position_at(:log, :at) as position

@@ -1,4 +1,4 @@
--- Stores payloads again that were archived; those that never left stay as they are.
+-- Stores archived payloads again; payloads that the table has stay as they are.
 -- parameters: log, positions, bodies
 insert into runfold.payloads (log, position, body)
 select :log, w.position, w.body::json from unnest(:positions::bigint[], :bodies::text[]) as w (position, body)

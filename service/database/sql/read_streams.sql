@@ -1,6 +1,7 @@
--- Returns each wanted stream as the catalog has it, the events after that, and the event that has the fact that is asked for
--- (null: none is asked for). `offset 0` and `lateral` keep each look-up an index probe; a join would scan once the tables have
--- grown. `order by` makes the planner take the primary key: by the key of facts, a long stream would be read from its beginning.
+-- Returns for the nth stream the registers of its catalog row (part `catalog`), the events recorded after that (`event`), and
+-- the event that has the nth fact (`known`; null: none is looked up). `offset 0` and `lateral` keep each look-up an index
+-- probe; a join would scan once the tables have grown. `order by` makes the planner take the primary key: by the key of facts,
+-- a long stream would be read from its beginning.
 -- parameters: log, streams, facts
 with wanted as materialized (
     select w.n, w.stream, w.fact, coalesce(c.position, 0) as position, c.registers

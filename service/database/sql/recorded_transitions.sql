@@ -1,4 +1,4 @@
--- Returns which of some transitions are recorded already, whatever Idempotency-Key they came with.
+-- Returns which of the given transitions are recorded, with any Idempotency-Key or none. `n` counts them from 1.
 -- parameters: log, runs, states, times
 select w.n
   from unnest(:runs::uuid[], :states::text[], :times::timestamptz[]) with ordinality as w (stream, state, at, n)

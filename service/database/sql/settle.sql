@@ -1,3 +1,3 @@
--- Waits for an append under way.
+-- Waits until an append that is in progress has ended.
 -- parameters: log
-select runfold.settle(:log)
+select runfold.settle(:log) as settled

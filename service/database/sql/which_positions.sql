@@ -1,5 +1,6 @@
--- Selects events by position. Each position is compared as a range, in order: by equality the planner takes a key that begins
--- with log for as good while the table is small, and that plan, which reads the whole log, stays cached while it grows.
+-- Selects events by position. Each position is compared as a range, in order: with an equality the planner considers a key
+-- that begins with log as good while the table is small, and that plan, which reads the whole log, stays cached while the
+-- table grows.
 -- parameters: positions
 select t.* from unnest(:positions::bigint[]) as w (position)
            cross join lateral (

@@ -1,5 +1,5 @@
--- Selects events of a run. Only the lower bound is applied beside the stream: with both, the planner takes the index on
--- positions for as selective as the primary key while the table is small, and that plan stays cached while the table grows.
+-- Selects events of a run. Only the lower bound is applied together with the stream: with both, the planner considers the index
+-- on positions as selective as the primary key while the table is small, and that plan stays cached while the table grows.
 -- parameters: run
 select s.* from (
                select * from runfold.events t

@@ -131,27 +131,32 @@ async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_
             assert {"events_pkey", "events_fact_key", "runs_pkey"} == set(re.findall(r"using (\w+)", found)), found
 
 
-ASKED = "int, bigint, bigint, int, bigint, text[], text[], text[], text, text, text"
+FILTERS = "int, bigint, bigint, int, bigint, text[], text[], text[], text, text, text"
 ANY = "null, null, null, null, null, null"
 COUNTED = "int, bigint, bigint, text[], text[], text[], text, text, text"
 A_RUN = "'00000000-0000-0000-0000-000000000001'"
 AUDITED = {
     "a page of the ledger": (
         ledger_reader._RANGE[TextFormat.JSON],
-        ASKED,
+        FILTERS,
         f"0, 3, 9, 5, 1000, {ANY}",
         {"events_position_key"},
     ),
-    "a page as CSV": (ledger_reader._RANGE[TextFormat.CSV], ASKED, f"0, 3, 9, 5, 1000, {ANY}", {"events_position_key"}),
+    "a page as CSV": (
+        ledger_reader._RANGE[TextFormat.CSV],
+        FILTERS,
+        f"0, 3, 9, 5, 1000, {ANY}",
+        {"events_position_key"},
+    ),
     "a page of a run": (
         ledger_reader._STREAM[TextFormat.JSON],
-        f"{ASKED}, uuid",
+        f"{FILTERS}, uuid",
         f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
         {"events_pkey"},
     ),
     "events at positions": (
         ledger_reader._POSITIONS[TextFormat.JSON],
-        f"{ASKED}, bigint[]",
+        f"{FILTERS}, bigint[]",
         f"0, 0, 9, 5, 1000, {ANY}, array[2, 7]",
         {"events_position_key"},
     ),

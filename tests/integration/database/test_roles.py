@@ -159,5 +159,5 @@ async def test_rebuilding_as_that_role_says_what_it_takes(role_dsn, role):
 
 
 async def test_an_owner_is_not_given_less(dsn, connections):
-    with pytest.raises(OperatorError, match="cannot have less rights"):
+    with pytest.raises(OperatorError, match="cannot be restricted"):
         await grant(connections, urlsplit(dsn).username)

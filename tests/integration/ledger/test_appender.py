@@ -25,7 +25,7 @@ async def appender(six_connections):
 
 @pytest.fixture
 async def rival(six_connections):
-    """Another process of the service, as far as the ledger can tell."""
+    """Another process of the service, from the point of view of the ledger."""
     opened = Appender(six_connections[2])
     opened.start()
     yield opened
@@ -100,14 +100,14 @@ async def test_a_run_is_created_started_and_ended_in_one_batch(appender):
 
 async def test_a_fact_beside_a_command_of_the_same_run_harms_neither(appender, db):
     run = await created(appender)
-    told, start = appender.fact(fact(run, "COMPLETED", 9)), appender.command(*report(run, "RUNNING", 1))
-    await asyncio.gather(told, start)
+    event, start = appender.fact(fact(run, "COMPLETED", 9)), appender.command(*report(run, "RUNNING", 1))
+    await asyncio.gather(event, start)
     assert {row["state"] for row in await events(db)} == {"NEW", "RUNNING", "COMPLETED"}
 
 
 async def test_a_known_fact_is_answered_with_the_position_it_has(appender, db):
-    told = fact(uuid4(), "RUNNING")
-    first, second = await appender.fact(told), await appender.fact(told)
+    event = fact(uuid4(), "RUNNING")
+    first, second = await appender.fact(event), await appender.fact(event)
     assert (first.position, second.position) == (1, 1)
     assert (second.recorded_at, len(await events(db))) == (None, 1)
 
@@ -126,8 +126,8 @@ async def test_one_bad_item_harms_no_neighbour(appender, db, bad):
 
 async def test_a_bad_command_harms_no_neighbour_on_its_run(appender):
     run = await created(appender)
-    (bad, judge), good = report(run, "RUNNING", 1), report(run, "COMPLETED", 2)
-    waiting = [appender.command(bad._replace(actor="nul\0"), judge), appender.command(*good)]
+    (bad, command), good = report(run, "RUNNING", 1), report(run, "COMPLETED", 2)
+    waiting = [appender.command(bad._replace(actor="nul\0"), command), appender.command(*good)]
     refused, ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert isinstance(refused, Invalid)
     assert (ended.registers.state, ended.registers.started_at) == (RunState.COMPLETED, None)
@@ -202,13 +202,13 @@ async def test_a_connection_that_breaks_before_its_commit_is_looked_into(appende
     run = await created(appender)
     async with held_head(dsn):
         start = appender.command(*report(run, "RUNNING"))
-        told = appender.fact(fact(run, None, 2))
+        event = appender.fact(fact(run, None, 2))
         await wait_until(all_appending(db, 1), "the append waits for the head")
         await db.fetch("select pg_terminate_backend(pid) from (" + APPENDING + ") a")
         await wait_until(all_appending(db, 0), "the connection is gone")
     started = await start
     assert (started.decision, started.registers.state, started.position) == (Decision.APPEND, RunState.RUNNING, 2)
-    assert {(await told).position, started.position} == {2, 3}
+    assert {(await event).position, started.position} == {2, 3}
     assert [row["state"] for row in await events(db)].count("RUNNING") == 1
 
 
@@ -218,13 +218,13 @@ async def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(make_prox
     appender.start()
     run = await created(appender)
     async with held_head(dsn):
-        start, told = appender.command(*report(run, "RUNNING")), appender.fact(fact(uuid4(), "RUNNING"))
+        start, event = appender.command(*report(run, "RUNNING")), appender.fact(fact(uuid4(), "RUNNING"))
         await wait_until(all_appending(db, 1), "the append waits for the head")
         proxy.lose_the_next_answer()
-    started, heard = await asyncio.gather(start, told)
+    started, recorded = await asyncio.gather(start, event)
     assert (proxy.lost, len(await events(db))) == (1, 3)
     assert (started.decision, started.registers.state, started.position) == (Decision.APPEND, RunState.RUNNING, 2)
-    assert heard.position == 3
+    assert recorded.position == 3
     await appender.drain()
 
 
@@ -312,12 +312,12 @@ async def test_a_run_of_a_job_that_is_unknown_has_no_home(appender, db):
 
 
 async def test_whoever_hears_of_appends_hears_the_last_position(six_connections):
-    heard = []
-    appender = Appender(six_connections[0], on_append=lambda position, *_: heard.append(position))
+    recorded = []
+    appender = Appender(six_connections[0], on_append=lambda position, *_: recorded.append(position))
     appender.start()
     await asyncio.gather(*(appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(10)))
     await appender.drain()
-    assert max(heard) == 10
+    assert max(recorded) == 10
 
 
 async def test_a_keyed_repeat_is_recognised_beside_another_command_though_a_rival_wrote_last(appender, rival):
@@ -349,14 +349,14 @@ async def test_a_run_that_nothing_was_appended_to_by_a_command_is_read_the_next_
     await appender.command(*report(run, "RUNNING", 1))
     plain = fact(run, "RUNNING", 3, payload=BARE % run)
     await asyncio.gather(appender.fact(plain), appender.command(*report(run, "RUNNING", 2)))
-    assert appender._recent.get(run) is None
+    assert appender._run_cache.get(run) is None
     await rival.fact(fact(run, "FAILED", 5))
     assert (await appender.command(*report(run, "COMPLETED", 9))).decision is Decision.CONFLICT
 
 
 async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_finds():
-    draft, judge = report(uuid4(), "RUNNING", 1)
-    item = PendingAppend(draft, judge, asyncio.get_running_loop().create_future())
+    draft, command = report(uuid4(), "RUNNING", 1)
+    item = PendingAppend(draft, command, asyncio.get_running_loop().create_future())
     item.draft = draft.of_job("etl", "found first")
     assert requeue_or_fail([item]) == [item]
     assert item.draft is draft

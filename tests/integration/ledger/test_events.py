@@ -107,16 +107,16 @@ async def test_recorded_at_is_taken_under_the_lock(connections, db, dsn):
 
 
 async def test_a_known_fact_is_not_recorded_again(connections, db):
-    told = fact(uuid4(), "RUNNING")
-    await append(connections, *facts(2), told)
-    again = await append(connections, told)
+    event = fact(uuid4(), "RUNNING")
+    await append(connections, *facts(2), event)
+    again = await append(connections, event)
     assert (again.positions, again.outcomes) == ([3], [AppendOutcome.KNOWN])
     assert len(await events(db)) == 3
 
 
 async def test_a_fact_that_comes_twice_in_a_batch_is_recorded_once(connections, db):
-    told = fact(uuid4(), "RUNNING")
-    appended = await append(connections, told, *facts(1), told, told)
+    event = fact(uuid4(), "RUNNING")
+    appended = await append(connections, event, *facts(1), event, event)
     assert appended.positions == [1, 2, 1, 1]
     assert appended.outcomes == [
         AppendOutcome.RECORDED,
@@ -171,9 +171,9 @@ async def test_a_command_that_is_known_already_has_not_lost(connections):
 
 async def test_a_stream_is_read_with_what_it_knows(connections):
     run, other = uuid4(), uuid4()
-    told = fact(run, "RUNNING", 3)
-    await append(connections, told, fact(run, "COMPLETED", 5))
-    found, nothing = await read_streams(connections, Subject.RUN, [run, other], [told.fact, told.fact])
+    event = fact(run, "RUNNING", 3)
+    await append(connections, event, fact(run, "COMPLETED", 5))
+    found, nothing = await read_streams(connections, Subject.RUN, [run, other], [event.fact, event.fact])
     assert (found.registers.state, found.registers.started_at) == (RunState.COMPLETED, at(3))
     assert found.registers.run_facets["minute"].value == b'{"of": 5}'
     assert found.known.position == 1
@@ -182,9 +182,9 @@ async def test_a_stream_is_read_with_what_it_knows(connections):
 
 async def test_one_stream_may_be_asked_for_twice(connections):
     run = uuid4()
-    told = fact(run, "RUNNING")
-    await append(connections, told)
-    found = await read_streams(connections, Subject.RUN, [run, run], [None, told.fact])
+    event = fact(run, "RUNNING")
+    await append(connections, event)
+    found = await read_streams(connections, Subject.RUN, [run, run], [None, event.fact])
     assert [one.known is not None for one in found] == [False, True]
     assert found[0].registers == found[1].registers
 
@@ -239,7 +239,7 @@ async def test_a_link_comes_back_by_itself_whatever_it_has_heard_of_its_end(conn
         await read_head(connections)
         pid = await connections._free[-1].fetchval("select pg_backend_pid()")
         await db.fetch("select pg_terminate_backend($1)", pid)
-        with suppress(DatabaseUnavailable):  # or it has heard already that the connection is gone
+        with suppress(DatabaseUnavailable):  # unless the driver has noticed already that the connection is gone
             await read_head(connections)
         assert (await read_head(connections)).position == 0
 

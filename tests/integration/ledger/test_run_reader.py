@@ -45,9 +45,9 @@ async def test_a_read_sees_what_was_appended_before_it_was_asked_for(reader, con
 async def test_all_who_ask_get_their_own_run(reader, connections):
     drafts = facts(50)
     await append(connections, *drafts)
-    asked = [draft for draft in drafts for _ in range(10)]
-    found = await asyncio.gather(*(reader.read(draft.stream) for draft in asked))
-    assert [run.started_at for run in found] == [draft.transitioned_at for draft in asked]
+    requested = [draft for draft in drafts for _ in range(10)]
+    found = await asyncio.gather(*(reader.read(draft.stream) for draft in requested))
+    assert [run.started_at for run in found] == [draft.transitioned_at for draft in requested]
 
 
 async def test_more_than_a_batch_is_read_in_several(connections):

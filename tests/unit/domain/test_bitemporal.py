@@ -1,15 +1,14 @@
-"""A run as it was."""
+"""The state of a run at a time that has passed."""
 
-from histories import Told, at, folded, histories, recorded, times
+from histories import RunFact, at, histories, known_at, merged, recorded, times, valid_at
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.domain.bitemporal import known_at, valid_at
 from service.domain.event import Content, RunState
 
 
-def told(state, minutes, source="api", content=Content()):  # noqa: B008
-    return Told(state, at(minutes), "load", source, None, content)
+def reported(state, minutes, source="api", content=Content()):  # noqa: B008
+    return RunFact(state, at(minutes), "load", source, None, content)
 
 
 def of(history):
@@ -20,7 +19,7 @@ def of(history):
 def test_what_was_known_is_the_fold_of_the_prefix(history, position):
     found = known_at(of(history), position)
     prefix = recorded(history)[:position]
-    assert found == (folded(prefix) if prefix else None)
+    assert found == (merged(prefix) if prefix else None)
 
 
 @given(histories("api", "openlineage", least=1), times)
@@ -39,11 +38,11 @@ def test_nothing_that_happened_later_is_in_it(history, time):
 
 @given(histories("api", "openlineage", "monitor", least=1))
 def test_at_the_end_of_time_it_is_the_run_as_it_is(history):
-    assert valid_at(of(history), max(one.at for one in history)) == folded(recorded(history))
+    assert valid_at(of(history), max(one.at for one in history)) == merged(recorded(history))
 
 
 def test_before_its_first_transition_a_run_is_new_and_has_its_args():
-    history = of([told(RunState.NEW, 0, content=Content(args=b'{"a":"1"}')), told(RunState.RUNNING, 5)])
+    history = of([reported(RunState.NEW, 0, content=Content(args=b'{"a":"1"}')), reported(RunState.RUNNING, 5)])
     found = valid_at(history, at(-60))
     assert found.state == RunState.NEW
     assert found.created.args == b'{"a":"1"}'
@@ -52,7 +51,9 @@ def test_before_its_first_transition_a_run_is_new_and_has_its_args():
 
 
 def test_an_end_that_was_inferred_and_proved_wrong_was_never_valid():
-    history = of([told(RunState.RUNNING, 0), told(RunState.ABORTED, 5, "monitor"), told(RunState.RUNNING, 9)])
+    history = of(
+        [reported(RunState.RUNNING, 0), reported(RunState.ABORTED, 5, "monitor"), reported(RunState.RUNNING, 9)]
+    )
     assert valid_at(history, at(6)).state == RunState.RUNNING
 
 

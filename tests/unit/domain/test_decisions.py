@@ -1,7 +1,7 @@
 """The decision table, cell by cell. A run here starts at minute 10 and ends at minute 20, where it does."""
 
 import pytest
-from histories import Told, at, folded, recorded
+from histories import RunFact, at, merged, recorded
 
 from service.domain.decisions import RULES, Create, Decision, KnownEvent, Transition
 from service.domain.event import NO_CONTENT, Content, RunState
@@ -11,8 +11,8 @@ START, COMPLETE, FAIL, ABORT = RunState.RUNNING, RunState.COMPLETED, RunState.FA
 
 
 def run(*history, source="api"):
-    told = [Told(RunState(state), at(minute), "load", source, None, NO_CONTENT) for state, minute in history]
-    return folded(recorded(told))
+    facts = [RunFact(RunState(state), at(minute), "load", source, None, NO_CONTENT) for state, minute in history]
+    return merged(recorded(facts))
 
 
 NEW = run(("NEW", 0))
@@ -20,11 +20,11 @@ RUNNING = run(("NEW", 0), ("RUNNING", 10))
 ENDED = {end: run(("NEW", 0), ("RUNNING", 10), (end, 20)) for end in (COMPLETE, FAIL, ABORT)}
 NEVER_STARTED = {end: run(("NEW", 0), (end, 20)) for end in (COMPLETE, FAIL, ABORT)}
 ENDED_BEFORE_START = run(("NEW", 0), ("RUNNING", 10), ("COMPLETED", 5))
-INFERRED = folded(
+INFERRED = merged(
     recorded(
         [
-            Told(START, at(10), "load", "api", None, NO_CONTENT),
-            Told(FAIL, at(20), "load", "monitor", None, NO_CONTENT),
+            RunFact(START, at(10), "load", "api", None, NO_CONTENT),
+            RunFact(FAIL, at(20), "load", "monitor", None, NO_CONTENT),
         ]
     )
 )
@@ -62,15 +62,15 @@ CELLS = [
 
 
 @pytest.mark.parametrize(
-    ("line", "standing", "command", "minute", "verdict"),
-    [(line, standing, command, minute, verdict) for line, _, standing, command, minute, verdict in CELLS],
+    ("line", "state", "command", "minute", "verdict"),
+    [(line, state, command, minute, verdict) for line, _, state, command, minute, verdict in CELLS],
     ids=[f"line {cell[0]}: {cell[3]} at {cell[4]} on {cell[1]}" for cell in CELLS],
 )
-def test_the_first_line_that_matches_decides(line, standing, command, minute, verdict):
-    told = Transition(command, at(minute))
-    matching = [one for one in RULES if command in one.states and one.when(standing, told)]
+def test_the_first_line_that_matches_decides(line, state, command, minute, verdict):
+    transition = Transition(command, at(minute))
+    matching = [rule for rule in RULES if command in rule.states and rule.when(state, transition)]
     assert (matching[0].number, matching[0].then) == (line, verdict)
-    assert told.decide(standing) is verdict
+    assert transition.decide(state) is verdict
 
 
 def test_every_line_of_the_table_has_cells():
@@ -88,9 +88,9 @@ def test_line_1_an_unknown_run_is_unknown(command):
 
 
 @pytest.mark.parametrize("command", [START, COMPLETE, FAIL, ABORT])
-@pytest.mark.parametrize("standing", [NEW, RUNNING, *ENDED.values(), None])
-def test_line_0_an_event_that_is_recorded_already_changes_nothing(command, standing):
-    assert Transition(command, at(99)).decide(standing, KnownEvent(7, None)) is UNCHANGED
+@pytest.mark.parametrize("state", [NEW, RUNNING, *ENDED.values(), None])
+def test_line_0_an_event_that_is_recorded_already_changes_nothing(command, state):
+    assert Transition(command, at(99)).decide(state, KnownEvent(7, None)) is UNCHANGED
 
 
 def test_line_0_a_key_that_comes_with_the_same_content_changes_nothing():
@@ -102,15 +102,14 @@ def test_line_0_a_key_that_comes_with_other_content_is_refused():
 
 
 def creation(job="load", digest=None, **content):
-    said = Content(**content)
-    told = Told(RunState.NEW, at(0), job, "api", None, said)
-    created = folded(recorded([told])).created
+    fact = RunFact(RunState.NEW, at(0), job, "api", None, Content(**content))
+    created = merged(recorded([fact])).created
     assert created is not None
     return Create(created, digest)
 
 
 CREATED = {"args": b'{"a":"1"}', "nominal_start": at(1), "nominal_end": at(2)}
-CREATED_RUN = folded(recorded([Told(RunState.NEW, at(0), "load", "api", None, Content(**CREATED))]))
+CREATED_RUN = merged(recorded([RunFact(RunState.NEW, at(0), "load", "api", None, Content(**CREATED))]))
 
 
 def test_line_8_an_unknown_run_is_created():
@@ -122,10 +121,10 @@ def test_line_8_the_same_creation_again_changes_nothing():
 
 
 def test_line_8_a_creation_is_the_same_whatever_became_of_the_run():
-    ended = folded(
+    ended = merged(
         [
-            *recorded([Told(RunState.NEW, at(0), "load", "api", None, Content(**CREATED))]),
-            *recorded([Told(COMPLETE, at(20), "load", "openlineage", None, Content(args=b"other"))]),
+            *recorded([RunFact(RunState.NEW, at(0), "load", "api", None, Content(**CREATED))]),
+            *recorded([RunFact(COMPLETE, at(20), "load", "openlineage", None, Content(args=b"other"))]),
         ]
     )
     assert creation(**CREATED).decide(ended) is UNCHANGED

@@ -1,15 +1,15 @@
-"""What became of each event of a history."""
+"""The effect of each event of a history."""
 
-from histories import Told, at, histories, recorded
+from histories import RunFact, at, histories, judge_history, recorded
 from hypothesis import given
 
 from service.domain.event import Content, RunState
-from service.domain.event_verdicts import Effect, judge_history
+from service.domain.event_verdicts import Effect
 from service.domain.run import RunRegisters, merge_runs
 
 
-def told(state, minutes, source="api", content=Content()):  # noqa: B008
-    return Told(state, at(minutes), "load", source, None, content)
+def reported(state, minutes, source="api", content=Content()):  # noqa: B008
+    return RunFact(state, at(minutes), "load", source, None, content)
 
 
 def judged(*history):
@@ -17,48 +17,50 @@ def judged(*history):
 
 
 def test_a_life_as_it_should_be_stands():
-    new, start, end = judged(told(RunState.NEW, 0), told(RunState.RUNNING, 1), told(RunState.COMPLETED, 2))
+    new, start, end = judged(reported(RunState.NEW, 0), reported(RunState.RUNNING, 1), reported(RunState.COMPLETED, 2))
     assert [new.effect, start.effect, end.effect] == [Effect.STANDS] * 3
     assert (new.changed, start.changed, end.changed) == (("created",), ("startedAt",), ("ended",))
     assert not any(one.late for one in (new, start, end))
 
 
 def test_a_heartbeat_changes_nothing():
-    *_, beat = judged(told(RunState.NEW, 0), told(RunState.RUNNING, 1), told(RunState.RUNNING, 2))
+    *_, beat = judged(reported(RunState.NEW, 0), reported(RunState.RUNNING, 1), reported(RunState.RUNNING, 2))
     assert beat.effect is Effect.UNCHANGED
     assert beat.changed == ()
 
 
 def test_an_earlier_start_is_late_and_supersedes_the_one_before():
-    _, first, second = judged(told(RunState.NEW, 0), told(RunState.RUNNING, 2), told(RunState.RUNNING, 1))
+    _, first, second = judged(reported(RunState.NEW, 0), reported(RunState.RUNNING, 2), reported(RunState.RUNNING, 1))
     assert (first.effect, first.superseded_by) == (Effect.SUPERSEDED, 3)
     assert (second.effect, second.late) == (Effect.STANDS, True)
 
 
 def test_a_later_end_supersedes_the_one_before():
-    _, first, second = judged(told(RunState.NEW, 0), told(RunState.COMPLETED, 2), told(RunState.FAILED, 3))
+    _, first, second = judged(reported(RunState.NEW, 0), reported(RunState.COMPLETED, 2), reported(RunState.FAILED, 3))
     assert (first.effect, first.superseded_by) == (Effect.SUPERSEDED, 3)
     assert second.effect is Effect.STANDS
 
 
 def test_an_earlier_end_is_a_late_report_that_changes_nothing():
-    *_, late = judged(told(RunState.NEW, 0), told(RunState.COMPLETED, 3), told(RunState.FAILED, 2))
+    *_, late = judged(reported(RunState.NEW, 0), reported(RunState.COMPLETED, 3), reported(RunState.FAILED, 2))
     assert (late.effect, late.late) == (Effect.UNCHANGED, True)
-    assert "goes before it" in late.reason
+    assert "takes precedence" in late.reason
 
 
 def test_an_inferred_end_is_superseded_by_whatever_comes_after_it():
     _, inferred, beat = judged(
-        told(RunState.NEW, 0), told(RunState.ABORTED, 5, "monitor"), told(RunState.RUNNING, 1, "openlineage")
+        reported(RunState.NEW, 0),
+        reported(RunState.ABORTED, 5, "monitor"),
+        reported(RunState.RUNNING, 1, "openlineage"),
     )
     assert (inferred.effect, inferred.superseded_by) == (Effect.SUPERSEDED, 3)
     assert set(beat.changed) == {"startedAt", "ended"}
 
 
 def test_a_facet_said_anew_is_superseded_while_the_start_it_came_with_stands():
-    first = told(RunState.RUNNING, 1, "openlineage", Content(run_facets={"a": b"1"}))
-    second = told(None, 2, "openlineage", Content(run_facets={"a": b"2"}))
-    third = told(None, 3, "openlineage", Content(run_facets={"a": b"3"}))
+    first = reported(RunState.RUNNING, 1, "openlineage", Content(run_facets={"a": b"1"}))
+    second = reported(None, 2, "openlineage", Content(run_facets={"a": b"2"}))
+    third = reported(None, 3, "openlineage", Content(run_facets={"a": b"3"}))
     start, middle, last = judged(first, second, third)
     assert start.effect is Effect.STANDS
     assert (middle.effect, middle.superseded_by) == (Effect.SUPERSEDED, 3)

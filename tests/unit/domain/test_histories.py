@@ -1,6 +1,6 @@
 """What holds for any history: of facts in any order, and of commands."""
 
-from histories import ENDS, NOON, RUN, Command, Model, commands, folded, histories, recorded, timeless, times, told
+from histories import ENDS, NOON, RUN, Command, Model, commands, histories, merged, recorded, run_facts, timeless, times
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -14,7 +14,7 @@ from service.ledger.drafts import Caller
 from service.payloads.json_writer import dump
 
 
-def said_later(run: RunRegisters, state: str) -> Event:
+def next_event(run: RunRegisters, state: str) -> Event:
     draft = drafts.transition(RUN, RunState.RUNNING, NOON, explicit=True, caller=Caller()).of_job("etl", "load")
     return draft.at(run.position + 1, NOON)._replace(state=state)
 
@@ -24,65 +24,65 @@ parts = histories("api", "openlineage", "monitor", least=3).map(recorded)
 
 @given(parts, st.data())
 def test_merge_is_associative(found, data):
-    one, two, three = (folded(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(3))
+    one, two, three = (merged(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(3))
     assert merge_runs(merge_runs(one, two), three) == merge_runs(one, merge_runs(two, three))
 
 
 @given(parts, st.data())
 def test_merge_is_commutative(found, data):
-    one, two = (folded(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(2))
+    one, two = (merged(data.draw(st.lists(st.sampled_from(found), max_size=4))) for _ in range(2))
     assert merge_runs(one, two) == merge_runs(two, one)
 
 
 @given(parts)
 def test_merge_is_idempotent(found):
-    whole = folded(found)
+    whole = merged(found)
     assert merge_runs(whole, whole) == whole
     assert merge_runs(whole, found[0]) == whole
 
 
 @given(parts)
 def test_nothing_known_is_neutral(found):
-    whole = folded(found)
+    whole = merged(found)
     assert merge_runs(whole, RunRegisters()) == merge_runs(RunRegisters(), whole) == whole
 
 
-@given(parts, told("api", "openlineage", "monitor"), st.integers(1, 12))
-def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, said, position):
-    run = folded(found)
-    event, content = said.recorded(position)
+@given(parts, run_facts("api", "openlineage", "monitor"), st.integers(1, 12))
+def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, fact, position):
+    run = merged(found)
+    event, content = fact.recorded(position)
     assert apply_event(run, event) == merge_runs(run, run_registers_of(event))
     assert apply_event(run, event, content) == merge_runs(run, run_registers_of(event, content))
 
 
 @given(parts, times, st.sampled_from(RunState), st.integers(1, 12), times)
 def test_what_was_sent_moves_a_run_as_what_was_recorded_does(found, at, state, position, recorded_at):
-    run = folded(found)
+    run = merged(found)
     draft = drafts.transition(RUN, state, at, explicit=True, caller=Caller()).of_job("etl", "load")
-    simply = apply_transition(run, draft, position, recorded_at)
-    assert simply in (None, merge_runs(run, run_registers_of(draft.at(position, recorded_at))))
-    assert simply is not None or state == "NEW" or run.created is None or run.created.implied
+    applied = apply_transition(run, draft, position, recorded_at)
+    assert applied in (None, merge_runs(run, run_registers_of(draft.at(position, recorded_at))))
+    assert applied is not None or state == "NEW" or run.created is None or run.created.implied
 
 
 @given(parts)
 def test_a_state_that_is_not_known_yet_stops_no_fold(found):
-    """A later version may know more of them, and write them while this one still folds."""
-    event = said_later(folded(found), "PAUSED")
-    assert apply_event(folded(found), event) == merge_runs(folded(found), run_registers_of(event))
+    """A later version may have more states, and write them while this one still projects."""
+    event = next_event(merged(found), "PAUSED")
+    assert apply_event(merged(found), event) == merge_runs(merged(found), run_registers_of(event))
 
 
 @given(histories("api", "openlineage", least=1), st.randoms())
 def test_the_order_of_arrival_does_not_matter(history, random):
     shuffled = list(history)
     random.shuffle(shuffled)
-    assert timeless(folded(recorded(history))) == timeless(folded(recorded(shuffled)))
+    assert timeless(merged(recorded(history))) == timeless(merged(recorded(shuffled)))
 
 
 @given(histories("api", "openlineage", least=1), st.data())
 def test_how_often_an_event_arrives_does_not_matter(history, data):
     found = recorded(history)
     again = data.draw(st.lists(st.sampled_from(found), max_size=10))
-    assert folded([*found, *again]) == folded(found)
+    assert merged([*found, *again]) == merged(found)
 
 
 @given(histories("api", "openlineage", "monitor", least=1), st.data())
@@ -91,36 +91,36 @@ def test_any_snapshot_and_what_came_since_give_the_same_view(history, data):
     cuts = sorted(data.draw(st.lists(st.integers(0, len(found)), max_size=3)))
     view = RunRegisters()
     for start, end in zip([0, *cuts], [*cuts, len(found)], strict=True):
-        view = unpack_run(pack_registers(merge_runs(view, folded(found[start:end]))))
-    assert view == folded(found)
-    assert dump(run_view("id", view)) == dump(run_view("id", folded(found)))
+        view = unpack_run(pack_registers(merge_runs(view, merged(found[start:end]))))
+    assert view == merged(found)
+    assert dump(run_view("id", view)) == dump(run_view("id", merged(found)))
 
 
 @given(histories("api", "openlineage", least=1))
 def test_every_view_can_be_written(history):
-    assert dump(run_view("id", folded(recorded(history))))
+    assert dump(run_view("id", merged(recorded(history))))
 
 
-@given(histories("openlineage", least=1), told("openlineage"))
+@given(histories("openlineage", least=1), run_facts("openlineage"))
 def test_an_end_is_never_reopened_by_whatever_else_is_reported(history, late):
-    before = folded(recorded(history))
+    before = merged(recorded(history))
     assume(before.terminal is not None)
-    after = folded(recorded([*history, late]))
+    after = merged(recorded([*history, late]))
     assert after.state in ENDS
 
 
-@given(histories("openlineage"), told("monitor"))
+@given(histories("openlineage"), run_facts("monitor"))
 def test_an_inferred_end_never_stands_before_a_reported_one(history, guess):
-    run = folded(recorded([*history, guess]))
+    run = merged(recorded([*history, guess]))
     if run.terminal is not None:
         assert (run.state, run.ended) == (run.terminal.state, run.terminal)
     elif guess.state in ENDS:
         assert run.state == guess.state
 
 
-@given(histories("openlineage"), told("monitor"), told("openlineage"))
+@given(histories("openlineage"), run_facts("monitor"), run_facts("openlineage"))
 def test_an_inferred_end_yields_to_whatever_is_recorded_after_it(history, guess, news):
-    run = folded(recorded([*history, guess, news]))
+    run = merged(recorded([*history, guess, news]))
     assert run.ended == run.terminal
 
 
@@ -129,7 +129,7 @@ def test_commands_never_reopen_a_run_nor_change_its_end(history):
     model = Model()
     ended = None
     for command in history:
-        model.tell(command)
+        model.command(command)
         if ended is not None:
             assert model.view.terminal == ended
         ended = model.view.terminal
@@ -139,7 +139,7 @@ def test_commands_never_reopen_a_run_nor_change_its_end(history):
 def test_an_end_that_is_answered_200_comes_with_its_own_state(history):
     model = Model()
     for command in history:
-        verdict = model.tell(command)
+        verdict = model.command(command)
         if command.state in ENDS and verdict in (Decision.APPEND, Decision.UNCHANGED):
             assert model.view.state == command.state
 
@@ -149,38 +149,41 @@ def test_a_start_that_is_recorded_leaves_a_running_or_an_ended_run(history):
     model = Model()
     for command in history:
         ended = model.view.terminal
-        if command.state == RunState.RUNNING and model.tell(command) is Decision.APPEND:
+        if command.state == RunState.RUNNING and model.command(command) is Decision.APPEND:
             assert model.view.state == (ended.state if ended else RunState.RUNNING)
 
 
-@given(st.lists(commands | told("openlineage"), max_size=15), st.lists(commands | told("openlineage"), max_size=15))
+@given(
+    st.lists(commands | run_facts("openlineage"), max_size=15),
+    st.lists(commands | run_facts("openlineage"), max_size=15),
+)
 def test_a_command_that_was_recorded_is_unchanged_at_any_later_time(before, after):
     """With its time or its key; also where an OpenLineage event has overturned the end meanwhile."""
     model = Model()
-    accepted = tell_all(model, before)
-    tell_all(model, after)
+    accepted = apply_all(model, before)
+    apply_all(model, after)
     for command in accepted:
         view, position = model.view, model.position
-        assert model.tell(command) is Decision.UNCHANGED
+        assert model.command(command) is Decision.UNCHANGED
         assert (model.view, model.position) == (view, position)
 
 
-@given(st.lists(commands | told("openlineage"), max_size=15), st.lists(commands, max_size=15))
+@given(st.lists(commands | run_facts("openlineage"), max_size=15), st.lists(commands, max_size=15))
 def test_a_recorded_command_is_unchanged_when_repeated_with_its_time_but_without_its_key(before, after):
     model = Model()
-    accepted = tell_all(model, before)
-    tell_all(model, after)
+    accepted = apply_all(model, before)
+    apply_all(model, after)
     for command in accepted:
         if command.at is not None:
-            assert model.tell(command._replace(key=None)) is Decision.UNCHANGED
+            assert model.command(command._replace(key=None)) is Decision.UNCHANGED
 
 
-def tell_all(model: Model, history: list) -> list[Command]:
-    """Tell the model a history; return the recorded commands that can be repeated: by their time or their key."""
+def apply_all(model: Model, history: list) -> list[Command]:
+    """Apply a history to the model; return the recorded commands that can be repeated: by their time or their key."""
     accepted = []
     for one in history:
         if not isinstance(one, Command):
-            model.hear(one)
-        elif model.tell(one) is Decision.APPEND and (one.at is not None or one.key is not None):
+            model.fact(one)
+        elif model.command(one) is Decision.APPEND and (one.at is not None or one.key is not None):
             accepted.append(one)
     return accepted

@@ -14,8 +14,8 @@ from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, me
 from service.ledger.aggregates import pack_registers, unpack_job, unpack_namespace
 
 
-class Told(NamedTuple):
-    """Something that says something of job load in namespace etl."""
+class NameFact(NamedTuple):
+    """A fact that defines, deletes or mentions job load in namespace etl."""
 
     subject: str
     kind: str
@@ -24,38 +24,38 @@ class Told(NamedTuple):
     text: str
 
 
-def event(told, position):
-    digest = repr(told).encode()
+def event(fact, position):
+    digest = repr(fact).encode()
     nothing = (None, None, None)
     return Event(
-        position, told.subject, RUN, told.kind, None, told.at, at(position), "etl", "load", None, "api", None, digest,
+        position, fact.subject, RUN, fact.kind, None, fact.at, at(position), "etl", "load", None, "api", None, digest,
         *nothing[:2],
     )  # fmt: skip
 
 
 def job_of(history):
     parts = []
-    for position, told in enumerate(history, 1):
-        found = event(told, position)
-        defined = told.subject == "job" and told.kind == "defined"
-        definition = JobDefinition(told.at, found.fact, "BATCH", told.text, None) if defined else None
-        parts.append(job_registers_of(found, told.content, definition))
+    for position, fact in enumerate(history, 1):
+        found = event(fact, position)
+        defined = fact.subject == "job" and fact.kind == "defined"
+        definition = JobDefinition(fact.at, found.fact, "BATCH", fact.text, None) if defined else None
+        parts.append(job_registers_of(found, fact.content, definition))
     return parts
 
 
 def namespace_of(history):
     parts = []
-    for position, told in enumerate(history, 1):
-        found = event(told, position)
-        defined = told.subject == "namespace" and told.kind == "defined"
-        definition = NamespaceDefinition(told.at, found.fact, told.text, None) if defined else None
+    for position, fact in enumerate(history, 1):
+        found = event(fact, position)
+        defined = fact.subject == "namespace" and fact.kind == "defined"
+        definition = NamespaceDefinition(fact.at, found.fact, fact.text, None) if defined else None
         parts.append(namespace_registers_of(found, definition))
     return parts
 
 
-def told(*subjects):
+def facts(*subjects):
     kinds = st.sampled_from(["transition", "facts", "defined", "deleted"])
-    return st.builds(Told, st.sampled_from(subjects), kinds, times, contents, st.sampled_from("xyz")).map(sensible)
+    return st.builds(NameFact, st.sampled_from(subjects), kinds, times, contents, st.sampled_from("xyz")).map(sensible)
 
 
 def sensible(one):
@@ -65,16 +65,16 @@ def sensible(one):
     return one._replace(kind=kind, content=NO_CONTENT if kind == "deleted" else one.content)
 
 
-job_parts = st.lists(told("run", "job"), min_size=1, max_size=7, unique_by=repr).map(job_of)
-namespace_parts = st.lists(told("run", "job", "namespace"), min_size=1, max_size=7, unique_by=repr).map(namespace_of)
-SHAPES = pytest.mark.parametrize(
+job_parts = st.lists(facts("run", "job"), min_size=1, max_size=7, unique_by=repr).map(job_of)
+namespace_parts = st.lists(facts("run", "job", "namespace"), min_size=1, max_size=7, unique_by=repr).map(namespace_of)
+AGGREGATES = pytest.mark.parametrize(
     ("parts", "merge", "unpack"),
     [(job_parts, merge_jobs, unpack_job), (namespace_parts, merge_namespaces, unpack_namespace)],
     ids=["jobs", "namespaces"],
 )
 
 
-@SHAPES
+@AGGREGATES
 @given(data=st.data())
 def test_merge_is_associative_commutative_and_idempotent(parts, merge, unpack, data):
     found = data.draw(parts)
@@ -86,7 +86,7 @@ def test_merge_is_associative_commutative_and_idempotent(parts, merge, unpack, d
     assert unpack(pack_registers(one)) == one
 
 
-@SHAPES
+@AGGREGATES
 @given(data=st.data())
 def test_any_snapshot_order_and_duplication_give_the_same_registers(parts, merge, unpack, data):
     found = data.draw(parts)
@@ -97,11 +97,11 @@ def test_any_snapshot_order_and_duplication_give_the_same_registers(parts, merge
 
 
 def job(*history):
-    return reduce(merge_jobs, job_of(Told(*one) for one in history))
+    return reduce(merge_jobs, job_of(NameFact(*one) for one in history))
 
 
 def namespace(*history):
-    return reduce(merge_namespaces, namespace_of(Told(*one) for one in history))
+    return reduce(merge_namespaces, namespace_of(NameFact(*one) for one in history))
 
 
 def test_a_job_is_as_it_was_last_defined():

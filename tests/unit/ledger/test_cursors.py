@@ -1,4 +1,4 @@
-"""Cursors come back as they went out, and nothing else is taken for one."""
+"""Cursors are decoded as they were encoded, and no other text is."""
 
 from datetime import UTC, datetime
 

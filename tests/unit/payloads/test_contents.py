@@ -1,4 +1,4 @@
-"""What payloads say."""
+"""The content of payloads."""
 
 import json
 from datetime import UTC, datetime
@@ -54,8 +54,8 @@ def test_args_are_the_same_in_whatever_order_they_come():
 
 
 def test_a_creators_nominal_times_are_utc():
-    said = creator_content(created(nominalStartTime="2020-01-01T01:00:00+02:00"))
-    assert (said.nominal_start, said.nominal_end) == (datetime(2019, 12, 31, 23, tzinfo=UTC), None)
+    content = creator_content(created(nominalStartTime="2020-01-01T01:00:00+02:00"))
+    assert (content.nominal_start, content.nominal_end) == (datetime(2019, 12, 31, 23, tzinfo=UTC), None)
 
 
 def test_facets_stay_the_bytes_they_came_as():
@@ -74,10 +74,10 @@ def test_an_event_that_msgspec_will_not_read_is_sliced():
             schemaURL=None,
         )
     )
-    said = lineage_content(read_event(text))
-    assert said.run_facets == {"a": b'{"x": "\\ud800"}'}
-    assert said.job_facets == {"b": b'{"y": 1}'}
-    assert (said.inputs, said.outputs) == ((DatasetName("n", "i"),), None)
+    content = lineage_content(read_event(text))
+    assert content.run_facets == {"a": b'{"x": "\\ud800"}'}
+    assert content.job_facets == {"b": b'{"y": 1}'}
+    assert (content.inputs, content.outputs) == ((DatasetName("n", "i"),), None)
 
 
 def test_slicing_and_reading_say_the_same():
@@ -93,7 +93,7 @@ def test_slicing_and_reading_say_the_same():
 
 
 def test_a_deleted_facet_is_deleted_and_a_null_one_says_nothing():
-    said = lineage_content(
+    content = lineage_content(
         read_event(
             json.dumps(
                 lineage(
@@ -105,7 +105,7 @@ def test_a_deleted_facet_is_deleted_and_a_null_one_says_nothing():
             )
         )
     )
-    assert said.run_facets == {"a": None, "b": b'{"_deleted": false}', "d": b'{"_deleted": 7}'}
+    assert content.run_facets == {"a": None, "b": b'{"_deleted": false}', "d": b'{"_deleted": 7}'}
 
 
 @pytest.mark.parametrize(
@@ -184,8 +184,8 @@ def test_a_payload_that_is_gone_says_nothing():
 
 
 def test_a_creation_says_its_args():
-    said = decode_payload(event(state="NEW"), '{"args":{"a":1},"wat":2}')
-    assert said.content.args == b'{"a":"1"}'
+    content = decode_payload(event(state="NEW"), '{"args":{"a":1},"wat":2}')
+    assert content.content.args == b'{"a":"1"}'
 
 
 def test_a_definition_says_what_was_put():

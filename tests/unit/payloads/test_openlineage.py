@@ -312,7 +312,7 @@ def test_a_line_that_is_too_long_is_passed_over_without_being_held():
     found = list(cutter.feed(b"{}\n"))
     for _ in range(1000):
         found += cutter.feed(b"x" * 1000)
-        assert sum(map(len, cutter._begun)) <= 100
+        assert sum(map(len, cutter._parts)) <= 100
     found += cutter.feed(b"\n[]\n")
     assert found == [RawEvent(1, b"{}"), RawEvent(2, None), RawEvent(3, b"[]")]
 
@@ -357,7 +357,7 @@ def test_an_element_that_is_too_long_is_passed_over_without_being_held():
     found = cutter.feed(b'[{},"')
     for _ in range(100):
         found += cutter.feed(b"x," * 1000)
-        assert sum(map(len, cutter._begun)) <= 100
+        assert sum(map(len, cutter._parts)) <= 100
     found += cutter.feed(b'",[1]]')
     assert found + cutter.end() == [RawEvent(1, b"{}"), RawEvent(2, None), RawEvent(3, b"[1]")]
 

@@ -1,0 +1,91 @@
+"""The convention of SQL files: parameters by name, placeholders for parts."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from service.database import statements
+from service.database.statements import load, load_text
+
+FILES = sorted(path.stem for path in statements._DIRECTORY.glob("*.sql"))
+PARTS = {
+    "catalog": "runs",
+    "subject": "run",
+    "direction": "desc",
+    "of": "e.namespace = :namespace",
+    "which": load_text("which_range"),
+    "line": load_text("line_json"),
+    **{name: load_text(name) for name in ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move")},
+}
+FRAGMENTS = {"which_positions", "which_range", "which_stream"}
+"""Parts of event_lines.sql: their parameters are listed there."""
+
+
+@pytest.fixture
+def write(monkeypatch, tmp_path: Path):
+    """Load from a directory of the test's own."""
+    monkeypatch.setattr(statements, "_DIRECTORY", tmp_path)
+    statements._read.cache_clear()
+    yield lambda name, text: (tmp_path / f"{name}.sql").write_text(text)
+    statements._read.cache_clear()
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name not in FRAGMENTS])
+def test_every_file_loads(name):
+    statement = load(name, **PARTS)
+    assert statement
+    assert not re.search(r"--|[{}]", statement.replace('{"', "").replace('"}', "").replace("'}'", ""))
+
+
+@pytest.mark.parametrize("name", sorted(FRAGMENTS))
+def test_every_part_loads_within_its_statement(name):
+    assert "$" in load("event_lines", which=load_text(name), line=load_text("line_csv"))
+
+
+def test_parameters_are_numbered_in_the_order_of_the_list(write):
+    write("some", "-- Returns something.\n-- parameters: log, position\nselect :position::bigint, :log, :position")
+    assert load("some") == "select $2::bigint, $1, $2"
+
+
+def test_a_cast_and_a_time_are_no_parameters(write):
+    write("some", "select now()::text, '12:30', 'a'::text")
+    assert load("some") == "select now()::text, '12:30', 'a'::text"
+
+
+def test_the_parameters_of_parts_follow_in_the_order_of_the_text(write):
+    write("whole", "-- parameters: log\nselect :log\n{first}\n{second}")
+    write("one", "-- parameters: a, log\n, :a + :log")
+    write("two", "-- parameters: b\n, :b")
+    statement = load("whole", first=load_text("one"), second=load_text("two"))
+    assert statement.split() == ["select", "$1", ",", "$2", "+", "$1", ",", "$3"]
+
+
+def test_a_name_that_is_not_listed_is_refused(write):
+    write("some", "-- parameters: log\nselect :log, :other")
+    with pytest.raises(ValueError, match=r"parameters of some\.sql and its text differ"):
+        load("some")
+
+
+def test_a_name_without_any_list_is_refused(write):
+    write("some", "select :log")
+    with pytest.raises(ValueError, match="differ"):
+        load("some")
+
+
+def test_a_listed_name_that_is_not_used_is_refused(write):
+    write("some", "-- parameters: log, other\nselect :log -- :other")
+    with pytest.raises(ValueError, match=r"differ: \['log', 'other'\]"):
+        load("some")
+
+
+def test_an_unknown_placeholder_is_refused(write):
+    write("some", "select * from {table}")
+    with pytest.raises(ValueError, match=r"some\.sql has placeholders without a part: \['table'\]"):
+        load("some", tables="runs")
+
+
+def test_the_schema_is_that_of_the_tables_unless_another_is_given(write):
+    write("some", "select from {schema}.runs")
+    assert load("some") == "select from runfold.runs"
+    assert load("some", schema="runfold_new") == "select from runfold_new.runs"
