@@ -1,8 +1,8 @@
 """Compares this checkout with another one, in one run: `bench/compare.py OTHER [--rounds N] [--seconds N]`.
 
-OTHER is a checkout whose `.venv` is installed (`make .venv/.run-stamp` there). Each checkout serves with a database of its
-own. In every round each operation is measured on both, one after the other, in the opposite order every second round.
-The table shows the medians over the rounds, and the ratio of this checkout to the other: of requests (events for
+OTHER is a checkout whose `.venv` is installed (`make .venv/.run-stamp` there). Each checkout serves with a database of
+its own. In every round each operation is measured on both, one after the other, in the opposite order every second
+round. The table shows the medians over the rounds, and the ratio of this checkout to the other: of requests (events for
 NDJSON) a second, and of CPU time a request, which depends less on what else the machine does.
 """
 
