@@ -118,9 +118,9 @@ async def test_an_export_whose_reader_has_had_enough_ends_without_a_word(dsn, co
     assert (process.returncode, errors) == (1, b"")
 
 
-async def test_rebuild_says_how_far_the_catalog_is_folded(dsn, log):
+async def test_rebuild_says_how_far_the_catalog_is_projected(dsn, log):
     ended = await run(log, "rebuild", "--database-url", dsn)
-    assert ended == (0, "The catalog is folded anew, up to position 0.\n", "")
+    assert ended == (0, "The catalog is rebuilt, up to position 0.\n", "")
 
 
 async def test_demo_on_a_service_that_runs_leaves_it_alone(server, log):
@@ -139,7 +139,7 @@ async def test_demo_starts_a_service_where_none_answers_and_stops_it_when_piped(
     url = f"http://127.0.0.1:{free_port()}"
     ended = await run(log, "demo", "--url", url, "--data-dir", data)
     assert (ended.status, ended.errors) == (0, "")
-    assert "The service is stopped, what was recorded is kept" in ended.output
+    assert "The service is stopped; its data are kept" in ended.output
     assert f"curl -s {url}/api/v1/jobs/runs/" in ended.output
     assert not (data / "postgres/postmaster.pid").exists()
     assert (await run(log, "verify", "--data-dir", data)).status == 0
@@ -149,7 +149,7 @@ async def test_demo_keeps_its_service_until_ctrl_c_when_asked_to_stay(log, tmp_p
     url = f"http://127.0.0.1:{free_port()}"
     async with program(log, "demo", "--stay", "--url", url, "--data-dir", tmp_path / "data") as demo:
         async for line in demo.process.stdout:
-            if b"The service goes on" in line:
+            if b"The service is still running" in line:
                 break
         (service,) = demo.children("service serve")
         assert service

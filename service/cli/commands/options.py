@@ -1,4 +1,4 @@
-"""Options that are settings: each is a flag and an environment variable, the flag wins."""
+"""Options that are settings: each is a flag and an environment variable; the flag takes precedence."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), project
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401  what click takes
+def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401  those of click.option
     """Return the option for a field of Settings; its default is the field's."""
     field = name.lstrip("-").partition("/")[0].replace("-", "_")
     attributes.setdefault("envvar", f"RUNFOLD_{field.upper()}")
@@ -25,7 +25,7 @@ def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  
 
 def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
     if url and not url.startswith(("postgresql://", "postgres://")):
-        raise click.BadParameter("it must begin with postgresql://")
+        raise click.BadParameter("it must begin with postgresql://.")
     return url
 
 
@@ -34,15 +34,15 @@ def database_options(command: F) -> F:
     for option in (
         setting(
             "--data-dir",
-            "Where the embedded PostgreSQL keeps its data, if there is no database URL.",
+            "Data directory of the embedded PostgreSQL, which is used without a database URL.",
             type=click.Path(file_okay=False, path_type=Path),
         ),
         setting(
             "--database-url",
-            "postgresql://user:password@host/database of a PostgreSQL; without it, an embedded one is used.",
+            "Database to use: postgresql://user:password@host/database.",
             envvar=["RUNFOLD_DATABASE_URL", "DATABASE_URL"],
             metavar="URL",
-            show_default="none",
+            show_default="an embedded PostgreSQL",
             callback=_check_url,
         ),
     ):
@@ -55,6 +55,6 @@ def archives_option(command: F) -> F:
     return click.option(
         "--archives",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        show_default="where they were written",
-        help="The directory with the archives' files.",
+        show_default="where each was written",
+        help="Directory with the files of archived payloads.",
     )(command)
