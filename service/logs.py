@@ -3,6 +3,8 @@
 import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -34,3 +36,15 @@ def set_up(level: str) -> None:
     if level != "debug":
         for verbose in ("alembic", "asyncio"):
             logging.getLogger(verbose).setLevel(logging.WARNING)
+
+
+@contextmanager
+def errors_only(name: str) -> Iterator[None]:
+    """Drop warnings of a logger and its children, where the caller reports failures by itself."""
+    logger = logging.getLogger(name)
+    previous = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(previous)

@@ -16,7 +16,7 @@ from service.cli.commands import (
     serve,
     verify,
 )
-from service.errors import DatabaseUnavailable, OperatorError
+from service.errors import OperatorError, RunfoldError
 
 
 class _Program(click.Group):
@@ -25,11 +25,10 @@ class _Program(click.Group):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except DatabaseUnavailable as error:
-            message = f"The database cannot be used: {error}"
-            raise click.ClickException(logs.without_password(message)) from error
         except OperatorError as error:
             raise click.ClickException(str(error)) from error
+        except RunfoldError as error:
+            raise click.ClickException(logs.without_password(f"{error}.")) from error
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

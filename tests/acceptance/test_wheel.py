@@ -39,7 +39,8 @@ def version():
 def test_the_wheel_s_migrations_work_away_from_the_repository(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     program = (
-        "import service, service.database.migrations as m; print(service.__file__); m.upgrade_sql(); print(m.newest_revision())"
+        "import service, service.database.migrations as m;"
+        " print(service.__file__); m.upgrade_sql(); print(m.newest_revision())"
     )
     answer = subprocess.run(
         [sys.executable, "-c", program],

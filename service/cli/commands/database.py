@@ -11,6 +11,7 @@ import click
 from service.database import migrations
 from service.embedded.files import cluster_in
 from service.embedded.postgres import FEWEST_CONNECTIONS, EmbeddedPostgres, attach
+from service.errors import DatabaseUnavailable
 from service.logs import without_password
 from service.settings import CONNECTIONS
 
@@ -37,7 +38,8 @@ def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
     The embedded one accepts the connections of `workers` serving processes, and some for commands.
     """
     if url:
-        yield Database(url, without_password(url), _no_check)
+        with _naming(f"The database {url}"):
+            yield Database(url, without_password(url), _no_check)
         return
     connections = max(FEWEST_CONNECTIONS, workers * CONNECTIONS + _OTHERS)
     with EmbeddedPostgres(data_dir, connections=connections) as postgres:
@@ -46,7 +48,8 @@ def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
             status = postgres.poll()
             return status if status is None else f"The embedded PostgreSQL has ended by itself (status {status})."
 
-        yield Database(postgres.dsn, f"the embedded PostgreSQL in {data_dir}", check)
+        with _naming(f"The embedded PostgreSQL in {data_dir}"):
+            yield Database(postgres.dsn, f"the embedded PostgreSQL in {data_dir}", check)
 
 
 @contextmanager
@@ -57,12 +60,22 @@ def attached(url: str, data_dir: Path, *, must_exist: bool = True) -> Iterator[s
     """
     running = None if url else attach(data_dir)
     if running is not None:
-        yield running
+        with _naming(f"The embedded PostgreSQL in {data_dir}"):
+            yield running
         return
     if must_exist and not url and not cluster_in(data_dir).exists():
         raise click.ClickException(f"There is no database in {data_dir}; choose one with --data-dir or --database-url.")
     with owned(url, data_dir) as database:
         yield database.dsn
+
+
+@contextmanager
+def _naming(subject: str) -> Iterator[None]:
+    """Report DatabaseUnavailable as a sentence about the database, without its password."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        raise click.ClickException(without_password(f"{subject} cannot be used: {error}.")) from error
 
 
 def migrate(dsn: str) -> None:

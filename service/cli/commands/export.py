@@ -20,7 +20,6 @@ from service.cli.commands.options import database_options
 from service.cli.commands.progress import progress_bar
 from service.domain import timestamps
 from service.domain.event import SOURCES, Kind, RunState
-from service.errors import RunfoldError
 
 
 def _time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
@@ -135,8 +134,8 @@ def _write(write: Callable[..., Any], output: Path | None, export_format: Export
             part.replace(output)
     except BrokenPipeError:
         raise  # the reader (`| head`) has closed the pipe; click exits without a message
-    except (RunfoldError, OSError) as error:
-        raise click.ClickException(f"{error}.") from error
+    except OSError as error:
+        raise click.ClickException(f"The export cannot be written: {error}.") from error
     finally:
         if part is not None:
             part.unlink(missing_ok=True)

@@ -1,5 +1,6 @@
 """Options that are settings: each is a flag and an environment variable; the flag takes precedence."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,10 @@ def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  
 def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
     if url and not url.startswith(("postgresql://", "postgres://")):
         raise click.BadParameter("it must begin with postgresql://.")
+    hosts = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    for port in re.findall(r":([^:,\]]*)(?:,|$)", re.sub(r"\[.*?\]", "", hosts)):
+        if port and not port.isdecimal():
+            raise click.BadParameter("its port is not a number.")  # what was given may be part of a password
     return url
 
 

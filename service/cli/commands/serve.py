@@ -94,10 +94,11 @@ def _refuse_exposure(bound: socket.socket, *, authenticated: bool, insecure: boo
 
 
 def _serve(settings: Settings, bound: socket.socket, database: Database) -> None:
-    migrate(settings.database_url)
-    if settings.auth == "auto" and not sockets.is_loopback(bound):
-        has_keys = asyncio.run(keys.any_key_exists(settings.database_url))
-        _refuse_exposure(bound, authenticated=has_keys, insecure=settings.insecure)
+    with logs.errors_only("service.database"):  # a database that cannot be used is reported once, by the exit message
+        migrate(settings.database_url)
+        if settings.auth == "auto" and not sockets.is_loopback(bound):
+            has_keys = asyncio.run(keys.any_key_exists(settings.database_url))
+            _refuse_exposure(bound, authenticated=has_keys, insecure=settings.insecure)
 
     def ready() -> None:
         url = click.style(sockets.url(bound), bold=True)
