@@ -280,6 +280,21 @@ async def test_demo_keeps_its_service_until_ctrl_c_when_asked_to_stay(log, tmp_p
     assert not (tmp_path / "data/postgres/postmaster.pid").exists()
 
 
+@pytest.mark.parametrize("url", ["127.0.0.1:5000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:x", ""])
+async def test_demo_of_a_url_that_is_none_is_used_wrongly(url, log):
+    ended = await run(log, "demo", "--url", url)
+    assert ended.status == 2
+    assert "it must be a URL such as http://127.0.0.1:5000" in ended.errors
+
+
+async def test_export_takes_dates_as_well_as_times(dsn, log):
+    for since in ("2020-01-01", "2020-01-01T00:00:00Z"):
+        assert (await run(log, "export", "--since", since, "--database-url", dsn)).status == 0
+    ended = await run(log, "export", "--since", "yesterday", "--database-url", dsn)
+    assert ended.status == 2
+    assert "nor a date such as 2019-05-09" in ended.errors
+
+
 async def test_demo_does_not_take_whatever_answers_for_runfold(log):
     async def answer(_reader, writer):
         writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")

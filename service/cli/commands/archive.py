@@ -1,34 +1,21 @@
 """runfold archive."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options
-from service.domain import timestamps
+from service.cli.commands.options import database_options, parse_time
 from service.ledger.archive_records import Archive
 from service.maintenance.archive import archive_payloads
-
-
-def _time(_context: click.Context, _parameter: click.Parameter, text: str) -> datetime:
-    """Parse a date (midnight UTC) or a timestamp."""
-    try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-    except ValueError:
-        pass
-    try:
-        return timestamps.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}, nor a date such as 2019-05-09.") from error
 
 
 @click.command("archive", short_help="Move old payloads to Parquet files.")
 @click.option(
     "--before",
-    callback=_time,
+    callback=parse_time,
     required=True,
     metavar="DATE",
     help="Archive payloads that were recorded before this date or time.",

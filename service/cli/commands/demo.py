@@ -24,10 +24,21 @@ _PACE_S = 0.25
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
+def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) -> URL:
+    try:
+        url = URL(text)
+        if url.scheme in {"http", "https"} and url.host:
+            return url.origin()
+    except ValueError:
+        pass
+    raise click.BadParameter("it must be a URL such as http://127.0.0.1:5000.")
+
+
 @click.command("demo", short_help="Show a few runs from start to end.")
 @click.option(
     "--url",
     default=f"http://{DEFAULTS.host}:{DEFAULTS.port}",
+    callback=_parse_url,
     help="URL of the service; if none answers there, one is started.",
     envvar="RUNFOLD_URL",
     show_default=True,
@@ -45,19 +56,19 @@ _TIMEOUT = aiohttp.ClientTimeout(total=30)
     help="Keep a service that the demo started until Ctrl-C, or stop it at the end.",
     show_default="stay on a terminal",
 )
-def command(url: str, data_dir: Path, key: str | None, *, stay: bool | None) -> None:
+def command(url: URL, data_dir: Path, key: str | None, *, stay: bool | None) -> None:
     """Report a few runs from start to end over HTTP, then print commands that show them.
 
     Everything is recorded in the namespace `demo`. If no service answers, one is started with an embedded PostgreSQL.
     """
     if stay is None:
         stay = sys.stdout.isatty()
-    asyncio.run(_Demo(URL(url), data_dir).run(key, stay=stay))
+    asyncio.run(_Demo(url, data_dir).run(key, stay=stay))
 
 
 class _Demo:
     def __init__(self, url: URL, data_dir: Path) -> None:
-        self._url = url.origin()
+        self._url = url
         self._data_dir = data_dir
         self._console = Console(highlight=False, soft_wrap=True)
 

@@ -36,7 +36,7 @@ def command(what: UUID | int, why: str, actor: str | None, database_url: str, da
     that came from the payloads disappear from every view. The ledger records what was erased, and why.
     """
     if not why.strip():
-        raise click.BadParameter("it must not be empty.", param_hint="--why")
+        raise click.BadParameter("it must not be empty.", param_hint="'--why'")
     with attached(database_url, data_dir) as dsn:
         done = asyncio.run(erase_payloads(dsn, what, why, actor))
     click.echo(_summary(done))

@@ -16,27 +16,25 @@ from service.audit import saved_heads
 from service.audit.export import ExportFormat, ExportResult, export_events
 from service.audit.filters import EventFilters
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options
+from service.cli.commands.options import database_options, parse_time
 from service.cli.commands.progress import progress_bar
-from service.domain import timestamps
 from service.domain.event import SOURCES, Kind, RunState
-
-
-def _time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
-    try:
-        return None if text is None else timestamps.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(f"{error}.") from error
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the filters of GET /events."""
     for option in (
         click.option(
-            "--until", callback=_time, metavar="TIME", help="Only events that were recorded before this time."
+            "--until",
+            callback=parse_time,
+            metavar="TIME",
+            help="Only events that were recorded before this date or time.",
         ),
         click.option(
-            "--since", callback=_time, metavar="TIME", help="Only events that were recorded at this time or later."
+            "--since",
+            callback=parse_time,
+            metavar="TIME",
+            help="Only events that were recorded at this date or time, or later.",
         ),
         click.option(
             "--source",

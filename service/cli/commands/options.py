@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from platformdirs import user_data_path
 
+from service.domain import timestamps
 from service.settings import PROCESS, Settings
 
 DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), projector=PROCESS)
@@ -22,6 +24,20 @@ def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  
     attributes.setdefault("default", getattr(DEFAULTS, field))
     attributes.setdefault("show_default", True)
     return click.option(name, help=help_text, show_envvar=True, **attributes)
+
+
+def parse_time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    """Parse a date such as 2019-05-09 (midnight UTC), or a timestamp."""
+    if text is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError:
+        pass
+    try:
+        return timestamps.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, nor a date such as 2019-05-09.") from error
 
 
 def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
