@@ -135,8 +135,8 @@ async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool
         await connections.close()
     if ingestion.retriable:
         raise click.ClickException(
-            f"The database does not answer: only the first {ingestion.recorded} events of {source.name} are recorded. "
-            "Repeat the import to continue; nothing is recorded twice."
+            f"The database does not answer: {ingestion.recorded} events of {source.name} are recorded, but not all of them. "
+            "Repeat the import to go on; nothing is recorded twice."
         )
     summary.add(ingestion, checkpoint)
 
@@ -153,5 +153,8 @@ async def _find_checkpoint(dsn: str, file: Path) -> Checkpoint | None:
     except DatabaseUnavailable:
         return None  # the first batch reports it
     name = checkpoints.checkpoint_path(file).name
-    click.echo(f"{file}: continuing after line {checkpoint.line}, the checkpoint in {name}.", err=True)
+    click.echo(
+        f"{file}: events up to line {checkpoint.line} are in the ledger, according to {name}; continuing there.",
+        err=True,
+    )
     return checkpoint
