@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import http_exceptions, web
 
 from service.errors import Malformed
-from service.http.fast_path import FastConnection, FastRunner
+from service.http.fast_path import FastConnection, FastRunner, PreserializedResponse
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
 
 
@@ -85,7 +85,8 @@ class _Connection(FastConnection):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """Send a response; an error raised outside of every handler (an unknown Expect, 417) as a problem."""
-        if isinstance(resp, web.HTTPClientError):
+        # The first check is the quick one: isinstance() of a response goes through ABCMeta and takes 0.1 microseconds.
+        if type(resp) is not PreserializedResponse and isinstance(resp, web.HTTPClientError):
             resp = of_http(resp)
         return super().finish_response(request, resp, start_time)
 
