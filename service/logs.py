@@ -1,8 +1,10 @@
-"""One line a record on stderr, times in UTC, no passwords."""
+"""Logging to stderr: one line per record, times in UTC, no passwords."""
 
 import logging
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -11,12 +13,12 @@ _PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^/\s]*@|(?<=[?&]password=)[^&\s]+"
 
 
 def without_password(text: str) -> str:
-    """Return text with the passwords of URLs in it blotted out."""
-    return _PASSWORD.sub(lambda found: f"{found[1]}:***@" if found[1] is not None else "***", text)
+    """Return the text with the passwords of URLs replaced by `***`."""
+    return _PASSWORD.sub(lambda match: f"{match[1]}:***@" if match[1] is not None else "***", text)
 
 
-class _Lines(logging.Formatter):
-    """A traceback's line breaks are escaped: a record is a line, and nothing that came in can fake one."""
+class _LineFormatter(logging.Formatter):
+    """Formats a record as one line. Line breaks are escaped, so that no input can forge a record."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
         return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
@@ -27,10 +29,22 @@ class _Lines(logging.Formatter):
 
 
 def set_up(level: str) -> None:
-    """Send the records of this process to stderr; `level` is one of LEVELS."""
+    """Log the records of this process to stderr; `level` is one of LEVELS."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Lines("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
+    handler.setFormatter(_LineFormatter("%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     if level != "debug":
-        for chatty in ("alembic", "asyncio"):
-            logging.getLogger(chatty).setLevel(logging.WARNING)
+        for verbose in ("alembic", "asyncio"):
+            logging.getLogger(verbose).setLevel(logging.WARNING)
+
+
+@contextmanager
+def errors_only(name: str) -> Iterator[None]:
+    """Drop warnings of a logger and its children, where the caller reports failures by itself."""
+    logger = logging.getLogger(name)
+    previous = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(previous)

@@ -1,4 +1,4 @@
-"""What every process of ours does at its start: end with its parent, and not look for garbage all the time."""
+"""How the service's processes start, are scheduled, collect garbage, and end with their parent."""
 
 import ctypes
 import gc
@@ -9,12 +9,15 @@ from contextlib import suppress
 
 PR_SET_PDEATHSIG = 1
 
-# Loaded here: between fork and exec nothing may be.
+# Loaded here: nothing may be loaded between fork and exec.
 libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 def terminate_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
-    """Have the kernel end this process, new from its parent, when the parent dies, however it dies (Linux)."""
+    """Have the kernel send `number` to this process when its parent ends, for whatever reason (Linux only).
+
+    Exits at once if the parent has ended already.
+    """
     if libc is not None:
         libc.prctl(PR_SET_PDEATHSIG, int(number), 0, 0, 0)
     if os.getppid() != parent:
@@ -22,16 +25,16 @@ def terminate_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) 
 
 
 def configure_gc() -> None:
-    """Collect garbage seldom, and never what was there at the start (docs/decisions/0008-garbage.md)."""
+    """Collect garbage rarely, and exempt the objects that exist now (docs/decisions/0008-garbage.md)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
 
 
 def use_batch_scheduling() -> None:
-    """Be no reason to interrupt whoever answers requests: what this process does can wait for the next free moment.
+    """Switch this process to SCHED_BATCH so that it does not preempt the serving process (Linux only).
 
-    Not a lower priority, which would let it starve where there is no free moment.
+    A lower priority would let it starve on a machine that is always busy.
     """
     if sys.platform == "linux":
         with suppress(OSError):  # a container may forbid it
@@ -41,6 +44,6 @@ def use_batch_scheduling() -> None:
 def python_command(module: str, *arguments: str) -> list[str]:
     """Return the command that runs a module of this package in a process of its own.
 
-    `-P` keeps the working directory out of the module search path: a `service.py` that lies there is not imported.
+    `-P` keeps the working directory out of the module search path: a `service.py` there is not imported.
     """
     return [sys.executable, "-P", "-m", module, *arguments]

@@ -1,4 +1,4 @@
-"""What a process of the service is told. Read once, never changed."""
+"""The settings of a process of the service: read at its start, never changed."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 CONNECTIONS = 22
-"""To the database, that a process of the service and its children open at most; a test counts what app.py makes."""
+"""Upper bound on database connections per serving process, including its child process; a test counts them."""
 
 PROCESS, INLINE = "process", "inline"
-"""Where the projector runs: in a process of its own, or in the serving process."""
+"""Where the projector runs: in its own process, or in the serving process."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting; cli.py fills them from flags and RUNFOLD_… variables."""
+    """All settings; `runfold serve` fills them from flags and RUNFOLD_… variables."""
 
     database_url: str = field(default="", repr=False)
     host: str = "127.0.0.1"
@@ -34,11 +34,11 @@ class Settings:
     log_level: str = "info"
 
     def pack(self) -> bytes:
-        """Return one line for a child's standard input: everybody can read arguments, and a URL has a password."""
+        """Return a line of JSON for a child's standard input: any user can read arguments, and a URL has a password."""
         return json.dumps(asdict(self), default=str).encode()
 
 
 def unpack(line: bytes) -> Settings:
-    """Return what was packed."""
+    """Return the settings that `pack` has written."""
     fields = json.loads(line)
     return Settings(**fields | {"data_dir": Path(fields["data_dir"])})

@@ -27,7 +27,7 @@ DEADLINE_S = 30.0
 SERVICE = """
 import logging, os, pwd, sys
 from pathlib import Path
-from service.embedded import postgres as embedded
+from service.embedded.postgres import EmbeddedError, EmbeddedPostgres
 data_dir, identity, packages = sys.argv[1:]
 logging.basicConfig(level=logging.INFO)
 if identity == "nobody":
@@ -36,10 +36,10 @@ if identity == "nobody":
     os.setgroups([])
     os.setgid(user.pw_gid)
     os.setuid(user.pw_uid)
-postgres = embedded.EmbeddedPostgres(Path(data_dir), settings={"fsync": "off"})
+postgres = EmbeddedPostgres(Path(data_dir), settings={"fsync": "off"})
 try:
     postgres.start()
-except embedded.EmbeddedError as error:
+except EmbeddedError as error:
     print(error, flush=True)
     sys.exit(1)
 print(postgres.dsn, postgres._process.pid, flush=True)

@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -82,11 +82,28 @@ async def until_ended(pid: int) -> None:
 @asynccontextmanager
 async def program(log: Path, *arguments: object, **environment: str) -> AsyncIterator[Program]:
     """Start `runfold` with some arguments, and with no settings from our environment; it does not outlive the test."""
+    command = (sys.executable, "-m", "service", *arguments)
+    async with _started(command, log, REPOSITORY, environment) as started:
+        yield started
+
+
+@asynccontextmanager
+async def installed_program(log: Path, directory: Path, *arguments: object) -> AsyncIterator[Program]:
+    """Start the installed `runfold` in a directory: unlike `python -m`, it does not put that on the search path."""
+    command = (Path(sys.executable).with_name("runfold"), *arguments)
+    async with _started(command, log, directory, {}) as started:
+        yield started
+
+
+@asynccontextmanager
+async def _started(
+    command: Sequence[object], log: Path, directory: Path, environment: dict[str, str]
+) -> AsyncIterator[Program]:
     clean = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "service", *map(str, arguments)),
-            cwd=REPOSITORY,
+            *map(str, command),
+            cwd=directory,
             env=clean | environment,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

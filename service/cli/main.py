@@ -1,4 +1,4 @@
-"""The program `runfold`. Exit status 0: done, 1: the answer is no, 2: used wrongly."""
+"""The program `runfold`. Exit status 0: success; 1: failure, or a check that did not hold; 2: wrong usage."""
 
 import click
 
@@ -16,33 +16,32 @@ from service.cli.commands import (
     serve,
     verify,
 )
-from service.errors import DatabaseUnavailable, OperatorError
+from service.errors import OperatorError, RunfoldError
 
 
 class _Program(click.Group):
-    """Says what an operator can do something about in a sentence, without a traceback."""
+    """Reports errors that an operator can act on as one sentence, without a traceback."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except DatabaseUnavailable as error:
-            told = f"The database cannot be used: {error}"
-            raise click.ClickException(logs.without_password(told)) from error
         except OperatorError as error:
             raise click.ClickException(str(error)) from error
+        except RunfoldError as error:
+            raise click.ClickException(logs.without_password(f"{error}.")) from error
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="runfold", prog_name="runfold")
 def cli() -> None:
-    """Runfold remembers every transition of every job run."""
+    """Runfold records every transition of every job run in an append-only ledger."""
     logs.set_up("error")
 
 
-for part in (serve, demo, migrate, verify, export, rebuild, keys, import_events, archive, restore, erase):
-    cli.add_command(part.command)
+for module in (serve, demo, migrate, verify, export, rebuild, keys, import_events, archive, restore, erase):
+    cli.add_command(module.command)
 
 
 def main() -> None:
-    """Run the program; `runfold` and `python -m service` come here."""
+    """Run the program: the entry point of `runfold` and of `python -m service`."""
     cli(prog_name="runfold")

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.database.connections import Connections
+from service.database.failures import translate
 from service.errors import OperatorError
 from service.logs import without_password
 from service.os_process import python_command
@@ -100,12 +101,14 @@ def _main() -> None:
     """Migrate the database whose URL is on standard input. Writes the reason for a failure to standard error."""
     import asyncpg  # noqa: PLC0415  see the module's docstring
     from alembic.util import CommandError  # noqa: PLC0415
-    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415
+    from sqlalchemy.exc import DBAPIError, SQLAlchemyError  # noqa: PLC0415
 
     try:
         upgrade(sys.stdin.read())
     except (CommandError, SQLAlchemyError, asyncpg.PostgresError) as error:
-        sys.exit(without_password(str(error)))
+        cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
+        translated = translate(cause) if isinstance(cause, Exception) else None
+        sys.exit(without_password(str(translated or error)))
 
 
 if __name__ == "__main__":

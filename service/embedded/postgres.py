@@ -1,7 +1,6 @@
-"""The embedded PostgreSQL, for whoever gives no database URL: a child process of ours that dies with us.
+"""The embedded PostgreSQL, used without a database URL: a child process that does not outlive its owner.
 
-`embedded_files` knows what lies in the data directory, `embedded_binaries` finds a server, `embedded_process`
-starts it.
+`files` describes the data directory, `binaries` finds a server, `process` starts it.
 """
 
 import logging
@@ -20,18 +19,18 @@ from typing import Self
 from service.embedded import files
 from service.embedded.binaries import Binaries, choose
 from service.embedded.files import EmbeddedError
-from service.embedded.process import User, environment, handed_over, server_user, spawn
+from service.embedded.process import User, accessible_path, environment, server_user, spawn
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres", "attach"]
 
 SETTINGS: Mapping[str, str] = MappingProxyType(
     {
-        # Nobody but whoever may enter the data directory gets in.
+        # Only users who may enter the data directory can connect.
         "listen_addresses": "",
         "port": str(files.PORT),
         "unix_socket_directories": ".",
         "unix_socket_permissions": "0700",
-        # What was acknowledged is on disk.
+        # An acknowledged commit is on disk.
         "fsync": "on",
         "full_page_writes": "on",
         "synchronous_commit": "on",
@@ -39,8 +38,7 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
         "shared_buffers": "128MB",
         "TimeZone": "UTC",
         "log_timezone": "UTC",
-        # A file for each day of the week, overwritten a week later. No statements, no details: they hold
-        # payloads.
+        # One file per weekday, overwritten a week later. No statements and no details: they contain payloads.
         "logging_collector": "on",
         "log_destination": "stderr",
         "log_directory": "log",
@@ -53,15 +51,15 @@ SETTINGS: Mapping[str, str] = MappingProxyType(
     }
 )
 FEWEST_CONNECTIONS = 100
-"""As many connections as an embedded server takes at least."""
+"""The minimum of max_connections."""
 
 BUILTIN_LOCALE_MAJOR = 17
 POLL_S = 0.02
-# Recovery reports its progress every 10 s; this long without a word it is taken for stuck.
+# Recovery logs its progress every 10 s; a start that logs nothing for this long has failed.
 SILENCE_S = 600.0
 PREDECESSOR_S = 600.0
-# From the gentle to the rude, with seconds of patience: SIGINT is a fast shutdown with a checkpoint, SIGQUIT
-# leaves recovery to the next start.
+# Signals in this order, each with its timeout in seconds: SIGINT is a fast shutdown with a checkpoint, SIGQUIT leaves
+# recovery to the next start.
 STOP_STEPS: tuple[tuple[signal.Signals, float | None], ...] = (
     (signal.SIGINT, 120.0),
     (signal.SIGQUIT, 30.0),
@@ -77,20 +75,20 @@ _log = logging.getLogger(__name__)
 
 
 class EmbeddedPostgres:
-    """Owns one PostgreSQL in data_dir. Use it as a context manager, from the main thread.
+    """Owns the PostgreSQL server in a data directory. Use it as a context manager, from the main thread.
 
-    On Linux the server stops by itself when this process dies, however it dies: the kernel sends it SIGINT
-    when the thread that started it ends, hence the main thread.
+    On Linux the server stops when this process ends for whatever reason: the kernel sends SIGINT to the server when the
+    thread that started it ends. Therefore it must be started in the main thread.
     """
 
     def __init__(
         self, data_dir: Path, *, connections: int = FEWEST_CONNECTIONS, settings: Mapping[str, str] | None = None
     ) -> None:
-        """Prepare; the server takes so many connections. `settings` go before SETTINGS and are meant for tests."""
+        """Start nothing yet. `connections` is max_connections; `settings` override SETTINGS and are meant for tests."""
         self.data_dir = data_dir.absolute()
         self.dsn = ""
         self._settings = {**SETTINGS, "max_connections": str(connections), **(settings or {})}
-        self._held = ExitStack()
+        self._resources = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -103,13 +101,13 @@ class EmbeddedPostgres:
     def start(self) -> str:
         """Start the server and return a DSN for asyncpg once it accepts connections.
 
-        Blocks: about 1 s to create its data at first, as long as it takes to recover from a crash.
-        EmbeddedError when it cannot be had: another owner, data of another major version, no binaries, a
-        failing start (with the end of its log).
+        Blocks: about 1 s for the first start, which creates the data, and longer for a recovery after a crash.
+        Raises EmbeddedError: another process owns the data, another major version wrote them, there are no binaries, or
+        the start fails (with the end of the log).
         """
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError(
-                "the embedded PostgreSQL dies with the thread that starts it: start it in the main thread"
+                "the embedded PostgreSQL ends with the thread that starts it: start it in the main thread"
             )
         if self._process is not None:
             return self.dsn
@@ -119,7 +117,7 @@ class EmbeddedPostgres:
             self.stop()
             raise EmbeddedError(
                 f"PostgreSQL cannot be started in {self.data_dir}: {error}. Give a directory that this"
-                " user owns with --data-dir, or the address of a running server with --database-url."
+                " user owns with --data-dir, or the URL of a running server with --database-url."
             ) from error
         except BaseException:
             self.stop()
@@ -127,22 +125,22 @@ class EmbeddedPostgres:
         return self.dsn
 
     def stop(self) -> None:
-        """Shut the server down and wait for it; may be called again. The next start needs no recovery."""
+        """Shut the server down and wait for it; may be called repeatedly. The next start needs no recovery."""
         process, self._process, self.dsn = self._process, None, ""
-        with self._held:
+        with self._resources:
             if process is not None:
                 _shut_down(process)
 
     def poll(self) -> int | None:
-        """Return the server's exit status if it has ended by itself (-9: killed by signal 9), else None."""
+        """Return the server's exit status if it has ended unexpectedly (-9: killed by signal 9), else None."""
         return None if self._process is None else self._process.poll()
 
     def _start(self) -> None:
-        began = time.time()
+        started_at = time.time()
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._held.callback(os.close, files.lock_as_owner(self.data_dir))
+        self._resources.callback(os.close, files.lock_as_owner(self.data_dir))
         server_lock = _after_predecessor(self.data_dir)
-        self._held.callback(os.close, server_lock)
+        self._resources.callback(os.close, server_lock)
         cluster = files.cluster_in(self.data_dir)
         user = server_user(cluster)
         binaries = choose(cluster, user)
@@ -152,7 +150,7 @@ class EmbeddedPostgres:
             self._create(binaries, user, server_lock)
         files.remove_stale_pid_files(cluster)
         self._launch(binaries, user, server_lock)
-        self._wait_until_ready(began)
+        self._wait_until_ready(started_at)
         self._connect(binaries)
 
     def _create(self, binaries: Binaries, user: User | None, server_lock: int) -> None:
@@ -162,7 +160,7 @@ class EmbeddedPostgres:
             os.chown(unfinished, user.uid, user.gid)
         with (
             files.start_log_in(self.data_dir).open("ab") as output,
-            handed_over(unfinished, user) as (name, descriptors),
+            accessible_path(unfinished, user) as (name, descriptors),
             spawn(
                 [binaries.program("initdb"), "-D", name, *self._initdb_options(binaries)],
                 user=user,
@@ -202,7 +200,7 @@ class EmbeddedPostgres:
         settings = [argument for name, value in self._settings.items() for argument in ("-c", f"{name}={value}")]
         with (
             files.start_log_in(self.data_dir).open("ab") as output,
-            handed_over(files.cluster_in(self.data_dir), user) as (name, descriptors),
+            accessible_path(files.cluster_in(self.data_dir), user) as (name, descriptors),
         ):
             self._process = spawn(
                 [binaries.program("postgres"), "-D", name, *settings],
@@ -211,29 +209,29 @@ class EmbeddedPostgres:
                 keep=(*descriptors, server_lock),
             )
 
-    def _wait_until_ready(self, began: float) -> None:
+    def _wait_until_ready(self, started_at: float) -> None:
         cluster = files.cluster_in(self.data_dir)
-        size, heard = -1, time.monotonic()
+        size, last_output_at = -1, time.monotonic()
         while not (files.server_pid(cluster) == self._pid and files.is_ready(cluster)):
-            status = self._wait_a_moment()
+            status = self._wait_for_exit()
             if status is not None:
                 raise EmbeddedError(
                     f"PostgreSQL in {self.data_dir} ended with {status} while starting. The end of its log:\n"
-                    + files.log_tail(self.data_dir, began)
+                    + files.log_tail(self.data_dir, started_at)
                 )
             if size != (size := files.log_size(self.data_dir)):
-                heard = time.monotonic()
-            elif time.monotonic() - heard > SILENCE_S:
+                last_output_at = time.monotonic()
+            elif time.monotonic() - last_output_at > SILENCE_S:
                 raise EmbeddedError(
                     f"PostgreSQL in {self.data_dir} does not become ready and has logged nothing for"
-                    f" {SILENCE_S:.0f} s. The end of its log:\n{files.log_tail(self.data_dir, began)}"
+                    f" {SILENCE_S:.0f} s. The end of its log:\n{files.log_tail(self.data_dir, started_at)}"
                 )
 
     @property
     def _pid(self) -> int | None:
         return None if self._process is None else self._process.pid
 
-    def _wait_a_moment(self) -> int | None:
+    def _wait_for_exit(self) -> int | None:
         try:
             return None if self._process is None else self._process.wait(POLL_S)
         except subprocess.TimeoutExpired:
@@ -242,8 +240,8 @@ class EmbeddedPostgres:
     def _connect(self, binaries: Binaries) -> None:
         socket_dir, guard = files.make_socket_dir(self.data_dir)
         if guard is not None:
-            self._held.callback(os.close, guard)
-            self._held.callback(files.remove_socket_link, self.data_dir)
+            self._resources.callback(os.close, guard)
+            self._resources.callback(files.remove_socket_link, self.data_dir)
         _create_database(binaries, socket_dir)
         self.dsn = files.dsn(socket_dir)
 
@@ -251,7 +249,7 @@ class EmbeddedPostgres:
 def attach(data_dir: Path) -> str | None:
     """Return the DSN of the server that another process runs on data_dir; None when none runs.
 
-    What counts is that it is ready and somebody answers on its socket. EmbeddedError when we may not look.
+    It runs if it is ready and accepts connections on its socket. Raises EmbeddedError without access to the directory.
     """
     data_dir = data_dir.absolute()
     try:
@@ -260,28 +258,28 @@ def attach(data_dir: Path) -> str | None:
         socket_dir = files.find_socket_dir(data_dir)
     except PermissionError as error:
         raise EmbeddedError(
-            f"The PostgreSQL in {data_dir} belongs to another user ({error}); run this as the user who runs Runfold."
+            f"The PostgreSQL in {data_dir} belongs to another user ({error}); run this as the user that runs Runfold."
         ) from error
     return files.dsn(socket_dir) if socket_dir is not None and files.accepts(socket_dir) else None
 
 
 def _after_predecessor(data_dir: Path) -> int:
-    """Take server.lock, which a server may still hold whose owner was killed; return the descriptor.
+    """Take server.lock, which a server whose owner was killed may still hold; return the descriptor.
 
-    On Linux it has its SIGINT from the kernel. Elsewhere, or if that did not arrive, it gets one now: that
-    its socket answers while the lock is held shows that the pid in its file is truly its own.
+    On Linux the kernel has sent SIGINT to that server. Elsewhere, or if that signal was lost, it is sent now: since the
+    socket accepts connections while the lock is held, the pid in the server's file is its own.
     """
     deadline = time.monotonic() + PREDECESSOR_S
-    told = False
+    signalled = False
     while (server_lock := files.lock(data_dir / "server.lock")) is None:
         pid = files.server_pid(files.cluster_in(data_dir))
-        if not told:
+        if not signalled:
             _log.info("waiting for the PostgreSQL of an earlier run (process %s) to end", pid)
             socket_dir = files.find_socket_dir(data_dir)
             if pid is not None and socket_dir is not None and files.accepts(socket_dir):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGINT)
-            told = True
+            signalled = True
         if time.monotonic() > deadline:
             raise EmbeddedError(
                 f"The PostgreSQL of an earlier run (process {pid}) in {data_dir} does not end; see its log in"
@@ -292,9 +290,9 @@ def _after_predecessor(data_dir: Path) -> int:
 
 
 def _create_database(binaries: Binaries, socket_dir: Path) -> None:
-    where = ["-h", str(socket_dir), "-p", str(files.PORT), "-U", "runfold", "-d", "postgres"]
-    answer = subprocess.run(  # noqa: S603 - a program we looked up
-        [binaries.program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *where],
+    connection = ["-h", str(socket_dir), "-p", str(files.PORT), "-U", "runfold", "-d", "postgres"]
+    psql = subprocess.run(  # noqa: S603 - a program that was looked up
+        [binaries.program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", *connection],
         input=CREATE_DATABASE,
         env=environment(),
         capture_output=True,
@@ -302,16 +300,16 @@ def _create_database(binaries: Binaries, socket_dir: Path) -> None:
         check=False,
         timeout=PSQL_S,
     )
-    if answer.returncode != 0:
-        raise EmbeddedError(f"The database cannot be created in the embedded PostgreSQL: {answer.stderr.strip()}")
+    if psql.returncode != 0:
+        raise EmbeddedError(f"The database cannot be created in the embedded PostgreSQL: {psql.stderr.strip()}")
 
 
 def _shut_down(process: subprocess.Popen[bytes]) -> None:
-    for number, patience in STOP_STEPS:
+    for number, timeout in STOP_STEPS:
         process.send_signal(number)
         try:
-            process.wait(patience)
+            process.wait(timeout)
         except subprocess.TimeoutExpired:
-            _log.warning("PostgreSQL (process %s) did not stop within %s s of %s", process.pid, patience, number.name)
+            _log.warning("PostgreSQL (process %s) did not stop within %s s of %s", process.pid, timeout, number.name)
         else:
             return

@@ -1,4 +1,4 @@
-"""Starting PostgreSQL's programs: as whom, with which environment, and tied to our own life."""
+"""Starts PostgreSQL's programs: the user, the environment, and their end with this process."""
 
 import os
 import pwd
@@ -20,14 +20,14 @@ PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 
 @dataclass(frozen=True)
 class User:
-    """Whom a server is run as when we are root."""
+    """The user that the server runs as when this process runs as root."""
 
     uid: int
     gid: int
 
     @property
     def name(self) -> str:
-        """Its name, or its number where it has none."""
+        """The user name, or the numeric id if it has none."""
         try:
             return pwd.getpwuid(self.uid).pw_name
         except KeyError:
@@ -35,10 +35,10 @@ class User:
 
 
 def server_user(cluster: Path) -> User | None:
-    """Return whom the server of this cluster runs as; None means as ourselves.
+    """Return the user that the server of this cluster runs as; None means the current user.
 
-    PostgreSQL refuses to run as root. Data that exist are served by whoever owns them; otherwise the first of
-    SERVER_USERS that this machine knows.
+    PostgreSQL refuses to run as root. Existing data are served by their owner, new data by the first of SERVER_USERS
+    that exists on this machine. Raises EmbeddedError if there is no such user.
     """
     if os.geteuid() != 0:
         return None
@@ -53,8 +53,8 @@ def server_user(cluster: Path) -> User | None:
             continue
         return User(entry.pw_uid, entry.pw_gid)
     raise EmbeddedError(
-        f"PostgreSQL does not run as root, and there is none of the users {', '.join(SERVER_USERS)} to run"
-        " it as; create one of them, or start Runfold as an ordinary user."
+        f"PostgreSQL does not run as root, and none of the users {', '.join(SERVER_USERS)} exists;"
+        " create one of them, or start Runfold as an ordinary user."
     )
 
 
@@ -62,19 +62,18 @@ def _owner(cluster: Path) -> User:
     owner = cluster.stat()
     if owner.st_uid == 0:
         raise EmbeddedError(
-            f"{cluster} belongs to root, whom PostgreSQL does not run as;"
-            f" give it to another user: chown -R postgres {cluster}"
+            f"{cluster} belongs to root, and PostgreSQL does not run as root;"
+            f" give the directory to another user: chown -R postgres {cluster}"
         )
     return User(owner.st_uid, owner.st_gid)
 
 
 @contextmanager
-def handed_over(directory: Path, user: User | None) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield a name for the directory that the user can open, and the descriptors that must be passed for it.
+def accessible_path(directory: Path, user: User | None) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Yield a path of the directory that the user can open, and the descriptors that the child must inherit for it.
 
-    A directory below /root or a private temporary one cannot be reached by another user through its path.
-    Instead of opening everything above it with chmod, we open it ourselves and let the child in through the
-    descriptor.
+    Another user cannot reach a directory below /root or a private temporary directory by its path. Instead of changing
+    the modes of its parents, this process opens it and the child uses the descriptor.
     """
     if user is None:
         yield str(directory), ()
@@ -89,13 +88,13 @@ def handed_over(directory: Path, user: User | None) -> Iterator[tuple[str, tuple
 def spawn(
     command: Sequence[str | Path], *, user: User | None, output: IO[bytes], keep: Sequence[int]
 ) -> subprocess.Popen[bytes]:
-    """Start a program that gets SIGINT when the calling thread dies (Linux).
+    """Start a program that receives SIGINT when the calling thread ends (Linux only).
 
-    It runs in a session of its own, so that Ctrl-C in a terminal reaches us alone and we stop it when we
-    are done, and with a small environment: no PG… variable changes what it does, no secret of ours is in
-    it. Descriptors in `keep` stay open in it and all its children.
+    It runs in its own session, so that Ctrl-C in a terminal reaches this process alone, and with a small environment:
+    PG… variables do not change its behaviour, and secrets are not passed on. Descriptors in `keep` stay open in it and
+    in all its children.
     """
-    return subprocess.Popen(  # noqa: S603 - the program is one we looked up, the arguments are ours
+    return subprocess.Popen(  # noqa: S603 - the program was looked up, the arguments are fixed
         command,
         stdin=subprocess.DEVNULL,
         stdout=output,
@@ -108,23 +107,23 @@ def spawn(
         env=environment(),
         pass_fds=tuple(keep),
         start_new_session=True,
-        # There is no other way to PR_SET_PDEATHSIG, and what runs in the fork makes nothing but system calls.
-        preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - see above
+        # PR_SET_PDEATHSIG can only be set here, and this function makes only system calls after the fork.
+        preexec_fn=_interrupt_with_parent(os.getpid()),  # noqa: PLW1509 - see above
     )
 
 
 def environment() -> dict[str, str]:
-    """Return what PostgreSQL's programs get to see of our environment."""
+    """Return the environment of PostgreSQL's programs."""
     return {name: os.environ[name] for name in PASSED_ON if name in os.environ} | {"LC_ALL": "C"}
 
 
-def _die_with(parent: int) -> Callable[[], None]:
+def _interrupt_with_parent(parent: int) -> Callable[[], None]:
     def between_fork_and_exec() -> None:
-        # A job in the background of a script inherits SIGINT ignored; it must count from the first moment on.
+        # A background job of a script inherits an ignored SIGINT; the server must react to it from its start.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         if libc is None:
             return
-        # Popen has changed the user by now; before, this would have been cleared by the change.
+        # Popen has changed the user already; a change of the user would clear this setting.
         if libc.prctl(PR_SET_PDEATHSIG, int(signal.SIGINT), 0, 0, 0) != 0 or os.getppid() != parent:
             os._exit(1)
 

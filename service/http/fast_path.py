@@ -1,8 +1,14 @@
-"""Answers that are whole before their first byte is sent: a head of which little changes, and JSON.
+"""What makes aiohttp answer faster, and the only module that uses private names of aiohttp.
 
-aiohttp makes the head of any response there may be, which takes it a third of the time of a request that does nothing.
-Nearly every answer here is JSON for a client that keeps its connection, and its head is known: it is sent in one piece
-with the body (docs/decisions/0014-short-ways.md).
+- `json_response` makes a `PreserializedResponse`: status line, headers and body are sent in one piece. aiohttp needs a
+  third of the time of an empty request to build the headers of a response that may hold anything; nearly every
+  response here is JSON on a connection that stays open, and its headers are known.
+- `RunRouter` finds the routes of runs in a dictionary.
+- `FastRunner` runs an application with both. It uses neither where the application has a middleware or an
+  `on_response_prepare` handler: access logs, tracing and metrics hook in there and see every request and response.
+
+Decision record: docs/decisions/0014-short-ways.md. `PRIVATE_NAMES` lists what has to hold in the installed aiohttp; a
+test asserts each entry, and pyproject.toml pins aiohttp's minor version.
 """
 
 from __future__ import annotations
@@ -11,28 +17,62 @@ import time
 from collections.abc import Awaitable
 from email.utils import formatdate
 from http import HTTPStatus
+from types import ModuleType
+from typing import Any, ClassVar, NamedTuple
 
-from aiohttp import HttpVersion11, hdrs, web
+import aiohttp.http
+from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import SERVER_SOFTWARE
+from aiohttp.http import SERVER_SOFTWARE, RawRequestMessage
+from multidict import istr
 
 from service.http.paths import BASE
 
-REQUEST_ID = "X-Request-ID"
-"""What a caller names a request with; its answer must repeat it."""
+
+class PrivateName(NamedTuple):
+    """A name that aiohttp does not document, and what it is used for here."""
+
+    owner: type | ModuleType
+    name: str
+    why: str
+
+
+PRIVATE_NAMES = (
+    PrivateName(web.Request, "_match_info", "RunRouter sets the route, as Application._handle does"),
+    PrivateName(web.Application, "_handle", "RunRouter passes on every request that it does not route itself"),
+    PrivateName(web.AppRunner, "_make_server", "FastRunner overrides it: no public hook replaces the server"),
+    PrivateName(web.Server, "_loop", "FastServer creates its connections as Server.__call__ does"),
+    PrivateName(web.Server, "_kwargs", "likewise: the arguments of RequestHandler"),
+    PrivateName(web.RequestHandler, "_messages", "FastConnection looks for the parser's error behind a request"),
+    PrivateName(web.RequestHandler, "handle_error", "overridden: parser errors are answered as problems"),
+    PrivateName(web.RequestHandler, "finish_response", "overridden: a 417 is answered as a problem"),
+    PrivateName(web.Response, "_eof_sent", "set when a PreserializedResponse becomes a Response after it was sent"),
+    PrivateName(web.Response, "_keep_alive", "likewise"),
+    PrivateName(web.Response, "_body_length", "likewise"),
+    PrivateName(aiohttp.http, "RawRequestMessage", "tells a parsed request from a parser's error in _messages"),
+    PrivateName(aiohttp.http, "SERVER_SOFTWARE", "the Server header that aiohttp sends"),
+)
+"""Every private or undocumented name of aiohttp that the service relies on."""
+
+REQUEST_ID = istr("X-Request-ID")
+"""The header with which a caller names a request; its response repeats it."""
 
 _JSON = "application/json"
+_HEAD = hdrs.METH_HEAD
 _now = time.time
 
 
 def json_response(
     request: web.Request, body: bytes = b"", status: int = HTTPStatus.OK, *, location: str | None = None
 ) -> web.Response:
-    """Answer JSON, or nothing."""
+    """Return a response with a JSON body, or with none. `location` must not contain control characters."""
+    connection = request.protocol
     if (
-        request.version == HttpVersion11
+        isinstance(connection, FastConnection)
+        and connection.preserializes
+        and request.version == HttpVersion11
         and request.keep_alive
-        and request.method != hdrs.METH_HEAD
+        and request.method != _HEAD
         and REQUEST_ID not in request.headers
     ):
         return PreserializedResponse(body, status, location)
@@ -43,81 +83,110 @@ def json_response(
 
 
 class PreserializedResponse(web.Response):
-    """What there is to say, as it goes over the wire.
+    """A response that is written in one piece, unless it is read or changed before.
 
-    Nothing of it can be changed: it has no headers and no cookies, and no signal of aiohttp's is sent for it.
+    Its first use for anything but sending and `status` turns it into an ordinary `web.Response`, which aiohttp sends.
     """
 
+    _sent = False
+
     def __init__(self, body: bytes, status: int, location: str | None) -> None:
-        """Take a status of this module's, and a location without control characters."""
-        # Not super().__init__(): it makes what is never looked at.
-        self._kind = status
-        self._message: bytes | None = b"%b%b%d\r\n\r\n%b" % (
-            _heads.of(status),
-            _field(location, body),
-            len(body),
-            body,
-        )
+        """Take a body of JSON or none, a status of HTTPStatus, and a location without control characters."""
+        # Without super().__init__(): it creates headers and state that are not needed; _materialize calls it.
+        self._code = status
+        fields = _JSON_LENGTH if body else _LENGTH
+        if location is not None:
+            fields = b"Location: %b\r\n%b" % (location.encode(), fields)
+        self._message = b"%b%b%d\r\n\r\n%b" % (_heads.get(status), fields, len(body), body)
 
     @property
     def status(self) -> int:
         """The HTTP status."""
-        return self._kind
+        return self._code
 
     @property
     def prepared(self) -> bool:
         """Whether it was sent."""
-        return self._message is None
-
-    @property
-    def reason(self) -> str:
-        """What the status means."""
-        return HTTPStatus(self._kind).phrase
+        return self._sent
 
     @property
     def keep_alive(self) -> bool:
-        """The connection lives on: nobody else is answered like this."""
+        """True: only a client that keeps its connection is answered with it."""
         return True
 
-    def force_close(self) -> None:
-        """Refuse: its head says otherwise."""
-        raise RuntimeError("a ready answer leaves the connection open")
-
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self._kind} {self.reason}>"
+        return f"<{type(self).__name__} {self._code} {HTTPStatus(self._code).phrase}>"
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:
-        """Send it. Raises ConnectionError when nobody is there any more."""
-        writer, message, self._message = request.writer, self._message, None
-        if message is not None:
-            await writer.write_eof(message)
+        """Send it. Raises ConnectionError when the client has disconnected."""
+        writer = request.writer
+        if not self._sent:
+            self._sent = True
+            await writer.write_eof(self._message)
         return writer
 
     async def write_eof(self, data: bytes = b"") -> None:
-        """Do nothing: it was sent whole."""
+        """Do nothing: `prepare` has sent everything."""
+
+    def _materialize(self) -> None:
+        """Become a `web.Response` with the same status, headers and body, sent or not."""
+        status, message, sent = self._code, self._message, self._sent
+        vars(self).clear()
+        self.__class__ = web.Response  # type: ignore[assignment]
+        head, _, body = message.partition(b"\r\n\r\n")
+        lines = (line.partition(": ") for line in head.decode().split("\r\n")[1:])
+        headers = {name: value for name, _, value in lines if sent or name not in _SET_WHEN_SENT}
+        web.Response.__init__(self, body=body, status=status, headers=headers)
+        if sent:
+            self._eof_sent, self._keep_alive, self._body_length = True, True, len(message)
 
 
+_SET_WHEN_SENT = {hdrs.DATE, hdrs.SERVER, hdrs.CONTENT_LENGTH}
 _LENGTH = b"Content-Length: "
 _JSON_LENGTH = f"Content-Type: {_JSON}\r\nContent-Length: ".encode()
 
 
-def _field(location: str | None, body: bytes) -> bytes:
-    fields = _JSON_LENGTH if body else _LENGTH
-    return fields if location is None else b"Location: %b\r\n%b" % (location.encode(), fields)
+class _Materializing:
+    """An attribute of PreserializedResponse whose use turns the response into a `web.Response` first."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, response: PreserializedResponse | None, owner: type) -> Any:  # noqa: ANN401  any attribute
+        if response is None:
+            return getattr(web.Response, self._name)
+        response._materialize()  # noqa: SLF001  of this module
+        return getattr(response, self._name)
+
+    def __set__(self, response: PreserializedResponse, value: object) -> None:
+        response._materialize()  # noqa: SLF001  of this module
+        setattr(response, self._name, value)
+
+
+def _materialize_on_use() -> None:
+    public = {name for name in dir(web.Response) if not name.startswith("_")}
+    mapping = {"__getitem__", "__setitem__", "__delitem__", "__iter__", "__len__", "__contains__"}
+    for name in public | mapping:
+        if name not in vars(PreserializedResponse):
+            setattr(PreserializedResponse, name, _Materializing(name))
+
+
+_materialize_on_use()
 
 
 class _Heads:
-    """How answers begin: the line of the status, the server, the second."""
+    """The first lines of responses, by status: status line, Date and Server. Built once a second."""
 
     def __init__(self) -> None:
-        self._second = 0
+        self._second = self._next = 0
         self._heads: dict[int, bytes] = {}
 
-    def of(self, status: int) -> bytes:
-        """Return the beginning of an answer that is sent now."""
-        second = int(_now())
-        if second != self._second:
-            self._second = second
+    def get(self, status: int) -> bytes:
+        """Return the first lines of a response that is sent now."""
+        now = _now()
+        if not self._second <= now < self._next:
+            self._second = int(now)
+            self._next = self._second + 1
             self._heads.clear()
         return self._heads.get(status) or self._make(status)
 
@@ -130,36 +199,84 @@ class _Heads:
 
 _heads = _Heads()
 
-
 _PREFIX = f"{BASE}/jobs/runs/"
-
-
 _PREFIX_LENGTH = len(_PREFIX)
-
-
 _RUN = f"{_PREFIX}{{id}}"
 
 
 class RunRouter:
-    """Takes every request of an application."""
+    """The handler of every request of an application: routes those of runs, passes the others to the application."""
 
     def __init__(self, app: web.Application) -> None:
-        """Take an application whose routes are all there."""
+        """Take an application to which all routes, middlewares and signal handlers have been added."""
         self._app = app
-        routes = [] if app.middlewares else app.router.routes()  # a middleware sees what the application handles
-        found = [(route, route.resource.canonical) for route in routes if route.resource is not None]
-        self._short = {(route.method, path.removeprefix(_RUN)): route for route, path in found if path.startswith(_RUN)}
+        self.steps_aside = bool(app.middlewares) or bool(app.on_response_prepare)
+        """Whether something in the application expects to see every request or response."""
+        routes = [] if self.steps_aside else app.router.routes()
+        paths = [(route, route.resource.canonical) for route in routes if route.resource is not None]
+        self._routes = {
+            (route.method, path.removeprefix(_RUN)): route for route, path in paths if path.startswith(_RUN)
+        }
 
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        """Return the answer to come."""
-        assert isinstance(request, web.Request)  # noqa: S101  that is what the application's factory makes
+        """Call the handler of the request. Unusual paths and `Expect` are left to the application's own router."""
+        assert isinstance(request, web.Request)  # noqa: S101  the application's request factory makes these
         path = request.rel_url.raw_path
         if path.startswith(_PREFIX):
             run, slash, rest = path[_PREFIX_LENGTH:].partition("/")
-            route = self._short.get((request.method, slash + rest))
+            route = self._routes.get((request.method, slash + rest))
             if route is not None and run and "%" not in run and hdrs.EXPECT not in request.headers:
                 match = web.UrlMappingMatchInfo({"id": run}, route)
                 match.add_app(self._app)
-                request._match_info = match  # noqa: SLF001  what the application itself does
+                request._match_info = match  # noqa: SLF001  PRIVATE_NAMES
                 return route.handler(request)
-        return self._app._handle(request)  # noqa: SLF001  what its server calls
+        return self._app._handle(request)  # noqa: SLF001  PRIVATE_NAMES
+
+
+class FastConnection(web.RequestHandler):
+    """The connection of a client."""
+
+    __slots__ = ("_body", "preserializes")
+
+    def __init__(self, server: FastServer, **settings: Any) -> None:  # noqa: ANN401  those of RequestHandler
+        super().__init__(server, **settings)
+        self.preserializes = not server.router.steps_aside
+        """Whether `json_response` may send in one piece on this connection."""
+        self._body: StreamReader | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what was received. A handler that waits for a body is woken when the body cannot be parsed.
+
+        aiohttp queues the parser's error behind the request and leaves the request's body waiting.
+        """
+        super().data_received(data)
+        if self._messages:
+            message, body = self._messages[-1]
+            if isinstance(message, RawRequestMessage):
+                self._body = body
+            elif self._body is not None and not self._body.is_eof():
+                self._body.set_exception(web.RequestPayloadError("the body's encoding is broken"))
+                self._body.feed_eof()
+                self.close()  # that request is the last: where the next would begin is unknown
+
+
+class FastServer(web.Server):
+    """Creates a connection of a given class for each client, with the settings of an application's own server."""
+
+    def __init__(self, server: web.Server, router: RunRouter, connection: type[FastConnection]) -> None:
+        super().__init__(router, request_factory=server.request_factory, loop=server._loop, **server._kwargs)  # noqa: SLF001  PRIVATE_NAMES
+        self.router = router
+        self._connection = connection
+
+    def __call__(self) -> FastConnection:
+        """Return the protocol of a new connection."""
+        return self._connection(self, loop=self._loop, **self._kwargs)
+
+
+class FastRunner(web.AppRunner):
+    """Runs an application on connections of `connection`, with fast routes and responses where it allows them."""
+
+    connection: ClassVar[type[FastConnection]] = FastConnection
+
+    async def _make_server(self) -> web.Server:
+        return FastServer(await super()._make_server(), RunRouter(self.app), self.connection)

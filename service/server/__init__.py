@@ -1,1 +1,1 @@
-"""Processes that serve the HTTP API."""
+"""The processes that serve the HTTP API."""

@@ -1,4 +1,4 @@
-"""Serves in one process until told to stop; then answers what is under way, and closes."""
+"""Serves in one process until SIGTERM or SIGINT; then answers requests in progress, and closes."""
 
 import asyncio
 import logging
@@ -17,64 +17,64 @@ from service.server.sockets import BACKLOG
 from service.settings import Settings
 
 DRAIN_S = 30.0
-"""Seconds that requests under way are given once the service stops."""
+"""Seconds that requests in progress have to finish when the service stops."""
 
 CLOSE_S = 60.0
-"""Seconds all of stopping is given: a database that went away must not keep the process."""
+"""Seconds until stopping is given up: an unreachable database must not keep the process alive."""
 
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
-_LOOK_S = 0.5
+_CHECK_INTERVAL_S = 0.5
 
 _log = logging.getLogger(__name__)
 
 
 class ProcessLost(OperatorError):
-    """Something the service cannot do without has ended by itself."""
+    """A process that the service depends on has ended unexpectedly."""
 
 
 HealthCheck = Callable[[], str | None]
-"""Says what was lost, or None while all is well."""
+"""Returns a sentence about the process that has ended, or None while all are running."""
 
 
 def stop_requested() -> asyncio.Event:
-    """Return what SIGTERM and SIGINT set from now on."""
-    asked = asyncio.Event()
+    """Return an event that SIGTERM and SIGINT set from now on."""
+    stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, asked.set)
-    return asked
+        loop.add_signal_handler(number, stop.set)
+    return stop
 
 
-async def wait_for_stop(asked: asyncio.Event, look: HealthCheck) -> None:
-    """Return when asked to stop; raise Lost when `look` says so."""
-    while not asked.is_set():
-        lost = look()
+async def wait_for_stop(stop: asyncio.Event, check: HealthCheck) -> None:
+    """Return when `stop` is set; raise ProcessLost when `check` returns a sentence."""
+    while not stop.is_set():
+        lost = check()
         if lost is not None:
             raise ProcessLost(lost)
         with suppress(TimeoutError):
-            await asyncio.wait_for(asked.wait(), _LOOK_S)
+            await asyncio.wait_for(stop.wait(), _CHECK_INTERVAL_S)
 
 
-async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], look: HealthCheck) -> None:
-    """Answer requests on a listening socket, calling `ready` when it does, until a signal. Raises Lost."""
-    asked = stop_requested()
+async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], check: HealthCheck) -> None:
+    """Answer requests on a bound socket until a stop signal; call `ready` when it listens. Raises ProcessLost."""
+    stop = stop_requested()
     runner = HttpRunner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
     try:
         await runner.setup()
         configure_gc()
         await web.SockSite(runner, listener, backlog=BACKLOG).start()
         ready()
-        await wait_for_stop(asked, look)
+        await wait_for_stop(stop, check)
     finally:
         await _close(runner, listener)
 
 
 async def _close(runner: web.AppRunner, listener: socket.socket) -> None:
-    _log.info("stopping: answering what is under way")
+    _log.info("stopping: answering requests in progress")
     listener.close()
     try:
         async with asyncio.timeout(CLOSE_S):
             await runner.cleanup()
     except TimeoutError:
-        _log.error("not everything could be closed within %.0f s", CLOSE_S)
+        _log.error("not everything was closed within %.0f s", CLOSE_S)

@@ -1,4 +1,4 @@
-"""Where the service listens, and whether others than this machine can reach it."""
+"""The sockets that the service listens on."""
 
 import errno
 import ipaddress
@@ -10,35 +10,35 @@ BACKLOG = 1024
 
 
 class ListenError(OperatorError):
-    """The address cannot be had; says why and what to do."""
+    """The service cannot listen on the address; the message gives the reason and a remedy."""
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound to the address but not listening yet, so that a port in use is known at once.
+    """Return a socket bound to the address but not listening yet, so that a port in use is detected early.
 
     Port 0 picks a free one. Raises ListenError.
     """
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        # IPv4 first: that is where clients of "localhost" get in the end.
-        family, kind, _, _, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # IPv4 first: clients of "localhost" try it as well.
+        family, kind, _, _, address = min(addresses, key=lambda info: info[0] != socket.AF_INET)
         bound = socket.socket(family, kind)
     except (OSError, UnicodeError) as error:
-        raise ListenError(f"The host {host!r} is no address of this machine: {error}.") from error
+        raise ListenError(f"The host {host!r} is not an address of this machine: {error}.") from error
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except OSError as error:
         bound.close()
-        raise _explained(host, port, error) from error
+        raise _listen_error(host, port, error) from error
     return bound
 
 
 def listen(bound: socket.socket, count: int) -> list[socket.socket]:
-    """Listen with `count` sockets on one port, among which the kernel spreads connections.
+    """Listen with `count` sockets on one port; the kernel distributes connections among them.
 
-    The first listens alone and only then lets the others in (SO_REUSEPORT): a second service is refused
-    instead of silently getting half of the connections. Raises ListenError.
+    SO_REUSEPORT is set only after the first socket listens: a second service on the port is refused instead of silently
+    getting half of the connections. Raises ListenError.
     """
     host, port = address(bound)
     listeners = [bound]
@@ -54,7 +54,7 @@ def listen(bound: socket.socket, count: int) -> list[socket.socket]:
     except OSError as error:
         for listener in listeners:
             listener.close()
-        raise _explained(host, port, error) from error
+        raise _listen_error(host, port, error) from error
     return listeners
 
 
@@ -71,13 +71,13 @@ def url(bound: socket.socket) -> str:
 
 
 def is_loopback(bound: socket.socket) -> bool:
-    """Say whether only this machine can reach a bound socket."""
+    """Return whether a bound socket can be reached from this machine only."""
     return ipaddress.ip_address(address(bound)[0].partition("%")[0]).is_loopback
 
 
-def _explained(host: str, port: int, error: OSError) -> ListenError:
+def _listen_error(host: str, port: int, error: OSError) -> ListenError:
     if error.errno == errno.EADDRINUSE:
         return ListenError(f"Port {port} of {host} is in use by another program; give another one with --port.")
     if error.errno == errno.EACCES:
-        return ListenError(f"This user may not listen on port {port}; give one above 1023 with --port.")
+        return ListenError(f"This user may not listen on port {port}; give a port above 1023 with --port.")
     return ListenError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.")

@@ -1,6 +1,6 @@
-"""Several processes that serve one port, started again when they die, ended with the parent.
+"""Worker processes that serve one port. They are restarted when they end, and do not outlive the parent.
 
-The parent holds every listening socket: connections that come while a worker is replaced wait for the next.
+The parent keeps every listening socket open: connections that arrive while a worker is replaced wait for the next one.
 """
 
 import asyncio
@@ -22,33 +22,33 @@ from service.settings import Settings, unpack
 
 _READY = b"ready\n"
 
-_REST_S = 1.0
-"""Seconds before a worker that died is followed by another, so that a fault does not become a busy loop."""
+_RESTART_DELAY_S = 1.0
+"""Seconds before a worker that ended is replaced, so that a persistent fault does not become a busy loop."""
 
-_PATIENCE_S = CLOSE_S + 10.0
-"""Seconds a worker is given to stop; it gives up by itself before that, unless it hangs."""
+_STOP_TIMEOUT_S = CLOSE_S + 10.0
+"""Seconds until a worker that does not stop is killed; it exits after CLOSE_S by itself, unless it hangs."""
 
 _log = logging.getLogger(__name__)
 
 
 async def supervise(
-    settings: Settings, listeners: Sequence[socket.socket], *, ready: Callable[[], None], look: HealthCheck
+    settings: Settings, listeners: Sequence[socket.socket], *, ready: Callable[[], None], check: HealthCheck
 ) -> None:
-    """Keep one worker a listening socket, calling `ready` when all answer, until a signal.
+    """Run one worker per listening socket until a stop signal; call `ready` when all of them answer.
 
-    Raises Lost when `look` says so, or when a worker ends before it was ever ready.
+    Raises ProcessLost when `check` returns a sentence, or when a worker ends before it was ready.
     """
-    asked = stop_requested()
-    workers = [_Worker(settings, listener, asked) for listener in listeners]
-    announcing = asyncio.create_task(_announce(workers, ready))
+    stop = stop_requested()
+    workers = [_Worker(settings, listener, stop) for listener in listeners]
+    announcement = asyncio.create_task(_announce(workers, ready))
     try:
-        await wait_for_stop(asked, lambda: look() or next((w.failed for w in workers if w.failed), None))
+        await wait_for_stop(stop, lambda: check() or next((w.failure for w in workers if w.failure), None))
     finally:
-        asked.set()
-        announcing.cancel()
+        stop.set()
+        announcement.cancel()
         for listener in listeners:
             listener.close()
-        await asyncio.gather(announcing, *(worker.stop() for worker in workers), return_exceptions=True)
+        await asyncio.gather(announcement, *(worker.stop() for worker in workers), return_exceptions=True)
 
 
 async def _announce(workers: Sequence["_Worker"], ready: Callable[[], None]) -> None:
@@ -58,40 +58,40 @@ async def _announce(workers: Sequence["_Worker"], ready: Callable[[], None]) -> 
 
 
 class _Worker:
-    """A listening socket and the process that serves it, one after the other."""
+    """A listening socket and the process that serves it, which is replaced when it ends."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, asked: asyncio.Event) -> None:
+    def __init__(self, settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
         self.started = asyncio.Event()
-        self.failed: str | None = None
+        self.failure: str | None = None
         self._settings = settings.pack()
         self._listener = listener.fileno()
-        self._asked = asked
+        self._stop = stop
         self._process: Process | None = None
-        self._keeping = asyncio.create_task(self._keep())
+        self._supervision = asyncio.create_task(self._supervise())
 
     async def stop(self) -> None:
-        """Tell the process to stop and wait; one that hangs is killed."""
+        """Send SIGTERM to the process and wait for it; kill it if it hangs."""
         self._signal(signal.SIGTERM)
-        done, _ = await asyncio.wait([self._keeping], timeout=_PATIENCE_S)
+        done, _ = await asyncio.wait([self._supervision], timeout=_STOP_TIMEOUT_S)
         if not done:
-            _log.error("a worker did not stop within %.0f s and is killed", _PATIENCE_S)
+            _log.error("a worker did not stop within %.0f s and is killed", _STOP_TIMEOUT_S)
             self._signal(signal.SIGKILL)
-        await self._keeping
+        await self._supervision
 
-    async def _keep(self) -> None:
-        while not self._asked.is_set():
+    async def _supervise(self) -> None:
+        while not self._stop.is_set():
             self._process = process = await self._start()
-            if self._asked.is_set():
+            if self._stop.is_set():
                 self._signal(signal.SIGTERM)
-            status = await self._live(process)
-            if self._asked.is_set():
+            status = await self._wait(process)
+            if self._stop.is_set():
                 return
             if not self.started.is_set():
-                self.failed = f"A worker process ended with {status} before it was ready."
+                self.failure = f"A worker process ended with {status} before it was ready."
                 return
-            _log.error("worker %d ended with %d; another one follows", process.pid, status)
+            _log.error("worker %d ended with %d and is replaced", process.pid, status)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._asked.wait(), _REST_S)
+                await asyncio.wait_for(self._stop.wait(), _RESTART_DELAY_S)
 
     async def _start(self) -> Process:
         process = await asyncio.create_subprocess_exec(
@@ -99,14 +99,14 @@ class _Worker:
             stdin=PIPE,
             stdout=PIPE,
             pass_fds=[self._listener],
-            start_new_session=True,  # Ctrl-C reaches the parent alone, who passes it on
+            start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops the workers
         )
         with suppress(ConnectionError):
             process.stdin.write(self._settings)  # type: ignore[union-attr]
             process.stdin.write_eof()  # type: ignore[union-attr]
         return process
 
-    async def _live(self, process: Process) -> int:
+    async def _wait(self, process: Process) -> int:
         if await process.stdout.readline() == _READY:  # type: ignore[union-attr]
             self.started.set()
         return await process.wait()
@@ -116,22 +116,22 @@ class _Worker:
             self._process.send_signal(number)
 
 
-def _say_ready() -> None:
+def _report_ready() -> None:
     os.write(1, _READY)
 
 
 def main(listener: int, parent: int) -> None:
-    """Be a worker: serve the inherited socket with the settings that come on stdin."""
+    """Run a worker: serve the inherited socket with the settings from standard input."""
     terminate_with_parent(parent)
-    os.set_inheritable(listener, False)  # noqa: FBT003  it takes no keyword; the folding process is not to hold the port
+    os.set_inheritable(listener, False)  # noqa: FBT003  it takes no keyword; the projector process must not inherit the port
     settings = unpack(sys.stdin.buffer.read())
     logs.set_up(settings.log_level)
 
-    def look() -> str | None:
+    def check() -> str | None:
         return None if os.getppid() == parent else "The parent process has ended."
 
     try:
-        uvloop.run(serve(settings, socket.socket(fileno=listener), ready=_say_ready, look=look))
+        uvloop.run(serve(settings, socket.socket(fileno=listener), ready=_report_ready, check=check))
     except ProcessLost as lost:
         _log.error("%s", lost)
         sys.exit(1)

@@ -7,11 +7,14 @@ import re
 import signal
 import socket
 import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+from uuid import uuid4
 
 import asyncpg
 import pytest
 from building import facts
-from conftest import execute
+from conftest import database, execute, wait_until
 from programs import DEADLINE_S, REPOSITORY, program, run
 
 from service.cli.commands.lives import LIVES
@@ -118,9 +121,126 @@ async def test_an_export_whose_reader_has_had_enough_ends_without_a_word(dsn, co
     assert (process.returncode, errors) == (1, b"")
 
 
-async def test_rebuild_says_how_far_the_catalog_is_folded(dsn, log):
+async def test_rebuild_says_how_far_the_catalog_is_projected(dsn, log):
     ended = await run(log, "rebuild", "--database-url", dsn)
-    assert ended == (0, "The catalog is folded anew, up to position 0.\n", "")
+    assert ended == (0, "The catalog is rebuilt, up to position 0.\n", "")
+
+
+SECRET = "s3cret-and-safe"
+
+
+def as_user(dsn, user, password=SECRET):
+    parts = urlsplit(dsn)
+    return parts._replace(netloc=f"{user}:{password}@{parts.netloc.rpartition('@')[2]}").geturl()
+
+
+@pytest.fixture
+async def poor(postgres):
+    """A role that may log in, and nothing else."""
+    role = f"poor_{uuid4().hex}"
+    await execute(postgres, f"create role {role} login")
+    yield role
+    await execute(postgres, f"drop role {role}")
+
+
+@pytest.fixture
+async def locked(postgres, poor):
+    """A role that the server asks for a password."""
+    access = Path(parse_qs(urlsplit(postgres).query)["host"][0], "pg_hba.conf")
+    before = await asyncio.to_thread(access.read_text)
+    await asyncio.to_thread(access.write_text, f"local all {poor} scram-sha-256\n{before}")
+    await execute(postgres, f"alter role {poor} password 'another one'; select pg_reload_conf()")
+
+    async def is_locked():
+        try:
+            await execute(as_user(postgres, poor), "select")
+        except asyncpg.InvalidPasswordError:
+            return True
+
+    await wait_until(is_locked, "the server has read its rules again")
+    yield poor
+    await asyncio.to_thread(access.write_text, before)
+    await execute(postgres, "select pg_reload_conf()")
+
+
+READ = (("verify",), ("export",), ("keys", "list"), ("rebuild",), ("serve", "--port", 0))
+WRITE = (("migrate",), ("serve", "--port", 0))
+
+
+async def refused(log, url, command, cause):
+    """Run a command with a database that it cannot use: one line, of the database and the cause, without a secret."""
+    ended = await run(log, *command, "--database-url", url)
+    assert (ended.status, ended.output) == (1, ""), ended
+    (line,) = ended.errors.splitlines()
+    assert line.startswith("Error: The database ")
+    assert cause in line
+    assert SECRET not in line
+    return line
+
+
+@pytest.mark.parametrize("command", READ, ids=str)
+async def test_a_server_that_cannot_be_reached_is_said_with_its_address(command, log):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        line = await refused(log, f"postgresql://me:{SECRET}@{address}/runfold", command, "does not answer")
+    assert f"postgresql://me:***@{address}/runfold cannot be used" in line
+
+
+@pytest.mark.parametrize("command", [READ[0], READ[-1]], ids=str)
+async def test_a_wrong_password_is_said_without_it(command, dsn, locked, log):
+    await refused(log, as_user(dsn, locked), command, "refuses the login (password authentication failed for user")
+
+
+async def test_a_password_among_the_parameters_of_a_url_is_not_repeated_either(dsn, locked, log):
+    url = f"{as_user(dsn, locked, '')}&password={SECRET}"
+    line = await refused(log, url, ("verify",), "password authentication failed")
+    assert "password=***" in line
+
+
+@pytest.mark.parametrize("command", [READ[0], *WRITE], ids=str)
+async def test_a_missing_database_is_said(command, dsn, log):
+    await refused(log, database(dsn, "missing"), command, 'does not exist (database "missing" does not exist)')
+
+
+@pytest.mark.parametrize("command", READ, ids=str)
+async def test_missing_rights_are_said(command, dsn, poor, log):
+    await refused(log, as_user(dsn, poor), command, "lacks a right that Runfold needs; run: runfold migrate --role")
+
+
+@pytest.mark.parametrize("command", WRITE, ids=str)
+async def test_a_schema_that_may_not_be_created_is_said(command, empty_dsn, poor, log):
+    line = await refused(log, as_user(empty_dsn, poor), command, "cannot be migrated: the database role lacks a right")
+    assert "(permission denied for " in line
+
+
+@pytest.mark.parametrize("command", READ[:-1], ids=str)
+async def test_a_schema_that_is_missing_is_said(command, empty_dsn, log):
+    await refused(log, empty_dsn, command, "does not fit this version of Runfold; run: runfold migrate (relation ")
+
+
+@pytest.mark.parametrize("command", [("rebuild",), ("keys", "create", "x", "--scope", "read")], ids=str)
+async def test_a_read_only_server_is_said(command, dsn, log):
+    await execute(dsn, f"alter database {dsn_name(dsn)} set default_transaction_read_only = on")
+    await refused(log, dsn, command, "is read-only: it is a standby, or set to read-only (cannot execute ")
+
+
+@pytest.mark.parametrize("command", WRITE, ids=str)
+async def test_a_read_only_server_without_a_schema_is_said(command, empty_dsn, log):
+    await execute(empty_dsn, f"alter database {dsn_name(empty_dsn)} set default_transaction_read_only = on")
+    await refused(log, empty_dsn, command, "cannot be migrated: the database is read-only")
+
+
+def dsn_name(dsn):
+    return urlsplit(dsn).path.strip("/")
+
+
+@pytest.mark.parametrize("port", ["x", SECRET, f"1,other:{SECRET}"])
+async def test_a_port_that_is_none_is_used_wrongly_and_not_repeated(port, log):
+    ended = await run(log, "verify", "--database-url", f"postgresql://me:{SECRET}@localhost:{port}/runfold")
+    assert ended.status == 2
+    assert "its port is not a number" in ended.errors
+    assert SECRET not in ended.errors
 
 
 async def test_demo_on_a_service_that_runs_leaves_it_alone(server, log):
@@ -139,7 +259,7 @@ async def test_demo_starts_a_service_where_none_answers_and_stops_it_when_piped(
     url = f"http://127.0.0.1:{free_port()}"
     ended = await run(log, "demo", "--url", url, "--data-dir", data)
     assert (ended.status, ended.errors) == (0, "")
-    assert "The service is stopped, what was recorded is kept" in ended.output
+    assert "The service is stopped; its data are kept" in ended.output
     assert f"curl -s {url}/api/v1/jobs/runs/" in ended.output
     assert not (data / "postgres/postmaster.pid").exists()
     assert (await run(log, "verify", "--data-dir", data)).status == 0
@@ -149,7 +269,7 @@ async def test_demo_keeps_its_service_until_ctrl_c_when_asked_to_stay(log, tmp_p
     url = f"http://127.0.0.1:{free_port()}"
     async with program(log, "demo", "--stay", "--url", url, "--data-dir", tmp_path / "data") as demo:
         async for line in demo.process.stdout:
-            if b"The service goes on" in line:
+            if b"The service is still running" in line:
                 break
         (service,) = demo.children("service serve")
         assert service
@@ -158,6 +278,21 @@ async def test_demo_keeps_its_service_until_ctrl_c_when_asked_to_stay(log, tmp_p
     assert ended.status == 0
     assert "The service is stopped" in ended.output
     assert not (tmp_path / "data/postgres/postmaster.pid").exists()
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:5000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:x", ""])
+async def test_demo_of_a_url_that_is_none_is_used_wrongly(url, log):
+    ended = await run(log, "demo", "--url", url)
+    assert ended.status == 2
+    assert "it must be a URL such as http://127.0.0.1:5000" in ended.errors
+
+
+async def test_export_takes_dates_as_well_as_times(dsn, log):
+    for since in ("2020-01-01", "2020-01-01T00:00:00Z"):
+        assert (await run(log, "export", "--since", since, "--database-url", dsn)).status == 0
+    ended = await run(log, "export", "--since", "yesterday", "--database-url", dsn)
+    assert ended.status == 2
+    assert "nor a date such as 2019-05-09" in ended.errors
 
 
 async def test_demo_does_not_take_whatever_answers_for_runfold(log):

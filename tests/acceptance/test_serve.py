@@ -15,7 +15,7 @@ from programs import command_line, program, run, until_ended
 from service.embedded.postgres import FEWEST_CONNECTIONS, attach
 from service.settings import CONNECTIONS
 
-STOPPING = "stopping: answering what is under way"
+STOPPING = "stopping: answering requests in progress"
 
 
 @pytest.fixture
@@ -127,7 +127,7 @@ async def test_a_worker_that_dies_is_followed_by_another(serving, log):
             assert (await get(f"{service.url}/readyz"))[0] == 200
         service.send(signal.SIGTERM)
         assert (await service.end()).status == 0
-    assert f"worker {first} ended with -9; another one follows" in log.read_text()
+    assert f"worker {first} ended with -9 and is replaced" in log.read_text()
 
 
 async def test_workers_die_with_their_parent(serving):

@@ -1,1 +1,1 @@
-"""What `runfold` does, one module a command."""
+"""The commands of `runfold`, one module each."""

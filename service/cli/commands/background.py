@@ -1,4 +1,4 @@
-"""A service for a command that finds none."""
+"""A service in the background, for a command that finds none running."""
 
 import asyncio
 import os
@@ -15,13 +15,16 @@ from service.os_process import python_command, terminate_with_parent
 
 @asynccontextmanager
 async def service_in(data_dir: Path, host: str, port: int) -> AsyncIterator[Process]:
-    """Start `runfold serve` with an embedded database, give it when it answers, stop it. It ends with us."""
+    """Start `runfold serve` with an embedded database, yield it when it is ready, stop it afterwards.
+
+    It does not outlive this process. Raises ClickException when it cannot be started.
+    """
     process = await asyncio.create_subprocess_exec(
         *python_command("service", "serve"),
         *("--host", host, "--port", str(port), "--data-dir", data_dir, "--log-level", "warning"),
         env={name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
         stdout=PIPE,
-        start_new_session=True,  # Ctrl-C is for us; we stop it when we are done
+        start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the service
         preexec_fn=partial(terminate_with_parent, os.getpid()),
     )
     try:

@@ -1,4 +1,4 @@
-"""The database of a command: the one at the URL, or the embedded one, attached to or started."""
+"""The database of a command: the one at the URL, or the embedded one, already running or started here."""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -11,58 +11,74 @@ import click
 from service.database import migrations
 from service.embedded.files import cluster_in
 from service.embedded.postgres import FEWEST_CONNECTIONS, EmbeddedPostgres, attach
+from service.errors import DatabaseUnavailable
 from service.logs import without_password
 from service.settings import CONNECTIONS
 
 _OTHERS = 25
-"""Connections for commands, people who look inside, and PostgreSQL's own superuser."""
+"""Connections for commands, for ad-hoc queries, and those that PostgreSQL reserves for superusers."""
 
 
 class Database(NamedTuple):
-    """Where the database is, its name for people, and a look at whether ours still lives."""
+    """A database: its DSN, its name in messages, and a check that returns why it has ended, or None."""
 
     dsn: str
     name: str
-    look: Callable[[], str | None]
+    check: Callable[[], str | None]
 
 
-def _all_is_well() -> str | None:
+def _no_check() -> str | None:
     return None
 
 
 @contextmanager
 def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
-    """Give the database at the URL, or the embedded one, started and stopped. Raises EmbeddedError.
+    """Yield the database at the URL, or the embedded one, which is started and stopped. Raises EmbeddedError.
 
-    The embedded one takes as many connections as that many processes of the service open, and some for commands.
+    The embedded one accepts the connections of `workers` serving processes, and some for commands.
     """
     if url:
-        yield Database(url, without_password(url), _all_is_well)
+        with _naming(f"The database {url}"):
+            yield Database(url, without_password(url), _no_check)
         return
     connections = max(FEWEST_CONNECTIONS, workers * CONNECTIONS + _OTHERS)
     with EmbeddedPostgres(data_dir, connections=connections) as postgres:
 
-        def look() -> str | None:
+        def check() -> str | None:
             status = postgres.poll()
             return status if status is None else f"The embedded PostgreSQL has ended by itself (status {status})."
 
-        yield Database(postgres.dsn, f"the embedded PostgreSQL in {data_dir}", look)
+        with _naming(f"The embedded PostgreSQL in {data_dir}"):
+            yield Database(postgres.dsn, f"the embedded PostgreSQL in {data_dir}", check)
 
 
 @contextmanager
 def attached(url: str, data_dir: Path, *, must_exist: bool = True) -> Iterator[str]:
-    """Give a DSN as `owned` does, but of the embedded PostgreSQL that a service runs already, if one does."""
+    """Yield a DSN as `owned` does, or that of the embedded PostgreSQL if a service is already running it.
+
+    Raises ClickException if `must_exist` and there is no database in the data directory yet.
+    """
     running = None if url else attach(data_dir)
     if running is not None:
-        yield running
+        with _naming(f"The embedded PostgreSQL in {data_dir}"):
+            yield running
         return
     if must_exist and not url and not cluster_in(data_dir).exists():
-        raise click.ClickException(f"There is no database in {data_dir}; say which with --data-dir or --database-url.")
+        raise click.ClickException(f"There is no database in {data_dir}; choose one with --data-dir or --database-url.")
     with owned(url, data_dir) as database:
         yield database.dsn
 
 
+@contextmanager
+def _naming(subject: str) -> Iterator[None]:
+    """Report DatabaseUnavailable as a sentence about the database, without its password."""
+    try:
+        yield
+    except DatabaseUnavailable as error:
+        raise click.ClickException(without_password(f"{subject} cannot be used: {error}.")) from error
+
+
 def migrate(dsn: str) -> None:
-    """Bring the schema to head. Raises DatabaseUnavailable, and OperatorError with what stands in the way."""
+    """Migrate the schema to the newest revision. Raises DatabaseUnavailable, or OperatorError if it cannot."""
     if asyncio.run(migrations.current_revision(dsn)) != migrations.newest_revision():
         migrations.upgrade_in_child(dsn)

@@ -19,107 +19,118 @@ from service.server.serve import stop_requested
 _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
 
 _PACE_S = 0.25
-"""Seconds between two reports, for eyes."""
+"""Seconds between two reports on a terminal, so that they can be followed."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
 
-@click.command("demo", short_help="See a few runs live their lives.")
+def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) -> URL:
+    try:
+        url = URL(text)
+        if url.scheme in {"http", "https"} and url.host:
+            return url.origin()
+    except ValueError:
+        pass
+    raise click.BadParameter("it must be a URL such as http://127.0.0.1:5000.")
+
+
+@click.command("demo", short_help="Show a few runs from start to end.")
 @click.option(
     "--url",
     default=f"http://{DEFAULTS.host}:{DEFAULTS.port}",
-    help="The service; where none answers, one is started.",
+    callback=_parse_url,
+    help="URL of the service; if none answers there, one is started.",
     envvar="RUNFOLD_URL",
     show_default=True,
     show_envvar=True,
 )
 @setting(
     "--data-dir",
-    "Where a service that is started here keeps its data.",
+    "Data directory of a service that the demo starts.",
     type=click.Path(file_okay=False, path_type=Path),
 )
-@click.option("--key", help="API key, if the service asks for one.", envvar="RUNFOLD_API_KEY", show_envvar=True)
+@click.option("--key", help="API key, if the service requires one.", envvar="RUNFOLD_API_KEY", show_envvar=True)
 @click.option(
     "--stay/--exit",
     default=None,
-    help="Keep a service that was started here until Ctrl-C, or stop it at the end.",
+    help="Keep a service that the demo started until Ctrl-C, or stop it at the end.",
     show_default="stay on a terminal",
 )
-def command(url: str, data_dir: Path, key: str | None, *, stay: bool | None) -> None:
-    """Drive a few runs through their lives over HTTP, then print the commands that look at them.
+def command(url: URL, data_dir: Path, key: str | None, *, stay: bool | None) -> None:
+    """Report a few runs from start to end over HTTP, then print commands that show them.
 
-    Everything goes to the namespace `demo`. If no service answers, one is started with an embedded PostgreSQL.
+    Everything is recorded in the namespace `demo`. If no service answers, one is started with an embedded PostgreSQL.
     """
     if stay is None:
         stay = sys.stdout.isatty()
-    asyncio.run(_Demo(URL(url), data_dir).run(key, stay=stay))
+    asyncio.run(_Demo(url, data_dir).run(key, stay=stay))
 
 
 class _Demo:
     def __init__(self, url: URL, data_dir: Path) -> None:
-        self._url = url.origin()
+        self._url = url
         self._data_dir = data_dir
         self._console = Console(highlight=False, soft_wrap=True)
 
     async def run(self, key: str | None, *, stay: bool) -> None:
-        """Play, on a service that is there or on one of our own."""
+        """Send the reports to the service at the URL, or to one that is started there."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         async with aiohttp.ClientSession(timeout=_TIMEOUT, headers=headers) as session:
             if await self._answers(session):
-                self._say(f"A service answers on {self._url}: the runs of this demo are recorded there, for good.")
+                self._print(f"A service answers on {self._url}: the runs of this demo are recorded there permanently.")
                 await self._play(session)
             else:
-                await self._play_on_our_own(session, stay=stay)
+                await self._play_on_new_service(session, stay=stay)
 
     async def _answers(self, session: aiohttp.ClientSession) -> bool:
         try:
             async with session.get(self._url / "livez") as response:
                 if not response.ok:
-                    raise click.ClickException(f"What answers on {self._url} is not Runfold; give another --url.")
+                    raise click.ClickException(f"The server at {self._url} is not Runfold; give another --url.")
                 return True
         except aiohttp.ClientConnectorError:
             return False
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise click.ClickException(f"{self._url} does not answer: {error or 'in time'}.") from error
+            raise click.ClickException(f"{self._url} does not answer: {error or 'timed out'}.") from error
 
-    async def _play_on_our_own(self, session: aiohttp.ClientSession, *, stay: bool) -> None:
-        self._say(f"No service answers on {self._url}: starting one with an embedded PostgreSQL.")
+    async def _play_on_new_service(self, session: aiohttp.ClientSession, *, stay: bool) -> None:
+        self._print(f"No service answers on {self._url}: starting one with an embedded PostgreSQL.")
         host, port = self._url.host or "", self._url.port or 0
         async with service_in(self._data_dir, host, port) as service:
             await self._play(session)
             if stay:
-                asked = stop_requested()
-                self._say("\nThe service goes on; Ctrl-C stops it.")
-                waiting = [asyncio.create_task(one) for one in (asked.wait(), service.wait())]
-                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for one in waiting:
-                    one.cancel()
-        self._say("\nThe service is stopped, what was recorded is kept. This starts it again:")
-        self._say(f"runfold serve --port {port} --data-dir {quote(str(self._data_dir))}")
+                stop = stop_requested()
+                self._print("\nThe service is still running; Ctrl-C stops it.")
+                tasks = [asyncio.create_task(waiting) for waiting in (stop.wait(), service.wait())]
+                await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                for task in tasks:
+                    task.cancel()
+        self._print("\nThe service is stopped; its data are kept. This command starts it again:")
+        self._print(f"runfold serve --port {port} --data-dir {quote(str(self._data_dir))}")
 
     async def _play(self, session: aiohttp.ClientSession) -> None:
         player = Player(session, f"{self._url}/api/v1")
         on_terminal = self._console.is_terminal
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
         with Progress(*columns, console=self._console, transient=True, disable=not on_terminal) as progress:
-            task = progress.add_task("Runs living their lives", total=STEPS)
+            task = progress.add_task("Sending reports", total=STEPS)
             await player.define()
             for life in LIVES:
                 run = await player.create(life)
-                self._say(f"\n[bold]{life.title}[/] [dim]{run}[/]")
+                self._print(f"\n[bold]{life.title}[/] [dim]{run}[/]")
                 for report in life.reports:
                     self._show(await player.report(life, report))
                     progress.advance(task)
                     await asyncio.sleep(_PACE_S if on_terminal else 0)
-        self._say("\n[bold]Look at them:[/]")
-        for what, how in player.commands():
-            self._say(f"\n[dim]# {what}[/]")
-            self._console.print(how, markup=False)
+        self._print("\n[bold]Commands that show the runs:[/]")
+        for description, shell_command in player.commands():
+            self._print(f"\n[dim]# {description}[/]")
+            self._console.print(shell_command, markup=False)
 
     def _show(self, step: Step) -> None:
         report, colour = step.report, _COLOURS[step.state]
         remark = f"  [dim]{report.remark}[/]" if report.remark else ""
-        self._say(f"  {report.command:<8} at {step.at:%H:%M}   {report.status}  [{colour}]{step.state:<9}[/]{remark}")
+        self._print(f"  {report.command:<8} at {step.at:%H:%M}   {report.status}  [{colour}]{step.state:<9}[/]{remark}")
 
-    def _say(self, text: str) -> None:
+    def _print(self, text: str) -> None:
         self._console.print(text)

@@ -1,4 +1,4 @@
-"""The runs of the demo and what becomes of them: data, and the client that plays it."""
+"""The runs of the demo: their reports as data, and the client that sends them."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ _JOB_PATH = f"/namespaces/{NAMESPACE}/jobs/{JOB}"
 
 
 class Report(NamedTuple):
-    """What a scheduler reports of a run: a command, when it happened in minutes, and what is to be seen."""
+    """A scheduler's report: the command, the minute it happened in, a remark to print and the expected HTTP status."""
 
     command: str
     minute: int
@@ -22,14 +22,14 @@ class Report(NamedTuple):
 
 
 class Life(NamedTuple):
-    """A run and all that is reported of it, in the order of arrival."""
+    """A run and the reports about it, in the order of arrival."""
 
     title: str
     reports: Sequence[Report]
 
 
 class Step(NamedTuple):
-    """What was reported and what the service made of it."""
+    """A report that was sent: its time, and the state of the run after it."""
 
     life: Life
     report: Report
@@ -44,8 +44,8 @@ LIVES = (
     Life(
         "A run whose start is reported late",
         (
-            Report("complete", 20, "the end is there before the start"),
-            Report("start", 10, "it has ended and stays so; startedAt is known now"),
+            Report("complete", 20, "the end arrives before the start"),
+            Report("start", 10, "it stays completed; startedAt is known now"),
         ),
     ),
     Life(
@@ -57,11 +57,11 @@ LIVES = (
         ),
     ),
     Life(
-        "A run that somebody tries to start after its end",
+        "A run that is started again after its end",
         (
             Report("start", 30),
             Report("complete", 40),
-            Report("start", 45, "refused: what has ended does not begin again", _CONFLICT),
+            Report("start", 45, "refused: a run that has ended does not start again", _CONFLICT),
         ),
     ),
     Life("A run that is still running", (Report("start", 50),)),
@@ -71,7 +71,7 @@ STEPS = sum(len(life.reports) for life in LIVES)
 
 
 class Player:
-    """Plays lives over HTTP. Raises ClickException where the service answers something else than it should."""
+    """Sends the reports over HTTP. Raises ClickException when the service does not answer as expected."""
 
     def __init__(self, session: aiohttp.ClientSession, api: str) -> None:
         """Take a session and the URL that ends in /api/v1."""
@@ -92,7 +92,7 @@ class Player:
         return self.runs[life.title]
 
     async def report(self, life: Life, report: Report) -> Step:
-        """Report, and return what became of it."""
+        """Send a report and return the resulting step."""
         at = self._hour_ago + timedelta(minutes=report.minute)
         path = f"/jobs/runs/{self.runs[life.title]}/{report.command}?at={at:%Y-%m-%dT%H:%M:%SZ}"
         answer = await self._send("POST", path, None, report.status)
@@ -103,16 +103,16 @@ class Player:
         async with self._session.request(method, self._api + path, json=body) as response:
             if response.status != expected:
                 text = (await response.text())[:500]
-                raise click.ClickException(f"{method} {path} was answered {response.status}: {text}")
+                raise click.ClickException(f"{method} {path} was answered with {response.status}: {text}")
             answer: dict[str, Any] = await response.json(content_type=None)
             return answer
 
     def commands(self) -> Iterator[tuple[str, str]]:
-        """Give what to look at, and the command for it."""
+        """Yield descriptions and shell commands that show the runs."""
         late = self.runs["A run whose start is reported late"]
         yield "the run whose start came late", f"curl -s {self._api}/jobs/runs/{late}"
         yield "the newest runs of the job", f"curl -s '{self._api}{_JOB_PATH}/runs?limit=10'"
-        yield "those that failed", f"curl -s '{self._api}{_JOB_PATH}/runs?state=FAILED'"
+        yield "the runs that failed", f"curl -s '{self._api}{_JOB_PATH}/runs?state=FAILED'"
         yield "the job, with its latest runs", f"curl -s {self._api}{_JOB_PATH}"
         still = self.runs["A run that is still running"]
-        yield "completing the one still running", f"curl -s -X POST {self._api}/jobs/runs/{still}/complete"
+        yield "complete the run that is still running", f"curl -s -X POST {self._api}/jobs/runs/{still}/complete"

@@ -15,12 +15,14 @@ from service.database.roles import grant
 @click.command("migrate", short_help="Bring the database's schema up to date.")
 @database_options
 @click.option("--sql", is_flag=True, help="Print the SQL of all migrations instead of running it.")
-@click.option("--role", metavar="NAME", help="Give this role what serving takes, and no more; create it if need be.")
+@click.option(
+    "--role", metavar="NAME", help="Grant this role the rights that serving needs, and no others; create it if missing."
+)
 def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None) -> None:
-    """Bring the database's schema up to date; `serve` does so by itself.
+    """Bring the database's schema up to date. `runfold serve` does this when it starts.
 
-    With --role, a role of this name can afterwards serve: it reads the ledger, appends to it through one function,
-    and writes the catalog; it can change or remove nothing that was recorded. Run it again after an upgrade.
+    With --role, `runfold serve` can run as a role that cannot change or remove recorded events: it reads the ledger,
+    appends to it through one function, and writes the catalog. Run it again after an upgrade.
     """
     if sql:
         click.echo(migrations.upgrade_sql())
@@ -30,9 +32,11 @@ def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None) -
         created = asyncio.run(_grant(dsn, role)) if role else False
     click.echo(f"The schema is at revision {migrations.newest_revision()}.")
     if role:
-        click.echo(f"{role} can serve, and change nothing that was recorded.")
+        click.echo(f"{role} can serve and cannot change what was recorded.")
     if created:
-        click.echo(f"{role} is new and has no password yet: ALTER ROLE ... PASSWORD, or \\password in psql, gives one.")
+        click.echo(
+            f"{role} is new and has no password yet: set one with ALTER ROLE ... PASSWORD, or \\password in psql."
+        )
 
 
 async def _grant(dsn: str, role: str) -> bool:

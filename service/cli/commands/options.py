@@ -1,12 +1,15 @@
-"""Options that are settings: each is a flag and an environment variable, the flag wins."""
+"""Options that are settings: each is a flag and an environment variable; the flag takes precedence."""
 
+import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from platformdirs import user_data_path
 
+from service.domain import timestamps
 from service.settings import PROCESS, Settings
 
 DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), projector=PROCESS)
@@ -14,7 +17,7 @@ DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), project
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401  what click takes
+def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401  those of click.option
     """Return the option for a field of Settings; its default is the field's."""
     field = name.lstrip("-").partition("/")[0].replace("-", "_")
     attributes.setdefault("envvar", f"RUNFOLD_{field.upper()}")
@@ -23,9 +26,27 @@ def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  
     return click.option(name, help=help_text, show_envvar=True, **attributes)
 
 
+def parse_time(_context: click.Context, _parameter: click.Parameter, text: str | None) -> datetime | None:
+    """Parse a date such as 2019-05-09 (midnight UTC), or a timestamp."""
+    if text is None:
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
+    except ValueError:
+        pass
+    try:
+        return timestamps.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, nor a date such as 2019-05-09.") from error
+
+
 def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
     if url and not url.startswith(("postgresql://", "postgres://")):
-        raise click.BadParameter("it must begin with postgresql://")
+        raise click.BadParameter("it must begin with postgresql://.")
+    hosts = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+    for port in re.findall(r":([^:,\]]*)(?:,|$)", re.sub(r"\[.*?\]", "", hosts)):
+        if port and not port.isdecimal():
+            raise click.BadParameter("its port is not a number.")  # what was given may be part of a password
     return url
 
 
@@ -34,15 +55,15 @@ def database_options(command: F) -> F:
     for option in (
         setting(
             "--data-dir",
-            "Where the embedded PostgreSQL keeps its data, if there is no database URL.",
+            "Data directory of the embedded PostgreSQL, which is used without a database URL.",
             type=click.Path(file_okay=False, path_type=Path),
         ),
         setting(
             "--database-url",
-            "postgresql://user:password@host/database of a PostgreSQL; without it, an embedded one is used.",
+            "Database to use: postgresql://user:password@host/database.",
             envvar=["RUNFOLD_DATABASE_URL", "DATABASE_URL"],
             metavar="URL",
-            show_default="none",
+            show_default="an embedded PostgreSQL",
             callback=_check_url,
         ),
     ):
@@ -55,6 +76,6 @@ def archives_option(command: F) -> F:
     return click.option(
         "--archives",
         type=click.Path(exists=True, file_okay=False, path_type=Path),
-        show_default="where they were written",
-        help="The directory with the archives' files.",
+        show_default="where each was written",
+        help="Directory with the files of archived payloads.",
     )(command)

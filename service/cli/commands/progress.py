@@ -1,4 +1,4 @@
-"""Progress bars, for people on a terminal alone."""
+"""Progress bars, shown on a terminal only."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,16 +7,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 
-def _silent(_done: int, _total: int) -> None:
+def _no_progress(_done: int, _total: int) -> None:
     """Show nothing."""
 
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function that takes how many are done, and of how many, and shows it on stderr."""
+    """Yield a function that shows progress on stderr; it takes the number done and the total."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield _silent
+        yield _no_progress
         return
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console, transient=True) as bar:

@@ -15,13 +15,14 @@ from service.maintenance.restore import restore_payloads
 @archives_option
 @database_options
 def command(position: int | None, archives: Path | None, database_url: str, data_dir: Path) -> None:
-    """Bring archived payloads back into the database: those of the archive that has POSITION, or all.
+    """Bring archived payloads back into the database: those of the archive that holds POSITION, or all.
 
-    The files stay where they are; delete them once nothing needs them any more.
+    The files are not deleted.
     """
     with attached(database_url, data_dir) as dsn:
         done = asyncio.run(restore_payloads(dsn, position, archives))
-    for one in done:
-        click.echo(f"Positions {one.first} to {one.last}: {one.payloads} payloads of {one.file} are back.")
+    for archive in done:
+        span = f"Positions {archive.first} to {archive.last}"
+        click.echo(f"{span}: {archive.payloads} payloads of {archive.file} are back.")
     if not done:
         click.echo("Nothing to restore: no such payload is archived.")

@@ -27,43 +27,47 @@ _POSITIVE = click.IntRange(min=1)
 @click.command("serve", short_help="Serve the HTTP API.")
 @setting("--host", "Address to listen on.")
 @setting("--port", "Port to listen on; 0 picks a free one.", type=click.IntRange(0, 65535))
-@setting("--workers", "Processes that share the port.", type=_POSITIVE)
+@setting("--workers", "Number of processes that serve the port.", type=_POSITIVE)
 @database_options
 @setting(
     "--auth",
-    "Whether callers need an API key; auto: as soon as there is one.",
+    "Whether requests need an API key; auto: as soon as a key exists.",
     type=click.Choice(["auto", "on", "off"]),
 )
-@setting("--insecure", "Listen beyond this machine without authentication.", is_flag=True)
-@setting("--access-log/--no-access-log", "Log a line a request.")
+@setting("--insecure", "Allow listening on a public address without authentication.", is_flag=True)
+@setting("--access-log/--no-access-log", "Log each request on one line.")
 @setting(
     "--projector",
-    "Where the projector of the catalog runs: in a process of its own, or inline in the serving process"
+    "Run the projector, which builds the catalog from the ledger, in its own process, or inline in the serving process"
     " (less memory, slower under load).",
     type=click.Choice([PROCESS, INLINE]),
 )
-@setting("--log-level", "The least that is logged.", type=click.Choice(logs.LEVELS))
-@setting("--queue-capacity", "Requests that may wait to be recorded; one more is told 503.", type=_POSITIVE)
-@setting("--max-batch", "Events recorded in one transaction.", type=_POSITIVE)
-@setting("--max-event-bytes", "Size of the largest OpenLineage event.", type=_POSITIVE)
-@setting("--max-body-bytes", "Size of the largest other request.", type=_POSITIVE)
+@setting("--log-level", "Minimum severity of logged messages.", type=click.Choice(logs.LEVELS))
+@setting(
+    "--queue-capacity",
+    "Number of requests that may wait to be recorded; further ones are answered with 503.",
+    type=_POSITIVE,
+)
+@setting("--max-batch", "Maximum number of events recorded in one transaction.", type=_POSITIVE)
+@setting("--max-event-bytes", "Maximum size of an OpenLineage event, in bytes.", type=_POSITIVE)
+@setting("--max-body-bytes", "Maximum size of any other request body, in bytes.", type=_POSITIVE)
 @setting(
     "--statement-cache-size",
-    "Prepared statements a connection keeps; 0 behind a transaction pooler.",
+    "Number of prepared statements per database connection; use 0 behind a transaction pooler.",
     type=click.IntRange(min=0),
 )
 def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
-    """Serve the HTTP API, after bringing the database's schema up to date.
+    """Bring the database's schema up to date, then serve the HTTP API.
 
-    Without a database URL, an embedded PostgreSQL is started in the data directory and stopped afterwards.
-    SIGTERM or Ctrl-C: accept nothing more, answer what is under way, close.
+    Without a database URL, an embedded PostgreSQL is started in the data directory and stopped afterwards. On SIGTERM
+    or Ctrl-C the service accepts no more requests, answers those in progress, and exits.
     """
     settings = Settings(**options)
     logs.set_up(settings.log_level)
     for number in STOP_SIGNALS:
-        signal.signal(number, _leave)
+        signal.signal(number, _exit)
     with sockets.bind(settings.host, settings.port) as bound:
-        # A database that is yet to be made has no keys.
+        # A database that is not created yet has no keys.
         may_have_keys = bool(settings.database_url) or cluster_in(settings.data_dir).exists()
         authenticated = settings.auth == "on" or (settings.auth == "auto" and may_have_keys)
         _refuse_exposure(bound, authenticated=authenticated, insecure=settings.insecure)
@@ -75,8 +79,8 @@ class _Exposed(click.ClickException):
     exit_code = 2
 
 
-def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
-    """Be told to stop while still starting: what was opened is closed on the way out."""
+def _exit(_number: int, _frame: FrameType | None) -> NoReturn:
+    """Handle a stop signal during the start: SystemExit closes what was opened."""
     sys.exit(0)
 
 
@@ -84,16 +88,17 @@ def _refuse_exposure(bound: socket.socket, *, authenticated: bool, insecure: boo
     if authenticated or insecure or sockets.is_loopback(bound):
         return
     raise _Exposed(
-        f"Others can reach {sockets.address(bound)[0]}, and nobody would be asked for an API key:"
-        " give --auth on, or --insecure if something in front of the service checks who calls."
+        f"{sockets.address(bound)[0]} can be reached from other machines, and requests would need no API key:"
+        " give --auth on, or --insecure if a proxy in front of the service authenticates requests."
     )
 
 
 def _serve(settings: Settings, bound: socket.socket, database: Database) -> None:
-    migrate(settings.database_url)
-    if settings.auth == "auto" and not sockets.is_loopback(bound):
-        has_keys = asyncio.run(keys.any_key_exists(settings.database_url))
-        _refuse_exposure(bound, authenticated=has_keys, insecure=settings.insecure)
+    with logs.errors_only("service.database"):  # a database that cannot be used is reported once, by the exit message
+        migrate(settings.database_url)
+        if settings.auth == "auto" and not sockets.is_loopback(bound):
+            has_keys = asyncio.run(keys.any_key_exists(settings.database_url))
+            _refuse_exposure(bound, authenticated=has_keys, insecure=settings.insecure)
 
     def ready() -> None:
         url = click.style(sockets.url(bound), bold=True)
@@ -102,10 +107,10 @@ def _serve(settings: Settings, bound: socket.socket, database: Database) -> None
     listeners = sockets.listen(bound, settings.workers)
     try:
         if settings.workers == 1:
-            uvloop.run(serve(settings, bound, ready=ready, look=database.look))
+            uvloop.run(serve(settings, bound, ready=ready, check=database.check))
         else:
-            asyncio.run(supervise(settings, listeners, ready=ready, look=database.look))
+            asyncio.run(supervise(settings, listeners, ready=ready, check=database.check))
     finally:
-        # The embedded PostgreSQL is stopped next; an impatient second Ctrl-C must not leave it half-way.
+        # The embedded PostgreSQL is stopped next; a second Ctrl-C must not interrupt that.
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_IGN)

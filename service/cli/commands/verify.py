@@ -17,67 +17,76 @@ _POSITION = click.IntRange(min=1)
 
 
 @click.command("verify", short_help="Recompute the ledger's hash chain.")
-@click.option("--from", "first", type=_POSITION, default=1, show_default=True, metavar="N", help="First position.")
-@click.option("--to", "last", type=_POSITION, show_default="the head", metavar="N", help="Last position.")
-@click.option("--json", "as_json", is_flag=True, help="Print {ok, from, to, head} or what is wrong, for a script.")
+@click.option(
+    "--from", "first", type=_POSITION, default=1, show_default=True, metavar="N", help="First position to verify."
+)
+@click.option(
+    "--to", "last", type=_POSITION, show_default="the ledger head", metavar="N", help="Last position to verify."
+)
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print the result as JSON, for scripts: {ok, from, to, head, brokenAt, reason}.",
+)
 @click.option(
     "--against",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="A head that was saved, or an export: does the ledger still begin with it?",
+    help="Also compare the ledger with a saved head, or with an export.",
 )
 @database_options
 def command(
     first: int, last: int | None, *, as_json: bool, against: Path | None, database_url: str, data_dir: Path
 ) -> None:
-    """Recompute the ledger's hash chain from its rows, look for missing positions and altered payloads.
+    """Recompute the ledger's hash chain from its rows; find missing positions and altered payloads.
 
-    Exit status 0 and the head, or 1 and the first position that does not hold. Keep the head elsewhere: only who
-    knows it from before can tell that nobody rewrote the ledger and its head.
+    Prints the ledger head and exits with 0, or prints the first position that is wrong and exits with 1. Keep a copy of
+    the head outside the database: without it, a ledger that was rewritten as a whole cannot be detected.
     """
     with attached(database_url, data_dir) as dsn, progress_bar("Verifying") as progress:
         try:
-            verdict = asyncio.run(_judge(dsn, first, last, against, progress))
+            result = asyncio.run(_verify(dsn, first, last, against, progress))
         except saved_heads.UnreadableHead as error:
             raise click.UsageError(f"{error}.") from error
         except ValueError as error:
             raise click.UsageError(f"{error}.") from error
-    click.echo(_as_json(verdict) if as_json else _as_text(verdict))
-    sys.exit(0 if verdict.ok else 1)
+    click.echo(_as_json(result) if as_json else _as_text(result))
+    sys.exit(0 if result.ok else 1)
 
 
-async def _judge(
+async def _verify(
     dsn: str, first: int, last: int | None, against: Path | None, progress: Progress
 ) -> VerificationResult:
-    """Hold the ledger against what was saved of it, then against itself."""
-    former = saved_heads.read_saved_head(against) if against else None
-    verdict = await verify_ledger(dsn, first, last, progress)
-    reason = await saved_heads.compare_with_ledger(dsn, former) if former else None
-    if not verdict.ok or former is None or reason is None:
-        return verdict
-    return verdict._replace(ok=False, reason=reason)  # it says itself which position, or which file, is at fault
+    """Verify the ledger, and compare it with a saved head or an export."""
+    saved = saved_heads.read_saved_head(against) if against else None
+    result = await verify_ledger(dsn, first, last, progress)
+    reason = await saved_heads.compare_with_ledger(dsn, saved) if saved else None
+    if not result.ok or saved is None or reason is None:
+        return result
+    return result._replace(ok=False, reason=reason)  # the reason names the position or the file
 
 
-def _as_text(verdict: VerificationResult) -> str:
-    if verdict.reason and verdict.broken_at is None:
-        return f"What was saved is not this ledger's beginning: {verdict.reason}."
-    if not verdict.ok:
-        return f"Position {verdict.broken_at} does not hold: {verdict.reason}."
-    if verdict.last == 0:
+def _as_text(result: VerificationResult) -> str:
+    if result.reason and result.broken_at is None:
+        return f"What was saved is not this ledger's beginning: {result.reason}."
+    if not result.ok:
+        return f"Position {result.broken_at} does not hold: {result.reason}."
+    if result.last == 0:
         return "The ledger is empty."
     return (
-        f"Positions {verdict.first} to {verdict.last} hold."
-        f" The head is position {verdict.head_position}, {verdict.head_hash.hex()}."
+        f"Positions {result.first} to {result.last} hold."
+        f" The head is position {result.head_position}, {result.head_hash.hex()}."
     )
 
 
-def _as_json(verdict: VerificationResult) -> str:
-    answer: dict[str, object] = {
-        "ok": verdict.ok,
-        "from": verdict.first,
-        "to": verdict.last,
-        "head": {"position": verdict.head_position, "hash": verdict.head_hash.hex()},
+def _as_json(result: VerificationResult) -> str:
+    document: dict[str, object] = {
+        "ok": result.ok,
+        "from": result.first,
+        "to": result.last,
+        "head": {"position": result.head_position, "hash": result.head_hash.hex()},
     }
-    if not verdict.ok:
-        answer |= {"brokenAt": verdict.broken_at, "reason": verdict.reason}
-    return json.dumps(answer)
+    if not result.ok:
+        document |= {"brokenAt": result.broken_at, "reason": result.reason}
+    return json.dumps(document)

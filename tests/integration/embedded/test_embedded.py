@@ -141,7 +141,7 @@ def test_a_start_right_after_kill_9_of_the_service_waits_for_its_server_to_end(i
 def test_a_server_that_outlived_its_owner_is_stopped_by_the_next_start(tmp_path, monkeypatch):
     orphan = EmbeddedPostgres(tmp_path / "data", settings=QUICK)
     orphan.start()
-    orphan._held.close()  # its owner's locks go, but no signal comes, as on a system without PR_SET_PDEATHSIG
+    orphan._resources.close()  # its owner's locks go, but no signal comes, as on a system without PR_SET_PDEATHSIG
     monkeypatch.setattr(embedded_postgres, "PREDECESSOR_S", 10.0)
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
         assert orphan.poll() == 0

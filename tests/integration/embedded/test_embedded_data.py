@@ -40,7 +40,7 @@ def test_a_postmaster_that_nobody_reaped_is_no_server(tmp_path):
     zombie = killed._process.pid
     os.kill(zombie, signal.SIGKILL)
     wait_until_ended(zombie)
-    killed._held.close()  # as if its owner were gone too; but being its parent, we keep the zombie
+    killed._resources.close()  # as if its owner were gone too; but being its parent, we keep the zombie
 
     with EmbeddedPostgres(tmp_path / "data", settings=QUICK) as postgres:
         assert query(postgres.dsn, "SELECT 1") == 1

@@ -13,7 +13,7 @@ from served import Served
 
 from service.http import fast_path
 from service.http.app import build_app
-from service.http.fast_path import PreserializedResponse, RunRouter
+from service.http.fast_path import RunRouter
 from service.settings import Settings
 
 SOON_S = 5.0
@@ -278,33 +278,6 @@ async def test_a_host_that_cannot_be_repeated_is_left_out_of_the_location(job):
     writer.close()
 
 
-async def test_an_answer_is_sent_once():
-    answer = fast_path.json_response(make_mocked_request("GET", "/"), b"{}")
-    assert isinstance(answer, PreserializedResponse)
-    assert not answer.prepared
-    sent = []
-
-    class Writer:
-        async def write_eof(self, data):
-            sent.append(data)
-
-    request = make_mocked_request("GET", "/", writer=Writer())
-    for _ in range(2):
-        await answer.prepare(request)
-        await answer.write_eof()
-    assert len(sent) == 1
-    assert answer.prepared
-
-
-async def test_an_answer_that_cannot_be_changed_says_so():
-    answer = fast_path.json_response(make_mocked_request("GET", "/"), b"{}", 201)
-    with pytest.raises(RuntimeError):
-        answer.force_close()
-    assert repr(answer) == "<Ready 201 Created>"
-    with pytest.raises(AttributeError):
-        answer.headers["X"] = "y"
-
-
 async def test_every_request_goes_the_long_way_where_there_is_a_middleware(dsn, aiohttp_client, caplog):
     """The line of the access log is a middleware's."""
     caplog.set_level("INFO")
@@ -316,4 +289,4 @@ async def test_every_request_goes_the_long_way_where_there_is_a_middleware(dsn, 
 def test_the_short_ways_are_those_of_runs():
     posts = {("POST", f"/{verb}") for verb in ("start", "complete", "fail", "abort")}
     reads = {(method, below) for method in ("GET", "HEAD") for below in ("", "/events", "/facets", "/children")}
-    assert FRONT._short.keys() == posts | reads
+    assert FRONT._routes.keys() == posts | reads
