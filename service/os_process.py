@@ -25,7 +25,7 @@ def terminate_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) 
 
 
 def configure_gc() -> None:
-    """Collect garbage rarely, and exempt the objects that exist now (docs/decisions/0008-garbage.md)."""
+    """Collect garbage rarely, and exempt the objects that exist now (docs/decisions/0008-garbage-collection.md)."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)

@@ -7,7 +7,7 @@
 - `FastRunner` runs an application with both. It uses neither where the application has a middleware or an
   `on_response_prepare` handler: access logs, tracing and metrics hook in there and see every request and response.
 
-Decision record: docs/decisions/0014-short-ways.md. `PRIVATE_NAMES` lists what has to hold in the installed aiohttp; a
+Decision record: docs/decisions/0014-fast-path.md. `PRIVATE_NAMES` lists what has to hold in the installed aiohttp; a
 test asserts each entry, and pyproject.toml pins aiohttp's minor version.
 """
 

@@ -1,7 +1,7 @@
 """A cache of the states of runs that this process has written to. It saves reads; no response is made from it alone.
 
 A command that is decided by a cached state is appended only if its stream still ends at the position of that state;
-else the state is read. So a cached state may be stale without harm (docs/decisions/0004-guesses.md).
+else the state is read. So a cached state may be stale without harm (docs/decisions/0004-run-cache.md).
 """
 
 from __future__ import annotations
