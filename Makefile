@@ -12,6 +12,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# A file of tests stays in one process, which has a PostgreSQL of its own. In the order of collection, the slow ones are first.
+PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -23,7 +25,7 @@ run: $(VENV)/.run-stamp
 	@exec $(BIN)/runfold serve $(ARGS)
 
 test: check
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 check: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .

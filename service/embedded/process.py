@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -14,7 +14,10 @@ from typing import IO
 from service.embedded.files import EmbeddedError
 from service.os_process import PR_SET_PDEATHSIG, libc
 
-SERVER_USERS = ("postgres", "nobody")
+SERVER_USER = "postgres"
+UNPRIVILEGED_UID = 65534
+"""The uid of the user without rights that every Linux distribution has."""
+
 PASSED_ON = ("PATH", "LD_LIBRARY_PATH", "TMPDIR")
 
 
@@ -37,8 +40,8 @@ class User:
 def server_user(cluster: Path) -> User | None:
     """Return the user that the server of this cluster runs as; None means the current user.
 
-    PostgreSQL refuses to run as root. Existing data are served by their owner, new data by the first of SERVER_USERS
-    that exists on this machine. Raises EmbeddedError if there is no such user.
+    PostgreSQL refuses to run as root. Existing data are served by their owner, new data by SERVER_USER or, if this
+    machine does not have it, by the user with UNPRIVILEGED_UID. Raises EmbeddedError if neither exists.
     """
     if os.geteuid() != 0:
         return None
@@ -46,15 +49,13 @@ def server_user(cluster: Path) -> User | None:
         raise EmbeddedError("PostgreSQL does not run as root; start Runfold as an ordinary user.")
     if cluster.exists():
         return _owner(cluster)
-    for name in SERVER_USERS:
-        try:
-            entry = pwd.getpwnam(name)
-        except KeyError:
-            continue
-        return User(entry.pw_uid, entry.pw_gid)
+    for find in (lambda: pwd.getpwnam(SERVER_USER), lambda: pwd.getpwuid(UNPRIVILEGED_UID)):
+        with suppress(KeyError):
+            entry = find()
+            return User(entry.pw_uid, entry.pw_gid)
     raise EmbeddedError(
-        f"PostgreSQL does not run as root, and none of the users {', '.join(SERVER_USERS)} exists;"
-        " create one of them, or start Runfold as an ordinary user."
+        f"PostgreSQL does not run as root, and this machine has neither a user {SERVER_USER} nor one with uid"
+        f" {UNPRIVILEGED_UID}; create one of them, or start Runfold as an ordinary user."
     )
 
 

@@ -207,7 +207,7 @@ async def test_a_time_that_is_given_twice_is_malformed(refused):
     await refused(400, "POST", "{run}/start?at=2019-05-09T12:00:00Z&at=2019-05-09T12:00:00Z")
 
 
-@pytest.mark.parametrize("time", [IN_TWO_DAYS, "9999-12-31T23:59:59Z"])
+@pytest.mark.parametrize("time", [IN_TWO_DAYS, "9999-12-31T23:59:59Z"], ids=["in two days", "year 9999"])
 async def test_a_time_far_ahead_is_invalid(refused, time):
     problem, _ = await refused(422, "POST", f"{{run}}/complete?at={time}")
     assert "24 hours ahead" in problem["detail"]
