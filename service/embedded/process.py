@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -49,7 +50,7 @@ def server_user(cluster: Path) -> User | None:
         raise EmbeddedError("PostgreSQL does not run as root; start Runfold as an ordinary user.")
     if cluster.exists():
         return _owner(cluster)
-    for find in (lambda: pwd.getpwnam(SERVER_USER), lambda: pwd.getpwuid(UNPRIVILEGED_UID)):
+    for find in (partial(pwd.getpwnam, SERVER_USER), partial(pwd.getpwuid, UNPRIVILEGED_UID)):
         with suppress(KeyError):
             entry = find()
             return User(entry.pw_uid, entry.pw_gid)
