@@ -8,9 +8,6 @@ from uuid import UUID
 
 from service.domain.event import Subject
 
-PARAMETERS = ("namespace", "job", "run", "kind", "state", "actor", "source", "since", "until")
-"""The filters of the ledger, as the API and the command line name them."""
-
 
 class FilteredFields(NamedTuple):
     """The fields of an event that filters compare."""

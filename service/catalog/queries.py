@@ -125,9 +125,6 @@ def _run_item(row: Any) -> RunItem:  # noqa: ANN401  asyncpg has no types
     return RunItem(row["id"], unpack_run(row["registers"]))
 
 
-PARAMETERS = ("state", "namespace", "job", "startedBefore", "startedAfter", "runningAt")
-
-
 _BY_STATE, _BY_NAME, _RUNNING = load("runs_by_state"), load("runs_by_name"), load("runs_running_at")
 
 _LOWEST_ID = UUID(int=0)

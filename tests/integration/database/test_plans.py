@@ -8,12 +8,11 @@ import pytest
 from building import fact, facts, new, report, unguarded
 from histories import NOON, at
 
-from service.audit import filters, ledger_reader, postings
+from service.audit import ledger_reader, postings
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
 from service.audit.postings import post_next
-from service.catalog import queries
 from service.catalog.page_writer import project_next_page
 from service.catalog.queries import RunFilters, RunSearch
 from service.database.statements import load
@@ -203,7 +202,6 @@ RUN = UUID(int=7)
 RARE = EventFilters(
     namespace="rare", job="seldom", run=RUN, kinds=("facts",), states=("ABORTED",), actor="ann", sources=("monitor",)
 )
-FIELDS = {"kind": "kinds", "state": "states", "source": "sources"}
 
 
 @pytest.fixture
@@ -219,17 +217,16 @@ async def needle(connections, db):
     return appended.positions[0], appended.recorded_at
 
 
-@pytest.mark.parametrize("parameter", filters.PARAMETERS)
-async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(parameter, needle, connections):
+@pytest.mark.parametrize("field", EventFilters._fields)
+async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(field, needle, connections):
     position, recorded_at = needle
     reading = LedgerReader(connections)
-    field = FIELDS.get(parameter, parameter)
     tick = timedelta(microseconds=1)
     bounds = {"since": recorded_at, "until": recorded_at + tick}
     wanted = EventFilters(**{field: bounds[field] if field in bounds else getattr(RARE, field)})
     before, entries = await scans(connections), await index_entries(connections, *BIG)
     span = await reading.span(wanted.since, wanted.until)
-    if parameter == "until":
+    if field == "until":
         span = PositionRange(span.upto - 1, span.upto)
     posted = PositionRange(span.after, min(span.upto, 12 * CHUNK))
     page = await reading.collect(wanted, posted, 1)
@@ -250,18 +247,18 @@ async def test_filters_together_are_as_quick_as_the_rarest(needle, connections):
 
 
 STARTED, ENDED = at(-1_000), at(-900)
-SEARCHES = {
-    "state": RunFilters(states=("ABORTED",)),
-    "namespace": RunFilters(namespace="rare"),
-    "job": RunFilters(job="seldom"),
-    "startedBefore": RunFilters(started_before=ENDED),
-    "startedAfter": RunFilters(started_after=STARTED),
-    "runningAt": RunFilters(running_at=at(-950)),
-}
+SEARCHES = RunFilters(
+    states=("ABORTED",),
+    namespace="rare",
+    job="seldom",
+    started_before=ENDED,
+    started_after=STARTED,
+    running_at=at(-950),
+)
 
 
-@pytest.mark.parametrize("parameter", queries.PARAMETERS)
-async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(parameter, connections, db):
+@pytest.mark.parametrize("field", RunFilters._fields)
+async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, connections, db):
     lines = [("RUNNING", STARTED), ("ABORTED", ENDED)]
     for state, time in lines:
         draft = fact(RUN, state)._replace(namespace="rare", job="seldom", transitioned_at=time, fact=uuid4().bytes)
@@ -270,7 +267,7 @@ async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(paramet
     await db.execute(GROW_RUNS, NOON)
     await db.execute("analyze runfold.runs")
     before, entries = await scans(connections), await index_entries(connections, "runs")
-    found = await RunSearch(connections).runs(SEARCHES[parameter], None, 100)
+    found = await RunSearch(connections).runs(RunFilters(**{field: getattr(SEARCHES, field)}), None, 100)
     assert [(run.id, run.registers.state) for run in found] == [(RUN, RunState.ABORTED)]
     assert await scans(connections) == before
     assert await index_entries(connections, "runs") - entries < A_FEW
