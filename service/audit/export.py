@@ -43,7 +43,7 @@ class ExportResult(NamedTuple):
     sha256: str
 
 
-class _Writer(Protocol):
+class _ExportWriter(Protocol):
     """Writes pages, whose lines must be in the text form `form`."""
 
     form: TextFormat
@@ -162,7 +162,7 @@ async def export_events(
         if filters.since or filters.until:
             span = await reader.span(filters.since, filters.until)
         target = _DigestingFile(file)
-        writer: _Writer = (
+        writer: _ExportWriter = (
             _ParquetWriter(target) if form is ExportFormat.PARQUET else _LineWriter(target, _LINE_FORMATS[form])
         )
         events = 0

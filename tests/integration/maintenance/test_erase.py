@@ -86,7 +86,7 @@ async def test_a_rebuilt_catalog_is_the_one_that_erasing_left(filled, dsn, conne
 
 async def test_args_and_nominal_times_go_and_the_run_stays_what_it_was(dsn, connections, client):
     body = SECRET.encode()
-    created, _ = new(RUNS[0], body=body, said=creator_content(decode_create_run(body)))
+    created, _ = new(RUNS[0], body=body, content=creator_content(decode_create_run(body)))
     await append(connections, created, report(RUNS[0], "RUNNING", 1)[0]._replace(namespace="etl", job="load"))
     before = await ok(await client.get(f"{BASE}/jobs/runs/{RUNS[0]}"))
     await ok(await client.get(f"{BASE}/jobs"))
