@@ -69,7 +69,12 @@ class Malformed(RunfoldError):
 
 
 class ValueRefused(Malformed):
-    """PostgreSQL refuses a value of the request; the same request will fail again."""
+    """PostgreSQL refuses a value of the request; the same request will fail again. `reason` is the driver's message."""
+
+    def __init__(self, reason: str) -> None:
+        """Take the message of the server or of the driver."""
+        super().__init__(f"a value cannot be used: {reason}")
+        self.reason = reason
 
 
 class Unauthenticated(RunfoldError):

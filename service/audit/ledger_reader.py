@@ -115,7 +115,7 @@ class StoredRegisters(NamedTuple):
 
 
 class LedgerReader:
-    """Reads events by position. Every method raises Unavailable when the database does not answer."""
+    """Reads events by position. Every method raises Unavailable if the database cannot be used."""
 
     def __init__(self, connections: Connections, on_head: Callable[[int], None] | None = None) -> None:
         """Take the connections to read with; `on_head` is called with each ledger head that is read."""

@@ -34,7 +34,7 @@ _COUNTED_CHUNKS = 128
 
 _GATHER, _POST, _ENDS = load("gather_chunk"), load("post_chunk"), load("ledger_ends")
 _POSTINGS, _TOTAL = load("postings"), load("postings_total")
-_TRY_LOCK = "select pg_try_advisory_xact_lock($1)"
+_TRY_LOCK = load("try_transaction_lock")
 _ASYNCHRONOUS = "set local synchronous_commit = off"
 
 _total_and_offsets = itemgetter("total", "offsets")

@@ -66,9 +66,7 @@ class CatalogFreshness:
                 while self._projected < position:
                     await self._wait_for_progress(position)
         except TimeoutError:
-            raise Unavailable(
-                f"the catalog has not caught up with position {position}; nothing is lost, ask again"
-            ) from None
+            raise Unavailable(f"the catalog has not caught up with position {position}; repeat the request") from None
 
     async def throttle(self, position: int, events: int, size: int) -> None:
         """Report a batch that was recorded in bulk, and wait while too much bulk input is not projected."""

@@ -55,7 +55,7 @@ class EventTexts(NamedTuple):
 
 
 class LineageEventReader:
-    """Reads OpenLineage events. Every method raises Unavailable when the database does not answer.
+    """Reads OpenLineage events. Every method raises Unavailable if the database cannot be used.
 
     Events are read from the ledger itself: every event whose recording was acknowledged is found at once.
     """

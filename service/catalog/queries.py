@@ -54,7 +54,7 @@ class JobItem(NamedTuple):
 
 
 class CatalogQueries:
-    """Reads the catalog. Every method raises Unavailable when the database does not answer."""
+    """Reads the catalog. Every method raises Unavailable if the database cannot be used."""
 
     def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
@@ -165,7 +165,7 @@ class RunSearch:
     async def runs(self, filters: RunFilters, after: RowCursor | None, limit: int) -> list[FoundRun]:
         """Return runs, newest first: by their start, or their creation where they have not started.
 
-        Raises Unavailable when the database does not answer.
+        Raises Unavailable if the database cannot be used.
         """
         names = filters.namespace, filters.job
         started_only = filters.started_before is not None or filters.started_after is not None

@@ -133,7 +133,9 @@ class Connections:
             async with asyncio.timeout(self._wait_s):
                 await self._places.acquire()
         except TimeoutError:
-            raise Overloaded("too many requests are reading the database; nothing was recorded, repeat it") from None
+            raise Overloaded(
+                f"no connection to the database was free within {self._wait_s:g} s; repeat the request"
+            ) from None
 
     async def _take(self) -> asyncpg.Connection:
         self._raise_if_closed()

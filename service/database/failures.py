@@ -73,7 +73,7 @@ def translate(error: Exception) -> RunfoldError | None:
     message as its `reason`.
     """
     if isinstance(error, (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError)):
-        return ValueRefused(f"a value cannot be used: {error}")
+        return ValueRefused(str(error))
     if isinstance(error, asyncpg.PostgresError):
         return DatabaseUnavailable(_of_sqlstate(error), _reason(error), error.sqlstate)
     if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)):

@@ -6,6 +6,7 @@ from service.database.connections import Connections
 from service.database.statements import load
 from service.errors import OperatorError
 
+_CREATE = load("create_role")
 _OWNER, _FIND_ROLE, _GRANTS = load("owner"), load("find_role"), load("grants_for_role")
 
 
@@ -32,7 +33,7 @@ async def grant(connections: Connections, role: str) -> bool:
                 f"{role} owns Runfold's tables or is a superuser, whose rights cannot be restricted; name another."
             )
         if not row["exists"]:
-            await connection.execute(await connection.fetchval("select format('create role %I login', $1::text)", role))
+            await connection.execute(await connection.fetchval(_CREATE, role))
         for granted in await connection.fetch(_GRANTS, role):
             await connection.execute(granted["statement"])
         return not row["exists"]

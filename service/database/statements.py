@@ -27,7 +27,10 @@ SCHEMA = "runfold"
 
 
 def load(name: str, **parts: str) -> str:
-    """Return a statement for PostgreSQL. `parts` replace its placeholders: identifiers, or results of `load_text`.
+    """Return a statement for PostgreSQL.
+
+    `parts` replace its placeholders: identifiers, conditions written in code, or results of `load_text`; never a text
+    that a caller sent.
 
     Raises ValueError for a placeholder without a part, and where the list of parameters and the text differ.
     """

@@ -50,6 +50,7 @@ class Authenticator:
         self._next_refresh = asyncio.Event()
         self._refreshes = 0
         self._stale = True
+        self._failure = "they have not been read yet"
         self.on = mode != "off"
         """Whether requests need a key. In mode `auto` it is true until the keys were read once."""
 
@@ -76,7 +77,7 @@ class Authenticator:
         if not route.scope:
             return True
         if self._stale:
-            raise Unavailable("API keys cannot be checked: the database does not answer")
+            raise Unavailable(f"API keys cannot be checked: {self._failure}")
         digest = _digest(request.headers.get(hdrs.AUTHORIZATION))
         key = self._by_digest.get(digest)
         if key is None or not hmac.compare_digest(key.digest, digest):
@@ -100,7 +101,7 @@ class Authenticator:
         if not self.on or self.admit(request, route):
             return
         if self._refreshes == refreshes:
-            raise Unavailable("the API key cannot be checked: the database does not answer")
+            raise Unavailable(f"the API key cannot be checked: {self._failure}")
         raise Unauthenticated("the API key is not known")
 
     async def _follow(self) -> None:
@@ -120,9 +121,14 @@ class Authenticator:
             async with asyncio.timeout(_TIMEOUT_S):
                 events = await keys.read_key_events(self._connections, self._position)
             self._apply(events)
-        except (DatabaseUnavailable, TimeoutError):
-            _log.warning("API keys could not be read; the database does not answer")
+        except DatabaseUnavailable as error:
+            self._failure = error.detail
+            _log.warning("API keys could not be read: %s", error)
+        except TimeoutError:
+            self._failure = "the database did not answer in time"
+            _log.warning("API keys could not be read within %.0f s", _TIMEOUT_S)
         except Exception:  # noqa: BLE001  a refresh that fails must not end the task: the next one may succeed
+            self._failure = "an internal error; see the log"
             _log.exception("API keys could not be read")
         else:
             self._mark_fresh(began)

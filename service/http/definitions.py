@@ -1,19 +1,27 @@
-"""Defines, finds and deletes namespaces and jobs. A change is in the catalog when its function returns."""
+"""Creates runs; defines, finds and deletes namespaces and jobs.
+
+A definition or deletion is in the catalog when its function returns.
+"""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+from uuid import UUID
+
 from service.catalog.queries import JobItem
 from service.domain import timestamps
-from service.domain.decisions import Decision, DefineJob, DefineNamespace, Delete
+from service.domain.decisions import Create, Decision, DefineJob, DefineNamespace, Delete
 from service.domain.event import Subject
-from service.domain.ids import namespace_id
+from service.domain.ids import job_id, namespace_id, uuid7, uuid_of_key
 from service.domain.namespace import NamespaceRegisters
-from service.errors import JobNotFound, NamespaceNotFound
-from service.http.json_bodies import read_put_job, read_put_namespace
+from service.errors import JobNotFound, Malformed, NamespaceNotFound
+from service.http.json_bodies import read_create_run, read_put_job, read_put_namespace
 from service.http.resources import Resources, wait_for_catalog
 from service.ledger import drafts
-from service.ledger.drafts import Caller
+from service.ledger.batch import AppendResult
+from service.ledger.drafts import Caller, created_register
 from service.payloads.contents import job_content, namespace_content
+from service.payloads.run_ids import parse_uuid
 
 
 async def define_namespace(resources: Resources, namespace: str, body: bytes, caller: Caller) -> None:
@@ -71,6 +79,40 @@ async def delete_job(resources: Resources, namespace: str, job: str, caller: Cal
     item = await find_job(resources, namespace, job)
     await _delete(resources, Subject.JOB, (namespace, job), caller)
     return item
+
+
+class CreatedRun(NamedTuple):
+    """The id of a run, and what became of its creation."""
+
+    id: UUID
+    result: AppendResult
+
+
+async def create_run(resources: Resources, namespace: str, job: str, body: bytes, caller: Caller) -> CreatedRun:
+    """Create a run by the body of a POST. Raises Malformed, Invalid, NamespaceNotFound or JobNotFound.
+
+    The id is the one that the body names, or follows from the Idempotency-Key, or is new.
+    """
+    fields, content = read_create_run(body)
+    run_id = _run_id(fields.id, (namespace, job), caller)
+    draft = drafts.new_run(run_id, (namespace, job), timestamps.now(), body, content, caller)
+    command = Create(created_register(draft), draft.request_digest)
+    parent = (Subject.JOB, job_id(namespace, job))
+    new_stream = fields.id is None and caller.key is None
+    result = await resources.appender.command_below(draft, command, parent, new_stream=new_stream)
+    if result.decision is Decision.PARENT_UNKNOWN:
+        await find_namespace(resources, namespace)
+        raise JobNotFound(job)
+    return CreatedRun(run_id, result)
+
+
+def _run_id(given: str | None, names: tuple[str, str], caller: Caller) -> UUID:
+    if given is None:
+        return uuid7() if caller.key is None else uuid_of_key(caller.actor or "", *names, caller.key)
+    run_id = parse_uuid(given)
+    if run_id is None:
+        raise Malformed(f"id {given[:64]!r} is not a UUID")
+    return run_id
 
 
 async def _delete(resources: Resources, subject: Subject, names: tuple[str, str | None], caller: Caller) -> None:

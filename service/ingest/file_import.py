@@ -28,7 +28,7 @@ async def import_events(
     """Read a file to its end, skipping the events that are recorded according to the checkpoint.
 
     `max_bytes` is the limit of one event; progress is called with the number of bytes read. Raises Malformed where the
-    file itself is broken; the events before that are recorded. Stops where the database does not answer:
+    file itself is broken; the events before that are recorded. Stops if the database cannot be used:
     `ingestion.retriable` is positive then.
     """
     splitter: ArraySplitter | LineSplitter | None = None

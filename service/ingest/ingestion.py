@@ -79,6 +79,8 @@ class Ingestion:
         self.failed = 0
         self.retriable = 0
         """Failed events that may be sent again."""
+        self.retriable_reason = ""
+        """Why the last of these failed."""
         self.failures: list[IngestionFailure] = []
         """The first MAX_FAILURES failures, without the events' text."""
 
@@ -162,7 +164,9 @@ class Ingestion:
         place, line = source
         failure = IngestionFailure(place, line, error.detail, isinstance(error, Unavailable))
         self.failed += 1
-        self.retriable += failure.retriable
+        if failure.retriable:
+            self.retriable += 1
+            self.retriable_reason = failure.reason
         if len(self.failures) < MAX_FAILURES:
             # Without the text: a thousand of them could be large.
             self.failures.append(failure._replace(line=RawEvent(line.number, None)))

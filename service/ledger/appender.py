@@ -171,15 +171,15 @@ class Appender:
             return await AppendBatch(batch, self._run_cache).execute(self._connections, self._on_append)
         except ValueRefused as error:
             if len(batch) == 1:
-                batch[0].fail(Invalid(f"this cannot be recorded: {error}"))
+                batch[0].fail(Invalid(f"this cannot be recorded: {error.reason}"))
                 return []
             for item in batch:
                 item.reset_attempt()
             middle = len(batch) // 2
             return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
-        except DatabaseUnavailable:
+        except DatabaseUnavailable as error:
             await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
-            return requeue_or_fail(batch)
+            return requeue_or_fail(batch, error)
 
 
 def _fail(batch: list[PendingAppend], error: Exception) -> None:

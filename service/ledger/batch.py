@@ -111,8 +111,14 @@ class PendingAppend:
             self.future.set_exception(error)
 
 
-def requeue_or_fail(items: Iterable[PendingAppend]) -> list[PendingAppend]:
-    """Return the items to try again; fail those that had their last attempt."""
+def outcome_unknown(cause: DatabaseUnavailable | None = None) -> Unavailable:
+    """Return the error of an append that the database may have executed or not; `cause`: what is wrong with it."""
+    reason = f"{cause.detail}; " if cause is not None else ""
+    return Unavailable(f"{reason}this may have been recorded or not; it is safe to repeat")
+
+
+def requeue_or_fail(items: Iterable[PendingAppend], cause: DatabaseUnavailable | None = None) -> list[PendingAppend]:
+    """Return the items to try again; fail those that had their last attempt. `cause`: the error of this attempt."""
     requeued = []
     for item in items:
         item.attempts += 1
@@ -120,7 +126,7 @@ def requeue_or_fail(items: Iterable[PendingAppend]) -> list[PendingAppend]:
             item.reset_attempt()
             requeued.append(item)
         else:
-            item.fail(Unavailable("this may have been recorded or not; it is safe to repeat"))
+            item.fail(outcome_unknown(cause))
     return requeued
 
 

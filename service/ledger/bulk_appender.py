@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from service.database.connections import Connections
 from service.domain.draft import Draft
-from service.errors import DatabaseUnavailable, Invalid, RunfoldError, Unavailable, ValueRefused
+from service.errors import DatabaseUnavailable, Invalid, RunfoldError, ValueRefused
+from service.ledger.batch import outcome_unknown
 from service.ledger.events import AppendOutcome, append_events
 
 _MAX_ATTEMPTS = 3
@@ -78,12 +79,11 @@ class BulkAppender:
             return await self._append(drafts)
         except ValueRefused as error:
             if len(drafts) == 1:
-                return [Invalid(f"this cannot be recorded: {error}")]
+                return [Invalid(f"this cannot be recorded: {error.reason}")]
             middle = len(drafts) // 2
             return await self._bisect(drafts[:middle]) + await self._bisect(drafts[middle:])
-        except DatabaseUnavailable:
-            lost = Unavailable("this may have been recorded or not; it is safe to repeat")
-            return [lost] * len(drafts)
+        except DatabaseUnavailable as error:
+            return [outcome_unknown(error)] * len(drafts)
 
     async def _append(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
         """Append drafts; after a lost connection again, as the ledger records no fact twice."""

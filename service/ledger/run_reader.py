@@ -9,7 +9,7 @@ from uuid import UUID
 from service.database.connections import Connections
 from service.domain.event import Subject
 from service.domain.run import RunRegisters
-from service.errors import DatabaseUnavailable, Overloaded, Unavailable, ValueRefused
+from service.errors import DatabaseUnavailable, Overloaded, RunfoldError, Unavailable, ValueRefused
 from service.ledger.events import StreamState, read_streams
 
 _log = logging.getLogger(__name__)
@@ -106,7 +106,8 @@ class RunReader:
 
 
 def _fail(batch: _Waiting, error: Exception) -> None:
-    failure = Unavailable(f"the run could not be read ({type(error).__name__})")
+    reason = error.detail if isinstance(error, RunfoldError) else type(error).__name__
+    failure = Unavailable(f"the run could not be read: {reason}")
     for futures in batch.values():
         for future in futures:
             if not future.done():

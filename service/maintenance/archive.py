@@ -29,9 +29,9 @@ from service.maintenance.parquet_files import PayloadRow
 _PARTITIONS = load("partitions_before")
 _PAYLOADS, _DIGESTS = load("payloads_between"), load("digests_between")
 _ERASED_SINCE = load("erased_since")
-_LOCK_HEAD = "select from runfold.ledger_head h where h.log = $1 for update"
-_ADD_ARCHIVE = "insert into runfold.archives (log, first, last, file, sha256) values ($1, $2, $3, $4, $5)"
-_DROP = "select runfold.drop_archived_payloads($1)"
+_LOCK_HEAD = load("lock_head")
+_ADD_ARCHIVE = load("add_archive")
+_DROP = load("drop_archived_payloads")
 _LOCK_TIMEOUT = "set local lock_timeout = '1s'"
 """While this transaction waits for readers of payloads, appends wait for it."""
 

@@ -7,11 +7,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from service.database.connections import Connections
+from service.database.statements import load
 from service.errors import OperatorError
 from service.ledger.archive_records import Archive, current_archives
 from service.maintenance import parquet_files
 
-_LOCK = "select pg_try_advisory_lock($1)"
+_LOCK = load("try_session_lock")
 _LOCK_KEY = 0x52554E_52455441
 
 

@@ -16,7 +16,7 @@ from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, read_head
 
 _OF_STREAM, _EVENTS, _ERASED = load("payloads_of_stream"), load("events_at"), load("erased_at")
-_ERASE = "select removed, last from runfold.erase_payloads($1, $2, $3, $4)"
+_ERASE = load("erase_payloads")
 _STATEMENT_TIMEOUT_S = 600.0
 _PROTECTED = (Subject.KEY, Subject.LEDGER)
 """Subjects whose payloads the ledger needs itself."""

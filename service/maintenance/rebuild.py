@@ -13,6 +13,7 @@ from typing import Any
 from service.catalog.page_writer import TABLES, FindArchivedPayload, catalog_statements, project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
+from service.database.statements import load
 from service.ledger.events import LOG, read_head
 from service.maintenance.archived_payloads import exclusive_maintenance, open_archived_payloads
 
@@ -37,23 +38,7 @@ _PREPARE = "\n".join(
 # All tables at once, before any row is locked: a projector that waits for the cursor's row holds a lock on its table.
 _LOCK = f"lock table {', '.join(f'runfold.{table}' for table in TABLES)} in access exclusive mode"
 
-# The indexes of a table made LIKE another get other names; migrations refer to the names of the originals.
-_RENAMES = """
-with indexes as (
-    select schemaname, indexname, tablename,
-           regexp_replace(replace(indexdef, schemaname || '.', ''), 'INDEX \\S+ ON', 'INDEX ON') as shape
-      from pg_indexes where schemaname in ('runfold', $1) and tablename = any ($2)
-)
-select new.indexname as made, old.indexname as known
-  from indexes new join indexes old on old.tablename = new.tablename and old.shape = new.shape
- where new.schemaname = $1 and old.schemaname = 'runfold'
-"""
-
-_GRANTS = """
-select format('grant %s on %I.%I to %I', privilege_type, $1::text, table_name, grantee) as statement
-  from information_schema.role_table_grants
- where table_schema = 'runfold' and table_name = any ($2) and grantee <> current_user
-"""
+_RENAMES, _GRANTS = load("index_renames"), load("grants_on_tables")
 
 
 async def rebuild_catalog(dsn: str, progress: Progress | None = None, directory: Path | None = None) -> int:

@@ -19,7 +19,7 @@ from service.maintenance.archived_payloads import checked_path, exclusive_mainte
 from service.maintenance.parquet_files import PayloadRow
 
 _DIGESTS, _PUT = load("digests_at"), load("put_payloads")
-_REMOVE_ARCHIVE = "delete from runfold.archives where log = $1 and first = $2"
+_REMOVE_ARCHIVE = load("remove_archive")
 _PAYLOADS_AT_ONCE = 500
 _STATEMENT_TIMEOUT_S = 600.0
 

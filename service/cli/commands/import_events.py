@@ -135,7 +135,7 @@ async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool
         await connections.close()
     if ingestion.retriable:
         raise click.ClickException(
-            f"The database does not answer: {ingestion.recorded} events of {source.name} are recorded, but not all."
+            f"Not all events of {source.name} are recorded: {ingestion.retriable_reason}. {ingestion.recorded} are."
             " Repeat the import to go on; nothing is recorded twice."
         )
     summary.add(ingestion, checkpoint)

@@ -1,4 +1,5 @@
--- Returns the last position recorded at or before a time, and whether that may still change because an append is under way.
+-- Returns the last position recorded at or before a time, and whether that may still change: nothing was recorded since, so
+-- an append that is under way may carry a time that has passed.
 -- The row is selected as in which_positions.sql.
 -- parameters: log, at
 select h.recorded_at <= :at as open, p.position, e.hash, e.recorded_at

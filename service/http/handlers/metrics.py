@@ -45,7 +45,7 @@ def _registry(collector: Collector) -> CollectorRegistry:
 
 
 async def _positions(resources: Resources) -> tuple[int, int] | None:
-    """Return the positions of the ledger's head and of the catalog; None while the database does not answer."""
+    """Return the positions of the ledger's head and of the catalog; None while it cannot be read."""
     try:
         return await resources.queries.positions()
     except Unavailable:

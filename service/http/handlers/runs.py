@@ -3,28 +3,23 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from uuid import UUID
 
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.domain import timestamps
-from service.domain.decisions import Create, Decision
-from service.domain.event import Subject
-from service.domain.ids import job_id, uuid7, uuid_of_key
-from service.errors import Conflict, Invalid, JobNotFound, KeyReused, Malformed, NamespaceNotFound, RunfoldError
+from service.domain.decisions import Decision
+from service.errors import Conflict, Invalid, JobNotFound, KeyReused, NamespaceNotFound
 from service.http import views
+from service.http.definitions import create_run
 from service.http.fast_path import json_response
-from service.http.json_bodies import read_create_run, read_look_up
+from service.http.json_bodies import read_look_up
 from service.http.openapi import responses
 from service.http.parameters import IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, RUN
 from service.http.request_values import json_body, keyed_caller, name, slice_of, wait_unless_stale
-from service.http.resources import RESOURCES, Resources
+from service.http.resources import RESOURCES
 from service.http.route import Body, Route, Tag, parameters_of
-from service.ledger import drafts
 from service.ledger.batch import AppendResult
-from service.ledger.drafts import Caller, created_register
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import parse_uuid
 from service.payloads.schemas import CreateRun, LookUpRuns
@@ -36,36 +31,10 @@ _STATE = run_states("state", "Only runs in one of these states.")
 
 async def create(request: web.Request) -> web.Response:
     """Record the creation of a run; a creation that is repeated is answered 200."""
-    resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
-    fields, content = read_create_run(body)
-    who = keyed_caller(request)
-    run_id = _run_id(fields.id, names, who)
-    draft = drafts.new_run(run_id, names, timestamps.now(), body, content, who)
-    command = Create(created_register(draft), draft.request_digest)
-    generated = fields.id is None and who.key is None
-    result = await resources.appender.command_below(draft, command, (Subject.JOB, job_id(*names)), new_stream=generated)
-    if result.decision is Decision.PARENT_UNKNOWN:
-        raise await _parent_error(resources, *names)
-    return _created(request, str(run_id), result)
-
-
-def _run_id(given: str | None, names: tuple[str, str], who: Caller) -> UUID:
-    """Return the id that the caller chose, or that follows from the Idempotency-Key, or a new one."""
-    if given is None:
-        return uuid7() if who.key is None else uuid_of_key(who.actor or "", *names, who.key)
-    run_id = parse_uuid(given)
-    if run_id is None:
-        raise Malformed(f"id {given[:64]!r} is not a UUID")
-    return run_id
-
-
-async def _parent_error(resources: Resources, namespace: str, job: str) -> RunfoldError:
-    """Return the error for a run whose job is not known."""
-    if await resources.queries.namespace(namespace) is None:
-        return NamespaceNotFound(namespace)
-    return JobNotFound(job)
+    created = await create_run(request.app[RESOURCES], *names, body, keyed_caller(request))
+    return _created(request, str(created.id), created.result)
 
 
 def _created(request: web.Request, run: str, result: AppendResult) -> web.Response:

@@ -1,5 +1,6 @@
 """The convention of SQL files: parameters by name, placeholders for parts."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -89,3 +90,16 @@ def test_the_schema_is_that_of_the_tables_unless_another_is_given(write):
     write("some", "select from {schema}.runs")
     assert load("some") == "select from runfold.runs"
     assert load("some", schema="runfold_new") == "select from runfold_new.runs"
+
+
+SERVICE = Path(__file__).parents[3] / "service"
+
+
+@pytest.mark.parametrize("path", sorted(SERVICE.rglob("*.py")), ids=lambda path: str(path.relative_to(SERVICE)))
+def test_no_statement_with_numbered_parameters_stands_in_python(path):
+    strings = [node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_text(node)]
+    assert [text for text in strings if re.search(r"\$[0-9]", text)] == []
+
+
+def is_text(node):
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)

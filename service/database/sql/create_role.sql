@@ -1,0 +1,3 @@
+-- Returns the statement that creates a role which may log in.
+-- parameters: role
+select format('create role %I login', :role::text)
