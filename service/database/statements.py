@@ -19,7 +19,7 @@ from pathlib import Path
 _DIRECTORY = Path(__file__).parent / "sql"
 _LIST = re.compile(r"^-- parameters: (.+)$", re.MULTILINE)
 _COMMENT = re.compile(r"--[^\n]*")
-_NAME = re.compile(r"(?<![:\w]):([a-z_]+)\b")
+_NAME = re.compile(r"(?<![:\w]):([a-z_][a-z0-9_]*)\b")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 
 SCHEMA = "runfold"

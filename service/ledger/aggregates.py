@@ -14,8 +14,8 @@ from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, me
 from service.domain.payload import PayloadContent
 from service.domain.run import RunRegisters, apply_event, merge_runs, run_registers_of
 
-# Registers are packed as arrays, in the order of their fields. A migration that changes a field other than by adding one
-# with a default at the end must empty the catalog and set its cursor to 0, so that it is projected again.
+# Registers are packed as arrays, in the order of their fields. A migration that changes a field, other than by adding a
+# field with a default at the end, must empty the catalog and set its cursor to 0, so that it is projected again.
 pack_registers = msgspec.msgpack.Encoder().encode
 unpack_run = msgspec.msgpack.Decoder(RunRegisters).decode
 unpack_job = msgspec.msgpack.Decoder(JobRegisters).decode

@@ -188,7 +188,7 @@ async def test_csv_has_the_same_events(client, run):
     ("params", "word"),
     [
         ({"colour": "red"}, "namespace, job, run"),
-        ({"cursor": "nowhere"}, "not given out"),
+        ({"cursor": "nowhere"}, "not a cursor"),
         ({"cursor": encode_position(PositionCursor(0, 10**9))}, "behind the end"),
         ({"cursor": encode_position(PositionCursor(7, 0))}, "behind the end"),
         ({"limit": "0"}, "1 to 1000"),
