@@ -1,4 +1,4 @@
-"""Compares this checkout with another one, in one run: `bench/compare.py OTHER [--rounds N] [--seconds N] [--only NAMES]`.
+"""Compares this checkout with another: `bench/compare.py OTHER [--rounds N] [--seconds N] [--only NAMES]`.
 
 OTHER is a checkout whose `.venv` is installed (`make .venv/.run-stamp` there). Each checkout serves with a database of
 its own. In every round each operation is measured on both, one after the other, in the opposite order every second
