@@ -29,7 +29,7 @@ from service.maintenance.parquet_files import PayloadRow
 _PARTITIONS = load("partitions_before")
 _PAYLOADS, _DIGESTS = load("payloads_between"), load("digests_between")
 _ERASED_SINCE = load("erased_since")
-_LOCK_HEAD = "select from runfold.ledger_head h where h.log = $1 for update"
+_LOCK_HEAD = "select from runfold.ledger_head h where h.log = $1 order by h.position desc limit 1 for update"
 _ADD_ARCHIVE = "insert into runfold.archives (log, first, last, file, sha256) values ($1, $2, $3, $4, $5)"
 _DROP = "select runfold.drop_archived_payloads($1)"
 _LOCK_TIMEOUT = "set local lock_timeout = '1s'"

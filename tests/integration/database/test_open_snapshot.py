@@ -1,0 +1,106 @@
+"""While a transaction stays open, old row versions cannot be removed. What an append reads must not grow with them."""
+
+import json
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from service.database.connections import Connections
+from service.database.statements import load
+
+BATCHES = 1000
+"""Appends between two measurements; in the ledger before the first one, too, so that its indexes have their depth."""
+
+MARGIN = 8
+"""Pages that a statement may read more, for deeper indexes. 1,000 versions of the head are 12 pages."""
+
+# Batches of one event, each in a transaction of its own.
+PUSH = """
+create procedure public.push(n int) language plpgsql as $$
+begin
+    for i in 1..n loop
+        perform runfold.append_events(0, array[public.draft()]);
+        commit;
+    end loop;
+end
+$$;
+create function public.draft() returns runfold.draft language sql volatile as $$
+    select row('run', gen_random_uuid(), 'facts', null, clock_timestamp(), 'etl', 'load', null, 'api', null,
+               uuid_send(gen_random_uuid()), null, null, null, null)::runfold.draft
+$$;
+"""
+APPEND = "select runfold.append_events(0, array[public.draft()])"
+
+
+@asynccontextmanager
+async def open_snapshot(dsn):
+    """Hold a snapshot as pg_dump does, or a session that was forgotten."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction(isolation="repeatable_read", readonly=True):
+            await connection.fetchval("select position from runfold.ledger_head")
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def pages_read(connection, statement):
+    """Execute a statement, roll it back, and return the number of pages that it and the functions it calls read."""
+    transaction = connection.transaction()
+    await transaction.start()
+    try:
+        text = await connection.fetchval(f"explain (analyze, buffers, format json) {statement}")
+    finally:
+        await transaction.rollback()
+    plan = json.loads(text)[0]["Plan"]
+    return plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
+
+
+@pytest.fixture
+async def service_connection(dsn, db):
+    """A connection with the settings of those that append; its plans are made while the tables are empty."""
+    await db.execute(PUSH)
+    async with Connections(dsn, keep_plans=True) as opened, opened.connection() as connection:
+        yield connection
+
+
+async def test_an_append_reads_as_many_pages_after_thousands_of_batches(dsn, db, service_connection):
+    await pages_read(service_connection, APPEND)
+    await db.execute(f"call push({BATCHES})")
+    async with open_snapshot(dsn):
+        first = await pages_read(service_connection, APPEND)
+        for _ in range(3):
+            await db.execute(f"call push({BATCHES})")
+        assert await pages_read(service_connection, APPEND) <= first + MARGIN
+
+
+READS = {
+    "head": ("int", "0"),
+    "ledger_ends": ("int", "0"),
+    "settle": ("int", "0"),
+    "position_at": ("int, timestamptz", "0, now() + interval '1 hour'"),
+    "known_at": ("int, timestamptz", "0, now() + interval '1 hour'"),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+async def test_the_head_is_read_from_its_newest_version(name, dsn, db, service_connection):
+    types, values = READS[name]
+    await service_connection.execute(f"prepare reading ({types}) as {load(name)}")
+    await service_connection.execute(f"execute reading ({values})")
+    await db.execute("call push(10)")
+    async with open_snapshot(dsn):
+        first = await pages_read(service_connection, f"execute reading ({values})")
+        await db.execute(f"call push({BATCHES})")
+        assert await pages_read(service_connection, f"execute reading ({values})") <= first + MARGIN
+
+
+async def test_a_head_is_found_though_later_appends_were_rolled_back(db, service_connection):
+    await db.execute("call push(3)")
+    for _ in range(5):
+        await pages_read(service_connection, APPEND)
+    row = await service_connection.fetchrow(load("head"), 0)
+    assert row["position"] == await db.fetchval("select position from runfold.ledger_head") == 3
+    await db.execute("call push(1)")
+    assert await db.fetchval("select array_agg(position) from runfold.ledger_head") == [4]
