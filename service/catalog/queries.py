@@ -29,7 +29,7 @@ _JOB = load("catalog_rows", catalog="jobs")
 _RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load("latest_runs")
 _REVISION = load("revision")
-_LAG = load("lag")
+_LAG, _OLDEST_SNAPSHOT = load("lag"), load("oldest_snapshot")
 
 
 class Slice(NamedTuple):
@@ -69,6 +69,12 @@ class CatalogQueries:
         """Return the positions of the ledger head and of the catalog's cursor."""
         (row,) = await self._connections.fetch(_LAG, LOG)
         return row["head"], row["projected"]
+
+    async def oldest_snapshot_s(self) -> float:
+        """Return the age of the oldest open transaction that keeps old row versions; 0 if there is none."""
+        (row,) = await self._connections.fetch(_OLDEST_SNAPSHOT)
+        seconds: float = row["seconds"]
+        return seconds
 
     async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
