@@ -1,3 +1,6 @@
+alter table runfold.catalog_cursor
+    drop constraint catalog_cursor_pkey, add constraint catalog_cursor_pkey primary key (log);
+
 create or replace function runfold.settle(p_log int) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select from runfold.ledger_head h where h.log = p_log for share

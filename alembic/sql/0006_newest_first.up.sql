@@ -137,3 +137,7 @@ create or replace function runfold.settle(p_log int) returns void
 language sql volatile security definer set search_path = pg_catalog, pg_temp as $$
     select from runfold.ledger_head h where h.log = p_log order by h.position desc limit 1 for share
 $$;
+
+-- Likewise the cursor of the catalog, which every page moves.
+alter table runfold.catalog_cursor
+    drop constraint catalog_cursor_pkey, add constraint catalog_cursor_pkey primary key (log, position);

@@ -8,4 +8,6 @@ select c.position, h.position as head
       select t.position from runfold.ledger_head t where t.log = c.log order by t.position desc limit 1
  ) h
  where c.log = :log
+ order by c.position desc
+ limit 1
    for update of c
