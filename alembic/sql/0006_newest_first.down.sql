@@ -1,3 +1,7 @@
+alter table runfold.lineage_counts drop column position;
+alter table runfold.lineage_counts add constraint lineage_counts_pkey primary key (log, namespace, hour);
+alter table runfold.run_counts drop column position;
+alter table runfold.run_counts add constraint run_counts_pkey primary key (job_id, state);
 alter table runfold.catalog_cursor
     drop constraint catalog_cursor_pkey, add constraint catalog_cursor_pkey primary key (log);
 

@@ -141,3 +141,11 @@ $$;
 -- Likewise the cursor of the catalog, which every page moves.
 alter table runfold.catalog_cursor
     drop constraint catalog_cursor_pkey, add constraint catalog_cursor_pkey primary key (log, position);
+
+-- Likewise the counters. position: the end of the page that counted last.
+alter table runfold.run_counts add column position bigint not null default 0;
+alter table runfold.run_counts
+    drop constraint run_counts_pkey, add constraint run_counts_pkey primary key (job_id, state, position);
+alter table runfold.lineage_counts add column position bigint not null default 0;
+alter table runfold.lineage_counts
+    drop constraint lineage_counts_pkey, add constraint lineage_counts_pkey primary key (log, namespace, hour, position);

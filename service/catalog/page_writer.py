@@ -87,7 +87,7 @@ def catalog_statements(schema: str) -> CatalogStatements:
 
     put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
     rows = {subject: statement("catalog_rows", catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()}
-    parts = ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move")
+    parts = ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move")
     return CatalogStatements(
         cursor=statement("catalog_cursor"),
         lock=statement("catalog_lock"),
@@ -195,9 +195,9 @@ class _Writer:
             *_columns([projection.job_row(*item) for item in jobs.items()], 8),
             *_columns([projection.namespace_row(*item) for item in namespaces.items()], 5),
             *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
+            last,
             LOG,
             after,
-            last,
         )
 
     async def replay_erasures(self, erasures: list[tuple[Event, str | None]]) -> None:

@@ -113,8 +113,9 @@ class CatalogQueries:
         self, namespace: str, job: str, states: Sequence[str] | None, slice_: Slice
     ) -> tuple[list[RunItem], int]:
         """Return a slice of a job's runs, newest first, and the number of all."""
-        where = (job_id(namespace, job), states)
-        rows, total = await self._list_and_count((_RUNS, *where, *slice_), (_COUNT_RUNS, *where))
+        job_key = job_id(namespace, job)
+        counted = list(RunState) if states is None else states
+        rows, total = await self._list_and_count((_RUNS, job_key, states, *slice_), (_COUNT_RUNS, job_key, counted))
         return [_run_item(row) for row in rows], total
 
     async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:

@@ -2,12 +2,16 @@
 
 import json
 from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from building import fact
 
+from service.catalog.page_writer import LIVE_STATEMENTS
 from service.database.connections import Connections
 from service.database.statements import load
+from service.ledger.events import LOG, append_events
 
 BATCHES = 1000
 """Appends between two measurements; in the ledger before the first one, too, so that its indexes have their depth."""
@@ -45,12 +49,12 @@ async def open_snapshot(dsn):
         await connection.close()
 
 
-async def pages_read(connection, statement):
+async def pages_read(connection, statement, *arguments):
     """Execute a statement, roll it back, and return the number of pages that it and the functions it calls read."""
     transaction = connection.transaction()
     await transaction.start()
     try:
-        text = await connection.fetchval(f"explain (analyze, buffers, format json) {statement}")
+        text = await connection.fetchval(f"explain (analyze, buffers, format json) {statement}", *arguments)
     finally:
         await transaction.rollback()
     plan = json.loads(text)[0]["Plan"]
@@ -104,3 +108,51 @@ async def test_a_head_is_found_though_later_appends_were_rolled_back(db, service
     assert row["position"] == await db.fetchval("select position from runfold.ledger_head") == 3
     await db.execute("call push(1)")
     assert await db.fetchval("select array_agg(position) from runfold.ledger_head") == [4]
+
+
+A_JOB = UUID(int=1)
+PAGES = 2000
+"""Pages of the catalog, each of which moves the cursor and the counters: 17 pages of versions of a counter."""
+
+
+def a_page(number):
+    """Return the arguments of write_page for a page that changes no job and no namespace, and one counter of runs."""
+    return *([()] * 13), [A_JOB], ["NEW"], [1], number, LOG, number - 1
+
+
+@pytest.fixture
+async def projected(dsn, db, connections):
+    """Write pages while a snapshot is open; return the catalog's statements with their arguments, before and after."""
+    event = fact(uuid4(), "RUNNING")
+    await append_events(connections, [event], [None])
+    await db.execute("set enable_seqscan = off")
+    statements = {
+        "read the cursor": (LIVE_STATEMENTS.cursor, lambda _: (LOG,)),
+        "lock the cursor": (LIVE_STATEMENTS.lock, lambda _: (LOG,)),
+        "write a page": (LIVE_STATEMENTS.write_page, a_page),
+        "count OpenLineage events": (LIVE_STATEMENTS.lineage_counts, lambda number: (LOG, 0, number)),
+        "count the runs of a job": (load("count_runs_of_job"), lambda _: (A_JOB, ["NEW", "RUNNING"])),
+        "the lag": (load("lag"), lambda _: (LOG,)),
+    }
+
+    async def measured(number):
+        return {name: await pages_read(db, sql, *arguments(number)) for name, (sql, arguments) in statements.items()}
+
+    async with open_snapshot(dsn):
+        for number in range(1, 11):
+            await db.execute(LIVE_STATEMENTS.write_page, *a_page(number))
+            await db.execute(LIVE_STATEMENTS.lineage_counts, LOG, 0, number)
+        before = await measured(11)
+        for number in range(11, PAGES + 1):
+            await db.execute(LIVE_STATEMENTS.write_page, *a_page(number))
+            await db.execute(LIVE_STATEMENTS.lineage_counts, LOG, 0, number)
+        yield before, await measured(PAGES + 1)
+
+
+async def test_a_page_of_the_catalog_reads_as_many_pages_after_thousands_of_them(projected, db):
+    before, after = projected
+    assert {name: pages for name, pages in after.items() if pages > before[name] + MARGIN} == {}
+    assert await db.fetchval(load("count_runs_of_job"), A_JOB, ["NEW", "NEW", "FAILED"]) == PAGES
+    assert [tuple(row) for row in await db.fetch("select total, position from runfold.run_counts")] == [(PAGES, PAGES)]
+    counted = await db.fetch("select total, position from runfold.lineage_counts")
+    assert [tuple(row) for row in counted] == [(PAGES, PAGES)] * 2  # of the namespace, of all
