@@ -87,7 +87,7 @@ def catalog_statements(schema: str) -> CatalogStatements:
 
     put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
     rows = {subject: statement("catalog_rows", catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()}
-    parts = ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move")
+    parts = ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move")
     return CatalogStatements(
         cursor=statement("catalog_cursor"),
         lock=statement("catalog_lock"),
@@ -162,7 +162,7 @@ async def write_page(
             return None
         if page.events:
             writer = _Writer(connection, statements)
-            await writer.write(page.changes, page.upto)
+            await writer.write(page.changes, page.after, page.upto)
             await writer.replay_erasures(page.erasures)
             if page.has_lineage:
                 await connection.execute(statements.lineage_counts, LOG, page.after, page.upto)
@@ -176,8 +176,8 @@ class _Writer:
         self._connection = connection
         self._statements = statements
 
-    async def write(self, changes: PageChanges, last: int) -> None:
-        """Write the rows that a page changes, and move the cursor to its last position."""
+    async def write(self, changes: PageChanges, after: int, last: int) -> None:
+        """Write the rows that a page changes, and move the cursor from the position before it to its last one."""
         before = await self._read_runs({run_event.event.stream for run_event in changes.runs})
         projected = projection.project_runs(before, changes.runs)
         runs = {run_id: projection.run_row(run_id, run) for run_id, run in projected.runs.items()}
@@ -195,8 +195,9 @@ class _Writer:
             *_columns([projection.job_row(*item) for item in jobs.items()], 8),
             *_columns([projection.namespace_row(*item) for item in namespaces.items()], 5),
             *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
-            LOG,
             last,
+            LOG,
+            after,
         )
 
     async def replay_erasures(self, erasures: list[tuple[Event, str | None]]) -> None:

@@ -29,7 +29,7 @@ _JOB = load("catalog_rows", catalog="jobs")
 _RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load("latest_runs")
 _REVISION = load("revision")
-_LAG = load("lag")
+_LAG, _OLDEST_SNAPSHOT = load("lag"), load("oldest_snapshot")
 
 
 class Slice(NamedTuple):
@@ -70,6 +70,12 @@ class CatalogQueries:
         (row,) = await self._connections.fetch(_LAG, LOG)
         return row["head"], row["projected"]
 
+    async def oldest_snapshot_s(self) -> float:
+        """Return the age of the oldest open transaction that keeps old row versions; 0 if there is none."""
+        (row,) = await self._connections.fetch(_OLDEST_SNAPSHOT)
+        seconds: float = row["seconds"]
+        return seconds
+
     async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
         rows = await self._connections.fetch(_NAMESPACES, *slice_)
@@ -107,8 +113,9 @@ class CatalogQueries:
         self, namespace: str, job: str, states: Sequence[str] | None, slice_: Slice
     ) -> tuple[list[RunItem], int]:
         """Return a slice of a job's runs, newest first, and the number of all."""
-        where = (job_id(namespace, job), states)
-        rows, total = await self._list_and_count((_RUNS, *where, *slice_), (_COUNT_RUNS, *where))
+        job_key = job_id(namespace, job)
+        counted = list(RunState) if states is None else states
+        rows, total = await self._list_and_count((_RUNS, job_key, states, *slice_), (_COUNT_RUNS, job_key, counted))
         return [_run_item(row) for row in rows], total
 
     async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:

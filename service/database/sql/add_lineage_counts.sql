@@ -1,15 +1,25 @@
 -- Counts the OpenLineage events of a page of the ledger, by namespace and hour: those after position :after, up to and
--- including position :upto.
+-- including position :upto. The newest version of a counter is found first, as in move_run_counts.sql.
 -- parameters: log, after, upto
-insert into {schema}.lineage_counts as c (log, namespace, hour, total)
-select p.log, p.namespace, p.hour, p.total
-  from (
-      select e.log, coalesce(runfold.namespace_digest(e.namespace), '') as namespace,
-             runfold.hour_of(e.transitioned_at) as hour, count(*) as total
-        from runfold.events e
-       where e.log = :log and e.position > :after and e.position <= :upto and e.source in ('openlineage', 'import')
-       group by grouping sets ((e.log, e.namespace, runfold.hour_of(e.transitioned_at)),
-                               (e.log, runfold.hour_of(e.transitioned_at)))
-       order by 2, 3
-  ) p
-on conflict (log, namespace, hour) do update set total = c.total + excluded.total
+with page as materialized (
+    select p.log, p.namespace, p.hour, p.total, c.position
+      from (
+          select e.log, coalesce(runfold.namespace_digest(e.namespace), '') as namespace,
+                 runfold.hour_of(e.transitioned_at) as hour, count(*) as total
+            from runfold.events e
+           where e.log = :log and e.position > :after and e.position <= :upto and e.source in ('openlineage', 'import')
+           group by grouping sets ((e.log, e.namespace, runfold.hour_of(e.transitioned_at)),
+                                   (e.log, runfold.hour_of(e.transitioned_at)))
+           order by 2, 3
+      ) p
+      left join lateral (
+          select t.position from {schema}.lineage_counts t
+           where t.log = p.log and t.namespace = p.namespace and t.hour = p.hour order by t.position desc limit 1
+      ) c on true
+), moved as (
+    update {schema}.lineage_counts c set total = c.total + p.total, position = :upto
+      from page p
+     where c.log = p.log and c.namespace = p.namespace and c.hour = p.hour and c.position = p.position
+)
+insert into {schema}.lineage_counts (log, namespace, hour, total, position)
+select p.log, p.namespace, p.hour, p.total, :upto from page p where p.position is null

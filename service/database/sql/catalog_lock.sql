@@ -4,6 +4,10 @@
 -- parameters: log
 select c.position, h.position as head
   from {schema}.catalog_cursor c
- cross join lateral (select t.position from runfold.ledger_head t where t.log = c.log offset 0) h
+ cross join lateral (
+      select t.position from runfold.ledger_head t where t.log = c.log order by t.position desc limit 1
+ ) h
  where c.log = :log
+ order by c.position desc
+ limit 1
    for update of c

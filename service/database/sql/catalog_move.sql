@@ -1,3 +1,3 @@
--- Moves the cursor.
--- parameters: log, cursor
-update {schema}.catalog_cursor c set position = :cursor where c.log = :log
+-- Moves the cursor from the position at which it was locked.
+-- parameters: log, page_after, cursor
+update {schema}.catalog_cursor c set position = :cursor where c.log = :log and c.position = :page_after

@@ -10,6 +10,8 @@ with whole as materialized (
            c.position
       from runfold.catalog_cursor c
      where c.log = :log
+     order by c.position desc
+     limit 1
 )
 select ((select coalesce(sum(c.total), 0)
            from runfold.lineage_counts c, whole w

@@ -10,3 +10,5 @@ select h.recorded_at <= :at as open, p.position, e.hash, e.recorded_at
        where t.log = :log and t.position between p.position and p.position order by t.position offset 0
   ) e on true
  where h.log = :log
+ order by h.position desc
+ limit 1

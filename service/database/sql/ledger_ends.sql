@@ -6,3 +6,5 @@ select coalesce((select p.chunk + 1 from runfold.event_postings p
        h.position, h.hash, h.recorded_at
   from runfold.ledger_head h
  where h.log = :log
+ order by h.position desc
+ limit 1

@@ -8,7 +8,9 @@ select p.name, p.first, p.last
        cross join regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''?(\d+)''?\) TO \(''?(\d+)''?\)') as b
        where i.inhparent = 'runfold.payloads'::regclass
   ) p
-  join runfold.catalog_cursor c on c.log = :log and c.position >= p.last
+  join (
+      select t.position from runfold.catalog_cursor t where t.log = :log order by t.position desc limit 1
+  ) c on c.position >= p.last
  cross join lateral (
       select t.recorded_at from runfold.events t where t.log = :log and t.position = p.last offset 0
   ) e

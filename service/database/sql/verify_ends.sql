@@ -5,3 +5,5 @@ select h.position, h.hash,
        coalesce((select max(p.position) from runfold.payloads p where p.log = :log), 0) as last_payload
   from runfold.ledger_head h
  where h.log = :log
+ order by h.position desc
+ limit 1

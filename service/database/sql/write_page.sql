@@ -3,7 +3,9 @@ with jobs_written as (
 {put_jobs}
 ), namespaces_written as (
 {put_namespaces}
-), counters_written as (
+), counters_moved as (
+{move_run_counts}
+), counters_added as (
 {add_run_counts}
 ), cursor_moved as (
 {catalog_move}

@@ -1,6 +1,7 @@
 """Metrics of this process and of the ledger, for Prometheus."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
@@ -21,10 +22,10 @@ REGISTRY = web.AppKey("registry", CollectorRegistry)
 async def read(request: web.Request) -> web.Response:
     """Answer the metrics of this process, of its queue, of the ledger and of the catalog."""
     app, resources = request.config_dict, request.config_dict[RESOURCES]
-    positions = await _positions(resources)
+    database = await _database(resources)
     text = b"".join(
         generate_latest(registry)
-        for registry in (app[REGISTRY], _registry(_ServiceCollector(app[REQUEST_METRICS], resources, positions)))
+        for registry in (app[REGISTRY], _registry(_ServiceCollector(app[REQUEST_METRICS], resources, database)))
     )
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -44,10 +45,19 @@ def _registry(collector: Collector) -> CollectorRegistry:
     return registry
 
 
-async def _positions(resources: Resources) -> tuple[int, int] | None:
-    """Return the positions of the ledger's head and of the catalog; None while it cannot be read."""
+class _DatabaseState(NamedTuple):
+    """The positions of the ledger head and of the catalog, and the seconds that the oldest snapshot has been open."""
+
+    ledger: int
+    catalog: int
+    oldest_snapshot_s: float
+
+
+async def _database(resources: Resources) -> _DatabaseState | None:
+    """Return the state of the database; None while it cannot be read."""
+    queries = resources.queries
     try:
-        return await resources.queries.positions()
+        return _DatabaseState(*await queries.positions(), await queries.oldest_snapshot_s())
     except Unavailable:
         return None
 
@@ -55,10 +65,10 @@ async def _positions(resources: Resources) -> tuple[int, int] | None:
 class _ServiceCollector(Collector):
     """The metrics of the service at this moment."""
 
-    def __init__(self, metrics: RequestMetrics, resources: Resources, positions: tuple[int, int] | None) -> None:
+    def __init__(self, metrics: RequestMetrics, resources: Resources, database: _DatabaseState | None) -> None:
         self._metrics = metrics
         self._resources = resources
-        self._positions = positions
+        self._database = database
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of requests, queue, ledger and catalog."""
@@ -67,12 +77,17 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
-        yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._positions is not None)
-        if self._positions is not None:
-            ledger, catalog = self._positions
+        yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._database is not None)
+        if self._database is not None:
+            ledger, catalog, oldest_snapshot_s = self._database
             yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", ledger)
             lag = max(0, ledger - catalog)
             yield GaugeMetricFamily("runfold_catalog_lag_events", "Events not projected into the catalog yet.", lag)
+            yield GaugeMetricFamily(
+                "runfold_database_oldest_snapshot_seconds",
+                "Age of the oldest open transaction that keeps old row versions in the database.",
+                oldest_snapshot_s,
+            )
 
 
 ROUTES = (

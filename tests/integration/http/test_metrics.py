@@ -1,8 +1,15 @@
 """The metrics for Prometheus."""
 
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import asyncpg
+from conftest import execute
 from prometheus_client.parser import text_string_to_metric_families
 from served import Served
 
+from service.database.connections import Connections
+from service.database.roles import grant
 from service.errors import DatabaseUnavailable
 from service.http.app import build_app
 from service.settings import Settings
@@ -48,6 +55,39 @@ async def test_the_ledger_the_catalog_the_queue_and_the_process_are_told_of(clie
     assert found["runfold_queue_capacity", ()] == 10_000
     assert found["runfold_database_up", ()] == 1
     assert found["process_resident_memory_bytes", ()] > 0
+
+
+async def oldest_snapshot(client):
+    return (await scrape(client))["runfold_database_oldest_snapshot_seconds", ()]
+
+
+async def test_the_age_of_the_oldest_snapshot_is_a_metric(client, dsn, db):
+    assert await oldest_snapshot(client) < 60  # the service's own transactions
+    holder = await asyncpg.connect(dsn)
+    async with holder.transaction(isolation="repeatable_read", readonly=True):
+        await holder.fetchval("select 1")
+        began = await holder.fetchval("select now()")
+        age = await oldest_snapshot(client)
+        assert 0 < age <= (await db.fetchval("select clock_timestamp()") - began).total_seconds()
+    await holder.close()
+
+
+async def test_a_role_without_the_right_to_see_other_sessions_gets_no_age_of_theirs(dsn, db, aiohttp_client):
+    role = f"role_{uuid4().hex}"
+    async with Connections(dsn) as connections:
+        await grant(connections, role)
+    parts = urlsplit(dsn)
+    role_dsn = parts._replace(netloc=f"{role}@{parts.netloc.rpartition('@')[2]}").geturl()
+    client = await aiohttp_client(Served(build_app(Settings(database_url=role_dsn))))
+    async with db.transaction(isolation="repeatable_read", readonly=True):
+        began = await db.fetchval("select now()")
+        hidden = await oldest_snapshot(client)
+        await execute(dsn, f"grant pg_read_all_stats to {role}")
+        seen = await oldest_snapshot(client)
+        assert hidden < seen
+        assert seen <= (await db.fetchval("select clock_timestamp()") - began).total_seconds()
+    await client.close()
+    await execute(dsn, f"drop owned by {role}; drop role {role}")
 
 
 async def test_metrics_are_told_while_the_database_is_away(client, monkeypatch):

@@ -44,6 +44,7 @@ async def command(connections, draft, expected):
         "update runfold.ledger_head set position = 0",
         "update runfold.ledger_head set recorded_at = recorded_at + interval '1 hour'",
         "update runfold.ledger_head set hash = sha256('')",
+        "insert into runfold.ledger_head values (0, 99, sha256(''), now())",
     ],
 )
 async def test_nothing_that_was_recorded_can_be_changed(change, connections, db):
