@@ -1,14 +1,16 @@
 """Metrics of this process and of the ledger, for Prometheus."""
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.auth.keys import Scope
+from service.catalog.queries import CatalogHealth
 from service.errors import Unavailable
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
@@ -21,10 +23,10 @@ REGISTRY = web.AppKey("registry", CollectorRegistry)
 async def read(request: web.Request) -> web.Response:
     """Answer the metrics of this process, of its queue, of the ledger and of the catalog."""
     app, resources = request.config_dict, request.config_dict[RESOURCES]
-    positions = await _positions(resources)
+    found = await _catalog(resources)
     text = b"".join(
         generate_latest(registry)
-        for registry in (app[REGISTRY], _registry(_ServiceCollector(app[REQUEST_METRICS], resources, positions)))
+        for registry in (app[REGISTRY], _registry(_ServiceCollector(app[REQUEST_METRICS], resources, found)))
     )
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -44,10 +46,18 @@ def _registry(collector: Collector) -> CollectorRegistry:
     return registry
 
 
-async def _positions(resources: Resources) -> tuple[int, int] | None:
-    """Return the positions of the ledger's head and of the catalog; None while the database does not answer."""
+class _Catalog(NamedTuple):
+    """The positions of the ledger's head and of the catalog, and what needs an operator."""
+
+    head: int
+    projected: int
+    health: CatalogHealth
+
+
+async def _catalog(resources: Resources) -> _Catalog | None:
+    """Return the state of the ledger and of the catalog; None while the database does not answer."""
     try:
-        return await resources.queries.positions()
+        return _Catalog(*await resources.queries.positions(), await resources.queries.health())
     except Unavailable:
         return None
 
@@ -55,10 +65,10 @@ async def _positions(resources: Resources) -> tuple[int, int] | None:
 class _ServiceCollector(Collector):
     """The metrics of the service at this moment."""
 
-    def __init__(self, metrics: RequestMetrics, resources: Resources, positions: tuple[int, int] | None) -> None:
+    def __init__(self, metrics: RequestMetrics, resources: Resources, catalog: _Catalog | None) -> None:
         self._metrics = metrics
         self._resources = resources
-        self._positions = positions
+        self._catalog = catalog
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics of requests, queue, ledger and catalog."""
@@ -67,12 +77,25 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
-        yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._positions is not None)
-        if self._positions is not None:
-            ledger, catalog = self._positions
-            yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", ledger)
-            lag = max(0, ledger - catalog)
+        yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._catalog is not None)
+        restarts = self._resources.catalog.restarts
+        yield CounterMetricFamily(
+            "runfold_projector_restarts", "Projector processes started in place of one that ended.", restarts
+        )
+        if self._catalog is not None:
+            head, projected, health = self._catalog
+            refused = health.read_only or self._resources.appender.health.problem is not None
+            yield GaugeMetricFamily("runfold_database_writable", "Whether the database takes writes.", not refused)
+            yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", head)
+            lag = max(0, head - projected)
             yield GaugeMetricFamily("runfold_catalog_lag_events", "Events not projected into the catalog yet.", lag)
+            failing = self._resources.catalog.problem(head, projected) is not None
+            yield GaugeMetricFamily(
+                "runfold_projector_up", "Whether the projector works and makes progress.", not failing
+            )
+            yield GaugeMetricFamily(
+                "runfold_catalog_set_aside_events", "Events that could not be projected.", health.set_aside
+            )
 
 
 ROUTES = (
