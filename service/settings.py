@@ -29,6 +29,8 @@ class Settings:
     max_batch: int = 500
     max_event_bytes: int = 16 * 1024 * 1024
     max_body_bytes: int = 1024 * 1024
+    max_facets: int = 1_000
+    max_facets_bytes: int = 4 * 1024 * 1024
     statement_cache_size: int = 100
     projector: str = INLINE
     log_level: str = "info"

@@ -21,6 +21,9 @@ WAIT_S = 2.0
 MAX_PENDING_BYTES, MAX_PENDING_EVENTS = 50 * 1024 * 1024, 30_000
 """How much bulk input may wait to be projected: about a second's work, so that lists stay current under bulk load."""
 
+_STALLED_S = 30.0
+"""Seconds without progress, while events are pending, after which the projector is said not to work."""
+
 _MAX_THROTTLE_S = 10.0
 """Seconds after which a bulk writer goes on although the catalog makes no progress."""
 
@@ -31,6 +34,26 @@ class _PendingBatch(NamedTuple):
     position: int
     events: int
     size: int
+
+
+class LagWatch:
+    """Finds out, from positions as they are read now and then, whether the catalog makes progress."""
+
+    def __init__(self) -> None:
+        """Begin without a position."""
+        self._projected = -1
+        self._since: float | None = None
+
+    def observe(self, head: int, projected: int, now: float) -> float:
+        """Return for how many seconds, as far as is known, events have been pending without progress."""
+        if projected >= head or projected != self._projected:
+            self._since = None
+        self._projected = projected
+        if projected >= head:
+            return 0.0
+        if self._since is None:
+            self._since = now
+        return now - self._since
 
 
 class CatalogFreshness:
@@ -45,6 +68,7 @@ class CatalogFreshness:
         self._progress: asyncio.Future[None] | None = None
         self._next_head: asyncio.Task[int] | None = None
         self._pending: list[_PendingBatch] = []
+        self._lag = LagWatch()
 
     def start(self) -> None:
         """Start projecting; events that are not projected yet come first."""
@@ -58,6 +82,24 @@ class CatalogFreshness:
     def notify_appended(self, position: int) -> None:
         """Report that this process appended events up to a position."""
         self._projector.notify_appended(position)
+
+    @property
+    def restarts(self) -> int:
+        """How many processes of the projector were started in place of one that ended."""
+        return self._projector.status().restarts
+
+    def problem(self, head: int, projected: int) -> str | None:
+        """Return why the projector does not work, by the positions of the ledger head and of the catalog's cursor.
+
+        It is woken where events are pending: another process may have appended them.
+        """
+        if projected < head:
+            self.notify_appended(head)
+        stalled_s = self._lag.observe(head, projected, asyncio.get_running_loop().time())
+        problem = self._projector.status().problem
+        if problem is None and stalled_s >= _STALLED_S:
+            problem = f"{head - projected} events are pending, and none was projected for {stalled_s:.0f} s"
+        return problem
 
     async def wait_for(self, position: int) -> None:
         """Wait until the catalog holds a position. Raises Unavailable after WAIT_S seconds."""

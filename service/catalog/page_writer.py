@@ -3,32 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
+import logging
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from service.catalog import projection
+from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page, reason_of
 from service.catalog.projection import CatalogRun, PageChanges
+from service.catalog.statements import LIVE_STATEMENTS, CatalogStatements
 from service.database.connections import Connections
-from service.database.statements import load, load_text
+from service.database.migrations import newest_revision
+from service.database.statements import load
 from service.domain.event import Event, Kind, Subject
 from service.domain.job import merge_jobs
 from service.domain.namespace import merge_namespaces
+from service.domain.run import RunRegisters
+from service.errors import RunfoldError, Unavailable
 from service.ledger.aggregates import AGGREGATES, pack_registers, unpack_run
 from service.ledger.erasure_replay import remove_erased
 from service.ledger.events import LOG
 from service.ledger.rows import event_of
 
-TABLES = ("catalog_cursor", "namespaces", "jobs", "runs", "run_snapshots", "run_counts", "lineage_counts")
-"""The catalog: every table that is derived from the ledger."""
+_log = logging.getLogger(__name__)
+
+R = TypeVar("R", bound=tuple[object, ...])
 
 PAGE_EVENTS = 2000
 """Most events that one transaction projects."""
 
-_PAGE_BYTES = 1024 * 1024
-"""Most payload bytes in a page, as stored: compressed, so perhaps three times as many in memory. The first event of a
-page is read whatever its size.
+_PAGE_BYTES, _PAGE_TEXT_BYTES = 1024 * 1024, 16 * 1024 * 1024
+"""Most bytes of payloads in a page, as stored and as text: a stored payload may be compressed 200 times.
+
+The first event of a page is read whatever its size.
 """
+
+_REGISTER_BYTES = 16 * 1024 * 1024
+"""Most bytes of registers that a page reads, of runs, of jobs and of namespaces; a page of one event reads any."""
+
+_STATEMENT_BYTES = 4 * 1024 * 1024
+"""Most bytes of registers that a statement writes; registers that have more are written alone."""
+
+_SNAPSHOT_BYTES = 8 * 1024 * 1024
+"""Most bytes of the snapshots of a run: some 500,000 events where registers have 2 KB, a few hundred where they are as
+large as FACET_LIMITS lets them be. What was known before the oldest snapshot is merged from the first event on."""
+
+_ANY_SIZE = 2**62
+
+_REVISION = load("revision")
 
 _EVENTS_AT_ONCE = 100
 """Events projected before other tasks of the event loop get their turn."""
@@ -50,6 +72,13 @@ class ReadPage(NamedTuple):
     has_lineage: bool
 
 
+class SetAside(NamedTuple):
+    """What a page leaves out of its only event, `payload` or `event`, and why: the class of the error."""
+
+    left_out: str
+    reason: str
+
+
 class WrittenPage(NamedTuple):
     """The cursor after a page, the number of its events, and the position of the ledger head at that time."""
 
@@ -65,58 +94,57 @@ Payloads are archived only after they were projected, so only a rebuild needs th
 """
 
 
-class CatalogStatements(NamedTuple):
-    """The SQL statements of the projection, for the catalog in use or for one that is being rebuilt."""
-
-    cursor: str
-    lock: str
-    events: str
-    rows: Mapping[Subject, str]
-    put: Mapping[Subject, str]
-    write_page: str
-    put_snapshots: str
-    drop_snapshots: str
-    lineage_counts: str
-
-
-def catalog_statements(schema: str) -> CatalogStatements:
-    """Return the statements for the catalog in a schema; the ledger's schema is always the same."""
-
-    def statement(name: str, **parts: str) -> str:
-        return load(name, schema=schema, **parts)
-
-    put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
-    rows = {subject: statement("catalog_rows", catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()}
-    parts = ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move")
-    return CatalogStatements(
-        cursor=statement("catalog_cursor"),
-        lock=statement("catalog_lock"),
-        events=statement("events_after"),
-        rows=rows | {Subject.RUN: statement("run_rows")},
-        put={subject: statement(name) for subject, name in put.items()},
-        write_page=statement("write_page", **{name: load_text(name, schema=schema) for name in parts}),
-        put_snapshots=statement("put_snapshots"),
-        drop_snapshots=statement("drop_snapshots"),
-        lineage_counts=statement("add_lineage_counts"),
-    )
-
-
-LIVE_STATEMENTS = catalog_statements("runfold")
-
-
 async def project_next_page(
     connections: Connections,
     page_size: int = PAGE_EVENTS,
     statements: CatalogStatements = LIVE_STATEMENTS,
     find_archived: FindArchivedPayload | None = None,
 ) -> WrittenPage:
-    """Project the page after the cursor; it has no events where the ledger ends there."""
+    """Project the page after the cursor, or its first part where the page fails; no events: the ledger ends there."""
+    size = PageSize(page_size)
     while True:
         cursor = await read_cursor(connections, statements)
-        page = await read_page(connections, cursor, page_size, statements, find_archived)
-        written = await write_page(connections, page, statements)
+        try:
+            page = await read_page(connections, cursor, size.events, statements, find_archived)
+            written = await write_page(connections, page, statements)
+        except Exception as error:
+            if not is_caused_by_page(error):
+                raise
+            written = None if size.shrink() else await set_aside(connections, cursor, error, statements)
         if written is not None:
             return written
+
+
+async def set_aside(
+    connections: Connections, after: int, error: Exception, statements: CatalogStatements = LIVE_STATEMENTS
+) -> WrittenPage | None:
+    """Project the event after a position, which cannot be projected, without its payload, or leave it out.
+
+    The event stays in the ledger; the table catalog_set_aside records what is left out. Returns None where another
+    process has moved the cursor. Raises Unavailable where the schema belongs to a newer program, which may have written
+    rows that this one cannot read: that one is left to project.
+    """
+    async with connections.connection() as connection:
+        revision, newest = await connection.fetchval(_REVISION), newest_revision()
+    if revision != newest:
+        raise Unavailable(f"the schema is at revision {revision}, and this program needs {newest}")
+    upto, reason = after + 1, reason_of(error)
+    _log.error(
+        "position %d cannot be projected and is set aside (%s)",
+        upto,
+        reason,
+        exc_info=None if isinstance(error, RunfoldError) else error,
+    )
+    try:
+        async with connections.connection() as connection:
+            rows = await connection.fetch(statements.events, LOG, after, 1, _PAGE_BYTES, _PAGE_TEXT_BYTES)
+        page = await project_rows(rows, after, payloads=False)
+        return await write_page(connections, page, statements, SetAside("payload", reason))
+    except Exception as second_error:
+        if not is_caused_by_page(second_error):
+            raise
+    empty = ReadPage(after, upto, 1, PageChanges([], {}, {}), [], has_lineage=False)
+    return await write_page(connections, empty, statements, SetAside("event", reason))
 
 
 async def read_cursor(connections: Connections, statements: CatalogStatements = LIVE_STATEMENTS) -> int:
@@ -132,15 +160,22 @@ async def read_page(
     statements: CatalogStatements = LIVE_STATEMENTS,
     find_archived: FindArchivedPayload | None = None,
 ) -> ReadPage:
-    """Read the page after a position. This needs no lock: recorded events do not change."""
+    """Read the page after a position: `page_size` events at most. This needs no lock: recorded events do not change."""
     async with connections.connection() as connection:
-        rows = await connection.fetch(statements.events, LOG, after, page_size, _PAGE_BYTES)
+        rows = await connection.fetch(statements.events, LOG, after, page_size, _PAGE_BYTES, _PAGE_TEXT_BYTES)
+    return await project_rows(rows, after, find_archived)
+
+
+async def project_rows(
+    rows: Sequence[Any], after: int, find_archived: FindArchivedPayload | None = None, *, payloads: bool = True
+) -> ReadPage:
+    """Return the page that rows of the ledger make, with their payloads or without."""
     page = projection.PageProjection()
     erasures = []
     has_lineage = False
     for index, row in enumerate(rows, 1):
-        event, payload = event_of(row), row["body"]
-        if payload is None and event.payload_digest is not None and find_archived is not None:
+        event, payload = event_of(row), row["body"] if payloads else None
+        if payloads and payload is None and event.payload_digest is not None and find_archived is not None:
             payload = find_archived(event.position)
         page.add(event, payload)
         if event.kind == Kind.ERASED:
@@ -153,52 +188,87 @@ async def read_page(
 
 
 async def write_page(
-    connections: Connections, page: ReadPage, statements: CatalogStatements = LIVE_STATEMENTS
+    connections: Connections,
+    page: ReadPage,
+    statements: CatalogStatements = LIVE_STATEMENTS,
+    aside: SetAside | None = None,
 ) -> WrittenPage | None:
-    """Write a page to the catalog; None where another process has moved the cursor since the page was read."""
+    """Write a page to the catalog; None where another process has moved the cursor since the page was read.
+
+    `aside`: what is left out of the page, to be recorded. Raises PageTooLarge for a page of several events.
+    """
     async with connections.connection() as connection, connection.transaction():
         cursor = await connection.fetchrow(statements.lock, LOG)
         if cursor["position"] != page.after:
             return None
-        if page.events:
-            writer = _Writer(connection, statements)
-            await writer.write(page.changes, page.after, page.upto)
-            await writer.replay_erasures(page.erasures)
-            if page.has_lineage:
-                await connection.execute(statements.lineage_counts, LOG, page.after, page.upto)
-        return WrittenPage(page.upto, page.events, cursor["head"])
+        fits = not page.events or await _write_changes(connection, page, statements, aside)
+    if not fits:
+        raise PageTooLarge(f"the registers of the page from {page.after + 1} to {page.upto} are too large")
+    return WrittenPage(page.upto, page.events, cursor["head"])
+
+
+async def _write_changes(
+    connection: Any,  # noqa: ANN401  asyncpg has no types
+    page: ReadPage,
+    statements: CatalogStatements,
+    aside: SetAside | None,
+) -> bool:
+    """Write the changes of a page. Returns False, with nothing written, where its registers are too large."""
+    writer = _Writer(connection, statements, _REGISTER_BYTES if page.events > 1 else _ANY_SIZE)
+    if not await writer.write(page.changes, page.after, page.upto):
+        return False
+    await writer.replay_erasures(page.erasures)
+    if page.has_lineage:
+        await connection.execute(statements.lineage_counts, LOG, page.after, page.upto)
+    if aside is not None:
+        await connection.execute(statements.set_aside, LOG, page.upto, aside.left_out, aside.reason)
+    return True
 
 
 class _Writer:
     """Merges the changes of a page into the catalog's rows."""
 
-    def __init__(self, connection: Any, statements: CatalogStatements) -> None:  # noqa: ANN401  asyncpg has no types
+    def __init__(self, connection: Any, statements: CatalogStatements, max_bytes: int) -> None:  # noqa: ANN401  no types
         self._connection = connection
         self._statements = statements
+        self._max_bytes = max_bytes
 
-    async def write(self, changes: PageChanges, after: int, last: int) -> None:
-        """Write the rows that a page changes, and move the cursor from the position before it to its last one."""
+    async def write(self, changes: PageChanges, after: int, last: int) -> bool:
+        """Write the rows that a page changes, and move the cursor from the position before it to its last one.
+
+        Returns False, with nothing written, where the rows have more than max_bytes of registers.
+        """
         before = await self._read_runs({run_event.event.stream for run_event in changes.runs})
+        jobs_before = await self._read(Subject.JOB, changes.jobs)
+        namespaces_before = await self._read(Subject.NAMESPACE, changes.namespaces)
+        if before is None or jobs_before is None or namespaces_before is None:
+            return False
         projected = projection.project_runs(before, changes.runs)
         runs = {run_id: projection.run_row(run_id, run) for run_id, run in projected.runs.items()}
-        jobs = _merged(await self._read(Subject.JOB, changes.jobs), changes.jobs, merge_jobs)
-        namespaces = _merged(
-            await self._read(Subject.NAMESPACE, changes.namespaces), changes.namespaces, merge_namespaces
-        )
-        await self._put_runs(list(runs.values()))
-        if projected.snapshots:
-            rows = [(run_id, run.position, pack_registers(run)) for run_id, run in projected.snapshots]
-            await self._connection.execute(self._statements.put_snapshots, *_columns(rows, 3))
+        jobs = [projection.job_row(*item) for item in _merged(jobs_before, changes.jobs, merge_jobs).items()]
+        namespaces = [
+            projection.namespace_row(*item)
+            for item in _merged(namespaces_before, changes.namespaces, merge_namespaces).items()
+        ]
+        await self._put_runs(runs.values())
+        await self._put_snapshots(projected.snapshots)
+        # The last slices are written together with the counters and the cursor: mostly, they are all there is.
+        *job_slices, jobs = list(_slices(jobs)) or [[]]
+        *namespace_slices, namespaces = list(_slices(namespaces)) or [[]]
+        for subject, slices in ((Subject.JOB, job_slices), (Subject.NAMESPACE, namespace_slices)):
+            for rows in slices:
+                await self._connection.execute(self._statements.put[subject], *_columns(rows, len(rows[0])))
         counts = projection.count_changes(before, runs)
         await self._connection.execute(
             self._statements.write_page,
-            *_columns([projection.job_row(*item) for item in jobs.items()], 8),
-            *_columns([projection.namespace_row(*item) for item in namespaces.items()], 5),
+            *_columns(jobs, 8),
+            *_columns(namespaces, 5),
             *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
             last,
             LOG,
             after,
         )
+        return True
 
     async def replay_erasures(self, erasures: list[tuple[Event, str | None]]) -> None:
         """Remove erased payloads from registers. States and counts need no change: they do not come from payloads."""
@@ -206,7 +276,7 @@ class _Writer:
             if subject is Subject.RUN:
                 await self._remove_from_run(identity, positions)
                 continue
-            for registers in (await self._read(subject, [identity])).values():
+            for registers in (await self._read(subject, [identity], _ANY_SIZE) or {}).values():
                 left = await remove_erased(self._connection, LOG, (subject, identity), registers, positions)
                 if left is not registers:
                     row = projection.ROW_BUILDERS[subject](identity, left)
@@ -214,25 +284,60 @@ class _Writer:
 
     async def _remove_from_run(self, run_id: UUID, positions: Sequence[int]) -> None:
         await self._connection.execute(self._statements.drop_snapshots, run_id, min(positions))
-        for run in (await self._read_runs([run_id])).values():
+        for run in (await self._read_runs([run_id], _ANY_SIZE) or {}).values():
             left = await remove_erased(self._connection, LOG, (Subject.RUN, run_id), run.registers, positions)
             if left is not run.registers:
                 await self._put_runs([projection.run_row(run_id, run._replace(registers=left))])
 
-    async def _read_runs(self, ids: Collection[UUID]) -> dict[UUID, CatalogRun]:
-        rows = await self._connection.fetch(self._statements.rows[Subject.RUN], list(ids)) if ids else []
+    async def _read_runs(self, ids: Collection[UUID], max_bytes: int | None = None) -> dict[UUID, CatalogRun] | None:
+        rows = await self._fetch(Subject.RUN, ids, max_bytes)
+        if rows is None:
+            return None
         return {row["id"]: CatalogRun(unpack_run(row["registers"]), row["since"]) for row in rows}
 
-    async def _read(self, subject: Subject, ids: Collection[UUID]) -> dict[UUID, Any]:
-        if not ids:
-            return {}
+    async def _read(
+        self, subject: Subject, ids: Collection[UUID], max_bytes: int | None = None
+    ) -> dict[UUID, Any] | None:
+        rows = await self._fetch(subject, ids, max_bytes)
         unpack = AGGREGATES[subject].unpack
-        rows = await self._connection.fetch(self._statements.rows[subject], list(ids))
-        return {row["id"]: unpack(row["registers"]) for row in rows}
+        return None if rows is None else {row["id"]: unpack(row["registers"]) for row in rows}
 
-    async def _put_runs(self, rows: Sequence[projection.RunRow]) -> None:
-        if rows:
-            await self._connection.execute(self._statements.put[Subject.RUN], rows)
+    async def _fetch(self, subject: Subject, ids: Collection[UUID], max_bytes: int | None) -> list[Any] | None:
+        """Return rows; None where they have more bytes of registers than `max_bytes`, or than the writer's limit."""
+        if not ids:
+            return []
+        limit = self._max_bytes if max_bytes is None else max_bytes
+        rows = await self._connection.fetch(self._statements.rows[subject], list(ids), limit)
+        return None if any(row["registers"] is None for row in rows) else rows
+
+    async def _put_runs(self, rows: Iterable[projection.RunRow]) -> None:
+        for slice_ in _slices(rows):
+            await self._connection.execute(self._statements.put[Subject.RUN], slice_)
+
+    async def _put_snapshots(self, snapshots: Sequence[tuple[UUID, RunRegisters]]) -> None:
+        if not snapshots:
+            return
+        rows = ((run_id, run.position, pack_registers(run)) for run_id, run in snapshots)
+        for slice_ in _slices(rows):
+            await self._connection.execute(self._statements.put_snapshots, *_columns(slice_, 3))
+        ids = list({run_id for run_id, _ in snapshots})
+        await self._connection.execute(self._statements.prune_snapshots, ids, _SNAPSHOT_BYTES)
+
+
+def _slices(rows: Iterable[R]) -> Iterator[list[R]]:
+    """Yield rows in slices of at most _STATEMENT_BYTES of registers, or of one row."""
+    slice_: list[R] = []
+    size = 0
+    for row in rows:
+        # Registers are the only values of a row that are bytes.
+        added = sum(len(value) for value in row if type(value) is bytes)
+        if slice_ and size + added > _STATEMENT_BYTES:
+            yield slice_
+            slice_, size = [], 0
+        slice_.append(row)
+        size += added
+    if slice_:
+        yield slice_
 
 
 def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:

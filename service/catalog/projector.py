@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from service.catalog.page_writer import ReadPage, read_cursor, read_page, write_page
+from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page
+from service.catalog.page_writer import PAGE_EVENTS, ReadPage, read_cursor, read_page, set_aside, write_page
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 
@@ -36,11 +37,21 @@ _PREFETCH_EVENTS = 100
 _QUIET_S = 0.2
 """Seconds without an append after which pending events are projected."""
 
+_MAX_LOSSES = 3
+"""After this many failures of the database in a row, pages are made smaller, too: one may ask too much of it."""
+
 _MAX_DELAY_S = 4.0
 """Longest time that events stay pending."""
 
 OnProgress = Callable[[int], None]
 """Is called with the position up to which the catalog is projected."""
+
+
+class ProjectorStatus(NamedTuple):
+    """Whether a projector works, with the reason where it does not, and how often it was started again."""
+
+    problem: str | None
+    restarts: int
 
 
 class CatalogProjector(Protocol):
@@ -57,6 +68,9 @@ class CatalogProjector(Protocol):
 
     def prioritize(self, position: int) -> None:
         """Project up to a position as soon as possible: a reader waits for it."""
+
+    def status(self) -> ProjectorStatus:
+        """Return whether it works."""
 
 
 class ReaderDemand:
@@ -90,6 +104,8 @@ class Projector:
     def __init__(self, connections: Connections) -> None:
         """Take two connections; the caller closes them."""
         self._connections = connections
+        self._page_size = PageSize(PAGE_EVENTS)
+        self._losses = 0
         self._projected = 0
         self._prioritized = 0
         self._appended = 0
@@ -124,6 +140,10 @@ class Projector:
             self._prioritized = position
             self._wake.set()
 
+    def status(self) -> ProjectorStatus:
+        """Return whether the task runs."""
+        return ProjectorStatus("it has ended" if self._task is None or self._task.done() else None, 0)
+
     @property
     def _target(self) -> int:
         """The last position that is known to be recorded."""
@@ -155,8 +175,11 @@ class Projector:
             while not done:
                 done = await self._project_pages(on_progress)
         except DatabaseUnavailable:
+            self._losses += 1
+            if self._losses > _MAX_LOSSES:
+                self._page_size.shrink(self._projected + 1)
             await self._retry_later()
-        except Exception:  # noqa: BLE001  the task must outlive any failure of one page
+        except Exception:  # noqa: BLE001  the task must outlive any failure
             _log.exception("the catalog could not be projected")
             await self._retry_later()
 
@@ -165,13 +188,18 @@ class Projector:
         self._wake.set()
 
     async def _project_pages(self, on_progress: OnProgress) -> bool:
-        """Project page after page from the cursor on. Return False where work is left behind the new cursor."""
+        """Project page after page from the cursor on. Return False where work is left behind the new cursor.
+
+        A page that fails for another reason than the database is projected again in halves; the event that fails alone
+        is set aside.
+        """
         prefetch: _Prefetch | None = None
-        position = await read_cursor(self._connections)
+        position = after = await read_cursor(self._connections)
         self._advance(position, on_progress)  # another process may have moved the cursor
         try:
             while True:
                 current, prefetch = prefetch or self._read(position), None
+                after = position
                 page = await current.task
                 if not page.events:
                     return self._finish(page.upto, current, on_progress)
@@ -181,16 +209,30 @@ class Projector:
                 written = await write_page(self._connections, page)
                 if written is None:
                     return False  # another process moved the cursor
+                self._losses = 0
+                self._page_size.succeeded(position)
                 self._advance(position, on_progress)
                 if position >= max(written.end, self._target):
                     return True
+        except Exception as error:
+            if not is_caused_by_page(error):
+                raise
+            await self._isolate(after, error)
+            return False
         finally:
             if prefetch is not None:
                 prefetch.task.cancel()
                 await asyncio.gather(prefetch.task, return_exceptions=True)
 
+    async def _isolate(self, after: int, error: Exception) -> None:
+        """Make the pages after a position smaller; set the next event aside where it fails alone."""
+        if not isinstance(error, PageTooLarge):
+            _log.warning("a page of %d events after position %d cannot be projected", self._page_size.events, after)
+        if not self._page_size.shrink(after + self._page_size.events):
+            await set_aside(self._connections, after, error)
+
     def _read(self, after: int) -> _Prefetch:
-        task = asyncio.create_task(read_page(self._connections, after), name="page")
+        task = asyncio.create_task(read_page(self._connections, after, self._page_size.events), name="page")
         return _Prefetch(task, self._target)
 
     def _finish(self, position: int, empty: _Prefetch, on_progress: OnProgress) -> bool:

@@ -12,14 +12,17 @@ import logging
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from contextlib import suppress
 
 import uvloop
 
 from service import logs
-from service.catalog.projector import OnProgress, Projector
+from service.catalog.projector import OnProgress, Projector, ProjectorStatus
 from service.database.connections import Connections
+from service.domain.registers import FACET_LIMITS
 from service.os_process import configure_gc, python_command, terminate_with_parent, use_batch_scheduling
 from service.settings import Settings, unpack
 
@@ -32,8 +35,11 @@ _STATEMENT_TIMEOUT_S = 60.0
 _COALESCE_S = 0.02
 """Appended positions are sent together after this time: no reader waits for them, and each line wakes the child."""
 
-_RESTART_DELAY_S = 1.0
-"""Seconds between the end of a child and the start of the next one."""
+_RESTART_DELAY_S, _MAX_RESTART_DELAY_S = 1.0, 10.0
+"""Seconds between the end of a child and the start of the next one; the longer one while children fail."""
+
+_FAILING_ENDS, _FAILING_S = 3, 60.0
+"""This many ends of children within this time mean that the projector does not work."""
 
 _CLOSE_S = 5.0
 
@@ -54,6 +60,9 @@ class ProjectorProcess:
         self._timer: asyncio.TimerHandle | None = None
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
+        self._ends: deque[float] = deque(maxlen=_FAILING_ENDS)
+        self._last_end = ""
+        self._restarts = 0
 
     def start(self, on_progress: OnProgress) -> None:
         """Start a child, and replace it whenever it ends."""
@@ -90,6 +99,16 @@ class ProjectorProcess:
         if pipe is not None and not pipe.is_closing():
             pipe.write(b"%b%d\n" % (command, position))
 
+    def status(self) -> ProjectorStatus:
+        """Return whether children stay alive, and how many were started in place of one that ended."""
+        if self._task is None or self._task.done():
+            return ProjectorStatus("it is not supervised", self._restarts)
+        problem = f"its process ends again and again; last, {self._last_end}" if self._is_failing() else None
+        return ProjectorStatus(problem, self._restarts)
+
+    def _is_failing(self) -> bool:
+        return len(self._ends) == _FAILING_ENDS and time.monotonic() - self._ends[0] < _FAILING_S
+
     async def _supervise(self, on_progress: OnProgress) -> None:
         while True:
             try:
@@ -98,13 +117,28 @@ class ProjectorProcess:
                 self._send(_APPENDED, self._appended)
                 async for line in process.stdout:  # type: ignore[union-attr]  # it is piped
                     on_progress(int(line))
-                _log.error("the projector process ended with status %d and is restarted", await process.wait())
+                status = await process.wait()
+                self._last_end = f"with status {status}"
+                _log.error("the projector process ended with status %d and is restarted", status)
             except OSError as error:
+                self._last_end = f"it could not be started ({type(error).__name__})"
                 _log.error("the projector process cannot be started: %s", error)
-            except Exception:  # noqa: BLE001  any failure of a child must end in a new child
+            except Exception as error:  # noqa: BLE001  any failure of a child must end in a new child
+                self._last_end = f"it failed ({type(error).__name__})"
                 _log.exception("the projector process failed and is replaced")
                 await self._end()
-            await asyncio.sleep(_RESTART_DELAY_S)
+            self._ends.append(time.monotonic())
+            self._restarts += 1
+            failing = self._is_failing()
+            if failing:
+                _log.error(
+                    "the projector process ended %d times within %.0f s, %d times since the start of the service:"
+                    " lists lag until it works",
+                    _FAILING_ENDS,
+                    _FAILING_S,
+                    self._restarts,
+                )
+            await asyncio.sleep(_MAX_RESTART_DELAY_S if failing else _RESTART_DELAY_S)
 
     async def _end(self) -> None:
         if self._process is not None:
@@ -150,6 +184,7 @@ async def _run_projector(report: OnProgress) -> None:
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings = unpack(await reader.readline())
     logs.set_up(settings.log_level)
+    FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     configure_gc()
     connections = projector_connections(settings)
     projector = Projector(connections)

@@ -30,6 +30,10 @@ _RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load("latest_runs")
 _REVISION = load("revision")
 _LAG, _OLDEST_SNAPSHOT = load("lag"), load("oldest_snapshot")
+_HEALTH, _SET_ASIDE = load("health"), load("list_set_aside")
+
+MAX_COUNTED = 1_000
+"""Events set aside are counted up to here."""
 
 
 class Slice(NamedTuple):
@@ -51,6 +55,24 @@ class JobItem(NamedTuple):
 
     registers: JobRegisters
     latest: list[RunItem]
+
+
+class CatalogHealth(NamedTuple):
+    """Whether the database refuses writes, and the number of events that are set aside; MAX_COUNTED: or more."""
+
+    read_only: bool
+    set_aside: int
+
+
+class EventSetAside(NamedTuple):
+    """An event that could not be projected; `left_out`: its `payload`, or the whole `event`."""
+
+    position: int
+    subject: str
+    stream: UUID
+    left_out: str
+    reason: str
+    set_aside_at: datetime
 
 
 class CatalogQueries:
@@ -75,6 +97,16 @@ class CatalogQueries:
         (row,) = await self._connections.fetch(_OLDEST_SNAPSHOT)
         seconds: float = row["seconds"]
         return seconds
+
+    async def health(self) -> CatalogHealth:
+        """Return what of the catalog's state needs an operator."""
+        (row,) = await self._connections.fetch(_HEALTH, LOG, MAX_COUNTED)
+        return CatalogHealth(row["read_only"], row["set_aside"])
+
+    async def set_aside(self, limit: int) -> list[EventSetAside]:
+        """Return the events that could not be projected, oldest first."""
+        rows = await self._connections.fetch(_SET_ASIDE, LOG, limit)
+        return [EventSetAside(**row) for row in rows]
 
     async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""

@@ -6,6 +6,7 @@ from service import logs
 from service.cli.commands import (
     archive,
     demo,
+    doctor,
     erase,
     export,
     import_events,
@@ -38,7 +39,7 @@ def cli() -> None:
     logs.set_up("error")
 
 
-for module in (serve, demo, migrate, verify, export, rebuild, keys, import_events, archive, restore, erase):
+for module in (serve, demo, migrate, verify, export, rebuild, doctor, keys, import_events, archive, restore, erase):
     cli.add_command(module.command)
 
 

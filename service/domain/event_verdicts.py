@@ -13,6 +13,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from service.domain.event import MONITOR, Content, Event, Kind, RunState
+from service.domain.registers import StampedFacet
 from service.domain.run import TERMINAL_RANK, InferredEnd, RunRegisters, merge_runs, run_registers_of
 
 
@@ -121,10 +122,15 @@ def _candidates(part: RunRegisters, before: RunRegisters) -> Iterator[str]:
 
 def _value(run: RunRegisters, name: str) -> Any:  # noqa: ANN401  registers are of many types
     if name.startswith("facets.run."):
-        return run.run_facets.get(name[11:])
+        return _facet(run.run_facets.get(name[11:]))
     if name.startswith("facets.job."):
-        return run.job_facets.get(name[11:])
+        return _facet(run.job_facets.get(name[11:]))
     return _VALUES[name](run)
+
+
+def _facet(facet: StampedFacet | None) -> tuple[object, ...] | None:
+    """Return time, digest and value: a superseded report may have been larger, which is no change."""
+    return None if facet is None else facet[:3]
 
 
 _VALUES: dict[str, Callable[[RunRegisters], Any]] = {

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
@@ -15,13 +16,27 @@ D = TypeVar("D", bound=tuple[datetime, bytes, *tuple[object, ...]])
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+MAX_FACETS, MAX_FACETS_BYTES = 1_000, 4 * 1024 * 1024
+"""Defaults of FacetLimits."""
+
+MAX_FACET_NAME, _SHORTENED = 256, 64
+"""Longest name of a facet in the registers, in characters, and what is kept of a longer one."""
+
+
+OMITTED = b""
+"""The value of a facet that the registers leave out, because the facets add up to more than FACET_LIMITS."""
+
 
 class StampedFacet(NamedTuple):
-    """A facet's JSON (None: deleted). The later (event time, digest) wins."""
+    """A facet's JSON (None: deleted; OMITTED: left out). The later (event time, digest) wins.
+
+    `size` is the largest that any report of the facet had, in bytes with its name; 0 in rows written before this field.
+    """
 
     at: datetime
     digest: bytes
     value: bytes | None
+    size: int = 0
 
 
 class StampedDatasets(NamedTuple):
@@ -48,16 +63,86 @@ class FirstSeen(NamedTuple):
     at: datetime
 
 
+@dataclass(slots=True)
+class FacetLimits:
+    """What the facets of a run, those of a run's job, and those of a job may each add up to in the registers.
+
+    `count`: names; `size`: bytes of names and values. Set once, when a process starts: registers that were merged under
+    different limits differ until the catalog is rebuilt.
+    """
+
+    count: int = MAX_FACETS
+    size: int = MAX_FACETS_BYTES
+
+    def set(self, count: int, size: int) -> None:
+        """Replace both limits."""
+        self.count, self.size = count, size
+
+
+FACET_LIMITS = FacetLimits()
+"""The limits of this process."""
+
+
 def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
-    """Return the latest value of each facet. Equal times and digests mean that both are of the same event."""
+    """Return the latest value of each facet, within FACET_LIMITS.
+
+    Equal times and digests mean that both are of the same event.
+    """
     if not a or not b:
         return a or b
     merged = dict(a)
     for name, facet in b.items():
         current = merged.get(name)
-        if current is None or facet[:2] > current[:2]:
+        if current is None:
             merged[name] = facet
-    return merged
+            continue
+        latest_facet = facet if facet[:2] > current[:2] else current
+        size = facet[3] if facet[3] > current[3] else current[3]
+        merged[name] = latest_facet if latest_facet[3] == size else latest_facet._replace(size=size)
+    return _within_limits(merged)
+
+
+def count_omitted(facets: Mapping[str, StampedFacet]) -> int:
+    """Return how many facets are left out; of more names than the limit, all but one beyond it are not counted."""
+    return sum(facet.value == OMITTED for facet in facets.values())
+
+
+def _within_limits(facets: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
+    """Leave out the values of facets that do not fit into FACET_LIMITS.
+
+    Facets share the bytes as equals: one is left out when it is larger than its share, where smaller ones leave to
+    larger ones what they do not need. Of more names than the limit, the first in alphabetical order are kept, with a
+    fixed share each, and one more marks that there were more. Names and sizes only grow, so what is left out once stays
+    left out, whatever else is merged: the result does not depend on the order of merges
+    (docs/decisions/0019-bounded-registers.md).
+    """
+    if len(facets) <= FACET_LIMITS.count and sum([facet[3] for facet in facets.values()]) <= FACET_LIMITS.size:
+        return facets
+    beyond = None
+    if len(facets) > FACET_LIMITS.count:
+        names = sorted(facets)[: FACET_LIMITS.count + 1]
+        beyond = names[-1]
+        facets = {name: facets[name] for name in names}
+        share = FACET_LIMITS.size // FACET_LIMITS.count
+    else:
+        share = _fair_share([facet.size for facet in facets.values()])
+    return {
+        name: facet
+        if facet.value is None or (facet.size <= share and name != beyond)
+        else facet._replace(value=OMITTED)
+        for name, facet in facets.items()
+    }
+
+
+def _fair_share(sizes: list[int]) -> int:
+    """Return the size of the largest value for which the sum of min(size, value) is within the limit; 0 for none."""
+    share = used = 0
+    for index, size in enumerate(sorted(sizes)):
+        if used + size * (len(sizes) - index) > FACET_LIMITS.size:
+            break
+        used += size
+        share = size
+    return share
 
 
 def latest(a: S | None, b: S | None) -> S | None:
@@ -68,8 +153,18 @@ def latest(a: S | None, b: S | None) -> S | None:
 
 
 def stamped_facets(at: datetime, digest: bytes, facets: Mapping[str, bytes | None]) -> Mapping[str, StampedFacet]:
-    """Return an event's facets as registers."""
-    return {name: StampedFacet(at, digest, value) for name, value in facets.items()}
+    """Return an event's facets as registers, within FACET_LIMITS.
+
+    A name longer than MAX_FACET_NAME is shortened, and its value is left out.
+    """
+    stamped = {}
+    for name, value in facets.items():
+        if len(name) > MAX_FACET_NAME:
+            shortened = name[:_SHORTENED] + "…"
+            stamped[shortened] = StampedFacet(at, digest, None if value is None else OMITTED, len(shortened))
+        else:
+            stamped[name] = StampedFacet(at, digest, value, len(name) + len(value or b""))
+    return _within_limits(stamped)
 
 
 NameRegisters = tuple[int, int, int, int, datetime, FirstSeen | None, D | None]

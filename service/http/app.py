@@ -17,6 +17,7 @@ from service.catalog.projector import CatalogProjector, Projector
 from service.catalog.projector_process import ProjectorProcess, projector_connections
 from service.catalog.queries import CatalogQueries, RunSearch
 from service.database.connections import Connections
+from service.domain.registers import FACET_LIMITS
 from service.http.authentication import Authenticator
 from service.http.handlers.metrics import REGISTRY, REQUEST_METRICS, process_registry
 from service.http.ledger_verification import LedgerVerifier
@@ -47,6 +48,7 @@ GUARD = web.AppKey("guard", Authenticator)
 
 def build_app(settings: Settings) -> web.Application:
     """Return the application. It opens its resources when it starts; when it stops, it drains and closes them."""
+    FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     guard = Authenticator(
         Connections(settings.database_url, statement_cache_size=settings.statement_cache_size), settings.auth
     )

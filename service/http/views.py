@@ -11,7 +11,7 @@ from orjson import Fragment
 from service.domain.event import RunState
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
-from service.domain.registers import StampedDatasets, StampedFacet
+from service.domain.registers import StampedDatasets, StampedFacet, count_omitted
 from service.domain.run import RunRegisters
 from service.ledger.archive_records import PayloadLocation
 
@@ -24,7 +24,7 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
     created, started_at = run.created, run.started_at
     ended = run.ended
     nominal_start, nominal_end = run.nominal_times
-    return {
+    view = {
         "id": run_id,
         "createdAt": created.at if created else run.updated_at,
         "updatedAt": run.updated_at,
@@ -40,6 +40,7 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "outputDatasetVersions": [],
         "facets": facets_view(run.run_facets) if run.run_facets else {},
     }
+    return view | omitted_view(run.run_facets) if run.run_facets else view
 
 
 def runs_view(runs: Iterable[tuple[UUID, RunRegisters]], total: int) -> dict[str, Any]:
@@ -53,8 +54,14 @@ def job_of(run: RunRegisters) -> dict[str, str] | None:
 
 
 def facets_view(facets: Mapping[str, StampedFacet]) -> dict[str, Fragment]:
-    """Return the facets that were not deleted, each as the bytes that were received."""
-    return {name: Fragment(facet.value) for name, facet in sorted(facets.items()) if facet.value is not None}
+    """Return the facets that were neither deleted nor left out, each as the bytes that were received."""
+    return {name: Fragment(facet.value) for name, facet in sorted(facets.items()) if facet.value}
+
+
+def omitted_view(facets: Mapping[str, StampedFacet]) -> dict[str, int]:
+    """Return the number of facets that are left out for their size, as a member; no member where it is 0."""
+    omitted = count_omitted(facets)
+    return {"facetsOmitted": omitted} if omitted else {}
 
 
 def archived_view(files: Mapping[PayloadLocation, Sequence[int]]) -> list[dict[str, object]]:
@@ -100,6 +107,7 @@ def job_view(job: JobRegisters, latest_runs: Iterable[dict[str, Any]]) -> dict[s
         "currentVersion": None,
         "labels": [],
         "tags": [],
+        **omitted_view(job.facets),
     }
 
 

@@ -18,6 +18,7 @@ from service.domain.decisions import Command, Decision
 from service.domain.draft import Draft
 from service.domain.event import Subject
 from service.errors import DatabaseUnavailable, Invalid, Overloaded, RunfoldError, Unavailable, ValueRefused
+from service.ledger.append_health import AppendHealth
 from service.ledger.batch import AppendBatch, AppendResult, OnAppend, PendingAppend, requeue_or_fail
 from service.ledger.bulk_appender import BulkAppender, RecordedFact, Throttle, no_throttle
 from service.ledger.run_cache import RunCache
@@ -57,16 +58,30 @@ class Appender:
         self._connections = connections
         self._capacity = capacity
         self._max_batch = max_batch
-        self._on_append = on_append
+        self.health = AppendHealth()
+        self._on_append = self._succeeding(on_append)
         self._catch_up = catch_up
         self._bulk = BulkAppender(
-            bulk_connections or connections, max_batch=max_batch, on_append=on_append, throttle=throttle
+            bulk_connections or connections,
+            max_batch=max_batch,
+            on_append=self._on_append,
+            throttle=throttle,
+            health=self.health,
         )
         self._run_cache = RunCache()
         self._waiting: deque[PendingAppend] = deque()
         self._idle: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
+
+    def _succeeding(self, on_append: OnAppend) -> OnAppend:
+        """Return a function that also records that the database takes appends."""
+
+        def appended(position: int, events: int) -> None:
+            self.health.succeeded()
+            on_append(position, events)
+
+        return appended
 
     @property
     def depth(self) -> int:
@@ -178,6 +193,7 @@ class Appender:
             middle = len(batch) // 2
             return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
         except DatabaseUnavailable as error:
+            self.health.failed(error)
             await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
             return requeue_or_fail(batch, error)
 

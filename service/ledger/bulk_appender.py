@@ -10,6 +10,7 @@ from typing import NamedTuple
 from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.errors import DatabaseUnavailable, Invalid, RunfoldError, ValueRefused
+from service.ledger.append_health import AppendHealth
 from service.ledger.batch import outcome_unknown
 from service.ledger.events import AppendOutcome, append_events
 
@@ -45,6 +46,7 @@ class BulkAppender:
         max_batch: int,
         on_append: Callable[[int, int], None],
         throttle: Throttle = no_throttle,
+        health: AppendHealth | None = None,
     ) -> None:
         """Take as many connections as batches may be in flight.
 
@@ -54,6 +56,7 @@ class BulkAppender:
         self._max_batch = max_batch
         self._on_append = on_append
         self._throttle = throttle
+        self._health = health or AppendHealth()
 
     async def append(self, drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
         """Append facts durably. Result i is that of draft i: Invalid or Unavailable where it was not recorded."""
@@ -93,7 +96,8 @@ class BulkAppender:
             try:
                 appended = await append_events(self._connections, drafts, [None] * len(drafts))
                 break
-            except DatabaseUnavailable:
+            except DatabaseUnavailable as error:
+                self._health.failed(error)
                 if attempt == _MAX_ATTEMPTS:
                     raise
                 await asyncio.sleep(_PAUSE_AFTER_LOSS_S)

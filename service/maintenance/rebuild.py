@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from service.catalog.page_writer import TABLES, FindArchivedPayload, catalog_statements, project_next_page
+from service.catalog.page_writer import FindArchivedPayload, project_next_page
+from service.catalog.statements import TABLES, catalog_statements
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load

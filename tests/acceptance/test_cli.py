@@ -97,7 +97,36 @@ async def test_verify_of_positions_that_are_none_is_used_wrongly(dsn, log):
     assert (await run(log, "verify", "--from", 0, "--database-url", dsn)).status == 2
 
 
-@pytest.mark.parametrize("command", ["verify", "rebuild"])
+async def test_doctor_shows_what_is_set_aside_and_exits_with_1(dsn, connections, log):
+    await append_events(connections, facts(3), [None] * 3)
+    command = ("doctor", "--database-url", dsn)
+    healthy = await run(log, *command)
+    assert healthy.status == 0
+    assert healthy.output.startswith("The ledger ends at position 3; the catalog is projected up to 0.\n")
+    assert "No event is set aside." in healthy.output
+
+    await execute(
+        dsn,
+        "insert into runfold.catalog_set_aside (log, position, subject, stream, left_out, reason)"
+        " select log, position, subject, stream, 'payload', 'ValueError' from runfold.events where position = 2",
+    )
+    ill = await run(log, *command)
+    assert ill.status == 1
+    assert "  position 2, run " in ill.output
+    assert "rebuild" in ill.output
+    as_json = await run(log, *command, "--json")
+    (event,) = json.loads(as_json.output)["setAside"]
+    assert (as_json.status, event["position"], event["leftOut"]) == (1, 2, "payload")
+
+
+async def test_doctor_on_another_schema_is_a_sentence(empty_dsn, log):
+    ended = await run(log, "doctor", "--database-url", empty_dsn)
+    assert ended.status == 1
+    assert "run: runfold migrate" in ended.errors
+    assert "Traceback" not in ended.errors
+
+
+@pytest.mark.parametrize("command", ["verify", "rebuild", "doctor"])
 async def test_where_there_is_no_database_none_is_made(command, log, tmp_path):
     ended = await run(log, command, "--data-dir", tmp_path / "data")
     assert ended.status == 1

@@ -96,3 +96,45 @@ async def test_folding_can_be_left_inside(dsn, tmp_path):
             await define(session)
             await ok(session.post(RUNS), 201)
             assert (await ok(session.get(RUNS)))["totalCount"] == 1
+
+
+async def test_one_that_ends_again_and_again_is_shown_by_readyz_the_log_and_a_metric(serving):
+    service, session = serving
+    await define(session)
+    ended = []
+
+    async def another():
+        return [child for child in service.children(PROJECTOR) if child not in ended]
+
+    for _ in range(3):
+        await wait_until(another, "there is a child")
+        (child,) = await another()
+        os.kill(child, signal.SIGKILL)
+        await until_ended(child)
+        ended.append(child)
+
+    async def not_ready():
+        async with session.get("/readyz") as answer:
+            return answer.status == 503 and "again and again" in (await answer.json())["detail"]
+
+    await wait_until(not_ready, "it is not ready")
+    async with session.get("/metrics") as answer:
+        text = await answer.text()
+    assert "runfold_projector_restarts_total 3.0" in text
+    assert "runfold_projector_up 0.0" in text
+    assert service.log.read_text().count("ended 3 times within 60 s") == 1
+
+
+async def test_ready_does_not_change_with_one_that_is_replaced(serving):
+    service, session = serving
+    (child,) = service.children(PROJECTOR)
+    os.kill(child, signal.SIGKILL)
+    await until_ended(child)
+
+    async def counted():
+        async with session.get("/metrics") as answer:
+            return "runfold_projector_restarts_total 1.0" in await answer.text()
+
+    await wait_until(counted, "the restart is counted")
+    async with session.get("/readyz") as answer:
+        assert answer.status == 200

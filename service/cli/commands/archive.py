@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options, parse_time
+from service.cli.commands.options import database_options, limit_facets, parse_time
 from service.ledger.archive_records import Archive
 from service.maintenance.archive import archive_payloads
 
@@ -29,6 +29,7 @@ from service.maintenance.archive import archive_payloads
     help="Directory for the files; it is created if missing.",
 )
 @database_options
+@limit_facets
 def command(before: datetime, directory: Path, database_url: str, data_dir: Path) -> None:
     """Move old payloads from the database to Parquet files, a million positions each.
 

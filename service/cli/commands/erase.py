@@ -7,7 +7,7 @@ from uuid import UUID
 import click
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options
+from service.cli.commands.options import database_options, limit_facets
 from service.maintenance.erase import ErasureResult, erase_payloads
 from service.payloads.run_ids import parse_uuid
 
@@ -29,6 +29,7 @@ def _run_or_position(_context: click.Context, _parameter: click.Parameter, text:
 @click.option("--why", required=True, metavar="TEXT", help="Reason for the erasure; it is recorded in the ledger.")
 @click.option("--actor", metavar="NAME", help="Who decided on the erasure; it is recorded in the ledger.")
 @database_options
+@limit_facets
 def command(what: UUID | int, why: str, actor: str | None, database_url: str, data_dir: Path) -> None:
     """Erase permanently the payloads of all events of a run, or of one event, as a law may require.
 

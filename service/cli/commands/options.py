@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -10,6 +11,7 @@ import click
 from platformdirs import user_data_path
 
 from service.domain import timestamps
+from service.domain.registers import FACET_LIMITS
 from service.settings import PROCESS, Settings
 
 DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), projector=PROCESS)
@@ -69,6 +71,38 @@ def database_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+_facet_settings = (
+    setting(
+        "--max-facets",
+        "Maximum number of facets in the view of a run or job. The ledger keeps all.",
+        type=click.IntRange(min=1),
+    ),
+    setting(
+        "--max-facets-bytes",
+        "Maximum size of the facets in the view of a run or job together, in bytes.",
+        type=click.IntRange(min=1),
+    ),
+)
+
+
+def facet_settings(command: F) -> F:
+    """Add --max-facets and --max-facets-bytes as settings."""
+    for option in _facet_settings:
+        command = option(command)
+    return command
+
+
+def limit_facets(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --max-facets and --max-facets-bytes to a command that projects events: they must be those of the service."""
+
+    @wraps(command)
+    def limited(*arguments: Any, max_facets: int, max_facets_bytes: int, **options: Any) -> Any:  # noqa: ANN401
+        FACET_LIMITS.set(max_facets, max_facets_bytes)
+        return command(*arguments, **options)
+
+    return facet_settings(limited)
 
 
 def archives_option(command: F) -> F:

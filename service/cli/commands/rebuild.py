@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import archives_option, database_options
+from service.cli.commands.options import archives_option, database_options, limit_facets
 from service.cli.commands.progress import progress_bar
 from service.maintenance.rebuild import rebuild_catalog
 
@@ -14,6 +14,7 @@ from service.maintenance.rebuild import rebuild_catalog
 @click.command("rebuild", short_help="Rebuild the catalog from the ledger.")
 @archives_option
 @database_options
+@limit_facets
 def command(database_url: str, data_dir: Path, archives: Path | None) -> None:
     """Discard the catalog and project it again from the ledger. A running service can continue meanwhile.
 

@@ -14,7 +14,7 @@ import uvloop
 from service import logs
 from service.auth import keys
 from service.cli.commands.database import Database, migrate, owned
-from service.cli.commands.options import database_options, setting
+from service.cli.commands.options import database_options, facet_settings, setting
 from service.embedded.files import cluster_in
 from service.server import sockets
 from service.server.serve import STOP_SIGNALS, serve
@@ -50,6 +50,7 @@ _POSITIVE = click.IntRange(min=1)
 )
 @setting("--max-batch", "Maximum number of events recorded in one transaction.", type=_POSITIVE)
 @setting("--max-event-bytes", "Maximum size of an OpenLineage event, in bytes.", type=_POSITIVE)
+@facet_settings
 @setting("--max-body-bytes", "Maximum size of any other request body, in bytes.", type=_POSITIVE)
 @setting(
     "--statement-cache-size",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.auth.keys import Scope
+from service.catalog.queries import MAX_COUNTED
 from service.database import migrations
 from service.errors import RunfoldError, Unavailable
 from service.http.fast_path import json_response
 from service.http.openapi import responses
-from service.http.resources import RESOURCES
+from service.http.resources import RESOURCES, Resources
 from service.http.route import Route, Tag
 from service.payloads.json_writer import dump
 
@@ -20,20 +21,47 @@ async def livez(request: web.Request) -> web.Response:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Answer whether the database is reachable, its schema is current, and the queue is not full."""
+    """Answer whether requests can be recorded and lists be answered.
+
+    Only `detail` of an error is shown: anybody may ask, and its reason may name a role or a database.
+    """
     resources = request.config_dict[RESOURCES]
     checks = {"queue": "full" if resources.appender.full else "ok"}
+    warnings: list[str] = []
     try:
         revision = await resources.queries.revision()
         newest = migrations.newest_revision()
         checks["database"] = "ok"
         checks["migrations"] = "ok" if revision == newest else f"at {revision}, {newest} is needed"
+        if revision == newest:
+            await _check_catalog(resources, checks, warnings)
     except RunfoldError as error:
         checks["database"] = error.detail
     ready = set(checks.values()) == {"ok"}
     if not ready:
         raise Unavailable("; ".join(f"{check}: {result}" for check, result in checks.items() if result != "ok"))
-    return json_response(request, dump({"status": "ready", "checks": checks}))
+    answer = {"status": "ready", "checks": checks}
+    return json_response(request, dump(answer | {"warnings": warnings} if warnings else answer))
+
+
+async def _check_catalog(resources: Resources, checks: dict[str, str], warnings: list[str]) -> None:
+    """Add the checks of what is written to the database: the ledger and the catalog."""
+    health = await resources.queries.health()
+    if health.read_only:
+        checks["database"] = _READ_ONLY
+    elif problem := resources.appender.health.problem:
+        checks["database"] = problem
+    checks["projector"] = resources.catalog.problem(*await resources.queries.positions()) or "ok"
+    if health.set_aside:
+        # Not a reason to be not ready: one event would take every process away from its callers.
+        warnings.append(f"events that could not be projected: {_count(health.set_aside)}; run: runfold doctor")
+
+
+def _count(number: int) -> str:
+    return str(number) if number < MAX_COUNTED else f"{MAX_COUNTED} or more"
+
+
+_READ_ONLY = "it is read-only: a standby, or set to read-only"
 
 
 ROUTES = (
@@ -53,7 +81,8 @@ ROUTES = (
         scope=Scope.OPEN,
         tag=Tag.SERVICE,
         summary="Check that the service takes requests",
-        description="The database answers, its schema is current, and the queue is not full.",
+        description="The database answers and takes writes, its schema is current, the queue is not full, and the "
+        "projector works and makes progress. `warnings` need an operator; any other process would have them, too.",
         answers={200: responses.Readiness},
         errors=(Unavailable,),
     ),

@@ -6,10 +6,11 @@ from typing import NamedTuple
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.auth.keys import Scope
+from service.catalog.queries import CatalogHealth
 from service.errors import Unavailable
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
@@ -46,10 +47,11 @@ def _registry(collector: Collector) -> CollectorRegistry:
 
 
 class _DatabaseState(NamedTuple):
-    """The positions of the ledger head and of the catalog, and the seconds that the oldest snapshot has been open."""
+    """The positions of the ledger's head and of the catalog, what needs an operator, the oldest snapshot's age."""
 
-    ledger: int
-    catalog: int
+    head: int
+    projected: int
+    health: CatalogHealth
     oldest_snapshot_s: float
 
 
@@ -57,7 +59,7 @@ async def _database(resources: Resources) -> _DatabaseState | None:
     """Return the state of the database; None while it cannot be read."""
     queries = resources.queries
     try:
-        return _DatabaseState(*await queries.positions(), await queries.oldest_snapshot_s())
+        return _DatabaseState(*await queries.positions(), await queries.health(), await queries.oldest_snapshot_s())
     except Unavailable:
         return None
 
@@ -78,11 +80,24 @@ class _ServiceCollector(Collector):
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
         yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._database is not None)
+        restarts = self._resources.catalog.restarts
+        yield CounterMetricFamily(
+            "runfold_projector_restarts", "Projector processes started in place of one that ended.", restarts
+        )
         if self._database is not None:
-            ledger, catalog, oldest_snapshot_s = self._database
-            yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", ledger)
-            lag = max(0, ledger - catalog)
+            head, projected, health, oldest_snapshot_s = self._database
+            refused = health.read_only or self._resources.appender.health.problem is not None
+            yield GaugeMetricFamily("runfold_database_writable", "Whether the database takes writes.", not refused)
+            yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", head)
+            lag = max(0, head - projected)
             yield GaugeMetricFamily("runfold_catalog_lag_events", "Events not projected into the catalog yet.", lag)
+            failing = self._resources.catalog.problem(head, projected) is not None
+            yield GaugeMetricFamily(
+                "runfold_projector_up", "Whether the projector works and makes progress.", not failing
+            )
+            yield GaugeMetricFamily(
+                "runfold_catalog_set_aside_events", "Events that could not be projected.", health.set_aside
+            )
             yield GaugeMetricFamily(
                 "runfold_database_oldest_snapshot_seconds",
                 "Age of the oldest open transaction that keeps old row versions in the database.",

@@ -27,7 +27,9 @@ async def facets(request: web.Request) -> web.Response:
     if registers is None:
         raise RunNotFound(text)
     selected = registers.run_facets if kind == "run" else registers.job_facets
-    return json_response(request, dump({"runId": text, "facets": views.facets_view(selected)}))
+    return json_response(
+        request, dump({"runId": text, "facets": views.facets_view(selected), **views.omitted_view(selected)})
+    )
 
 
 async def children(request: web.Request) -> web.Response:

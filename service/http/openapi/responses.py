@@ -41,7 +41,7 @@ class JobId(Struct, forbid_unknown_fields=True):
 
 
 class Run(Struct, forbid_unknown_fields=True):
-    """A run, as its history makes it."""
+    """A run, as its history makes it; `facetsOmitted`: at least this many facets are in its events only."""
 
     id: str
     createdAt: datetime
@@ -57,6 +57,7 @@ class Run(Struct, forbid_unknown_fields=True):
     inputDatasetVersions: list[Any]
     outputDatasetVersions: list[Any]
     facets: dict[str, Any]
+    facetsOmitted: int | UnsetType = UNSET
     asOf: AsOf | UnsetType = UNSET
     job: JobId | UnsetType = UNSET
 
@@ -69,10 +70,11 @@ class Runs(Struct, forbid_unknown_fields=True):
 
 
 class Facets(Struct, forbid_unknown_fields=True):
-    """The facets that were not deleted, as they were sent."""
+    """The facets that were not deleted, as sent; `facetsOmitted`: at least this many more are in events only."""
 
     runId: UUID
     facets: dict[str, Any]
+    facetsOmitted: int | UnsetType = UNSET
 
 
 class FoundRuns(Struct, forbid_unknown_fields=True):
@@ -99,7 +101,7 @@ class Namespaces(Struct, forbid_unknown_fields=True):
 
 
 class Job(Struct, forbid_unknown_fields=True):
-    """A job with its newest runs."""
+    """A job with its newest runs; `facetsOmitted`: at least this many facets are in its events only."""
 
     id: JobId
     type: Literal["BATCH", "STREAM", "SERVICE"]
@@ -120,6 +122,7 @@ class Job(Struct, forbid_unknown_fields=True):
     currentVersion: None
     labels: list[Any]
     tags: list[Any]
+    facetsOmitted: int | UnsetType = UNSET
 
 
 class Jobs(Struct, forbid_unknown_fields=True):
@@ -200,6 +203,7 @@ class Readiness(Struct, forbid_unknown_fields=True):
 
     status: Literal["ready"]
     checks: dict[str, str]
+    warnings: list[str] | UnsetType = UNSET
 
 
 class FoundPage(Struct, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from service.catalog.page_writer import project_next_page
 from service.domain.event import RunState, Subject
 from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import PayloadContent
+from service.errors import DatabaseUnavailable
 from service.http.app import build_app
 from service.ledger.drafts import Caller, definition, deletion
 from service.ledger.events import append_events, read_streams
@@ -115,15 +116,22 @@ async def test_two_processes_that_project_at_once_project_each_event_once(six_co
     assert await catalog(db) == together
 
 
+FULL_DISK = """
+create function runfold.full_disk() returns trigger language plpgsql as
+$$ begin raise exception 'no space left' using errcode = 'disk_full'; end $$;
+create trigger full_disk before insert on runfold.jobs for each row execute function runfold.full_disk()
+"""
+
+
 async def test_a_projection_that_fails_leaves_the_cursor_where_it_was(connections, db):
     drafts = list(a_history(7, 50))
     await append_events(connections, drafts, [None] * len(drafts))
-    await db.execute("alter table runfold.jobs add constraint poison check (position < 0)")
-    with pytest.raises(Exception, match="poison"):
+    await db.execute(FULL_DISK)
+    with pytest.raises(DatabaseUnavailable, match="disk is full"):
         await project_next_page(connections)
     assert await db.fetchval("select position from runfold.catalog_cursor") == 0
     assert await db.fetchval("select count(*) from runfold.runs") == 0
-    await db.execute("alter table runfold.jobs drop constraint poison")
+    await db.execute("drop trigger full_disk on runfold.jobs")
     await project_all(connections, 4000)
     assert await db.fetchval("select position from runfold.catalog_cursor") == await db.fetchval(
         "select position from runfold.ledger_head"

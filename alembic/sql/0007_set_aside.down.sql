@@ -1,0 +1,1 @@
+drop table runfold.catalog_set_aside;

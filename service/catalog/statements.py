@@ -1,0 +1,65 @@
+"""The tables of the catalog, and the SQL statements with which the projection reads and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from service.database.statements import load, load_text
+from service.domain.event import Subject
+from service.ledger.aggregates import AGGREGATES
+
+TABLES = (
+    "catalog_cursor",
+    "namespaces",
+    "jobs",
+    "runs",
+    "run_snapshots",
+    "run_counts",
+    "lineage_counts",
+    "catalog_set_aside",
+)
+"""The catalog: every table that is derived from the ledger."""
+
+
+class CatalogStatements(NamedTuple):
+    """The SQL statements of the projection, for the catalog in use or for one that is being rebuilt."""
+
+    cursor: str
+    lock: str
+    events: str
+    rows: Mapping[Subject, str]
+    put: Mapping[Subject, str]
+    write_page: str
+    put_snapshots: str
+    drop_snapshots: str
+    prune_snapshots: str
+    lineage_counts: str
+    set_aside: str
+
+
+def catalog_statements(schema: str) -> CatalogStatements:
+    """Return the statements for the catalog in a schema; the ledger's schema is always the same."""
+
+    def statement(name: str, **parts: str) -> str:
+        return load(name, schema=schema, **parts)
+
+    put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
+    rows = {subject: statement("page_rows", catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()}
+    parts = ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move")
+    return CatalogStatements(
+        cursor=statement("catalog_cursor"),
+        lock=statement("catalog_lock"),
+        events=statement("events_after"),
+        rows=rows | {Subject.RUN: statement("run_rows")},
+        put={subject: statement(name) for subject, name in put.items()},
+        write_page=statement("write_page", **{name: load_text(name, schema=schema) for name in parts}),
+        put_snapshots=statement("put_snapshots"),
+        drop_snapshots=statement("drop_snapshots"),
+        prune_snapshots=statement("prune_snapshots"),
+        lineage_counts=statement("add_lineage_counts"),
+        set_aside=statement("set_aside"),
+    )
+
+
+LIVE_STATEMENTS = catalog_statements("runfold")

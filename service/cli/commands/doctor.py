@@ -1,0 +1,78 @@
+"""runfold doctor."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from service.catalog.queries import CatalogHealth, CatalogQueries, EventSetAside
+from service.cli.commands.database import attached
+from service.cli.commands.options import database_options
+from service.database.connections import Connections
+from service.database.migrations import current_revision, newest_revision
+from service.payloads.json_writer import dump
+
+_MAX_LISTED = 1_000
+
+
+@click.command("doctor", short_help="Show what is wrong with the catalog.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for scripts.")
+@database_options
+def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
+    """Show how far the catalog is behind the ledger, and the events that could not be projected.
+
+    Such an event is in the ledger, whole; only lists and views lack it, or its payload. `runfold rebuild` tries each
+    again. Exits with 1 if something is wrong: events were set aside, or the database is read-only.
+    """
+    with attached(database_url, data_dir) as dsn:
+        revision = asyncio.run(current_revision(dsn))
+        if revision != newest_revision():
+            raise click.ClickException(
+                f"The database's schema is at revision {revision}, {newest_revision()} is needed; run: runfold migrate"
+            )
+        (head, projected), health, events = asyncio.run(_examine(dsn))
+    click.echo(_as_json(head, projected, health, events) if as_json else _as_text(head, projected, health, events))
+    sys.exit(1 if events or health.read_only else 0)
+
+
+async def _examine(dsn: str) -> tuple[tuple[int, int], CatalogHealth, list[EventSetAside]]:
+    async with Connections(dsn) as connections:
+        queries = CatalogQueries(connections)
+        return await queries.positions(), await queries.health(), await queries.set_aside(_MAX_LISTED)
+
+
+def _as_json(head: int, projected: int, health: CatalogHealth, events: list[EventSetAside]) -> str:
+    found = {
+        "ledgerPosition": head,
+        "catalogPosition": projected,
+        "readOnly": health.read_only,
+        "setAside": [
+            {
+                "position": event.position,
+                "subject": event.subject,
+                "id": str(event.stream),
+                "leftOut": event.left_out,
+                "reason": event.reason,
+                "setAsideAt": event.set_aside_at,
+            }
+            for event in events
+        ],
+    }
+    return dump(found).decode()
+
+
+def _as_text(head: int, projected: int, health: CatalogHealth, events: list[EventSetAside]) -> str:
+    lines = [f"The ledger ends at position {head}; the catalog is projected up to {projected}."]
+    if health.read_only:
+        lines.append("The database is read-only.")
+    lines.append("No event is set aside." if not events else "Set aside, because they could not be projected:")
+    lines += [
+        f"  position {event.position}, {event.subject} {event.stream}: {event.left_out} left out, {event.reason}"
+        for event in events
+    ]
+    if len(events) == _MAX_LISTED:
+        lines.append("  and perhaps more")
+    if events:
+        lines.append("Nothing of them is lost: the ledger has them. `runfold rebuild` tries each again.")
+    return "\n".join(lines)
