@@ -155,11 +155,11 @@ async def read_page(
 async def write_page(
     connections: Connections, page: ReadPage, statements: CatalogStatements = LIVE_STATEMENTS
 ) -> WrittenPage | None:
-    """Write a page to the catalog; None where another process has moved the cursor since the page was read."""
+    """Write a page to the catalog; None where the cursor was moved since the page was read."""
     async with connections.connection() as connection, connection.transaction():
         cursor = await connection.fetchrow(statements.lock, LOG)
-        if cursor["position"] != page.after:
-            return None
+        if cursor["position"] != page.after or cursor["head"] < page.upto:
+            return None  # in the second case the ledger has lost the page's events since it was read
         if page.events:
             writer = _Writer(connection, statements)
             await writer.write(page.changes, page.upto)

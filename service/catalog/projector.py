@@ -58,6 +58,9 @@ class CatalogProjector(Protocol):
     def prioritize(self, position: int) -> None:
         """Project up to a position as soon as possible: a reader waits for it."""
 
+    def forget_positions(self) -> None:
+        """Forget all positions, because the ledger lost its tail; the next progress is that of the catalog as it is."""
+
 
 class ReaderDemand:
     """Predicts whether a reader will wait soon: after two requests within a short time, a third is expected."""
@@ -96,9 +99,11 @@ class Projector:
         self._demand = ReaderDemand()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._on_progress: OnProgress | None = None
 
     def start(self, on_progress: OnProgress) -> None:
         """Start; events that are not projected yet come first."""
+        self._on_progress = on_progress
         self._task = asyncio.create_task(self._run(on_progress), name="projector")
 
     async def close(self) -> None:
@@ -123,6 +128,13 @@ class Projector:
             self._demand.record_request(asyncio.get_running_loop().time())
             self._prioritized = position
             self._wake.set()
+
+    def forget_positions(self) -> None:
+        """Forget all positions; read the cursor of the catalog again at once."""
+        self._projected = self._prioritized = self._appended = 0
+        if self._on_progress is not None:
+            self._on_progress(0)
+        self._wake.set()
 
     @property
     def _target(self) -> int:

@@ -37,7 +37,7 @@ _RESTART_DELAY_S = 1.0
 
 _CLOSE_S = 5.0
 
-_PRIORITIZED, _APPENDED = b"p", b"a"
+_PRIORITIZED, _APPENDED, _FORGET = b"p", b"a", b"f"
 """First byte of a line that the parent writes; a position follows."""
 
 _log = logging.getLogger(__name__)
@@ -51,6 +51,8 @@ class ProjectorProcess:
         self._settings = settings.pack()
         self._prioritized = 0
         self._appended = 0
+        self._forgetting = False
+        """Whether the child was sent _FORGET and has not reported position 0 yet: its reports are older than that."""
         self._timer: asyncio.TimerHandle | None = None
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -80,6 +82,12 @@ class ProjectorProcess:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_COALESCE_S, self._send_appended)
 
+    def forget_positions(self) -> None:
+        """Let the child forget all positions, and ignore what it reports before it has done so."""
+        self._prioritized = self._appended = 0
+        self._forgetting = self._process is not None and self._process.returncode is None
+        self._send(_FORGET, 0)
+
     def _send_appended(self) -> None:
         self._timer = None
         self._send(_APPENDED, self._appended)
@@ -94,10 +102,14 @@ class ProjectorProcess:
         while True:
             try:
                 self._process = process = await _start(self._settings)
+                self._forgetting = False
                 self._send(_PRIORITIZED, self._prioritized)
                 self._send(_APPENDED, self._appended)
                 async for line in process.stdout:  # type: ignore[union-attr]  # it is piped
-                    on_progress(int(line))
+                    position = int(line)
+                    self._forgetting = self._forgetting and position > 0
+                    if not self._forgetting:
+                        on_progress(position)
                 _log.error("the projector process ended with status %d and is restarted", await process.wait())
             except OSError as error:
                 _log.error("the projector process cannot be started: %s", error)
@@ -158,6 +170,8 @@ async def _run_projector(report: OnProgress) -> None:
         position = int(line[1:])
         if line.startswith(_PRIORITIZED):
             projector.prioritize(position)
+        elif line.startswith(_FORGET):
+            projector.forget_positions()
         else:
             projector.notify_appended(position)
     await projector.close()

@@ -9,7 +9,7 @@ from service.database import migrations
 from service.errors import RunfoldError, Unavailable
 from service.http.fast_path import json_response
 from service.http.openapi import responses
-from service.http.resources import RESOURCES
+from service.http.resources import RESOURCES, Resources
 from service.http.route import Route, Tag
 from service.payloads.json_writer import dump
 
@@ -19,10 +19,15 @@ async def livez(request: web.Request) -> web.Response:
     return json_response(request, b'{"status":"alive"}')
 
 
+def check_clock(resources: Resources) -> str:
+    """Return `ok`, or why events cannot be recorded because of a clock."""
+    return resources.end.clock_problem() or "ok"
+
+
 async def readyz(request: web.Request) -> web.Response:
-    """Answer whether the database is reachable, its schema is current, and the queue is not full."""
+    """Answer whether the database is reachable, its schema is current, the queue is not full and clocks agree."""
     resources = request.config_dict[RESOURCES]
-    checks = {"queue": "full" if resources.appender.full else "ok"}
+    checks = {"queue": "full" if resources.appender.full else "ok", "clock": check_clock(resources)}
     try:
         revision = await resources.queries.revision()
         newest = migrations.newest_revision()
@@ -53,7 +58,7 @@ ROUTES = (
         scope=Scope.OPEN,
         tag=Tag.SERVICE,
         summary="Check that the service takes requests",
-        description="The database answers, its schema is current, and the queue is not full.",
+        description="The database answers, its schema is current, the queue is not full, and clocks agree.",
         answers={200: responses.Readiness},
         errors=(Unavailable,),
     ),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.auth.keys import Scope
@@ -67,6 +67,11 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
+        end = self._resources.end
+        yield CounterMetricFamily("runfold_ledger_losses", "How often the ledger lost events at its end.", end.losses)
+        yield GaugeMetricFamily(
+            "runfold_recorded_at_ahead_seconds", "Lead of recorded times over the service's clock.", end.ahead_s
+        )
         yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._positions is not None)
         if self._positions is not None:
             ledger, catalog = self._positions

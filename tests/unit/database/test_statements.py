@@ -16,7 +16,7 @@ PARTS = {
     "of": "e.namespace = :namespace",
     "which": load_text("which_range"),
     "line": load_text("line_json"),
-    **{name: load_text(name) for name in ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move")},
+    **{name: load_text(name) for name in ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move", "head")},
 }
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
