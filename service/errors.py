@@ -19,6 +19,7 @@ RunfoldError
 │   └── KeyReused             an Idempotency-Key was used before with other content
 └── Unavailable               temporary; it may have been recorded, it is safe to repeat
     ├── Overloaded            the queue is full; nothing was recorded
+    ├── ClockAhead            the database's clock is wrong; nothing was recorded
     └── DatabaseUnavailable   the database did not execute a statement, and why
 
 OperatorError                 a command of the program failed; for operators, not for callers of the API
@@ -241,6 +242,17 @@ class Overloaded(Unavailable):
 
     code = "overloaded"
     title = "Too many requests are waiting"
+
+
+class ClockAhead(Unavailable):
+    """The event would be recorded with a time far ahead of the service's clock. Nothing was recorded.
+
+    The clock of the database or that of the service is wrong. Repeat the request later; the operator of the service
+    has to correct the clock.
+    """
+
+    code = "clock-ahead"
+    title = "A clock is wrong"
 
 
 class DatabaseUnavailable(Unavailable):

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-CONNECTIONS = 22
+CONNECTIONS = 23
 """Upper bound on database connections per serving process, including its child process; a test counts them."""
 
 PROCESS, INLINE = "process", "inline"
@@ -34,6 +34,8 @@ class Settings:
     statement_cache_size: int = 100
     projector: str = INLINE
     log_level: str = "info"
+    database_timeout: float = 5.0
+    max_clock_lead: float = 3600.0
 
     def pack(self) -> bytes:
         """Return a line of JSON for a child's standard input: any user can read arguments, and a URL has a password."""

@@ -17,15 +17,21 @@ class Proxy:
         parts = urlsplit(dsn)
         query = parse_qs(parts.query)
         self._name = f".s.PGSQL.{query['port'][0]}"
-        self._server_socket = Path(query["host"][0]) / self._name
-        self._socket = directory / self._name
+        self.connect_to(dsn)
+        self.socket = directory / self._name
         query["host"] = [str(directory)]
         self.dsn = parts._replace(query=urlencode(query, doseq=True)).geturl()
         self.lost = 0
         self._losing = False
+        self._running = asyncio.Event()
+        self._running.set()
         self._listener: asyncio.Server | None = None
         self._passing: set[asyncio.Task[None]] = set()
         self._opened: list[Connections] = []
+
+    def connect_to(self, dsn: str) -> None:
+        """Pass new connections on to this server, which has the same port number."""
+        self._server_socket = Path(parse_qs(urlsplit(dsn).query)["host"][0]) / self._name
 
     def connections(self) -> Connections:
         """Return Connections through this proxy."""
@@ -36,14 +42,22 @@ class Proxy:
         """Break the next connection on which the server answers, without passing the answer on."""
         self._losing = True
 
+    def pause(self) -> None:
+        """Pass nothing on, and keep connections open, like a server that is stopped."""
+        self._running.clear()
+
+    def resume(self) -> None:
+        """Pass everything on again."""
+        self._running.set()
+
     async def listen(self) -> None:
-        self._listener = await asyncio.start_unix_server(self._serve, self._socket)
+        self._listener = await asyncio.start_unix_server(self._serve, self.socket)
 
     async def stop(self) -> None:
         """Break the open connections and refuse new ones."""
         if self._listener is not None:
             self._listener.close()
-            self._socket.unlink(missing_ok=True)
+            self.socket.unlink(missing_ok=True)
         for task in list(self._passing):
             task.cancel()
         await asyncio.gather(*self._passing, return_exceptions=True)
@@ -74,6 +88,7 @@ class Proxy:
     async def _pass(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter, *, answers: bool) -> None:
         with suppress(OSError):
             while data := await source.read(65_536):
+                await self._running.wait()
                 if answers and self._losing:
                     self._losing = False
                     self.lost += 1

@@ -16,6 +16,7 @@ from service.audit.filters import EventFilters, FilteredFields
 from service.audit.postings import LedgerEnds
 from service.database.connections import Connections
 from service.database.statements import load, load_text
+from service.domain import timestamps
 from service.domain.event import Content, Event
 from service.domain.run import RunRegisters
 from service.ledger import aggregates
@@ -137,7 +138,7 @@ class LedgerReader:
         """Return the positions recorded from `since` (included) until `until` (not included); None: no bound."""
         async with self._connections.connection() as connection:
             after = await connection.fetchval(_POSITION_AT, LOG, since - _TICK) if since else 0
-            if until:
+            if until and until <= timestamps.now():
                 return PositionRange(after, await connection.fetchval(_POSITION_AT, LOG, until - _TICK))
             return PositionRange(after, (await postings.read_ends(connection)).head.position)
 
@@ -145,10 +146,11 @@ class LedgerReader:
         """Return the ledger head as it was at a time (None: now); position 0 where nothing was recorded yet.
 
         An append under way may carry a time that has passed. This waits for it, so that the same question always has
-        the same answer. A time in the future is treated as now.
+        the same answer. A time that has not passed is treated as now: what is recorded now is known then, even if its
+        recorded time is that of a clock that was ahead.
         """
         async with self._connections.connection() as connection:
-            if at is None:
+            if at is None or at > timestamps.now():
                 await connection.execute(_SETTLE, LOG)
                 return (await postings.read_ends(connection)).head
             row = await connection.fetchrow(_KNOWN_AT, LOG, at)

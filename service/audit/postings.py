@@ -145,6 +145,11 @@ class PostingsWriter:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
+    def forget_positions(self) -> None:
+        """Forget how far the ledger reached: it has lost its tail."""
+        self._full_chunks = 0
+        self._wake.set()
+
     def notify_appended(self, position: int) -> None:
         """Report that events exist up to a position."""
         if position // CHUNK > self._full_chunks:

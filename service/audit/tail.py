@@ -77,6 +77,8 @@ class LedgerTail:
         self._progress: asyncio.Future[None] | None = None
         self._task: asyncio.Task[None] | None = None
         self.closing = False
+        self.generation = 0
+        """Grows whenever all listeners have to end because the ledger lost its tail."""
 
     def start(self) -> None:
         """Start; nothing is read before there is a listener."""
@@ -94,6 +96,16 @@ class LedgerTail:
         """Wake all listeners; `closing` tells them to end."""
         self.closing = True
         self._notify()
+
+    def forget_positions(self) -> None:
+        """End all listeners: the ledger has lost its tail, and their places may lie beyond its end.
+
+        A listener that resumes from such a place is refused; any other one goes on.
+        """
+        self.generation += 1
+        self._clear()
+        self._notify()
+        self._wake.set()
 
     def notify_appended(self, _position: int) -> None:
         """Report that this process appended events."""
@@ -119,10 +131,11 @@ class LedgerTail:
         return TailSlice([batch for batch in self._kept if batch.upto > position], behind=False)
 
     async def wait(self, position: int, seconds: float) -> bool:
-        """Wait for an event after a position, or for closing; return False where neither comes within some seconds."""
+        """Wait for an event after a position, or for an end; return False where neither comes within some seconds."""
+        generation = self.generation
         try:
             async with asyncio.timeout(seconds):
-                while self._position <= position and not self.closing:
+                while self._position <= position and not self.closing and self.generation == generation:
                     assert self._progress is not None  # noqa: S101  start() comes before any listener
                     await asyncio.shield(self._progress)
         except TimeoutError:
@@ -156,12 +169,15 @@ class LedgerTail:
 
     async def _read_next(self) -> bool:
         """Read the next batch; return whether there may be more."""
+        generation = self.generation
         if self._position < 0:
-            self._position = (await self._reader.head()).position
-            self._notify()
+            position = (await self._reader.head()).position
+            if self.generation == generation:
+                self._position = position
+                self._notify()
             return False
         events = await self._reader.recorded_after(self._position, _PAGE)
-        if not events:
+        if not events or self.generation != generation:
             return False
         batch = TailBatch(self._position, events[-1].position, events)
         self._retain(batch)

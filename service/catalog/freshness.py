@@ -14,6 +14,7 @@ from service.catalog.projector import CatalogProjector
 from service.database.connections import Connections
 from service.errors import Unavailable
 from service.ledger.events import read_head
+from service.ledger.ledger_end import LedgerEnd
 
 WAIT_S = 2.0
 """Seconds a request waits for the catalog before it is answered with 503."""
@@ -59,8 +60,10 @@ class LagWatch:
 class CatalogFreshness:
     """The position up to which the catalog is projected, as this process knows it, and the tasks that wait for it."""
 
-    def __init__(self, projector: CatalogProjector, connections: Connections) -> None:
-        """Take what projects the catalog, and a connection to read the ledger head with."""
+    def __init__(self, projector: CatalogProjector, connections: Connections, end: LedgerEnd | None = None) -> None:
+        """Take what projects the catalog, a connection to read the ledger head with, and what learns of that head."""
+        self._end = end or LedgerEnd()
+        self._limit_s = connections.command_timeout_s
         self._projector = projector
         self._connections = connections
         self._head_lock = asyncio.Lock()
@@ -78,6 +81,12 @@ class CatalogFreshness:
     async def close(self) -> None:
         """Stop; the next process that starts, or that needs the catalog, projects the rest."""
         await self._projector.close()
+
+    def forget_positions(self) -> None:
+        """Forget how far the catalog was projected: the ledger has lost its tail, and the catalog with it."""
+        self._projected = 0
+        self._pending.clear()
+        self._projector.forget_positions()
 
     def notify_appended(self, position: int) -> None:
         """Report that this process appended events up to a position."""
@@ -101,10 +110,10 @@ class CatalogFreshness:
             problem = f"{head - projected} events are pending, and none was projected for {stalled_s:.0f} s"
         return problem
 
-    async def wait_for(self, position: int) -> None:
-        """Wait until the catalog holds a position. Raises Unavailable after WAIT_S seconds."""
+    async def wait_for(self, position: int, seconds: float = WAIT_S) -> None:
+        """Wait until the catalog holds a position. Raises Unavailable after some seconds, or the connections' limit."""
         try:
-            async with asyncio.timeout(WAIT_S):
+            async with asyncio.timeout(min(seconds, self._limit_s)):
                 while self._projected < position:
                     await self._wait_for_progress(position)
         except TimeoutError:
@@ -133,21 +142,39 @@ class CatalogFreshness:
 
     async def wait_until_current(self) -> None:
         """Wait until the catalog holds all that was recorded when this was called. Raises Unavailable."""
-        await self.wait_for(await self._head())
+        began = asyncio.get_running_loop().time()
+        position = await self._head()
+        left = began + self._limit_s - asyncio.get_running_loop().time()
+        await self.wait_for(position, max(0.0, min(WAIT_S, left)))
 
     async def _head(self) -> int:
         """Return the position of the ledger head. Calls that arrive while a query runs share the next query."""
         if self._next_head is None:
+            self._connections.state.raise_if_down()
             self._next_head = asyncio.create_task(self._read_head(), name="head")
-        return await asyncio.shield(self._next_head)
+            self._next_head.add_done_callback(_retrieve_error)
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return await asyncio.shield(self._next_head)
+        except TimeoutError:
+            raise Unavailable(f"the database did not answer within {self._limit_s:g} s; ask again") from None
 
     async def _read_head(self) -> int:
         async with self._head_lock:
             self._next_head = None
-            return (await read_head(self._connections)).position
+            known = self._end.position
+            position = (await read_head(self._connections)).position
+            self._end.record_head(known, position)
+            return position
 
     def _on_progress(self, position: int) -> None:
         self._projected = max(self._projected, position)
         progress, self._progress = self._progress, asyncio.get_running_loop().create_future()
         if progress is not None and not progress.done():
             progress.set_result(None)
+
+
+def _retrieve_error(task: asyncio.Task[int]) -> None:
+    """Mark the error of a task as seen: those that waited for it may have given up."""
+    if not task.cancelled():
+        task.exception()

@@ -193,13 +193,13 @@ async def write_page(
     statements: CatalogStatements = LIVE_STATEMENTS,
     aside: SetAside | None = None,
 ) -> WrittenPage | None:
-    """Write a page to the catalog; None where another process has moved the cursor since the page was read.
+    """Write a page to the catalog; None where the cursor was moved, or the ledger lost events, since the page was read.
 
     `aside`: what is left out of the page, to be recorded. Raises PageTooLarge for a page of several events.
     """
     async with connections.connection() as connection, connection.transaction():
         cursor = await connection.fetchrow(statements.lock, LOG)
-        if cursor["position"] != page.after:
+        if cursor["position"] != page.after or cursor["head"] < page.upto:
             return None
         fits = not page.events or await _write_changes(connection, page, statements, aside)
     if not fits:

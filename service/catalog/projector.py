@@ -72,6 +72,9 @@ class CatalogProjector(Protocol):
     def status(self) -> ProjectorStatus:
         """Return whether it works."""
 
+    def forget_positions(self) -> None:
+        """Forget all positions, because the ledger lost its tail; the next progress is that of the catalog as it is."""
+
 
 class ReaderDemand:
     """Predicts whether a reader will wait soon: after two requests within a short time, a third is expected."""
@@ -112,9 +115,11 @@ class Projector:
         self._demand = ReaderDemand()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._on_progress: OnProgress | None = None
 
     def start(self, on_progress: OnProgress) -> None:
         """Start; events that are not projected yet come first."""
+        self._on_progress = on_progress
         self._task = asyncio.create_task(self._run(on_progress), name="projector")
 
     async def close(self) -> None:
@@ -143,6 +148,13 @@ class Projector:
     def status(self) -> ProjectorStatus:
         """Return whether the task runs."""
         return ProjectorStatus("it has ended" if self._task is None or self._task.done() else None, 0)
+
+    def forget_positions(self) -> None:
+        """Forget all positions; read the cursor of the catalog again at once."""
+        self._projected = self._prioritized = self._appended = 0
+        if self._on_progress is not None:
+            self._on_progress(0)
+        self._wake.set()
 
     @property
     def _target(self) -> int:

@@ -43,7 +43,7 @@ _FAILING_ENDS, _FAILING_S = 3, 60.0
 
 _CLOSE_S = 5.0
 
-_PRIORITIZED, _APPENDED = b"p", b"a"
+_PRIORITIZED, _APPENDED, _FORGET = b"p", b"a", b"f"
 """First byte of a line that the parent writes; a position follows."""
 
 _log = logging.getLogger(__name__)
@@ -57,6 +57,8 @@ class ProjectorProcess:
         self._settings = settings.pack()
         self._prioritized = 0
         self._appended = 0
+        self._forgetting = False
+        """Whether the child was sent _FORGET and has not reported position 0 yet: its reports are older than that."""
         self._timer: asyncio.TimerHandle | None = None
         self._process: Process | None = None
         self._task: asyncio.Task[None] | None = None
@@ -89,6 +91,12 @@ class ProjectorProcess:
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_COALESCE_S, self._send_appended)
 
+    def forget_positions(self) -> None:
+        """Let the child forget all positions, and ignore what it reports before it has done so."""
+        self._prioritized = self._appended = 0
+        self._forgetting = self._process is not None and self._process.returncode is None
+        self._send(_FORGET, 0)
+
     def _send_appended(self) -> None:
         self._timer = None
         self._send(_APPENDED, self._appended)
@@ -113,10 +121,14 @@ class ProjectorProcess:
         while True:
             try:
                 self._process = process = await _start(self._settings)
+                self._forgetting = False
                 self._send(_PRIORITIZED, self._prioritized)
                 self._send(_APPENDED, self._appended)
                 async for line in process.stdout:  # type: ignore[union-attr]  # it is piped
-                    on_progress(int(line))
+                    position = int(line)
+                    self._forgetting = self._forgetting and position > 0
+                    if not self._forgetting:
+                        on_progress(position)
                 status = await process.wait()
                 self._last_end = f"with status {status}"
                 _log.error("the projector process ended with status %d and is restarted", status)
@@ -193,6 +205,8 @@ async def _run_projector(report: OnProgress) -> None:
         position = int(line[1:])
         if line.startswith(_PRIORITIZED):
             projector.prioritize(position)
+        elif line.startswith(_FORGET):
+            projector.forget_positions()
         else:
             projector.notify_appended(position)
     await projector.close()

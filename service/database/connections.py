@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
 
 import asyncpg
 
 from service.database.failures import translate
+from service.database.outages import DatabaseState
 from service.errors import DatabaseUnavailable, Overloaded
-
-_log = logging.getLogger(__name__)
 
 COMMAND_TIMEOUT_S = 10.0
 """Time limit of a statement; after it, it is unknown whether the statement was executed."""
 
 _CONNECT_TIMEOUT_S = 5.0
 _WAIT_S = 10.0
+
+_CANCEL_LEAD, _LOCK_LEAD = 0.9, 0.85
+"""Parts of the time limit after which the server itself ends a statement, and a wait for a lock: else its process would
+go on after the client has given up, and hold its place among `max_connections`."""
 
 # The locks of a client machine that vanished are released after a minute, not after two hours.
 _SETTINGS = (
@@ -38,7 +40,7 @@ class Connections:
     `size` 1, the statements of several tasks take turns.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  options, each given by its name
         self,
         dsn: str,
         size: int = 1,
@@ -49,6 +51,8 @@ class Connections:
         limit_idle_transactions: bool = False,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
         wait_s: float | None = _WAIT_S,
+        limit_s: float | None = None,
+        state: DatabaseState | None = None,
     ) -> None:
         """Take a PostgreSQL URL; behind a transaction pooler `statement_cache_size` must be 0.
 
@@ -56,17 +60,29 @@ class Connections:
         keep_plans: for the few statements on single streams, whose plans do not depend on their arguments: planning
             one anew costs more than executing it.
         limit_idle_transactions: for transactions that hold locks which other processes wait for.
+        command_timeout_s: seconds of a statement; the server cancels it a little earlier.
         wait_s: seconds that a task waits for a free connection; None: without limit.
+        limit_s: seconds that a task may use a connection, including the wait for it: a request is answered within them.
+        state: what all Connections of a process know of the database; by default each knows for itself.
         """
+        if limit_s is not None:
+            command_timeout_s = min(command_timeout_s, limit_s)
+            wait_s = limit_s * _CANCEL_LEAD if wait_s is None else min(wait_s, limit_s * _CANCEL_LEAD)
+        self.state = state or DatabaseState()
+        """Whether the database answers."""
+        self._limit_s = limit_s
         self.size = size
         self._dsn = dsn
         self._statement_cache_size = statement_cache_size
-        self._command_timeout_s = command_timeout_s
+        self.command_timeout_s = command_timeout_s
+        """Seconds after which a statement is given up."""
         self._wait_s = wait_s
         self._settings = _SETTINGS
         self._settings += "" if sequential_scans else _NO_SEQUENTIAL_SCANS
         self._settings += _KEEP_PLANS if keep_plans else ""
         self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
+        self._settings += f"set statement_timeout = {round(command_timeout_s * _CANCEL_LEAD * 1000)};"
+        self._settings += f"set lock_timeout = {round(command_timeout_s * _LOCK_LEAD * 1000)};"
         self._free: list[asyncpg.Connection] = []
         self._used: set[asyncpg.Connection] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -79,14 +95,32 @@ class Connections:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[asyncpg.Connection]:
+    def connection(self, *, probe: bool = False) -> AbstractAsyncContextManager[asyncpg.Connection]:
         """Reserve a connection for the block.
 
         Raises Overloaded if none is free in time. Exceptions of the driver in the block are raised as ValueRefused or
         DatabaseUnavailable. After any exception but ValueRefused, and after a cancellation, the connection is not used
-        again.
+        again. `probe`: try also while the database is known to be down.
         """
+        if not probe:
+            self.state.raise_if_down()
+        return self._reserved() if self._limit_s is None else self._reserved_within(self._limit_s)
+
+    @asynccontextmanager
+    async def _reserved_within(self, limit_s: float) -> AsyncIterator[asyncpg.Connection]:
+        limit = asyncio.timeout(limit_s)
+        try:
+            async with limit, self._reserved() as connection:
+                yield connection
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            failure = DatabaseUnavailable("the database did not answer in time", f"within {limit_s:g} s")
+            self.state.record_failure(failure, unanswered=False)
+            raise failure from error
+
+    @asynccontextmanager
+    async def _reserved(self) -> AsyncIterator[asyncpg.Connection]:
         await self._wait_for_place()
         connection: asyncpg.Connection | None = None
         interrupted = True
@@ -100,16 +134,17 @@ class Connections:
             if translated is None:
                 raise
             interrupted = isinstance(translated, DatabaseUnavailable)
-            if interrupted:
-                _log.warning("database: %s: %s", type(error).__name__, error)
-                if connection is not None:  # its state is unknown
-                    connection.terminate()
+            if isinstance(translated, DatabaseUnavailable):
+                unanswered = connection is None or isinstance(error, TimeoutError)
+                self.state.record_failure(translated, unanswered=unanswered)
             raise translated from error
         finally:
             if connection is None:
                 self._places.release()
             else:
                 self._give_back(connection, interrupted=interrupted)
+        if self.state.troubled:
+            self.state.record_success()
 
     async def fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
         """Return the rows of a statement. Raises ValueRefused, DatabaseUnavailable and Overloaded."""
@@ -170,10 +205,11 @@ class Connections:
         self._places.release()
 
     async def _discard(self, connection: asyncpg.Connection) -> None:
-        """Close the connection of a cancelled task, and give back its place.
+        """Close a connection whose task was cancelled or failed, and give back its place.
 
         The server may still execute the task's statement, or may have begun its transaction without the driver's
-        knowledge. Closing, unlike terminating, first cancels the statement, which may hold locks.
+        knowledge. Closing, unlike terminating, first cancels the statement, which may hold locks. The place is free
+        only afterwards: the server never has more processes for these Connections than there are places.
         """
         try:
             await _close(connection)
@@ -184,7 +220,7 @@ class Connections:
         connection = await asyncpg.connect(
             self._dsn,
             timeout=_CONNECT_TIMEOUT_S,
-            command_timeout=self._command_timeout_s,
+            command_timeout=self.command_timeout_s,
             statement_cache_size=self._statement_cache_size,
         )
         try:

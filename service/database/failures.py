@@ -7,13 +7,16 @@ import ssl
 
 import asyncpg
 
-from service.errors import DatabaseUnavailable, RunfoldError, ValueRefused
+from service.errors import ClockAhead, DatabaseUnavailable, RunfoldError, ValueRefused
 
 _NO_ANSWER = "the database does not answer"
 _LOST = "the connection to the database was lost"
 _OTHER_SCHEMA = "the database's schema does not fit this version of Runfold; run: runfold migrate"
 _LOGIN_REFUSED = "the database refuses the login"
 _FILES = "the database cannot read or write its files"
+_CLOCK_AHEAD = "RF001"
+"""Raised by runfold.append_events_by (alembic/sql/0008_clock.up.sql)."""
+
 _POOLER = "a connection pooler mixes up prepared statements; set --statement-cache-size 0"
 
 _BY_SQLSTATE = {
@@ -69,12 +72,14 @@ _BY_CLASS = {
 def translate(error: Exception) -> RunfoldError | None:
     """Return the error that a driver's exception means for a caller; None if the exception is not the driver's.
 
-    ValueRefused: PostgreSQL refuses a value that was sent. DatabaseUnavailable: everything else, with the server's own
-    message as its `reason`.
+    ValueRefused: PostgreSQL refuses a value that was sent. ClockAhead: an append was rolled back.
+    DatabaseUnavailable: everything else, with the server's own message as its `reason`.
     """
     if isinstance(error, (asyncpg.DataError, asyncpg.ProgramLimitExceededError, UnicodeEncodeError)):
         return ValueRefused(str(error))
     if isinstance(error, asyncpg.PostgresError):
+        if error.sqlstate == _CLOCK_AHEAD:
+            return ClockAhead(f"{error}; nothing was recorded")
         return DatabaseUnavailable(_of_sqlstate(error), _reason(error), error.sqlstate)
     if isinstance(error, (asyncpg.InterfaceError, asyncpg.InternalClientError)):
         return DatabaseUnavailable(_of_client_error(error), _reason(error))

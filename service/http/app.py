@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -17,6 +18,7 @@ from service.catalog.projector import CatalogProjector, Projector
 from service.catalog.projector_process import ProjectorProcess, projector_connections
 from service.catalog.queries import CatalogQueries, RunSearch
 from service.database.connections import Connections
+from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS
 from service.http.authentication import Authenticator
 from service.http.handlers.metrics import REGISTRY, REQUEST_METRICS, process_registry
@@ -31,6 +33,8 @@ from service.http.server_protocol import HANDLER_ARGS
 from service.ledger.appender import Appender
 from service.ledger.batch import OnAppend
 from service.ledger.default_namespace import define_default
+from service.ledger.ledger_end import LedgerEnd
+from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
 from service.settings import PROCESS, Settings
 
@@ -44,13 +48,16 @@ _ANY_PATH = REST.replace("}", r":[\s\S]*}")
 
 SETTINGS = web.AppKey("settings", Settings)
 GUARD = web.AppKey("guard", Authenticator)
+_DATABASE_STATE = web.AppKey("database_state", DatabaseState)
 
 
 def build_app(settings: Settings) -> web.Application:
     """Return the application. It opens its resources when it starts; when it stops, it drains and closes them."""
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
+    state = DatabaseState(probed=True)
     guard = Authenticator(
-        Connections(settings.database_url, statement_cache_size=settings.statement_cache_size), settings.auth
+        Connections(settings.database_url, statement_cache_size=settings.statement_cache_size, state=state),
+        settings.auth,
     )
     metrics = RequestMetrics()
     app = web.Application(
@@ -59,7 +66,7 @@ def build_app(settings: Settings) -> web.Application:
         handler_args=HANDLER_ARGS,
     )
     app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, metrics, process_registry()
-    app[ROUTE_TABLE] = ROUTES
+    app[ROUTE_TABLE], app[_DATABASE_STATE] = ROUTES, state
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
     app.add_routes([web.route(each.method, each.pattern, wrap_handler(each, guard, metrics)) for each in ROUTES])
@@ -90,15 +97,26 @@ async def _disconnect_streams(app: web.Application) -> None:
 class _ConnectionRegistry:
     """Opens the connections of a process, and closes them all."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, state: DatabaseState) -> None:
         self._settings = settings
+        self._state = state
         self._all: list[Connections] = []
 
     def connections(self, size: int = 1, **options: Any) -> Connections:  # noqa: ANN401  those of Connections
         settings = self._settings
         return self.add(
-            Connections(settings.database_url, size, statement_cache_size=settings.statement_cache_size, **options)
+            Connections(
+                settings.database_url,
+                size,
+                statement_cache_size=settings.statement_cache_size,
+                state=self._state,
+                **options,
+            )
         )
+
+    def for_requests(self, size: int = 1, **options: Any) -> Connections:  # noqa: ANN401
+        """Return connections that a request uses for a limited time, including the wait for one."""
+        return self.connections(size, limit_s=self._settings.database_timeout, **options)
 
     def add(self, connections: Connections) -> Connections:
         self._all.append(connections)
@@ -119,24 +137,39 @@ def _make_projector(settings: Settings, registry: _ConnectionRegistry) -> Catalo
 async def _resources(app: web.Application) -> AsyncIterator[None]:
     """Open the resources, and close them in the reverse order: pending requests are answered first."""
     settings, guard = app[SETTINGS], app[GUARD]
-    registry = _ConnectionRegistry(settings)
-    lists = registry.connections(_LISTS, sequential_scans=True)
-    catalog = CatalogFreshness(_make_projector(settings, registry), registry.connections())
+    registry, limit_s = _ConnectionRegistry(settings, app[_DATABASE_STATE]), settings.database_timeout
+
+    def forget_positions() -> None:
+        for each in (catalog, posting, tail, guard):
+            each.forget_positions()
+
+    end = LedgerEnd(timedelta(seconds=settings.max_clock_lead), forget_positions)
+    lists = registry.for_requests(_LISTS, sequential_scans=True)
+    catalog = CatalogFreshness(_make_projector(settings, registry), registry.for_requests(), end)
     posting = PostingsWriter(registry.connections())
-    auditors = registry.connections(_AUDITORS)
+    auditors = registry.for_requests(_AUDITORS)
     audit = LedgerReader(auditors, on_head=posting.notify_appended)
     tail = LedgerTail(audit)
+    reader = RunReader(
+        registry.connections(_READERS, keep_plans=True, command_timeout_s=limit_s),
+        capacity=settings.queue_capacity,
+    )
+
+    on_append = _on_append(catalog, posting, tail, app[REQUEST_METRICS])
+    watch = LedgerWatch(
+        registry.connections(command_timeout_s=limit_s / 2), end, lambda position: on_append(position, 0)
+    )
     appender = Appender(
-        registry.connections(keep_plans=True),
-        registry.connections(_BULK, wait_s=None),
+        registry.connections(keep_plans=True, command_timeout_s=limit_s),
+        registry.connections(_BULK, wait_s=None, command_timeout_s=limit_s),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
-        on_append=_on_append(catalog, posting, tail, app[REQUEST_METRICS]),
+        on_append=on_append,
         throttle=catalog.throttle,
         catch_up=catalog.wait_until_current,
+        end=end,
     )
-    reader = RunReader(registry.connections(_READERS, keep_plans=True), capacity=settings.queue_capacity)
-    for resource in (catalog, appender, reader, posting, tail):
+    for resource in (catalog, appender, reader, posting, tail, watch):
         resource.start()
     app[RESOURCES] = Resources(
         settings,
@@ -150,6 +183,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         RunHistory(audit),
         RunSearch(auditors),
         tail,
+        end,
     )
     await guard.start()
     await define_default(appender)
@@ -157,6 +191,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     await guard.close()
     await appender.drain()
     await reader.drain()
+    await watch.close()
     await tail.close()
     await posting.close()
     await catalog.close()

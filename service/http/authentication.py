@@ -51,6 +51,7 @@ class Authenticator:
         self._refreshes = 0
         self._stale = True
         self._failure = "they have not been read yet"
+        self._read_all = self._failing = False
         self.on = mode != "off"
         """Whether requests need a key. In mode `auto` it is true until the keys were read once."""
 
@@ -104,6 +105,14 @@ class Authenticator:
             raise Unavailable(f"the API key cannot be checked: {self._failure}")
         raise Unauthenticated("the API key is not known")
 
+    def forget_positions(self) -> None:
+        """Read all keys again: the ledger has lost its tail, and a key may be created or revoked at an old position.
+
+        If requests needed a key, they go on to need one, even if all keys are lost.
+        """
+        self._read_all = True
+        self._refresh_requested.set()
+
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(_MIN_INTERVAL_S)
@@ -117,16 +126,20 @@ class Authenticator:
         refreshed, self._next_refresh = self._next_refresh, asyncio.Event()
         self._refresh_requested.clear()
         began = asyncio.get_running_loop().time()
+        read_all, self._read_all = self._read_all, False
         try:
             async with asyncio.timeout(_TIMEOUT_S):
-                events = await keys.read_key_events(self._connections, self._position)
+                events = await keys.read_key_events(self._connections, 0 if read_all else self._position)
+            if read_all:
+                self._keys, self._by_digest = {}, {}
             self._apply(events)
-        except DatabaseUnavailable as error:
-            self._failure = error.detail
-            _log.warning("API keys could not be read: %s", error)
-        except TimeoutError:
-            self._failure = "the database did not answer in time"
-            _log.warning("API keys could not be read within %.0f s", _TIMEOUT_S)
+        except (DatabaseUnavailable, TimeoutError) as error:
+            self._read_all = read_all or self._read_all
+            timeout = "the database did not answer in time"
+            self._failure = error.detail if isinstance(error, DatabaseUnavailable) else timeout
+            if not self._failing:  # once for an outage
+                _log.warning("API keys could not be read: %s", str(error) or timeout)
+            self._failing = True
         except Exception:  # noqa: BLE001  a refresh that fails must not end the task: the next one may succeed
             self._failure = "an internal error; see the log"
             _log.exception("API keys could not be read")
@@ -152,7 +165,7 @@ class Authenticator:
 
     def _mark_fresh(self, began: float) -> None:
         self._refreshes += 1
-        self._stale = False
+        self._stale = self._failing = False
         if self._expiry is not None:
             self._expiry.cancel()
         self._expiry = asyncio.get_running_loop().call_at(began + STALE_S, self._expire)

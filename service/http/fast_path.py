@@ -18,7 +18,7 @@ from collections.abc import Awaitable
 from email.utils import formatdate
 from http import HTTPStatus
 from types import ModuleType
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import aiohttp.http
 from aiohttp import HttpVersion11, StreamReader, hdrs, web
@@ -276,7 +276,7 @@ class FastServer(web.Server):
 class FastRunner(web.AppRunner):
     """Runs an application on connections of `connection`, with fast routes and responses where it allows them."""
 
-    connection: ClassVar[type[FastConnection]] = FastConnection
+    connection: type[FastConnection] = FastConnection
 
     async def _make_server(self) -> web.Server:
         return FastServer(await super()._make_server(), RunRouter(self.app), self.connection)

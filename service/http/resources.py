@@ -15,6 +15,7 @@ from service.catalog.queries import CatalogQueries, RunSearch
 from service.http.ledger_verification import LedgerVerifier
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
+from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_reader import RunReader
 from service.settings import Settings
 
@@ -33,6 +34,7 @@ class Resources(NamedTuple):
     history: RunHistory
     run_search: RunSearch
     tail: LedgerTail
+    end: LedgerEnd
 
 
 RESOURCES = web.AppKey("resources", Resources)

@@ -6,13 +6,15 @@ a secret.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Coroutine
+from math import inf
 from typing import Any
 
 from aiohttp import http_exceptions, web
 
-from service.errors import Malformed
+from service.errors import Malformed, Overloaded
 from service.http.fast_path import FastConnection, FastRunner, PreserializedResponse
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
 
@@ -63,10 +65,53 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
 )
 
 
-class _Connection(FastConnection):
-    """Answers as problems the errors that aiohttp answers as text."""
+class _ConnectionLimit:
+    """Counts the connections of a server. What exceeds the limit is logged once, until half of them are closed."""
 
-    __slots__ = ()
+    def __init__(self, limit: float) -> None:
+        self._limit = limit
+        self._open = 0
+        self._exceeded = False
+
+    def add(self) -> bool:
+        """Count a connection that was accepted; return whether it may stay."""
+        self._open += 1
+        if self._open <= self._limit:
+            return True
+        if not self._exceeded:
+            self._exceeded = True
+            _log.error("%d connections are open, which is the limit; further ones are answered 503", self._limit)
+        return False
+
+    def remove(self) -> None:
+        """Count a connection that was closed."""
+        self._open -= 1
+        if self._open <= self._limit / 2:
+            self._exceeded = False
+
+
+class _Connection(FastConnection):
+    """Answers as problems the errors that aiohttp answers as text; closes itself where there are too many."""
+
+    __slots__ = ("_refused",)
+
+    limit = _ConnectionLimit(inf)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Serve the client, or answer 503 and close where the limit is reached."""
+        self._refused = not self.limit.add()
+        if self._refused:
+            assert isinstance(transport, asyncio.Transport)  # noqa: S101  a server's is
+            transport.write(_TOO_MANY)
+            transport.close()
+            return
+        super().connection_made(transport)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End the connection."""
+        self.limit.remove()
+        if not self._refused:
+            super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -94,10 +139,28 @@ class _Connection(FastConnection):
 class HttpRunner(FastRunner):
     """Runs an application on connections that answer every error as a problem."""
 
-    connection = _Connection
+    def __init__(self, app: web.Application, *, max_connections: float = inf, **settings: Any) -> None:  # noqa: ANN401
+        """Take the application, the number of connections that may be open, and the settings of aiohttp's runner."""
+        super().__init__(app, **settings)
+        limits = {"__slots__": (), "limit": _ConnectionLimit(max_connections)}
+        self.connection = type("_LimitedConnection", (_Connection,), limits)
 
 
 def _error_response(status: int, error: BaseException | None) -> web.Response:
     if isinstance(error, http_exceptions.HttpProcessingError):
         return of_error(Malformed(next(reason for kind, reason in _REASONS if isinstance(error, kind))))
     return problem(status, "internal", "Internal error", "Something is wrong here; the log has more.")
+
+
+def _refusal() -> bytes:
+    error = Overloaded("too many connections are open; nothing was recorded")
+    body = of_error(error).body
+    assert isinstance(body, bytes)  # noqa: S101  a problem's is
+    head = (
+        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nConnection: close\r\n"
+        f"Retry-After: {error.retry_after}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+_TOO_MANY = _refusal()

@@ -10,23 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from uuid import UUID
 
 from service.database.connections import Connections
 from service.domain.decisions import Command, Decision
 from service.domain.draft import Draft
 from service.domain.event import Subject
-from service.errors import DatabaseUnavailable, Invalid, Overloaded, RunfoldError, Unavailable, ValueRefused
+from service.errors import ClockAhead, DatabaseUnavailable, Invalid, Overloaded, RunfoldError, Unavailable, ValueRefused
 from service.ledger.append_health import AppendHealth
 from service.ledger.batch import AppendBatch, AppendResult, OnAppend, PendingAppend, requeue_or_fail
 from service.ledger.bulk_appender import BulkAppender, RecordedFact, Throttle, no_throttle
+from service.ledger.expiry import expire
+from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_cache import RunCache
 
 _log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 8 * 1024 * 1024
 _PAUSE_AFTER_LOSS_S = 0.2
+_UNKNOWN = "this may have been recorded or not; it is safe to repeat"
 
 CatchUp = Callable[[], Awaitable[None]]
 """Waits until the catalog is projected up to the last event that was recorded before the call."""
@@ -49,12 +52,21 @@ class Appender:
         on_append: OnAppend = lambda _position, _events: None,
         throttle: Throttle = no_throttle,
         catch_up: CatchUp = _do_nothing,
+        end: LedgerEnd | None = None,
     ) -> None:
         """Take the writer's connection, and the connections for facts in bulk (None: they share the writer's).
 
         capacity: items that may wait; max_batch: items in a batch.
         on_append: is called after each commit; throttle: limits bulk appends; catch_up: see CatchUp.
+        end: what this process knows of the ledger's end.
+
+        A command or fact fails when it has waited as long as a statement of the connections may take.
         """
+        self._end = end or LedgerEnd()
+        self._losses = self._end.losses
+        self._limit_s = connections.command_timeout_s
+        self._in_flight: list[PendingAppend] = []
+        self._expiry: asyncio.Task[None] | None = None
         self._connections = connections
         self._capacity = capacity
         self._max_batch = max_batch
@@ -67,6 +79,7 @@ class Appender:
             on_append=self._on_append,
             throttle=throttle,
             health=self.health,
+            end=self._end,
         )
         self._run_cache = RunCache()
         self._waiting: deque[PendingAppend] = deque()
@@ -96,6 +109,7 @@ class Appender:
     def start(self) -> None:
         """Start the writer."""
         self._writer = asyncio.create_task(self._write(), name="appender")
+        self._expiry = asyncio.create_task(expire(self._limit_s, self._pending, _UNKNOWN), name="appender expiry")
 
     async def drain(self) -> None:
         """Reject new items, append those that wait, stop the writer."""
@@ -103,6 +117,12 @@ class Appender:
         self._wake()
         if self._writer is not None:
             await self._writer
+        if self._expiry is not None:
+            self._expiry.cancel()
+
+    def _pending(self) -> Iterator[asyncio.Future[AppendResult]]:
+        """Yield the futures of all items that wait or are being appended."""
+        return (item.future for items in (self._in_flight, self._waiting) for item in items)
 
     def command(self, draft: Draft, command: Command) -> asyncio.Future[AppendResult]:
         """Append the draft if the command, by the stream's state, decides APPEND. Raises Overloaded and Unavailable."""
@@ -137,6 +157,7 @@ class Appender:
     def _submit(self, item: PendingAppend) -> asyncio.Future[AppendResult]:
         if self._closing:
             raise Unavailable("the service is shutting down; nothing was recorded")
+        self._connections.state.raise_if_down()
         if len(self._waiting) >= self._capacity:
             raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
         self._waiting.append(item)
@@ -166,24 +187,29 @@ class Appender:
         size = 0
         while self._waiting and len(batch) < self._max_batch and size < _BATCH_BYTES:
             item = self._waiting.popleft()
+            if item.expired:
+                continue
             batch.append(item)
             if item.draft.payload is not None:
                 size += len(item.draft.payload)
         return batch
 
     async def _append_batch(self, batch: list[PendingAppend]) -> None:
+        self._in_flight = batch
         try:
             requeued = await self._bisect(batch)
         except Exception as error:  # noqa: BLE001  an error of one batch must not end the writer
             _log.exception("a batch of %d items failed", len(batch))
             requeued = []
             _fail(batch, error)
+        self._in_flight = []
         self._waiting.extendleft(reversed(requeued))
 
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
         """Append a batch; if PostgreSQL refuses a value, find its item by bisection. Returns the items to try again."""
+        self._forget_lost_states()
         try:
-            return await AppendBatch(batch, self._run_cache).execute(self._connections, self._on_append)
+            requeued = await AppendBatch(batch, self._run_cache, self._end).execute(self._connections, self._on_append)
         except ValueRefused as error:
             if len(batch) == 1:
                 batch[0].fail(Invalid(f"this cannot be recorded: {error.reason}"))
@@ -192,10 +218,22 @@ class Appender:
                 item.reset_attempt()
             middle = len(batch) // 2
             return await self._bisect(batch[:middle]) + await self._bisect(batch[middle:])
+        except ClockAhead as error:
+            for item in batch:
+                item.fail(error)
+            return []
         except DatabaseUnavailable as error:
             self.health.failed(error)
             await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
             return requeue_or_fail(batch, error)
+        self._forget_lost_states()
+        return requeued
+
+    def _forget_lost_states(self) -> None:
+        """Empty the run cache after the ledger lost its tail: its states may be those of lost events."""
+        if self._losses != self._end.losses:
+            self._losses = self._end.losses
+            self._run_cache.clear()
 
 
 def _fail(batch: list[PendingAppend], error: Exception) -> None:

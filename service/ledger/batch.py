@@ -17,6 +17,7 @@ from service.domain.run import apply_transition
 from service.errors import DatabaseUnavailable, Unavailable
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.events import AppendedBatch, AppendOutcome, append_events, find_recorded_transitions, read_streams
+from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_cache import RunCache
 from service.payloads.contents import decode_payload
 
@@ -100,6 +101,11 @@ class PendingAppend:
         self.draft = self.original
         self.decision = self.known = self.outcome = self.position = None
 
+    @property
+    def expired(self) -> bool:
+        """Whether the caller was answered before the item was appended. A caller that left is still served."""
+        return self.future.done() and not self.future.cancelled()
+
     def resolve(self, result: AppendResult) -> None:
         """Set the result; ignored if the caller was cancelled."""
         if not self.future.done():
@@ -133,8 +139,9 @@ def requeue_or_fail(items: Iterable[PendingAppend], cause: DatabaseUnavailable |
 class AppendBatch:
     """A batch of items, and the states of the streams that it has read."""
 
-    def __init__(self, items: list[PendingAppend], run_cache: RunCache) -> None:
+    def __init__(self, items: list[PendingAppend], run_cache: RunCache, end: LedgerEnd) -> None:
         self._items = items
+        self._end = end
         self._run_cache = run_cache
         self._has_duplicates = len({item.key for item in items}) < len(items)
         """Whether several items are about one stream: then each must see the events of those before it."""
@@ -256,7 +263,7 @@ class AppendBatch:
             return None
         expected = [self._expected_position(item) if item.command is not None else None for item in self._appending]
         try:
-            appended = await append_events(connections, [item.draft for item in self._appending], expected)
+            appended = await append_events(connections, [item.draft for item in self._appending], expected, self._end)
         except DatabaseUnavailable:
             for item in self._appending:
                 item.outcome_unknown = True  # the next attempt may find the item's own event in the ledger

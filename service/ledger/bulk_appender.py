@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from service.database.connections import Connections
 from service.domain.draft import Draft
-from service.errors import DatabaseUnavailable, Invalid, RunfoldError, ValueRefused
+from service.errors import ClockAhead, DatabaseUnavailable, Invalid, RunfoldError, ValueRefused
 from service.ledger.append_health import AppendHealth
 from service.ledger.batch import outcome_unknown
 from service.ledger.events import AppendOutcome, append_events
+from service.ledger.ledger_end import LedgerEnd
 
 _MAX_ATTEMPTS = 3
 _PAUSE_AFTER_LOSS_S = 0.2
@@ -47,11 +49,15 @@ class BulkAppender:
         on_append: Callable[[int, int], None],
         throttle: Throttle = no_throttle,
         health: AppendHealth | None = None,
+        end: LedgerEnd | None = None,
     ) -> None:
         """Take as many connections as batches may be in flight.
 
-        max_batch: events in a batch; on_append: is called after each commit; throttle: is awaited after each append.
+        max_batch: events in a batch; on_append: is called after each commit; throttle: is awaited after each append;
+        end: what this process knows of the ledger's end. No further attempt is made once half of the time that a
+        statement may take has passed.
         """
+        self._end = end or LedgerEnd()
         self._connections = connections
         self._max_batch = max_batch
         self._on_append = on_append
@@ -85,6 +91,8 @@ class BulkAppender:
                 return [Invalid(f"this cannot be recorded: {error.reason}")]
             middle = len(drafts) // 2
             return await self._bisect(drafts[:middle]) + await self._bisect(drafts[middle:])
+        except ClockAhead as error:
+            return [error] * len(drafts)
         except DatabaseUnavailable as error:
             return [outcome_unknown(error)] * len(drafts)
 
@@ -92,13 +100,15 @@ class BulkAppender:
         """Append drafts; after a lost connection again, as the ledger records no fact twice."""
         if not drafts:
             return []
+        began = time.monotonic()
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
-                appended = await append_events(self._connections, drafts, [None] * len(drafts))
+                appended = await append_events(self._connections, drafts, [None] * len(drafts), self._end)
                 break
             except DatabaseUnavailable as error:
                 self._health.failed(error)
-                if attempt == _MAX_ATTEMPTS:
+                took = time.monotonic() - began
+                if attempt == _MAX_ATTEMPTS or took >= self._connections.command_timeout_s / 2:
                     raise
                 await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
         new = [outcome == AppendOutcome.RECORDED for outcome in appended.outcomes]

@@ -15,6 +15,7 @@ from service.domain.draft import Draft
 from service.domain.event import Event, Kind, Subject
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.erasure_replay import remove_erased
+from service.ledger.ledger_end import LedgerEnd
 from service.ledger.rows import event_of
 from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
@@ -67,26 +68,40 @@ class Head(NamedTuple):
     recorded_at: datetime
 
 
+_RECORDED = AppendOutcome.RECORDED.value
+
+
 async def append_events(
-    connections: Connections, drafts: Sequence[Draft], expected: Sequence[int | None]
+    connections: Connections, drafts: Sequence[Draft], expected: Sequence[int | None], end: LedgerEnd | None = None
 ) -> AppendedBatch:
-    """Append a batch in one round trip.
+    """Append a batch in one round trip. `end`: what this process knows of the ledger's end; it learns of the append.
 
     expected[i] is the position at which draft i's stream must still end, None for a fact, which is recorded unless its
-    stream has it. Raises ValueRefused if PostgreSQL refuses a value, and DatabaseUnavailable if the outcome is unknown.
+    stream has it. Raises ValueRefused if PostgreSQL refuses a value, ClockAhead if the time of the events would lie too
+    far ahead, and DatabaseUnavailable if the outcome is unknown.
     """
+    end = end or LedgerEnd()
+    known = end.position
     async with connections.connection() as connection:
-        return await append_within(connection, drafts, expected)
+        appended = await append_within(connection, drafts, expected, end.latest)
+    if _RECORDED in appended.outcomes:
+        first = appended.positions[appended.outcomes.index(_RECORDED)]
+        end.record_append(known, first, max(appended.positions), appended.recorded_at)
+    return appended
 
 
 async def append_within(
     connection: Any,  # noqa: ANN401  asyncpg has no types
     drafts: Sequence[Draft],
     expected: Sequence[int | None],
+    latest: datetime | None = None,
 ) -> AppendedBatch:
-    """Append a batch like append_events, in the current transaction of a connection."""
+    """Append a batch like append_events, in the current transaction of a connection.
+
+    `latest`: the latest time with which the events may be recorded; by default MAX_AHEAD after this machine's clock.
+    """
     rows = [(*draft[:-1], position) for draft, position in zip(drafts, expected, strict=True)]
-    appended = await connection.fetchrow(_APPEND, LOG, rows)
+    appended = await connection.fetchrow(_APPEND, LOG, rows, latest or LedgerEnd().latest)
     return AppendedBatch(appended["recorded_at"], appended["positions"], appended["outcomes"])
 
 

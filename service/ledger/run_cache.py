@@ -46,6 +46,10 @@ class RunCache:
             self._old, self._young = self._young, {}
         self._young[key] = packed
 
+    def clear(self) -> None:
+        """Remove all runs."""
+        self._young, self._old = {}, {}
+
     def discard(self, run_id: UUID) -> None:
         """Remove a run whose cached state is known to be stale."""
         self._young.pop(run_id.int, None)

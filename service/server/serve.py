@@ -13,6 +13,7 @@ from service.errors import OperatorError
 from service.http.app import build_app
 from service.http.server_protocol import HttpRunner
 from service.os_process import configure_gc
+from service.server.file_descriptors import max_connections, raise_limit
 from service.server.sockets import BACKLOG
 from service.settings import Settings
 
@@ -59,7 +60,8 @@ async def wait_for_stop(stop: asyncio.Event, check: HealthCheck) -> None:
 async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], check: HealthCheck) -> None:
     """Answer requests on a bound socket until a stop signal; call `ready` when it listens. Raises ProcessLost."""
     stop = stop_requested()
-    runner = HttpRunner(build_app(settings), access_log=None, shutdown_timeout=DRAIN_S)
+    room = max_connections(raise_limit())
+    runner = HttpRunner(build_app(settings), max_connections=room, access_log=None, shutdown_timeout=DRAIN_S)
     try:
         await runner.setup()
         configure_gc()

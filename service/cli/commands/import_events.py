@@ -13,6 +13,7 @@ import click
 
 from service.audit import saved_heads
 from service.audit.saved_heads import SavedHead
+from service.catalog.page_writer import project_next_page, read_cursor
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import DEFAULTS, database_options
 from service.cli.commands.progress import progress_bar
@@ -23,9 +24,14 @@ from service.ingest.checkpoints import Checkpoint, ImportCheckpoint
 from service.ingest.file_import import import_events
 from service.ingest.ingestion import Ingestion, IngestionFailure
 from service.ledger.bulk_appender import BulkAppender
+from service.ledger.events import read_head
 from service.payloads.openlineage import Origin
 
 _CONNECTIONS = 3
+_STATEMENT_TIMEOUT_S = 60.0
+_CATALOG_LIMIT_S = 30.0
+"""Seconds without progress of the catalog after which the import ends all the same."""
+
 _SHOWN = 20
 """The number of refused events that are printed."""
 
@@ -43,7 +49,8 @@ def command(
     """Read OpenLineage events from files: JSON arrays or lines of JSON, plain or gzip; - is standard input.
 
     An event that is already in the ledger is not recorded again: repeat an import that was interrupted. It continues
-    from the checkpoint that it kept beside each file (FILE.runfold-import). Exits with 1 if events were refused.
+    from the checkpoint that it kept beside each file (FILE.runfold-import). When the command ends, lists show the
+    events. Exits with 1 if events were refused.
     """
     summary = _Summary(refused)
     with attached(database_url, data_dir, must_exist=False) as dsn, ExitStack() as opened:
@@ -53,6 +60,8 @@ def command(
                 cast("BufferedReader", sys.stdin.buffer) if name == "-" else opened.enter_context(Path(name).open("rb"))
             )
             asyncio.run(_import(dsn, _Source(name, stream), summary, restart=restart))
+        if summary.recorded:
+            asyncio.run(_update_catalog(dsn))
     for name in files:
         checkpoints.remove_checkpoint(Path(name).resolve())
     summary.print()
@@ -111,7 +120,7 @@ class _Summary:
 
 async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool) -> None:
     previous = None if restart or source.file is None else await _find_checkpoint(dsn, source.file)
-    connections = Connections(dsn, _CONNECTIONS, wait_s=None)
+    connections = Connections(dsn, _CONNECTIONS, wait_s=None, command_timeout_s=_STATEMENT_TIMEOUT_S)
     checkpoint = ImportCheckpoint(connections, source.file, previous)
 
     def on_failure(failure: IngestionFailure) -> None:
@@ -139,6 +148,29 @@ async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool
             " Repeat the import to go on; nothing is recorded twice."
         )
     summary.add(ingestion, checkpoint)
+
+
+async def _update_catalog(dsn: str) -> None:
+    """Project the catalog up to the ledger's end, beside the projectors of services; say so where that fails.
+
+    One process projects at a time; a page that another one has projected meanwhile is skipped.
+    """
+    position = end = 0
+    async with Connections(dsn, 2, limit_idle_transactions=True, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
+        try:
+            end = (await read_head(connections)).position
+            position = first = await read_cursor(connections)
+            with progress_bar("Updating the catalog (events)") as show:
+                while position < end:
+                    async with asyncio.timeout(_CATALOG_LIMIT_S):
+                        position = (await project_next_page(connections)).position
+                    show(position - first, end - first)
+        except (RunfoldError, TimeoutError) as error:
+            click.echo(
+                f"All events are recorded, but lists show them only up to position {position} of {end} yet"
+                f" ({error or 'no progress'}). A service that runs, or the next one that starts, goes on.",
+                err=True,
+            )
 
 
 async def _find_checkpoint(dsn: str, file: Path) -> Checkpoint | None:

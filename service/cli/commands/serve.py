@@ -57,6 +57,16 @@ _POSITIVE = click.IntRange(min=1)
     "Number of prepared statements per database connection; use 0 behind a transaction pooler.",
     type=click.IntRange(min=0),
 )
+@setting(
+    "--database-timeout",
+    "Seconds until a request that waits for the database is answered with 503.",
+    type=click.FloatRange(min=0.1),
+)
+@setting(
+    "--max-clock-lead",
+    "Seconds that the time of an event may lie ahead of the service's clock; beyond that nothing is recorded.",
+    type=click.FloatRange(min=1.0, max=315_360_000.0),
+)
 def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
     """Bring the database's schema up to date, then serve the HTTP API.
 

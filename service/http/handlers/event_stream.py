@@ -49,7 +49,11 @@ async def _frames(
     ledger: LedgerReader, tail: LedgerTail, filters: EventFilters, position: int
 ) -> AsyncGenerator[bytes]:
     """Yield what to send next: batches that the tail keeps, pages of the ledger while behind these, else heartbeats."""
+    generation = tail.generation
     while not tail.closing:
+        if tail.generation != generation:
+            yield b": the ledger ends before what was sent; resume, or begin anew if that is refused\n\n"
+            return
         recent = tail.read_after(position)
         if recent.behind:
             span = PositionRange(position, (await ledger.head()).position)

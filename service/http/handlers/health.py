@@ -20,13 +20,18 @@ async def livez(request: web.Request) -> web.Response:
     return json_response(request, b'{"status":"alive"}')
 
 
+def check_clock(resources: Resources) -> str:
+    """Return `ok`, or why events cannot be recorded because of a clock."""
+    return resources.end.clock_problem() or "ok"
+
+
 async def readyz(request: web.Request) -> web.Response:
     """Answer whether requests can be recorded and lists be answered.
 
     Only `detail` of an error is shown: anybody may ask, and its reason may name a role or a database.
     """
     resources = request.config_dict[RESOURCES]
-    checks = {"queue": "full" if resources.appender.full else "ok"}
+    checks = {"queue": "full" if resources.appender.full else "ok", "clock": check_clock(resources)}
     warnings: list[str] = []
     try:
         revision = await resources.queries.revision()
@@ -81,8 +86,9 @@ ROUTES = (
         scope=Scope.OPEN,
         tag=Tag.SERVICE,
         summary="Check that the service takes requests",
-        description="The database answers and takes writes, its schema is current, the queue is not full, and the "
-        "projector works and makes progress. `warnings` need an operator; any other process would have them, too.",
+        description="The database answers and takes writes, its schema is current, the queue is not full, the clocks "
+        "agree, and the projector works and makes progress. `warnings` need an operator; any other process would have "
+        "them, too.",
         answers={200: responses.Readiness},
         errors=(Unavailable,),
     ),

@@ -79,6 +79,11 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
+        end = self._resources.end
+        yield CounterMetricFamily("runfold_ledger_losses", "How often the ledger lost events at its end.", end.losses)
+        yield GaugeMetricFamily(
+            "runfold_recorded_at_ahead_seconds", "Lead of recorded times over the service's clock.", end.ahead_s
+        )
         yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._database is not None)
         restarts = self._resources.catalog.restarts
         yield CounterMetricFamily(

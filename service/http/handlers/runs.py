@@ -70,9 +70,9 @@ async def look_up(request: web.Request) -> web.Response:
     """Read many runs at once."""
     reader = request.app[RESOURCES].reader
     ids = read_look_up(await json_body(request)).ids
-    reads = {text: reader.read(run_id) if (run_id := parse_uuid(text)) else None for text in ids}
-    runs = {text: await read if read is not None else None for text, read in reads.items()}
-    by_id = {text: views.run_view(text, run) if run is not None else None for text, run in runs.items()}
+    valid = {text: run_id for text in ids if (run_id := parse_uuid(text))}
+    runs = dict(zip(valid, await reader.read_all(valid.values()), strict=True))
+    by_id = {text: views.run_view(text, run) if (run := runs.get(text)) is not None else None for text in ids}
     return json_response(request, dump({"runs": by_id}))
 
 

@@ -306,3 +306,35 @@ async def test_a_process_and_its_children_open_as_many_connections_as_room_is_ma
     async with TestClient(TestServer(build_app(Settings(database_url=dsn, projector=INLINE)))) as client:
         assert (await client.get("/readyz")).status == 200
     assert sum(made) + verifying == CONNECTIONS
+
+
+async def test_statements_that_are_given_up_leave_no_backends_behind(dsn, db):
+    backends = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    async with Connections(dsn, 2, command_timeout_s=0.2) as connections, db.transaction():
+        await db.execute("lock table runfold.events in access exclusive mode")
+        for _ in range(5):
+            reads = (connections.fetch("select count(*) from runfold.events") for _ in range(4))
+            results = await asyncio.gather(*reads, return_exceptions=True)
+            assert {type(result) for result in results} == {DatabaseUnavailable}
+            assert await db.fetchval(backends) <= 2
+
+
+async def test_a_statement_whose_client_does_not_cancel_it_is_ended_by_the_server(dsn, db, monkeypatch):
+    """A client that is cut off, or whose cancellation is lost, cannot end its statement."""
+    monkeypatch.setattr(asyncpg.Connection, "_cancel_current_command", lambda *_: None)
+    async with Connections(dsn, command_timeout_s=1.0) as connections:
+        with pytest.raises(DatabaseUnavailable, match="cancelled a statement"):
+            await connections.fetch(LONG)
+        assert not await waits(db, LONG)()
+
+
+async def test_a_block_is_limited_with_the_wait_for_its_connection(dsn):
+    async with Connections(dsn, limit_s=0.3) as connections:
+        began = asyncio.get_running_loop().time()
+        reads = (connections.fetch("select pg_sleep(0.2)") for _ in range(5))
+        results = await asyncio.gather(*reads, return_exceptions=True)
+        assert asyncio.get_running_loop().time() - began < 2
+        kinds = {type(result) for result in results}
+        assert kinds <= {list, DatabaseUnavailable, Overloaded}
+        assert kinds != {list}
+        assert await connections.fetch("select 1")

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from service.catalog.freshness import MAX_PENDING_BYTES, MAX_PENDING_EVENTS, CatalogFreshness
+from service.database.connections import Connections
 
 
 class ManualProjector:
@@ -31,7 +32,7 @@ async def projector():
 
 @pytest.fixture
 async def catalog(projector):
-    freshness = CatalogFreshness(projector, None)
+    freshness = CatalogFreshness(projector, Connections(""))
     freshness.start()
     return freshness
 

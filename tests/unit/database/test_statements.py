@@ -19,7 +19,7 @@ PARTS = {
     "line": load_text("line_json"),
     **{
         name: load_text(name)
-        for name in ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move")
+        for name in ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move", "head")
     },
 }
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}

@@ -1,0 +1,1 @@
+drop function runfold.append_events_by;
