@@ -27,7 +27,7 @@ from service.ledger.rows import event_of
 
 _log = logging.getLogger(__name__)
 
-R = TypeVar("R", bound=tuple[object, ...])
+R = TypeVar("R", bound=tuple[Any, ...])
 
 PAGE_EVENTS = 2000
 """Most events that one transaction projects."""
@@ -49,6 +49,8 @@ _SNAPSHOT_BYTES = 8 * 1024 * 1024
 large as FACET_LIMITS lets them be. What was known before the oldest snapshot is merged from the first event on."""
 
 _ANY_SIZE = 2**62
+
+_RUN_REGISTERS = projection.RunRow._fields.index("registers")
 
 _REVISION = load("revision")
 
@@ -311,7 +313,7 @@ class _Writer:
         return None if any(row["registers"] is None for row in rows) else rows
 
     async def _put_runs(self, rows: Iterable[projection.RunRow]) -> None:
-        for slice_ in _slices(rows):
+        for slice_ in _slices(rows, _RUN_REGISTERS):
             await self._connection.execute(self._statements.put[Subject.RUN], slice_)
 
     async def _put_snapshots(self, snapshots: Sequence[tuple[UUID, RunRegisters]]) -> None:
@@ -324,13 +326,12 @@ class _Writer:
         await self._connection.execute(self._statements.prune_snapshots, ids, _SNAPSHOT_BYTES)
 
 
-def _slices(rows: Iterable[R]) -> Iterator[list[R]]:
-    """Yield rows in slices of at most _STATEMENT_BYTES of registers, or of one row."""
+def _slices(rows: Iterable[R], column: int = -1) -> Iterator[list[R]]:
+    """Yield rows in slices of at most _STATEMENT_BYTES of registers, which are in a column, or of one row."""
     slice_: list[R] = []
     size = 0
     for row in rows:
-        # Registers are the only values of a row that are bytes.
-        added = sum(len(value) for value in row if type(value) is bytes)
+        added = len(row[column])
         if slice_ and size + added > _STATEMENT_BYTES:
             yield slice_
             slice_, size = [], 0

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
 
-from service.domain.event import DatasetName, Event, Kind
+from service.domain.event import DatasetName, Event, Kind, make_tuple
 
 S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
 D = TypeVar("D", bound=tuple[datetime, bytes, *tuple[object, ...]])
@@ -99,7 +99,10 @@ def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -
         latest_facet = facet if facet[:2] > current[:2] else current
         size = facet[3] if facet[3] > current[3] else current[3]
         merged[name] = latest_facet if latest_facet[3] == size else latest_facet._replace(size=size)
-    return _within_limits(merged)
+    total = 0
+    for facet in merged.values():
+        total += facet[3]
+    return merged if total <= FACET_LIMITS.size and len(merged) <= FACET_LIMITS.count else _cut(merged)
 
 
 def count_omitted(facets: Mapping[str, StampedFacet]) -> int:
@@ -107,8 +110,8 @@ def count_omitted(facets: Mapping[str, StampedFacet]) -> int:
     return sum(facet.value == OMITTED for facet in facets.values())
 
 
-def _within_limits(facets: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
-    """Leave out the values of facets that do not fit into FACET_LIMITS.
+def _cut(facets: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
+    """Leave out the values of facets that do not fit into FACET_LIMITS, which these exceed.
 
     Facets share the bytes as equals: one is left out when it is larger than its share, where smaller ones leave to
     larger ones what they do not need. Of more names than the limit, the first in alphabetical order are kept, with a
@@ -116,8 +119,6 @@ def _within_limits(facets: Mapping[str, StampedFacet]) -> Mapping[str, StampedFa
     left out, whatever else is merged: the result does not depend on the order of merges
     (docs/decisions/0019-bounded-registers.md).
     """
-    if len(facets) <= FACET_LIMITS.count and sum([facet[3] for facet in facets.values()]) <= FACET_LIMITS.size:
-        return facets
     beyond = None
     if len(facets) > FACET_LIMITS.count:
         names = sorted(facets)[: FACET_LIMITS.count + 1]
@@ -158,13 +159,19 @@ def stamped_facets(at: datetime, digest: bytes, facets: Mapping[str, bytes | Non
     A name longer than MAX_FACET_NAME is shortened, and its value is left out.
     """
     stamped = {}
+    total = 0
     for name, value in facets.items():
-        if len(name) > MAX_FACET_NAME:
-            shortened = name[:_SHORTENED] + "…"
-            stamped[shortened] = StampedFacet(at, digest, None if value is None else OMITTED, len(shortened))
+        size = len(name) + len(value or b"")
+        total += size
+        if len(name) <= MAX_FACET_NAME:
+            stamped[name] = make_tuple(StampedFacet, (at, digest, value, size))
         else:
-            stamped[name] = StampedFacet(at, digest, value, len(name) + len(value or b""))
-    return _within_limits(stamped)
+            stamped[_shorten(name)] = StampedFacet(at, digest, None if value is None else OMITTED, _SHORTENED + 1)
+    return stamped if total <= FACET_LIMITS.size and len(stamped) <= FACET_LIMITS.count else _cut(stamped)
+
+
+def _shorten(name: str) -> str:
+    return name[:_SHORTENED] + "…"
 
 
 NameRegisters = tuple[int, int, int, int, datetime, FirstSeen | None, D | None]
