@@ -30,6 +30,12 @@ _SETTINGS = (
 # A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md.
 _NO_SEQUENTIAL_SCANS = "set enable_seqscan = off;"
 _KEEP_PLANS = "set plan_cache_mode = force_generic_plan;"
+# In milliseconds; a limit that the operator has set for the role or the database stays where it is lower.
+_LIMIT_STATEMENTS = """
+select set_config(s.name, least(nullif(s.setting::int, 0), w.value)::text, false)
+  from pg_catalog.pg_settings s
+  join (values ('statement_timeout', {statement}), ('lock_timeout', {lock})) as w (name, value) on w.name = s.name;
+"""
 _LIMIT_IDLE_TRANSACTIONS = "set idle_in_transaction_session_timeout = '30s';"
 
 
@@ -81,8 +87,10 @@ class Connections:
         self._settings += "" if sequential_scans else _NO_SEQUENTIAL_SCANS
         self._settings += _KEEP_PLANS if keep_plans else ""
         self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
-        self._settings += f"set statement_timeout = {round(command_timeout_s * _CANCEL_LEAD * 1000)};"
-        self._settings += f"set lock_timeout = {round(command_timeout_s * _LOCK_LEAD * 1000)};"
+        self._settings += _LIMIT_STATEMENTS.format(
+            statement=max(1, round(command_timeout_s * _CANCEL_LEAD * 1000)),
+            lock=max(1, round(command_timeout_s * _LOCK_LEAD * 1000)),
+        )
         self._free: list[asyncpg.Connection] = []
         self._used: set[asyncpg.Connection] = set()
         self._closing: set[asyncio.Task[None]] = set()

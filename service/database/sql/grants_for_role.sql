@@ -8,7 +8,7 @@ select format(g.statement, :role::text, g.name, g.within) as statement
              (2, 'revoke all on all functions in schema runfold from %1$I', '', ''),
              (3, 'grant connect on database %2$I to %1$I', current_database()::text, ''),
              (4, 'grant usage on schema runfold to %1$I', '', ''),
-             (5, 'grant execute on function runfold.append_events to %1$I', '', '')
+             (5, 'grant execute on function runfold.append_events, runfold.append_events_by to %1$I', '', '')
        union all
       select 6, 'grant select on runfold.%2$I to %1$I', l.name, '' from ledger l
        union all
