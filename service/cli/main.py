@@ -16,6 +16,7 @@ from service.cli.commands import (
     serve,
     verify,
 )
+from service.cli.environment import check_environment, variables_of
 from service.errors import OperatorError, RunfoldError
 
 
@@ -30,6 +31,14 @@ class _Program(click.Group):
         except RunfoldError as error:
             raise click.ClickException(logs.without_password(f"{error}.")) from error
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command and its arguments. Raises UsageError for a misspelt variable, unless help is wanted."""
+        if not set(ctx.help_option_names) & set(args):
+            check_environment(variables_of(self))
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="runfold", prog_name="runfold")
@@ -43,5 +52,5 @@ for module in (serve, demo, migrate, verify, export, rebuild, keys, import_event
 
 
 def main() -> None:
-    """Run the program: the entry point of `runfold` and of `python -m service`."""
+    """Run the program."""
     cli(prog_name="runfold")
