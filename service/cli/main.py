@@ -13,7 +13,10 @@ from service.cli.commands import (
     migrate,
     rebuild,
     restore,
+    runs,
     serve,
+    show,
+    tail,
     verify,
 )
 from service.cli.environment import check_environment, variables_of
@@ -47,7 +50,22 @@ def cli() -> None:
     logs.set_up("error")
 
 
-for module in (serve, demo, migrate, verify, export, rebuild, keys, import_events, archive, restore, erase):
+for module in (
+    serve,
+    demo,
+    migrate,
+    verify,
+    export,
+    rebuild,
+    keys,
+    import_events,
+    archive,
+    restore,
+    erase,
+    runs,
+    show,
+    tail,
+):
     cli.add_command(module.command)
 
 
