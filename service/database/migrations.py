@@ -67,9 +67,16 @@ async def check_schema(dsn: str, *, must_exist: bool = True) -> str | None:
     async with Connections(dsn) as connections, connections.connection() as connection:
         found = await connection.fetchrow(_FIND_SCHEMA)
         revision: str | None = await connection.fetchval(_REVISION) if found["has_revision"] else None
+    if revision is None and found["is_noted"]:
+        if must_exist:
+            raise OperatorError(
+                "The database has the tables of Runfold, but not the table runfold_version with their revision, as"
+                " after restoring a dump of the schema runfold alone; to create it, run: runfold migrate"
+            )
+        return None
     if revision is None and found["has_ledger"]:
         raise OperatorError(
-            "The database has the tables of Runfold, but not the table public.runfold_version with their revision, as"
+            "The database has the tables of Runfold, but not the table runfold_version with their revision, as"
             " after restoring a dump of the schema runfold alone: restore a dump of the whole database."
         )
     if revision is None:

@@ -90,11 +90,21 @@ async def test_every_command_names_an_empty_database_as_such(command, empty_dsn,
 
 @pytest.mark.parametrize("command", [COMMANDS[0], *WRITERS[:2]], ids=str)
 async def test_a_dump_of_the_schema_alone_is_named_as_such(command, dsn, log):
-    await execute(dsn, "drop table runfold_version")
+    await execute(dsn, "drop table runfold_version; comment on schema runfold is null")
     ended = await run(log, *command, "--database-url", dsn)
     assert (ended.status, ended.output) == (1, "")
     assert "restore a dump of the whole database" in ended.errors
     assert "already exists" not in ended.errors
+
+
+async def test_the_revision_that_a_dump_of_the_schema_alone_lacks_is_restored_by_migrate(dsn, db, log):
+    await db.execute("drop table runfold_version")
+    ended = await run(log, "verify", "--database-url", dsn)
+    assert (ended.status, ended.output) == (1, "")
+    assert "to create it, run: runfold migrate" in ended.errors
+    assert (await run(log, "migrate", "--database-url", dsn)).status == 0
+    assert await db.fetchval("select version_num from runfold_version") == newest_revision()
+    assert (await run(log, "verify", "--database-url", dsn)).status == 0
 
 
 async def test_a_role_that_may_not_create_roles_is_named_with_what_to_run(dsn, db, log):
