@@ -1,4 +1,4 @@
-"""Compares this checkout with another one, in one run: `bench/compare.py OTHER [--rounds N] [--seconds N]`.
+"""Compares this checkout with another: `bench/compare.py OTHER [--rounds N] [--seconds N] [--only NAMES]`.
 
 OTHER is a checkout whose `.venv` is installed (`make .venv/.run-stamp` there). Each checkout serves with a database of
 its own. In every round each operation is measured on both, one after the other, in the opposite order every second
@@ -30,7 +30,7 @@ from bench.tasks import run_until_terminated
 from bench.wrk import Load
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Sequence
 
     from bench.wrk import Result
 
@@ -50,10 +50,10 @@ class Figures:
     cpu_us: float
 
 
-async def compare(other: Path, rounds: int, seconds: int) -> None:
+async def compare(other: Path, rounds: int, seconds: int, operations: Sequence[str]) -> None:
     """Measure each operation on both checkouts, round by round, and print the table."""
     options = Options(rounds=rounds, seconds=seconds, connections=(CONNECTIONS,), quick=False, json=None)
-    measured: dict[str, dict[str, list[Figures]]] = {name: {"other": [], "this": []} for name in OPERATIONS}
+    measured: dict[str, dict[str, list[Figures]]] = {name: {"other": [], "this": []} for name in operations}
     async with AsyncExitStack() as held:
         stages = {
             "other": await held.enter_async_context(open_stage(options, [other / ".venv" / "bin" / "runfold"])),
@@ -62,7 +62,7 @@ async def compare(other: Path, rounds: int, seconds: int) -> None:
         for number in range(-1, rounds):  # the first round warms up
             order = list(stages.items())[:: -1 if number % 2 else 1]
             heads = {name: await stage.database.head() for name, stage in order}
-            for operation in OPERATIONS:
+            for operation in operations:
                 for name, stage in order:
                     figures = await _measure(stage, operation, seconds, heads[name])
                     if number >= 0:
@@ -115,16 +115,26 @@ def _table(measured: dict[str, dict[str, list[Figures]]]) -> str:
     return "\n".join(lines)
 
 
+def _operations(text: str) -> tuple[str, ...]:
+    """Read names separated by commas. Starts and gets need the runs that creates make."""
+    names = text.split(",")
+    if not set(names) <= set(OPERATIONS):
+        raise argparse.ArgumentTypeError(f"{text!r} is not made of: {', '.join(OPERATIONS)}")
+    needs_runs = {"start", "get"} & set(names)
+    return tuple(name for name in OPERATIONS if name in names or (name == "create" and needs_runs))
+
+
 def main() -> None:
     """Read the command line, measure, print; exit status 1 when an answer was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path, help="the other checkout")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--seconds", type=int, default=3)
+    parser.add_argument("--only", type=_operations, default=OPERATIONS, help=f"some of: {', '.join(OPERATIONS)}")
     given = parser.parse_args()
     wrk.ensure_installed()
     try:
-        asyncio.run(run_until_terminated(compare(given.other.resolve(), given.rounds, given.seconds)))
+        asyncio.run(run_until_terminated(compare(given.other.resolve(), given.rounds, given.seconds, given.only)))
     except (WrongAnswersError, DidNotStartError, wrk.WrkError) as error:
         raise SystemExit(f"bench: {error}") from error
 

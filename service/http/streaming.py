@@ -1,4 +1,4 @@
-"""Writes answers piece by piece. Once begun, such an answer can be broken off, but it can no longer become an error."""
+"""Writes answers piece by piece. After the headers are sent, an error can only abort the connection."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def streaming(request: web.Request) -> Iterator[None]:
         _log.info("%s: disconnected a client that does not read", request.path)
         _abort(request)
     except Exception:  # noqa: BLE001  whatever it is, a second answer cannot follow
-        _log.exception("%s: broken off", request.path)
+        _log.exception("%s: the answer was aborted", request.path)
         _abort(request)
 
 

@@ -1,4 +1,4 @@
--- Writes rows of jobs, one array a column.
+-- Writes rows of jobs, one array for each column.
 -- parameters: jobs_id, jobs_position, jobs_namespace_id, jobs_namespace, jobs_name, jobs_hidden, jobs_updated_at, jobs_registers
 insert into {schema}.jobs as j (id, position, namespace_id, namespace, name, hidden, updated_at, registers)
 select * from unnest(:jobs_id::uuid[], :jobs_position::bigint[], :jobs_namespace_id::uuid[], :jobs_namespace::text[],

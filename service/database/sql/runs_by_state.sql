@@ -1,5 +1,5 @@
--- Returns runs across jobs, newest first; :namespace and :job are null here. (:before_time, :before_id) is one bound: with two,
--- the index is entered at its end.
+-- Returns runs across jobs, newest first; :namespace and :job are null here. (:before_time, :before_id) is compared as
+-- one row: with two separate bounds the scan would begin at the end of the index.
 -- parameters: states, namespace, job, started_only, started_from, before_time, before_id, limit
 select r.id, r.at, r.registers
   from unnest(:states::text[]) as w (state)

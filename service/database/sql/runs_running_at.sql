@@ -1,4 +1,4 @@
--- Returns runs that were running at a time, newest first. Null: any. (:before_time, :before_id) lies at :at at the latest. A
+-- Returns runs that were running at a time, newest first. Null: any. (:before_time, :before_id) is not later than :at. A
 -- run of duration class n started in the 2^n seconds before it; class 99 has not ended. Runs that have not ended may be many
 -- and old: those of a namespace or a job are found by its own index.
 -- parameters: states, namespace, job, started_only, started_from, before_time, before_id, limit, at
