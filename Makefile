@@ -60,10 +60,12 @@ $(BIN)/python:
 
 # The build backend is installed like the dependencies, so that its version is pinned, too.
 $(VENV)/.run-stamp: requirements.txt requirements-build.txt pyproject.toml | $(BIN)/python
+	@echo "Installing Runfold's dependencies, among them PostgreSQL, into $(VENV). This takes a minute or two, once."
 	$(INSTALL) -r requirements.txt -r requirements-build.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.dev-stamp: requirements-dev.txt $(VENV)/.run-stamp
+	@echo "Installing the tools of tests and checks into $(VENV). This takes a minute or two, once."
 	$(INSTALL) -r requirements-dev.txt
 	@touch $@

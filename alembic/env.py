@@ -10,14 +10,40 @@ from alembic import context
 
 _LOCK = 0x52554E464F4C44  # "RUNFOLD" in ASCII. Replicas that start at the same time migrate one after the other.
 
+_NOTE_REVISION = """
+do $$ begin
+    if exists (select from pg_namespace where nspname = 'runfold' and pg_has_role(nspowner, 'usage')) then
+        execute concat('comment on schema runfold is ',
+                       quote_literal('Runfold, revision ' || (select version_num from runfold_version)));
+    end if;
+end $$
+"""
+"""Notes the revision in a comment on the schema, which a dump of the schema alone contains (decision record 0024)."""
+
+_RESTORE_REVISION = """
+do $$
+declare
+    comment text := obj_description(to_regnamespace('runfold'), 'pg_namespace');
+    noted text := substring(comment from '^Runfold, revision (\\w+)$');
+begin
+    if to_regclass('runfold_version') is null and to_regclass('runfold.events') is not null and noted is not null then
+        create table runfold_version (version_num varchar(32) constraint runfold_version_pkc primary key);
+        insert into runfold_version (version_num) values (noted);
+    end if;
+end $$
+"""
+"""Creates the table of the revision from that comment, after a dump of the schema alone was restored."""
+
 
 def _migrate(connection: Connection) -> None:
     connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
+    connection.execute(text(_RESTORE_REVISION))
     connection.commit()
     try:
         context.configure(connection=connection, version_table="runfold_version")
         with context.begin_transaction():
             context.run_migrations()
+            context.execute(_NOTE_REVISION)
     finally:
         connection.rollback()
         connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
@@ -40,5 +66,6 @@ if context.is_offline_mode():
     context.configure(dialect_name="postgresql", literal_binds=True, version_table="runfold_version")
     with context.begin_transaction():
         context.run_migrations()
+        context.execute(_NOTE_REVISION)
 else:
     asyncio.run(_online())

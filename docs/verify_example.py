@@ -1,6 +1,8 @@
 """Recomputes Runfold's hash chain from the rows alone, as docs/ledger-format.md specifies; shares no code with Runfold.
 
 python docs/verify_example.py postgresql://user@host/database
+
+Exit status 0: the ledger holds; 1: it does not; 2: wrong usage; 3: the ledger cannot be read.
 """
 
 import asyncio
@@ -125,6 +127,16 @@ async def verify(dsn: str) -> str | None:
 
 
 if __name__ == "__main__":
-    WRONG = asyncio.run(verify(sys.argv[1]))
+    if not "".join(sys.argv[1:2]).startswith(("postgresql://", "postgres://")):
+        print("usage: python docs/verify_example.py postgresql://user@host/database", file=sys.stderr)
+        sys.exit(2)
+    try:
+        WRONG = asyncio.run(verify(sys.argv[1]))
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        print(f"the ledger cannot be read: {error}", file=sys.stderr)
+        sys.exit(3)
+    except ValueError:  # its message repeats parts of the URL, which may have a password
+        print("the URL cannot be read: percent-encode / @ : # ? and spaces in names and passwords", file=sys.stderr)
+        sys.exit(2)
     print(WRONG or "the ledger holds")
     sys.exit(1 if WRONG else 0)

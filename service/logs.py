@@ -9,12 +9,16 @@ from datetime import UTC, datetime
 
 LEVELS = ("debug", "info", "warning", "error")
 
-_PASSWORD = re.compile(r"(?<=://)([^:/@\s]*):[^/\s]*@|(?<=[?&]password=)[^&\s]+")
+_PASSWORD = re.compile(
+    r"(?P<before>\bpostgres(?:ql)?://[^:/?\s]*:)\S*(?=@)"  # up to the last @: a password may contain / ? # and @
+    r"|(?P<web>://[^:/\s]*:)[^/\s]*(?=@)"
+    r"|(?P<parameter>[?&](?:ssl)?password=)[^&\s]+"
+)
 
 
 def without_password(text: str) -> str:
     """Return the text with the passwords of URLs replaced by `***`."""
-    return _PASSWORD.sub(lambda match: f"{match[1]}:***@" if match[1] is not None else "***", text)
+    return _PASSWORD.sub(lambda match: f"{match['before'] or match['web'] or match['parameter']}***", text)
 
 
 class _LineFormatter(logging.Formatter):

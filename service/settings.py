@@ -18,6 +18,7 @@ class Settings:
     """All settings; `runfold serve` fills them from flags and RUNFOLD_… variables."""
 
     database_url: str = field(default="", repr=False)
+    database_wait: float = 60.0
     host: str = "127.0.0.1"
     port: int = 5000
     workers: int = 1

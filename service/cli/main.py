@@ -14,9 +14,13 @@ from service.cli.commands import (
     migrate,
     rebuild,
     restore,
+    runs,
     serve,
+    show,
+    tail,
     verify,
 )
+from service.cli.environment import check_environment, variables_of
 from service.errors import OperatorError, RunfoldError
 
 
@@ -31,6 +35,14 @@ class _Program(click.Group):
         except RunfoldError as error:
             raise click.ClickException(logs.without_password(f"{error}.")) from error
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command and its arguments. Raises UsageError for a misspelt variable, unless help is wanted."""
+        if not set(ctx.help_option_names) & set(args):
+            check_environment(variables_of(self))
+        return super().resolve_command(ctx, args)
+
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="runfold", prog_name="runfold")
@@ -39,10 +51,26 @@ def cli() -> None:
     logs.set_up("error")
 
 
-for module in (serve, demo, migrate, verify, export, rebuild, doctor, keys, import_events, archive, restore, erase):
+for module in (
+    serve,
+    demo,
+    migrate,
+    verify,
+    export,
+    rebuild,
+    doctor,
+    keys,
+    import_events,
+    archive,
+    restore,
+    erase,
+    runs,
+    show,
+    tail,
+):
     cli.add_command(module.command)
 
 
 def main() -> None:
-    """Run the program: the entry point of `runfold` and of `python -m service`."""
+    """Run the program."""
     cli(prog_name="runfold")

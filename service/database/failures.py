@@ -10,14 +10,24 @@ import asyncpg
 from service.errors import ClockAhead, DatabaseUnavailable, RunfoldError, ValueRefused
 
 _NO_ANSWER = "the database does not answer"
+_TIMED_OUT = "the database did not answer in time"
+_HOST_UNKNOWN = "the host name of the database cannot be resolved"
+_NOT_ACCEPTING = "the database accepts no connections now: it is starting, stopping or recovering"
+_FULL = "the database takes no more connections"
 _LOST = "the connection to the database was lost"
 _OTHER_SCHEMA = "the database's schema does not fit this version of Runfold; run: runfold migrate"
+_NO_RIGHT = (
+    "the database role lacks a right that Runfold needs; as the owner of the tables, run: runfold migrate --role NAME"
+)
 _LOGIN_REFUSED = "the database refuses the login"
 _FILES = "the database cannot read or write its files"
 _CLOCK_AHEAD = "RF001"
 """Raised by runfold.append_events_by (alembic/sql/0008_clock.up.sql)."""
 
 _POOLER = "a connection pooler mixes up prepared statements; set --statement-cache-size 0"
+
+_TLS_REJECTED = "rejected SSL upgrade"
+"""In the message of the ConnectionError that asyncpg raises when the server refuses TLS."""
 
 _BY_SQLSTATE = {
     "08001": _NO_ANSWER,
@@ -32,19 +42,19 @@ _BY_SQLSTATE = {
     "3F000": _OTHER_SCHEMA,
     "40001": "the database could not serialize a transaction with others",
     "40P01": "the database ended a transaction in a deadlock",
-    "42501": "the database role lacks a right that Runfold needs; run: runfold migrate --role",
+    "42501": _NO_RIGHT,
     "42P05": _POOLER,
     "53100": "the database's disk is full",
     "53200": "the database is out of memory",
-    "53300": "the database takes no more connections",
+    "53300": _FULL,
     "53400": "the database exceeded a limit of its configuration",
     "55000": "the database refused an operation in its current state; the ledger, for one, is append-only",
     "55006": "an object of the database is in use",
     "55P03": "a lock in the database was not free in time",
-    "57014": "the database cancelled a statement",
+    "57014": "the database cancelled a statement: it took too long, or an operator cancelled it",
     "57P01": "the database ended the connection: it is stopping, or an administrator ended it",
     "57P02": "the database ended the connection after a crash",
-    "57P03": "the database accepts no connections now: it is starting, stopping or recovering",
+    "57P03": _NOT_ACCEPTING,
     "57P04": "the database was dropped",
     "57P05": "the database ended a connection that was idle for too long",
     "58030": "the database had an input/output error",
@@ -88,6 +98,14 @@ def translate(error: Exception) -> RunfoldError | None:
     return None
 
 
+_WHILE_STARTING = frozenset({_NO_ANSWER, _TIMED_OUT, _HOST_UNKNOWN, _NOT_ACCEPTING, _FULL, _LOST})
+
+
+def may_be_starting(error: DatabaseUnavailable) -> bool:
+    """Return whether the database may be about to start, so that waiting for it helps; not for a refused login."""
+    return error.detail in _WHILE_STARTING
+
+
 def _of_sqlstate(error: asyncpg.PostgresError) -> str:
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return "the database's schema changed while a statement was prepared"
@@ -106,11 +124,13 @@ def _of_client_error(error: Exception) -> str:
 
 def _of_os_error(error: OSError) -> str:
     if isinstance(error, TimeoutError):
-        return "the database did not answer in time"
+        return _TIMED_OUT
     if isinstance(error, socket.gaierror):
-        return "the host name of the database cannot be resolved"
+        return _HOST_UNKNOWN
     if isinstance(error, ssl.SSLError):
         return "the TLS connection to the database failed"
+    if _TLS_REJECTED in str(error):
+        return "the database server does not accept TLS connections, which sslmode in the database URL requires"
     return _NO_ANSWER
 
 
@@ -125,4 +145,6 @@ def _comes_from_driver(error: OSError) -> bool:
 
 
 def _reason(error: Exception) -> str:
-    return str(error) or type(error).__name__
+    """Return the driver's message on one line: it appends DETAIL and HINT of the server on lines of their own."""
+    lines = (line.strip() for line in str(error).splitlines())
+    return "; ".join(line for line in lines if line) or type(error).__name__

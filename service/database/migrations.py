@@ -9,12 +9,14 @@ import io
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from service.database.connections import Connections
 from service.database.failures import translate
-from service.errors import OperatorError
+from service.database.statements import load
+from service.errors import DatabaseUnavailable, OperatorError
 from service.logs import without_password
 from service.os_process import python_command
 
@@ -38,14 +40,55 @@ def _config(dsn: str = "", output: io.StringIO | None = None) -> Config:
     return config
 
 
-_VERSION_TABLE = "select to_regclass('runfold_version') is not null"
-_VERSION = "select version_num from runfold_version"
+_FIND_SCHEMA, _REVISION = load("find_schema"), load("revision")
+
+
+_INSUFFICIENT_PRIVILEGE = "42501"
+
+
+@cache
+def _known_revisions() -> frozenset[str]:
+    """Return the revisions that this program knows: their files are named by their numbers."""
+    return frozenset(file.name.partition("_")[0] for file in (_location() / "versions").glob("[0-9]*.py"))
 
 
 @cache
 def newest_revision() -> str:
-    """Return the revision that this program needs: files of revisions are named by their numbers."""
-    return max(file.name.partition("_")[0] for file in (_location() / "versions").glob("[0-9]*.py"))
+    """Return the revision that this program needs."""
+    return max(_known_revisions())
+
+
+async def check_schema(dsn: str, *, must_exist: bool = True) -> str | None:
+    """Return the revision of a database's schema; None if there is none and it need not exist.
+
+    Raises OperatorError if there is no schema though it must exist, if a newer version of Runfold has migrated it, or
+    if its revision is missing. Raises DatabaseUnavailable.
+    """
+    async with Connections(dsn) as connections, connections.connection() as connection:
+        found = await connection.fetchrow(_FIND_SCHEMA)
+        revision: str | None = await connection.fetchval(_REVISION) if found["has_revision"] else None
+    if revision is None and found["is_noted"]:
+        if must_exist:
+            raise OperatorError(
+                "The database has the tables of Runfold, but not the table runfold_version with their revision, as"
+                " after restoring a dump of the schema runfold alone; to create it, run: runfold migrate"
+            )
+        return None
+    if revision is None and found["has_ledger"]:
+        raise OperatorError(
+            "The database has the tables of Runfold, but not the table runfold_version with their revision, as"
+            " after restoring a dump of the schema runfold alone: restore a dump of the whole database."
+        )
+    if revision is None:
+        if must_exist:
+            raise OperatorError("There is no Runfold in this database; to create its tables, run: runfold migrate")
+        return None
+    if revision not in _known_revisions():
+        raise OperatorError(
+            f"A newer version of Runfold has migrated this database: its schema is at revision {revision}, and this"
+            f" version, {version('runfold')}, knows revisions up to {newest_revision()}. Use that version of Runfold."
+        )
+    return revision
 
 
 def upgrade(dsn: str, revision: str = "head") -> None:
@@ -77,15 +120,6 @@ def run_sql_file(op: Any, name: str) -> None:  # noqa: ANN401  alembic's op is a
     op.get_bind().connection.run_async(lambda connection: connection.execute(sql))
 
 
-async def current_revision(dsn: str) -> str | None:
-    """Return the revision of a database's schema, None if it has none. Raises DatabaseUnavailable."""
-    async with Connections(dsn) as connections, connections.connection() as connection:
-        if not await connection.fetchval(_VERSION_TABLE):
-            return None
-        revision: str | None = await connection.fetchval(_VERSION)
-        return revision
-
-
 def upgrade_in_child(dsn: str) -> None:
     """Migrate up in a child process, so that alembic does not stay in the memory of the service.
 
@@ -108,7 +142,18 @@ def _main() -> None:
     except (CommandError, SQLAlchemyError, asyncpg.PostgresError) as error:
         cause = error.orig.__cause__ if isinstance(error, DBAPIError) and error.orig is not None else error
         translated = translate(cause) if isinstance(cause, Exception) else None
-        sys.exit(without_password(str(translated or error)))
+        sys.exit(without_password(_explain(translated or error)))
+
+
+def _explain(error: Exception) -> str:
+    """Return the reason for a failure, on one line: the parent process reports the last line."""
+    text = " ".join(str(error).split())
+    if isinstance(error, DatabaseUnavailable) and error.sqlstate == _INSUFFICIENT_PRIVILEGE:
+        return (
+            f"the database role lacks a right ({error.reason}). Migrate as the owner of Runfold's tables; in a database"
+            " without them, as a role that may create a schema there and a table in the schema public."
+        )
+    return text
 
 
 if __name__ == "__main__":

@@ -24,16 +24,30 @@ async def require_owner(connections: Connections, what: str) -> None:
 async def grant(connections: Connections, role: str) -> bool:
     """Grant a role the rights that serving needs, and no others in the schema. Returns whether the role was created.
 
-    Raises OperatorError for a role that owns the tables or is a superuser: their rights cannot be restricted.
+    Raises OperatorError for a role that owns the tables or is a superuser, because their rights cannot be restricted,
+    and if the connection's role may not create roles.
     """
-    async with connections.connection() as connection, connection.transaction():
+    async with connections.connection() as connection:
         row = await connection.fetchrow(_FIND_ROLE, role)
-        if row["unrestricted"]:
-            raise OperatorError(
-                f"{role} owns Runfold's tables or is a superuser, whose rights cannot be restricted; name another."
-            )
-        if not row["exists"]:
-            await connection.execute(await connection.fetchval(_CREATE, role))
+    if row["unrestricted"]:
+        raise OperatorError(
+            f"{role} owns Runfold's tables or is a superuser, whose rights cannot be restricted; name another."
+        )
+    if not row["exists"]:
+        await _create(connections, role)
+    async with connections.connection() as connection, connection.transaction():
         for granted in await connection.fetch(_GRANTS, role):
             await connection.execute(granted["statement"])
-        return not row["exists"]
+    return not row["exists"]
+
+
+async def _create(connections: Connections, role: str) -> None:
+    async with connections.connection() as connection:
+        row = await connection.fetchrow(_CREATE, role)
+        if row["allowed"]:
+            await connection.execute(row["statement"])
+            return
+    raise OperatorError(
+        f"The schema is migrated, but {row['creator']} may not create the role {role}, because it lacks CREATEROLE."
+        f" As a superuser, run: {row['statement']}; then run this command again."
+    )

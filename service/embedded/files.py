@@ -39,6 +39,34 @@ def cluster_in(data_dir: Path) -> Path:
     return data_dir / "postgres"
 
 
+def has_cluster(data_dir: Path) -> bool:
+    """Return whether there are data of a PostgreSQL. Raises EmbeddedError if this user may not look."""
+    try:
+        cluster_in(data_dir).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except PermissionError as error:
+        raise no_access(data_dir, error) from error
+    return True
+
+
+def no_access(data_dir: Path, error: PermissionError) -> EmbeddedError:
+    """Return the error for a data directory that this user may not search; name its owner where that is known."""
+    try:
+        owner: int | None = data_dir.stat().st_uid
+    except OSError:
+        owner = None  # a directory above it cannot be searched
+    if owner is None or owner == os.geteuid():
+        return EmbeddedError(
+            f"This user may not look into {data_dir} ({error.strerror}: {error.filename});"
+            " choose another directory with --data-dir, or a database with --database-url."
+        )
+    return EmbeddedError(
+        f"The PostgreSQL in {data_dir} belongs to another user, with the uid {owner}; run this as the user that runs"
+        " Runfold."
+    )
+
+
 def start_log_in(data_dir: Path) -> Path:
     """Return the path of the log that is written until the server's own log is open."""
     return data_dir / "postgres-start.log"

@@ -257,9 +257,7 @@ def attach(data_dir: Path) -> str | None:
             return None
         socket_dir = files.find_socket_dir(data_dir)
     except PermissionError as error:
-        raise EmbeddedError(
-            f"The PostgreSQL in {data_dir} belongs to another user ({error}); run this as the user that runs Runfold."
-        ) from error
+        raise files.no_access(data_dir, error) from error
     return files.dsn(socket_dir) if socket_dir is not None and files.accepts(socket_dir) else None
 
 

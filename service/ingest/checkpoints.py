@@ -8,6 +8,7 @@ recorded twice.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -90,8 +91,12 @@ def find_checkpoint(file: Path) -> Checkpoint | None:
 
 
 def remove_checkpoint(file: Path) -> None:
-    """Remove a file's checkpoint, if there is one."""
-    checkpoint_path(file).unlink(missing_ok=True)
+    """Remove a file's checkpoint, if there is one.
+
+    One that cannot be removed, as in a read-only directory, may stay: it says that all of the file is recorded.
+    """
+    with suppress(OSError):
+        checkpoint_path(file).unlink(missing_ok=True)
 
 
 def _write(file: Path, checkpoint: Checkpoint) -> None:

@@ -77,7 +77,10 @@ def is_loopback(bound: socket.socket) -> bool:
 
 def _listen_error(host: str, port: int, error: OSError) -> ListenError:
     if error.errno == errno.EADDRINUSE:
-        return ListenError(f"Port {port} of {host} is in use by another program; give another one with --port.")
+        return ListenError(
+            f"Port {port} of {host} is in use by another program; give another one, for example --port 8080"
+            " (make run ARGS='--port 8080')."
+        )
     if error.errno == errno.EACCES:
         return ListenError(f"This user may not listen on port {port}; give a port above 1023 with --port.")
     return ListenError(f"Cannot listen on {host}, port {port}: {error.strerror or error}.")

@@ -68,14 +68,6 @@ async def test_migrate_prints_sql_that_does_the_same(empty_dsn, log):
     assert (await run(log, "migrate", "--database-url", empty_dsn)).status == 0
 
 
-async def test_migrate_to_a_schema_from_the_future_is_told_in_a_sentence(dsn, log):
-    await execute(dsn, "update runfold_version set version_num = '9999'")
-    ended = await run(log, "migrate", "--database-url", dsn)
-    assert ended.status == 1
-    assert "cannot be migrated" in ended.errors
-    assert "Traceback" not in ended.errors
-
-
 async def test_verify_answers_yes_with_the_head_and_no_with_the_first_broken_position(dsn, connections, log):
     await append_events(connections, facts(9), [None] * 9)
     command = ("verify", "--database-url", dsn)
@@ -196,9 +188,9 @@ READ = (("verify",), ("export",), ("keys", "list"), ("rebuild",), ("serve", "--p
 WRITE = (("migrate",), ("serve", "--port", 0))
 
 
-async def refused(log, url, command, cause):
+async def refused(log, url, command, cause, **environment):
     """Run a command with a database that it cannot use: one line, of the database and the cause, without a secret."""
-    ended = await run(log, *command, "--database-url", url)
+    ended = await run(log, *command, "--database-url", url, **environment)
     assert (ended.status, ended.output) == (1, ""), ended
     (line,) = ended.errors.splitlines()
     assert line.startswith("Error: The database ")
@@ -212,7 +204,8 @@ async def test_a_server_that_cannot_be_reached_is_said_with_its_address(command,
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
-        line = await refused(log, f"postgresql://me:{SECRET}@{address}/runfold", command, "does not answer")
+        url = f"postgresql://me:{SECRET}@{address}/runfold"
+        line = await refused(log, url, command, "does not answer", RUNFOLD_DATABASE_WAIT="0")
     assert f"postgresql://me:***@{address}/runfold cannot be used" in line
 
 
@@ -234,18 +227,14 @@ async def test_a_missing_database_is_said(command, dsn, log):
 
 @pytest.mark.parametrize("command", READ, ids=str)
 async def test_missing_rights_are_said(command, dsn, poor, log):
-    await refused(log, as_user(dsn, poor), command, "lacks a right that Runfold needs; run: runfold migrate --role")
+    await refused(log, as_user(dsn, poor), command, "as the owner of the tables, run: runfold migrate --role NAME")
 
 
 @pytest.mark.parametrize("command", WRITE, ids=str)
 async def test_a_schema_that_may_not_be_created_is_said(command, empty_dsn, poor, log):
     line = await refused(log, as_user(empty_dsn, poor), command, "cannot be migrated: the database role lacks a right")
     assert "(permission denied for " in line
-
-
-@pytest.mark.parametrize("command", READ[:-1], ids=str)
-async def test_a_schema_that_is_missing_is_said(command, empty_dsn, log):
-    await refused(log, empty_dsn, command, "does not fit this version of Runfold; run: runfold migrate (relation ")
+    assert "as a role that may create a schema there" in line
 
 
 @pytest.mark.parametrize("command", [("rebuild",), ("keys", "create", "x", "--scope", "read")], ids=str)

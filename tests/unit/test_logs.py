@@ -23,6 +23,10 @@ REPOSITORY = Path(__file__).parents[2]
         ("postgresql://:secret@host/db", "postgresql://:***@host/db"),
         ("postgresql://me@host:5432/db", "postgresql://me@host:5432/db"),
         ("http://127.0.0.1:5000/a@b", "http://127.0.0.1:5000/a@b"),
+        ("http://me:secret@host/", "http://me:***@host/"),
+        ("postgresql://me:se/cr?e#t@host/db failed", "postgresql://me:***@host/db failed"),
+        ("postgresql://me@corp:secret@host/db", "postgresql://me@corp:***@host/db"),
+        ("postgresql://me@host/db?sslpassword=secret", "postgresql://me@host/db?sslpassword=***"),
     ],
 )
 def test_passwords_of_urls_are_blotted_out(said, shown):

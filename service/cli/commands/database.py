@@ -1,6 +1,8 @@
 """The database of a command: the one at the URL, or the embedded one, already running or started here."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,15 +10,22 @@ from typing import NamedTuple
 
 import click
 
+from service.cli.commands.options import require_data_dir
 from service.database import migrations
-from service.embedded.files import cluster_in
+from service.database.connections import Connections
+from service.database.failures import may_be_starting
+from service.embedded.files import has_cluster
 from service.embedded.postgres import FEWEST_CONNECTIONS, EmbeddedPostgres, attach
 from service.errors import DatabaseUnavailable
 from service.logs import without_password
 from service.settings import CONNECTIONS
 
+_RETRY_S = 1.0
+
 _OTHERS = 25
 """Connections for commands, for ad-hoc queries, and those that PostgreSQL reserves for superusers."""
+
+_log = logging.getLogger(__name__)
 
 
 class Database(NamedTuple):
@@ -41,6 +50,7 @@ def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
         with _naming(f"The database {url}"):
             yield Database(url, without_password(url), _no_check)
         return
+    require_data_dir(data_dir)
     connections = max(FEWEST_CONNECTIONS, workers * CONNECTIONS + _OTHERS)
     with EmbeddedPostgres(data_dir, connections=connections) as postgres:
 
@@ -56,16 +66,19 @@ def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
 def attached(url: str, data_dir: Path, *, must_exist: bool = True) -> Iterator[str]:
     """Yield a DSN as `owned` does, or that of the embedded PostgreSQL if a service is already running it.
 
-    Raises ClickException if `must_exist` and there is no database in the data directory yet.
+    Raises ClickException if `must_exist` and there is no database in the data directory yet, and OperatorError if this
+    version cannot use the schema, or `must_exist` and there is none.
     """
-    running = None if url else attach(data_dir)
+    running = None if url else attach(require_data_dir(data_dir))
     if running is not None:
         with _naming(f"The embedded PostgreSQL in {data_dir}"):
+            asyncio.run(migrations.check_schema(running, must_exist=must_exist))
             yield running
         return
-    if must_exist and not url and not cluster_in(data_dir).exists():
+    if must_exist and not url and not has_cluster(data_dir):
         raise click.ClickException(f"There is no database in {data_dir}; choose one with --data-dir or --database-url.")
     with owned(url, data_dir) as database:
+        asyncio.run(migrations.check_schema(database.dsn, must_exist=must_exist))
         yield database.dsn
 
 
@@ -80,5 +93,31 @@ def _naming(subject: str) -> Iterator[None]:
 
 def migrate(dsn: str) -> None:
     """Migrate the schema to the newest revision. Raises DatabaseUnavailable, or OperatorError if it cannot."""
-    if asyncio.run(migrations.current_revision(dsn)) != migrations.newest_revision():
+    if asyncio.run(migrations.check_schema(dsn, must_exist=False)) != migrations.newest_revision():
         migrations.upgrade_in_child(dsn)
+
+
+async def wait_for_database(dsn: str, wait_s: float) -> None:
+    """Return when the database accepts connections; try once a second for `wait_s` seconds, and log that.
+
+    Raises DatabaseUnavailable when the time is over, and at once for a failure that waiting does not cure, such as a
+    refused login.
+    """
+    ends_at = time.monotonic() + wait_s
+    waiting_for = ""
+    while True:
+        try:
+            async with Connections(dsn) as connections:
+                await connections.fetch("select")
+        except DatabaseUnavailable as error:
+            remaining_s = ends_at - time.monotonic()
+            if not may_be_starting(error) or remaining_s <= 0:
+                raise
+            if waiting_for != error.detail:
+                waiting_for = error.detail
+                _log.warning("%s; trying for another %.0f s", without_password(str(error)), remaining_s)
+            await asyncio.sleep(min(_RETRY_S, remaining_s))
+        else:
+            if waiting_for:
+                _log.warning("the database answers")
+            return

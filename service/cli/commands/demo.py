@@ -13,7 +13,7 @@ from yarl import URL
 
 from service.cli.commands.background import service_in
 from service.cli.commands.lives import LIVES, STEPS, Player, Step
-from service.cli.commands.options import DEFAULTS, setting
+from service.cli.commands.options import DEFAULTS, data_dir_option, require_data_dir
 from service.server.serve import stop_requested
 
 _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
@@ -44,11 +44,7 @@ def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) 
     show_default=True,
     show_envvar=True,
 )
-@setting(
-    "--data-dir",
-    "Data directory of a service that the demo starts.",
-    type=click.Path(file_okay=False, path_type=Path),
-)
+@data_dir_option("Data directory of a service that the demo starts.")
 @click.option("--key", help="API key, if the service requires one.", envvar="RUNFOLD_API_KEY", show_envvar=True)
 @click.option(
     "--stay/--exit",
@@ -94,6 +90,9 @@ class _Demo:
             raise click.ClickException(f"{self._url} does not answer: {error or 'timed out'}.") from error
 
     async def _play_on_new_service(self, session: aiohttp.ClientSession, *, stay: bool) -> None:
+        if self._url.scheme == "https":
+            raise click.ClickException(f"No service answers on {self._url}, and the demo starts none with https.")
+        require_data_dir(self._data_dir)
         self._print(f"No service answers on {self._url}: starting one with an embedded PostgreSQL.")
         host, port = self._url.host or "", self._url.port or 0
         async with service_in(self._data_dir, host, port) as service:
@@ -109,7 +108,7 @@ class _Demo:
         self._print(f"runfold serve --port {port} --data-dir {quote(str(self._data_dir))}")
 
     async def _play(self, session: aiohttp.ClientSession) -> None:
-        player = Player(session, f"{self._url}/api/v1")
+        player = Player(session, f"{self._url}/api/v1", with_key="Authorization" in session.headers)
         on_terminal = self._console.is_terminal
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
         with Progress(*columns, console=self._console, transient=True, disable=not on_terminal) as progress:
@@ -130,7 +129,8 @@ class _Demo:
     def _show(self, step: Step) -> None:
         report, colour = step.report, _COLOURS[step.state]
         remark = f"  [dim]{report.remark}[/]" if report.remark else ""
-        self._print(f"  {report.command:<8} at {step.at:%H:%M}   {report.status}  [{colour}]{step.state:<9}[/]{remark}")
+        at = f"{step.at:%Y-%m-%dT%H:%MZ}"
+        self._print(f"  {report.command:<8} at {at}   {report.status}  [{colour}]{step.state:<9}[/]{remark}")
 
     def _print(self, text: str) -> None:
         self._console.print(text)

@@ -10,7 +10,6 @@ from service.catalog.queries import CatalogHealth, CatalogQueries, EventSetAside
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.database.connections import Connections
-from service.database.migrations import current_revision, newest_revision
 from service.payloads.json_writer import dump
 
 _MAX_LISTED = 1_000
@@ -26,11 +25,6 @@ def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
     again. Exits with 1 if something is wrong: events were set aside, or the database is read-only.
     """
     with attached(database_url, data_dir) as dsn:
-        revision = asyncio.run(current_revision(dsn))
-        if revision != newest_revision():
-            raise click.ClickException(
-                f"The database's schema is at revision {revision}, {newest_revision()} is needed; run: runfold migrate"
-            )
         (head, projected), health, events = asyncio.run(_examine(dsn))
     click.echo(_as_json(head, projected, health, events) if as_json else _as_text(head, projected, health, events))
     sys.exit(1 if events or health.read_only else 0)

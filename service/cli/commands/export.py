@@ -71,8 +71,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     "--format",
     "format_name",
     type=click.Choice([one.value for one in ExportFormat]),
-    default="ndjson",
-    show_default=True,
+    show_default="that of the suffix .csv or .parquet of the file's name, else ndjson",
     help="Format of the file.",
 )
 @click.option(
@@ -85,7 +84,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
 @_filters
 @database_options
 def command(  # noqa: PLR0913, PLR0917  a parameter an option
-    format_name: str,
+    format_name: str | None,
     output: Path | None,
     database_url: str,
     data_dir: Path,
@@ -107,7 +106,8 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
     if since and until and until < since:
         raise click.UsageError("--until is before --since.")
     names = namespace, job, run, kinds or None, states or None, actor, sources or None
-    filters, export_format = EventFilters(*names, since, until), ExportFormat(format_name)
+    filters = EventFilters(*names, since, until)
+    export_format = ExportFormat(format_name) if format_name else _format_of(output)
     with attached(database_url, data_dir) as dsn:
         exported = _write(partial(export_events, dsn, filters), output, export_format)
     description = saved_heads.describe_export(exported, export_format, filters)
@@ -117,6 +117,12 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
     saved_heads.head_path(output).write_text(description + "\n", encoding="utf-8")
     head = exported.head
     click.echo(f"{exported.events} events are in {output}. The head is position {head.position}, {head.hash.hex()}.")
+
+
+def _format_of(output: Path | None) -> ExportFormat:
+    """Return the format that the suffix of a file's name stands for; NDJSON for any other suffix."""
+    suffix = output.suffix.lower().removeprefix(".") if output else ""
+    return ExportFormat(suffix) if suffix in set(ExportFormat) else ExportFormat.NDJSON
 
 
 def _write(write: Callable[..., Any], output: Path | None, export_format: ExportFormat) -> ExportResult:

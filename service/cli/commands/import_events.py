@@ -1,6 +1,7 @@
 """runfold import."""
 
 import asyncio
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -91,6 +92,7 @@ class _Summary:
     def __init__(self, refused: BinaryIO | None) -> None:
         self._refused = refused
         self._first_failures: list[str] = []
+        self._remarks: dict[str, str] = {}
         self.recorded = 0
         self.known = 0
         self.failures = 0
@@ -99,8 +101,16 @@ class _Summary:
         self.recorded += ingestion.recorded - ingestion.known
         self.known += ingestion.known + checkpoint.skipped
 
+    def add_empty(self, name: str) -> None:
+        self._remarks[name] = f"{name} contains no events."
+
     def add_refused(self, name: str, failure: IngestionFailure) -> None:
         self.add_failure(f"{name}:{failure.line.number}: {failure.reason}")
+        if name not in self._remarks and failure.line.text is not None and _is_exported(failure.line.text):
+            self._remarks[name] = (
+                f"{name} is an export of Runfold: its lines are records of the ledger, not OpenLineage events. The"
+                " OpenLineage events are the payloads of those lines whose source is openlineage or import."
+            )
         if self._refused is not None and failure.line.text is not None and not failure.retriable:
             # In valid JSON a line break stands only between tokens, where a space is equivalent.
             self._refused.write(failure.line.text.replace(b"\n", b" ") + b"\n")
@@ -116,6 +126,17 @@ class _Summary:
             click.echo(f"  {failure}", err=True)
         if self.failures > _SHOWN:
             click.echo(f"  … and {self.failures - _SHOWN} more", err=True)
+        for remark in self._remarks.values():
+            click.echo(remark, err=True)
+
+
+def _is_exported(text: bytes) -> bool:
+    """Return whether a refused line was written by `runfold export`."""
+    try:
+        line = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(line, dict) and {"position", "kind", "recordedAt", "hash"} <= line.keys()
 
 
 async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool) -> None:
@@ -148,6 +169,8 @@ async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool
             " Repeat the import to go on; nothing is recorded twice."
         )
     summary.add(ingestion, checkpoint)
+    if ingestion.received + checkpoint.skipped == 0:
+        summary.add_empty(source.name)
 
 
 async def _update_catalog(dsn: str) -> None:

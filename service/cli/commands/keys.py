@@ -19,6 +19,10 @@ from service.database.connections import Connections
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}")
 
+_FIRST_KEY = (
+    "This is the first key: within 5 seconds, services with --auth auto, the default, require a key for every request."
+)
+
 T = TypeVar("T")
 
 
@@ -53,15 +57,20 @@ def create(name: str, scope: ScopeName, *, as_json: bool, database_url: str, dat
     try:
         with attached(database_url, data_dir, must_exist=False) as dsn:
             migrate(dsn)
+            is_first = not asyncio.run(keys.any_key_exists(dsn))
             secret = _with_connections(dsn, lambda connections: keys.create_key(connections, name, scope))
     except keys.KeyExists:
         raise click.ClickException(f"There is a key {name} already; revoke it first, or use another name.") from None
     if as_json:
         click.echo(orjson.dumps({"name": name, "scope": scope, "secret": secret}))
+        if is_first:
+            click.echo(_FIRST_KEY, err=True)
         return
     click.echo(secret)
     click.echo(f"This secret of {name} ({scope}) cannot be shown again. Send it as:", err=True)
     click.echo("    Authorization: Bearer SECRET", err=True)
+    if is_first:
+        click.echo(_FIRST_KEY, err=True)
 
 
 @command.command("list", short_help="List the keys.")

@@ -1,5 +1,6 @@
 """The runs of the demo: their reports as data, and the client that sends them."""
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -8,7 +9,10 @@ import aiohttp
 import click
 
 NAMESPACE, JOB = "demo", "nightly-load"
-_OK, _CREATED, _CONFLICT = 200, 201, 409
+_OK, _CREATED, _UNAUTHENTICATED, _CONFLICT = 200, 201, 401, 409
+_AUTHORIZATION = '"Authorization: Bearer $RUNFOLD_API_KEY"'
+"""The header of printed commands. The secret is not printed: a terminal keeps what was printed."""
+
 _JOB_PATH = f"/namespaces/{NAMESPACE}/jobs/{JOB}"
 
 
@@ -73,10 +77,11 @@ STEPS = sum(len(life.reports) for life in LIVES)
 class Player:
     """Sends the reports over HTTP. Raises ClickException when the service does not answer as expected."""
 
-    def __init__(self, session: aiohttp.ClientSession, api: str) -> None:
-        """Take a session and the URL that ends in /api/v1."""
+    def __init__(self, session: aiohttp.ClientSession, api: str, *, with_key: bool = False) -> None:
+        """Take a session, the URL that ends in /api/v1, and whether the session sends an API key."""
         self._session = session
         self._api = api
+        self._curl = f"curl -s -H {_AUTHORIZATION}" if with_key else "curl -s"
         self._hour_ago = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
         self.runs: dict[str, str] = {}
 
@@ -102,17 +107,27 @@ class Player:
     async def _send(self, method: str, path: str, body: object, expected: int) -> dict[str, Any]:
         async with self._session.request(method, self._api + path, json=body) as response:
             if response.status != expected:
-                text = (await response.text())[:500]
-                raise click.ClickException(f"{method} {path} was answered with {response.status}: {text}")
+                raise click.ClickException(_explain(method, path, response.status, await response.read()))
             answer: dict[str, Any] = await response.json(content_type=None)
             return answer
 
     def commands(self) -> Iterator[tuple[str, str]]:
         """Yield descriptions and shell commands that show the runs."""
         late = self.runs["A run whose start is reported late"]
-        yield "the run whose start came late", f"curl -s {self._api}/jobs/runs/{late}"
-        yield "the newest runs of the job", f"curl -s '{self._api}{_JOB_PATH}/runs?limit=10'"
-        yield "the runs that failed", f"curl -s '{self._api}{_JOB_PATH}/runs?state=FAILED'"
-        yield "the job, with its latest runs", f"curl -s {self._api}{_JOB_PATH}"
+        yield "the run whose start came late", f"{self._curl} {self._api}/jobs/runs/{late}"
+        yield "the newest runs of the job", f"{self._curl} '{self._api}{_JOB_PATH}/runs?limit=10'"
+        yield "the runs that failed", f"{self._curl} '{self._api}{_JOB_PATH}/runs?state=FAILED'"
+        yield "the job, with its latest runs", f"{self._curl} {self._api}{_JOB_PATH}"
         still = self.runs["A run that is still running"]
-        yield "complete the run that is still running", f"curl -s -X POST {self._api}/jobs/runs/{still}/complete"
+        yield "complete the run that is still running", f"{self._curl} -X POST {self._api}/jobs/runs/{still}/complete"
+
+
+def _explain(method: str, path: str, status: int, body: bytes) -> str:
+    """Return why a request failed: the detail of the problem (RFC 9457), or the beginning of another answer."""
+    try:
+        detail = str(json.loads(body)["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = body[:500].decode(errors="replace")
+    if status == _UNAUTHENTICATED:
+        return f"The service requires an API key: give --key or RUNFOLD_API_KEY. It answered: {detail}"
+    return f"{method} {path} was answered with {status}: {detail}"

@@ -24,6 +24,13 @@ def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None) -
     With --role, `runfold serve` can run as a role that cannot change or remove recorded events: it reads the ledger,
     appends to it through one function, and writes the catalog. Run it again after an upgrade.
     """
+    if role is not None and not role.strip():
+        raise click.BadParameter("the name of the role is empty.", param_hint="--role")
+    if sql and role is not None:
+        raise click.UsageError(
+            "--sql and --role cannot be combined: which rights to grant depends on the tables of a migrated database."
+            " Migrate first, then run: runfold migrate --role NAME"
+        )
     if sql:
         click.echo(migrations.upgrade_sql())
         return

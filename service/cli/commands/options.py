@@ -1,6 +1,5 @@
 """Options that are settings: each is a flag and an environment variable; the flag takes precedence."""
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import wraps
@@ -8,13 +7,27 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 from platformdirs import user_data_path
 
+from service.cli.database_url import check_database_url
+from service.cli.environment import RequiredTextOption, SettingOption
 from service.domain import timestamps
 from service.domain.registers import FACET_LIMITS
 from service.settings import PROCESS, Settings
 
-DEFAULTS = Settings(data_dir=user_data_path("runfold", appauthor=False), projector=PROCESS)
+NO_DATA_DIR = Path()
+"""The data directory of a user that has no home directory. A directory that is given is made absolute."""
+
+
+def _default_data_dir() -> Path:
+    try:
+        return user_data_path("runfold", appauthor=False)
+    except RuntimeError:  # neither HOME nor an entry for this uid, as in a container
+        return NO_DATA_DIR
+
+
+DEFAULTS = Settings(data_dir=_default_data_dir(), projector=PROCESS)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -22,6 +35,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def setting(name: str, help_text: str, **attributes: Any) -> Callable[[F], F]:  # noqa: ANN401  those of click.option
     """Return the option for a field of Settings; its default is the field's."""
     field = name.lstrip("-").partition("/")[0].replace("-", "_")
+    attributes.setdefault("cls", SettingOption)
     attributes.setdefault("envvar", f"RUNFOLD_{field.upper()}")
     attributes.setdefault("default", getattr(DEFAULTS, field))
     attributes.setdefault("show_default", True)
@@ -43,26 +57,47 @@ def parse_time(_context: click.Context, _parameter: click.Parameter, text: str |
 
 
 def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
-    if url and not url.startswith(("postgresql://", "postgres://")):
-        raise click.BadParameter("it must begin with postgresql://.")
-    hosts = url.partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
-    for port in re.findall(r":([^:,\]]*)(?:,|$)", re.sub(r"\[.*?\]", "", hosts)):
-        if port and not port.isdecimal():
-            raise click.BadParameter("its port is not a number.")  # what was given may be part of a password
+    wrong = check_database_url(url) if url else None
+    if wrong is not None:
+        raise click.BadParameter(wrong)  # without the value, which may have a password
     return url
+
+
+def require_data_dir(data_dir: Path) -> Path:
+    """Return the data directory. Raises UsageError if none was given and this user has no home directory."""
+    if data_dir == NO_DATA_DIR:
+        raise click.UsageError(
+            "This user has no home directory for the data of an embedded PostgreSQL: choose a directory with"
+            " --data-dir, or the database of a running server with --database-url."
+        )
+    return data_dir
+
+
+def _make_absolute(context: click.Context, parameter: click.Parameter, path: Path) -> Path:
+    is_default = context.get_parameter_source(parameter.name or "") is ParameterSource.DEFAULT
+    return path if is_default else path.absolute()
+
+
+def data_dir_option(help_text: str) -> Callable[[F], F]:
+    """Return --data-dir. It is made absolute; it is neither read nor created unless it is used."""
+    return setting(
+        "--data-dir",
+        help_text,
+        cls=RequiredTextOption,
+        type=click.Path(file_okay=False, readable=False, path_type=Path),
+        show_default=True if DEFAULTS.data_dir != NO_DATA_DIR else "none, as this user has no home directory",
+        callback=_make_absolute,
+    )
 
 
 def database_options(command: F) -> F:
     """Add --database-url and --data-dir."""
     for option in (
-        setting(
-            "--data-dir",
-            "Data directory of the embedded PostgreSQL, which is used without a database URL.",
-            type=click.Path(file_okay=False, path_type=Path),
-        ),
+        data_dir_option("Data directory of the embedded PostgreSQL, which is used without a database URL."),
         setting(
             "--database-url",
             "Database to use: postgresql://user:password@host/database.",
+            cls=RequiredTextOption,
             envvar=["RUNFOLD_DATABASE_URL", "DATABASE_URL"],
             metavar="URL",
             show_default="an embedded PostgreSQL",

@@ -13,9 +13,9 @@ import uvloop
 
 from service import logs
 from service.auth import keys
-from service.cli.commands.database import Database, migrate, owned
-from service.cli.commands.options import database_options, facet_settings, setting
-from service.embedded.files import cluster_in
+from service.cli.commands.database import Database, migrate, owned, wait_for_database
+from service.cli.commands.options import database_options, facet_settings, require_data_dir, setting
+from service.embedded.files import has_cluster
 from service.server import sockets
 from service.server.serve import STOP_SIGNALS, serve
 from service.server.workers import supervise
@@ -29,6 +29,11 @@ _POSITIVE = click.IntRange(min=1)
 @setting("--port", "Port to listen on; 0 picks a free one.", type=click.IntRange(0, 65535))
 @setting("--workers", "Number of processes that serve the port.", type=_POSITIVE)
 @database_options
+@setting(
+    "--database-wait",
+    "Seconds that the start waits for a database that cannot be reached or is starting.",
+    type=click.FloatRange(min=0),
+)
 @setting(
     "--auth",
     "Whether requests need an API key; auto: as soon as a key exists.",
@@ -79,7 +84,7 @@ def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
         signal.signal(number, _exit)
     with sockets.bind(settings.host, settings.port) as bound:
         # A database that is not created yet has no keys.
-        may_have_keys = bool(settings.database_url) or cluster_in(settings.data_dir).exists()
+        may_have_keys = bool(settings.database_url) or has_cluster(require_data_dir(settings.data_dir))
         authenticated = settings.auth == "on" or (settings.auth == "auto" and may_have_keys)
         _refuse_exposure(bound, authenticated=authenticated, insecure=settings.insecure)
         with owned(settings.database_url, settings.data_dir, workers=settings.workers) as database:
@@ -106,6 +111,7 @@ def _refuse_exposure(bound: socket.socket, *, authenticated: bool, insecure: boo
 
 def _serve(settings: Settings, bound: socket.socket, database: Database) -> None:
     with logs.errors_only("service.database"):  # a database that cannot be used is reported once, by the exit message
+        asyncio.run(wait_for_database(settings.database_url, settings.database_wait))
         migrate(settings.database_url)
         if settings.auth == "auto" and not sockets.is_loopback(bound):
             has_keys = asyncio.run(keys.any_key_exists(settings.database_url))

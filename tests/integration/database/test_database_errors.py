@@ -127,7 +127,7 @@ async def test_a_deadlock_is_named(dsn):
 
 async def test_a_statement_that_takes_too_long_is_cancelled_by_the_server(dsn):
     error = await failure(dsn, LONG, command_timeout_s=1.0)
-    assert (error.sqlstate, error.detail) == ("57014", "the database cancelled a statement")
+    assert (error.sqlstate, "it took too long" in error.detail) == ("57014", True)
 
 
 async def test_more_connections_than_are_taken_are_named(dsn, role):

@@ -1,11 +1,13 @@
 """runfold import that broke off goes on where it was, and never passes over what is not in the ledger."""
 
 import asyncio
+import errno
 import gzip
 import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -207,3 +209,15 @@ def test_a_file_with_very_many_refused_lines_keeps_the_bookmark_that_names_them_
         imported(file)
     assert len(json.loads(checkpoint_path(file).read_bytes())["refused"]) <= 2
     assert imported(file).stdout == f"{6 - sum(sent)} events recorded, {sum(sent)} known already, 40 refused.\n"
+
+
+def test_a_file_in_a_read_only_directory_is_imported_and_that_is_said(imported, tmp_path, monkeypatch):
+    def read_only(path, *_arguments, **_options):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    file = tmp_path / "events"
+    file.write_text(event())
+    monkeypatch.setattr(Path, "unlink", read_only)
+    monkeypatch.setattr(Path, "write_bytes", read_only)
+    found = imported(file)
+    assert (found.exit_code, found.stdout) == (0, "1 events recorded, 0 known already, 0 refused.\n")

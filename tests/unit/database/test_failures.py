@@ -84,6 +84,7 @@ def test_a_value_that_postgresql_refuses_is_the_callers(sqlstate):
         (TimeoutError(), "did not answer in time"),
         (socket.gaierror(-2, "unknown"), "cannot be resolved"),
         (ssl.SSLError(1, "handshake"), "TLS"),
+        (ConnectionError('PostgreSQL server at "h:5432" rejected SSL upgrade'), "does not accept TLS"),
     ],
 )
 def test_errors_of_the_drivers_sockets_are_the_databases(error, message):
@@ -107,6 +108,28 @@ def test_errors_of_the_driver_itself_are_told_apart(error, message):
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), OSError(28, "No space left on device")])
 def test_anything_else_is_not_the_databases(error):
     assert translate(error) is None
+
+
+def test_the_reason_is_one_line():
+    fields = {"C": "42501", "M": "permission denied", "D": "Only roles with\nCREATEROLE may.", "H": "Ask an owner."}
+    reason = translate(asyncpg.PostgresError.new(fields)).reason
+    assert reason == "permission denied; DETAIL:  Only roles with; CREATEROLE may.; HINT:  Ask an owner."
+
+
+@pytest.mark.parametrize(
+    ("error", "may_be"),
+    [
+        (server_error("57P03"), True),
+        (server_error("53300"), True),
+        (of_driver(ConnectionRefusedError(111, "refused")), True),
+        (of_driver(socket.gaierror(-2, "unknown")), True),
+        (server_error("28P01"), False),
+        (server_error("3D000"), False),
+        (asyncpg.ClientConfigurationError("invalid DSN"), False),
+    ],
+)
+def test_waiting_helps_only_where_the_server_may_be_starting(error, may_be):
+    assert failures.may_be_starting(translate(error)) is may_be
 
 
 def test_the_reason_is_never_empty():

@@ -1,0 +1,77 @@
+"""runfold runs."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from service.catalog.queries import CatalogQueries, FoundRun, RunFilters, RunSearch
+from service.cli.commands.database import attached
+from service.cli.commands.options import database_options
+from service.cli.text import printable, time_of
+from service.database.connections import Connections
+from service.domain.event import RunState
+from service.http import views
+from service.payloads.json_writer import dump
+
+_CONNECTIONS = 2
+
+
+@click.command("runs", short_help="List the newest runs.")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in RunState]),
+    help="Only runs in this state. Repeatable.",
+)
+@click.option("--namespace", help="Only runs of this namespace.")
+@click.option("--job", help="Only runs of jobs of this name.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N", help="List N runs at most."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON array for a script.")
+@database_options
+def command(
+    states: tuple[str, ...],
+    namespace: str | None,
+    job: str | None,
+    limit: int,
+    *,
+    as_json: bool,
+    database_url: str,
+    data_dir: Path,
+) -> None:
+    """List runs from the catalog, newest first: id, state, start, duration, and job.
+
+    A running service keeps the catalog up to date. Where it is behind the ledger, that is reported on standard error.
+    """
+    filters = RunFilters(states=states or None, namespace=namespace, job=job)
+    with attached(database_url, data_dir) as dsn:
+        runs, behind = asyncio.run(_read(dsn, filters, limit))
+    if as_json:
+        click.echo(dump([views.run_view(str(run.id), run.registers) | _job(run) for run in runs]))
+    else:
+        for run in runs:
+            click.echo(_line(run))
+    if behind:
+        click.echo(f"The catalog is {behind} events behind the ledger; a running service projects them.", err=True)
+
+
+async def _read(dsn: str, filters: RunFilters, limit: int) -> tuple[list[FoundRun], int]:
+    """Return the runs, and the number of events that were not projected into the catalog when they were read."""
+    async with Connections(dsn, _CONNECTIONS) as connections:
+        head, projected = await CatalogQueries(connections).positions()
+        return await RunSearch(connections).runs(filters, None, limit), max(0, head - projected)
+
+
+def _job(run: FoundRun) -> dict[str, object]:
+    return {"job": views.job_of(run.registers)}
+
+
+def _line(run: FoundRun) -> str:
+    view = views.run_view(str(run.id), run.registers)
+    job = views.job_of(run.registers) or {"namespace": "", "name": ""}
+    duration = "" if view["durationMs"] is None else f"{view['durationMs'] / 1000:.3f}s"
+    name = printable(f"{job['namespace']} {job['name']}")
+    return f"{view['id']}  {view['state']:<9}  {time_of(view['startedAt']):<20}  {duration:>12}  {name}"

@@ -1,0 +1,91 @@
+"""runfold show."""
+
+import asyncio
+from collections import deque
+from contextlib import aclosing
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+import click
+
+from service.audit.ledger_reader import LedgerReader
+from service.cli.commands.database import attached
+from service.cli.commands.options import database_options
+from service.cli.text import printable, time_of
+from service.database.connections import Connections
+from service.domain.event import Event, Subject
+from service.domain.run import RunRegisters
+from service.http import views
+from service.ledger.events import read_streams
+from service.payloads.json_writer import dump
+
+
+class _Run(NamedTuple):
+    """A run, its latest events, and the number of all of them."""
+
+    registers: RunRegisters
+    latest: list[Event]
+    events: int
+
+
+@click.command("show", short_help="Show a run and its latest events.")
+@click.argument("run", type=click.UUID)
+@click.option(
+    "--events", "limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Latest events."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print {run, job, events, latest} for a script.")
+@database_options
+def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir: Path) -> None:
+    """Show a run as merged from its events, and the latest of them, read from the ledger."""
+    with attached(database_url, data_dir) as dsn:
+        found = asyncio.run(_read(dsn, run, limit))
+    if found is None:
+        raise click.ClickException(f"There is no run {run} in the ledger.")
+    view, job = views.run_view(str(run), found.registers), views.job_of(found.registers)
+    if as_json:
+        latest = [_event_view(event) for event in found.latest]
+        click.echo(dump({"run": view, "job": job, "events": found.events, "latest": latest}))
+        return
+    click.echo(f"run        {run}")
+    click.echo(f"job        {printable(' '.join(job.values()) if job else '')}")
+    click.echo(f"state      {view['state']}")
+    click.echo(f"started    {time_of(view['startedAt'])}")
+    click.echo(f"ended      {time_of(view['endedAt'])}")
+    click.echo(f"facets     {printable(', '.join(view['facets']))}")
+    click.echo(f"events     {found.events}" + (f", the latest {len(found.latest)}:" if found.latest else ""))
+    for event in found.latest:
+        click.echo(_event_line(event))
+
+
+async def _read(dsn: str, run: UUID, limit: int) -> _Run | None:
+    async with Connections(dsn) as connections:
+        (state,) = await read_streams(connections, Subject.RUN, [run], [None])
+        if state.registers is None:
+            return None
+        reader = LedgerReader(connections)
+        latest: deque[Event] = deque(maxlen=limit)
+        count = 0
+        async with aclosing(reader.history(run, (await reader.head()).position)) as history:
+            async for entry in history:
+                latest.append(entry.event)
+                count += 1
+        return _Run(state.registers, list(latest), count)
+
+
+def _event_view(event: Event) -> dict[str, object]:
+    return {
+        "position": event.position,
+        "kind": event.kind,
+        "state": event.state,
+        "transitionedAt": event.transitioned_at,
+        "recordedAt": event.recorded_at,
+        "source": event.source,
+        "actor": event.actor,
+    }
+
+
+def _event_line(event: Event) -> str:
+    what = f"{event.state or event.kind:<9}  at {time_of(event.transitioned_at)}"
+    who = printable(f"{event.source} {event.actor or ''}").rstrip()
+    return f"{event.position:>10}  {what}  recorded {time_of(event.recorded_at)}  {who}"

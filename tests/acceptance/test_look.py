@@ -1,0 +1,78 @@
+"""The commands that show runs and events: runs, show, tail."""
+
+import asyncio
+import json
+import signal
+from uuid import uuid4
+
+import pytest
+from building import fact
+from programs import program, run
+
+from service.catalog.page_writer import project_next_page
+from service.ledger.events import append_events
+
+
+@pytest.fixture
+def log(tmp_path):
+    return tmp_path / "stderr"
+
+
+@pytest.fixture
+async def known(connections):
+    """A run that completed and one that runs, of a job with a control character in its name."""
+    ids = uuid4(), uuid4()
+    facts = [fact(ids[0], "RUNNING", 1), fact(ids[0], "COMPLETED", 2), fact(ids[1], "RUNNING", 3, job="a\x1b[31m")]
+    await append_events(connections, facts, [None] * len(facts))
+    return ids
+
+
+async def test_runs_are_listed_newest_first_and_by_state(known, dsn, connections, log):
+    behind = await run(log, "runs", "--database-url", dsn)
+    assert (behind.status, behind.output) == (0, "")
+    assert "The catalog is 3 events behind the ledger" in behind.errors
+    await project_next_page(connections)
+    ended = await run(log, "runs", "--database-url", dsn)
+    assert (ended.status, ended.errors) == (0, "")
+    first, second = ended.output.splitlines()
+    assert first.startswith(f"{known[1]}  RUNNING ")
+    assert second.startswith(f"{known[0]}  COMPLETED")
+    assert second.endswith("etl load")
+    assert "\x1b" not in ended.output
+    listed = json.loads((await run(log, "runs", "--state", "COMPLETED", "--json", "--database-url", dsn)).output)
+    assert [(found["id"], found["job"]["name"]) for found in listed] == [(str(known[0]), "load")]
+    assert json.loads((await run(log, "runs", "--job", "none", "--json", "--database-url", dsn)).output) == []
+
+
+async def test_a_run_is_shown_with_its_latest_events(known, dsn, log):
+    ended = await run(log, "show", known[0], "--events", 1, "--database-url", dsn)
+    assert (ended.status, ended.errors) == (0, "")
+    assert "state      COMPLETED" in ended.output
+    assert "events     2, the latest 1:" in ended.output
+    assert ended.output.splitlines()[-1].split()[:2] == ["2", "COMPLETED"]
+    shown = json.loads((await run(log, "show", known[0], "--json", "--database-url", dsn)).output)
+    assert shown["run"]["state"] == "COMPLETED"
+    assert [event["position"] for event in shown["latest"]] == [1, 2]
+    missing = await run(log, "show", uuid4(), "--database-url", dsn)
+    assert (missing.status, missing.output) == (1, "")
+    assert "There is no run" in missing.errors
+
+
+async def test_tail_prints_the_latest_events_and_follows(known, dsn, connections, log):
+    ended = await run(log, "tail", "-n", 2, "--database-url", dsn)
+    assert [line.split()[0] for line in ended.output.splitlines()] == ["2", "3"]
+    assert str(known[0]) in ended.output
+    assert "\x1b" not in ended.output
+    async with program(log, "tail", "-n", 1, "-f", "--json", "--database-url", dsn) as following:
+        assert json.loads(await following.process.stdout.readline())["position"] == len(known) + 1
+        await append_events(connections, [fact(known[1], "COMPLETED", 4)], [None])
+        async with asyncio.timeout(10):
+            assert json.loads(await following.process.stdout.readline())["state"] == "COMPLETED"
+        following.send(signal.SIGINT)
+        ended = await following.end()
+    assert (ended.status, ended.errors) == (130, "")
+
+
+async def test_rebuild_prints_json_for_scripts(known, dsn, log):
+    ended = await run(log, "rebuild", "--json", "--database-url", dsn)
+    assert json.loads(ended.output) == {"position": len(known) + 1}
