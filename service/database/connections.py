@@ -28,6 +28,8 @@ _SETTINGS = (
 # A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md.
 _NO_SEQUENTIAL_SCANS = "set enable_seqscan = off;"
 _KEEP_PLANS = "set plan_cache_mode = force_generic_plan;"
+# For verification: no function, operator or type but PostgreSQL's own is found, and no policy hides rows silently.
+_BUILTINS_ONLY = "set search_path = pg_catalog, pg_temp; set row_security = off;"
 _LIMIT_IDLE_TRANSACTIONS = "set idle_in_transaction_session_timeout = '30s';"
 
 
@@ -38,7 +40,7 @@ class Connections:
     `size` 1, the statements of several tasks take turns.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  an option each
         self,
         dsn: str,
         size: int = 1,
@@ -47,6 +49,7 @@ class Connections:
         sequential_scans: bool = False,
         keep_plans: bool = False,
         limit_idle_transactions: bool = False,
+        builtins_only: bool = False,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
         wait_s: float | None = _WAIT_S,
     ) -> None:
@@ -56,6 +59,7 @@ class Connections:
         keep_plans: for the few statements on single streams, whose plans do not depend on their arguments: planning
             one anew costs more than executing it.
         limit_idle_transactions: for transactions that hold locks which other processes wait for.
+        builtins_only: for verification, which must not execute code that the database holds; see evidence.py.
         wait_s: seconds that a task waits for a free connection; None: without limit.
         """
         self.size = size
@@ -67,6 +71,7 @@ class Connections:
         self._settings += "" if sequential_scans else _NO_SEQUENTIAL_SCANS
         self._settings += _KEEP_PLANS if keep_plans else ""
         self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
+        self._settings += _BUILTINS_ONLY if builtins_only else ""
         self._free: list[asyncpg.Connection] = []
         self._used: set[asyncpg.Connection] = set()
         self._closing: set[asyncio.Task[None]] = set()
