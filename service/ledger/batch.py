@@ -25,6 +25,11 @@ _RUN = Subject.RUN
 _APPEND, _CONFLICT = Decision.APPEND, Decision.CONFLICT
 _RECORDED = AppendOutcome.RECORDED.value
 
+OUTCOME_UNKNOWN = (
+    "this may have been recorded or not; repeat it, unless it creates a run without id and Idempotency-Key"
+)
+"""The detail of a 503 for an item whose commit was not confirmed."""
+
 _MAX_ATTEMPTS = 3
 """How often an item is tried that lost a race, or whose connection broke, before its caller gets Unavailable."""
 
@@ -120,7 +125,7 @@ def requeue_or_fail(items: Iterable[PendingAppend]) -> list[PendingAppend]:
             item.reset_attempt()
             requeued.append(item)
         else:
-            item.fail(Unavailable("this may have been recorded or not; it is safe to repeat"))
+            item.fail(Unavailable(OUTCOME_UNKNOWN))
     return requeued
 
 
