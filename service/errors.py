@@ -17,7 +17,7 @@ RunfoldError
 ├── UnsupportedType           the body has an unsupported type or encoding
 ├── Invalid                   well-formed, but it cannot be recorded
 │   └── KeyReused             an Idempotency-Key was used before with other content
-└── Unavailable               temporary; it may have been recorded, it is safe to repeat
+└── Unavailable               temporary; it may have been recorded or not
     ├── Overloaded            the queue is full; nothing was recorded
     ├── ClockAhead            the database's clock is wrong; nothing was recorded
     └── DatabaseUnavailable   the database did not execute a statement, and why
@@ -225,7 +225,8 @@ class KeyReused(Invalid):
 class Unavailable(RunfoldError):
     """The database cannot execute the request, or the service is stopping. The request may have been recorded or not.
 
-    Repeat the request after `Retry-After` seconds. Every request is safe to repeat: nothing is recorded twice.
+    Repeat the request after `Retry-After` seconds. That records nothing twice, with one exception: a run that is
+    created without `id` and without `Idempotency-Key` is a new run each time. So send one of the two.
     """
 
     code = "unavailable"

@@ -26,7 +26,7 @@ from service.http.route import Route
 from service.http.routes import ROUTES
 
 SHOWN_SERVER = "http://localhost:5000"
-SHOWN_HEADERS = ("Content-Type", "Location", "Retry-After")
+SHOWN_HEADERS = ("Content-Type", "Location", "Retry-After", "Runfold-Recorded")
 SHOWN_LINES = 5
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
@@ -138,8 +138,8 @@ async def run(story: Recorder) -> None:
     await story.send("POST", f"{JOB}/runs", body, status=201, Idempotency_Key="load-2024-01-05")
     await story.send("POST", f"{JOB}/runs", body, Idempotency_Key="load-2024-01-05")
     await story.send("POST", f"{JOB}/runs", {"id": RUN, "args": {"day": "2024-01-06"}}, status=409)
-    await story.send("POST", f"{JOB}/runs", {"nominalStartTime": "tomorrow"}, status=422)
-    await story.send("POST", f"{NAMESPACE}/jobs/unknown/runs", {}, status=404)
+    await story.send("POST", f"{JOB}/runs", {"id": RUN, "nominalStartTime": "tomorrow"}, status=422)
+    await story.send("POST", f"{NAMESPACE}/jobs/unknown/runs", {}, status=404, Idempotency_Key="unknown")
     path = f"{BASE}/jobs/runs/{RUN}"
     await story.send("POST", f"{path}/start?at=2024-01-05T00:00:30Z", Idempotency_Key="start-1")
     await story.send("POST", f"{path}/start?at=yesterday", status=400)

@@ -14,6 +14,11 @@ def on_one_line(text: bytes) -> bytes:
     return text.translate(_BREAKS) if b"\n" in text or b"\r" in text else text
 
 
+def as_record(text: bytes, *, quoted: bool) -> bytes:
+    """Return an event as a record of a file: a line of NDJSON, or of CSV, whose quotes keep line breaks."""
+    return (text if quoted else on_one_line(text)) + b"\n"
+
+
 def next_cursor(position: int) -> str:
     """Return the cursor after a position."""
     return cursors.encode_position(PositionCursor(LOG, position))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +12,7 @@ from hashlib import sha256
 from importlib import import_module
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
-from service.audit.event_text import on_one_line
+from service.audit.event_text import as_record
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import CSV_HEADER, EventLinePage, LedgerReader, PositionRange, TextFormat
 from service.database.connections import Connections
@@ -22,6 +22,11 @@ from service.ledger.events import Head
 _CONNECTIONS = 2
 _MAX_FIELD = 2**31 - 1
 """Characters in a CSV field."""
+
+_EMPTY_TEXT = ',"",'
+"""Is in each record that has a name that is an empty text, which csv.reader does not tell from NULL."""
+
+_CSV_FIELD = re.compile(r'(?:^|,)("(?:[^"]|"")*"|[^,"]*)')
 
 
 class ExportFormat(StrEnum):
@@ -97,18 +102,19 @@ class _LineWriter:
     def __init__(self, file: _DigestingFile, form: TextFormat) -> None:
         self.form = form
         self._file = file
+        self._quoted = form is TextFormat.CSV
         if form is TextFormat.CSV:
             file.write(CSV_HEADER.encode() + b"\n")
 
     def write(self, page: EventLinePage) -> None:
-        self._file.write(b"".join([on_one_line(line.text) + b"\n" for line in page.lines]))
+        self._file.write(b"".join([as_record(line.text, quoted=self._quoted) for line in page.lines]))
 
     def close(self) -> None:
         self._file.flush()
 
 
 class _ParquetWriter:
-    """The columns of the CSV, typed. Payloads are unchanged except for line breaks between tokens."""
+    """The columns of the CSV, typed. Names and payloads are unchanged, to the byte."""
 
     form = TextFormat.CSV
 
@@ -124,8 +130,7 @@ class _ParquetWriter:
     def write(self, page: EventLinePage) -> None:
         if page.lines:
             csv.field_size_limit(_MAX_FIELD)
-            text = "\n".join([on_one_line(line.text).decode() for line in page.lines])
-            columns = zip(*csv.reader(io.StringIO(text)), strict=True)
+            columns = zip(*_csv_fields([line.text.decode() for line in page.lines]), strict=True)
             arrays = [_array(self._arrow, field, column) for field, column in zip(self._schema, columns, strict=True)]
             self._writer.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
 
@@ -140,12 +145,25 @@ def _schema(arrow: Any) -> Any:  # noqa: ANN401  pyarrow has no types
     return arrow.schema([(name, types.get(name, arrow.string())) for name in CSV_HEADER.split(",")])
 
 
-def _array(arrow: Any, field: Any, column: tuple[str, ...]) -> Any:  # noqa: ANN401
+def _array(arrow: Any, field: Any, column: tuple[Any, ...]) -> Any:  # noqa: ANN401
     if arrow.types.is_integer(field.type):
         return arrow.array([int(text) for text in column], field.type)
     if arrow.types.is_timestamp(field.type):
         return arrow.array([datetime.fromisoformat(text) for text in column], field.type)
-    return arrow.array([text or None for text in column], field.type)
+    return arrow.array(column, field.type)
+
+
+def _csv_fields(records: list[str]) -> Iterator[list[str | None]]:
+    """Yield the fields of records; an empty field without quotes is NULL, `""` is an empty text."""
+    for record, fields in zip(records, csv.reader(records), strict=True):
+        if _EMPTY_TEXT in record:
+            yield [_unquoted(quoted) if quoted else None for quoted in _CSV_FIELD.findall(record)]
+        else:
+            yield [field or None for field in fields]
+
+
+def _unquoted(field: str) -> str:
+    return field[1:-1].replace('""', '"') if field.startswith('"') else field
 
 
 async def export_events(
@@ -161,6 +179,7 @@ async def export_events(
         span = PositionRange(0, head.position)
         if filters.since or filters.until:
             span = await reader.span(filters.since, filters.until)
+            span = PositionRange(span.after, min(span.upto, head.position))  # later events are not of this export
         target = _DigestingFile(file)
         writer: _ExportWriter = (
             _ParquetWriter(target) if form is ExportFormat.PARQUET else _LineWriter(target, _LINE_FORMATS[form])

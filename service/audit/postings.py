@@ -32,7 +32,7 @@ _COUNTED_CHUNKS = 128
 """Chunks counted by one statement."""
 
 
-_GATHER, _POST, _ENDS = load("gather_chunk"), load("post_chunk"), load("ledger_ends")
+_GATHER = load("gather_chunk")
 _POSTINGS, _TOTAL = load("postings"), load("postings_total")
 _TRY_LOCK = load("try_transaction_lock")
 _ASYNCHRONOUS = "set local synchronous_commit = off"
@@ -47,9 +47,24 @@ class LedgerEnds(NamedTuple):
     head: Head
 
 
-async def read_ends(connection: Any) -> LedgerEnds:  # noqa: ANN401  asyncpg has no types
+class PostingStatements(NamedTuple):
+    """The SQL statements on the table of postings, of the one in use or of one that is being rebuilt."""
+
+    post: str
+    ends: str
+
+
+def posting_statements(schema: str) -> PostingStatements:
+    """Return the statements for the table in a schema."""
+    return PostingStatements(load("post_chunk", schema=schema), load("ledger_ends", schema=schema))
+
+
+_LIVE = posting_statements("runfold")
+
+
+async def read_ends(connection: Any, statements: PostingStatements = _LIVE) -> LedgerEnds:  # noqa: ANN401  asyncpg has no types
     """Return both as of now."""
-    row = await connection.fetchrow(_ENDS, LOG)
+    row = await connection.fetchrow(statements.ends, LOG)
     return LedgerEnds(row["posted"], Head(row["position"], row["hash"], row["recorded_at"]))
 
 
@@ -184,9 +199,23 @@ async def post_next(connections: Connections) -> bool:
         return posted + 2 * CHUNK <= head.position
 
 
-async def _post(connection: Any, chunk: int) -> None:  # noqa: ANN401
-    rows = await connection.fetch(_GATHER, LOG, chunk)
-    facets, hashes = [row["facet"] for row in rows], [row["hash"] for row in rows]
-    totals = [len(row["offsets"]) // 2 for row in rows]
-    packed = [bitmaps.pack_offsets(row["offsets"]) for row in rows]
-    await connection.execute(_POST, LOG, chunk, facets, hashes, totals, packed)
+async def post_all(connection: Any, statements: PostingStatements) -> None:  # noqa: ANN401
+    """Post every full chunk that is not posted yet. Another process must not post to the same table."""
+    posted, head = await read_ends(connection, statements)
+    for chunk in range(posted // CHUNK, head.position // CHUNK):
+        await _post(connection, chunk, statements)
+
+
+async def gather_chunk(connection: Any, chunk: int) -> dict[tuple[int, int], tuple[int, bytes]]:  # noqa: ANN401
+    """Return the postings of a chunk as its events make them: by facet and hash, the total and the packed offsets."""
+    return {
+        (row["facet"], row["hash"]): (len(row["offsets"]) // 2, bitmaps.pack_offsets(row["offsets"]))
+        for row in await connection.fetch(_GATHER, LOG, chunk)
+    }
+
+
+async def _post(connection: Any, chunk: int, statements: PostingStatements = _LIVE) -> None:  # noqa: ANN401
+    rows = await gather_chunk(connection, chunk)
+    facets, hashes = [facet for facet, _ in rows], [value for _, value in rows]
+    totals, packed = [total for total, _ in rows.values()], [offsets for _, offsets in rows.values()]
+    await connection.execute(statements.post, LOG, chunk, facets, hashes, totals, packed)

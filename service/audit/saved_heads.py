@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
-import orjson
-
+from service.audit.evidence import EvidenceReader, open_evidence
 from service.audit.export import ExportFormat, ExportResult
-from service.audit.filters import EventFilters
-from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
-from service.database.connections import Connections
-from service.database.statements import load
+from service.audit.export_comparison import ExportClaim, ExportDiffers, compare_export
+from service.audit.filters import EVERYTHING, EventFilters
+from service.audit.hash_chain import NO_HASH
 from service.ledger.events import LOG
 
-_RECORDED_AT = load("recorded_at")
-_HEAD = load("head")
-_EPOCH_2000 = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-_MICROSECOND = timedelta(microseconds=1)
 _PIECE = 1 << 20
+_TIMES = ("since", "until")
+_LISTS = ("kinds", "states", "sources")
 
 
 class UnreadableHead(Exception):
@@ -31,13 +27,29 @@ class UnreadableHead(Exception):
 
 
 class SavedHead(NamedTuple):
-    """A head that was saved. `export`: the file it was taken with; `complete`: that holds every event, as NDJSON."""
+    """A head that was saved in `file`.
 
+    `claim` is what the export beside it is said to be, `sha256` and `events` its digest and number of events; all None
+    for a head alone.
+    """
+
+    file: Path
     position: int
     hash: bytes
-    export: Path | None = None
+    claim: ExportClaim | None = None
     sha256: str | None = None
-    complete: bool = False
+    events: int | None = None
+
+
+class HeadComparison(NamedTuple):
+    """Why the ledger is not the saved one or its continuation (None: it is), and which proof was made.
+
+    `unproved` are the positions whose payload could not be compared, because it is archived or erased.
+    """
+
+    reason: str | None
+    proof: str = ""
+    unproved: tuple[int, ...] = ()
 
 
 def head_path(export: Path) -> Path:
@@ -47,99 +59,116 @@ def head_path(export: Path) -> Path:
 
 def describe_export(exported: ExportResult, form: ExportFormat, filters: EventFilters) -> str:
     """Return the JSON document that is written beside an export."""
-    applied = {name: str(value) for name, value in filters._asdict().items() if value is not None}
     at = exported.head.recorded_at.isoformat() if exported.head.position else None
     head = {"log": LOG, "position": exported.head.position, "hash": exported.head.hash.hex(), "recordedAt": at}
+    applied = filters_as_json(filters)
     return json.dumps(
         head | {"format": form, "filters": applied, "events": exported.events, "sha256": exported.sha256}, indent=1
     )
 
 
+def filters_as_json(filters: EventFilters) -> dict[str, Any]:
+    """Return the filters that are set, as values of JSON."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, tuple):
+            return list(value)
+        return value.isoformat() if isinstance(value, datetime) else str(value)
+
+    return {name: plain(value) for name, value in filters._asdict().items() if value is not None}
+
+
+def filters_from_json(document: dict[str, Any]) -> EventFilters:
+    """Return the filters of filters_as_json. Raises ValueError, TypeError and AttributeError for anything else."""
+    values: dict[str, Any] = {}
+    for name, value in document.items():
+        if name in _LISTS:
+            values[name] = tuple(_text(item) for item in value)
+        elif name in _TIMES:
+            values[name] = _time(value)
+        else:
+            values[name] = UUID(value) if name == "run" else _text(value)
+    return EVERYTHING._replace(**values)
+
+
+def _time(value: str) -> datetime:
+    time = datetime.fromisoformat(value)
+    if time.tzinfo is None:
+        raise ValueError("it has no offset from UTC")
+    return time
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError("it must be a text")
+    return value
+
+
 def read_saved_head(file: Path) -> SavedHead:
     """Read a saved head (as GET /ledger/head returns it), or the head beside an export. Raises UnreadableHead."""
-    export = file if head_path(file).exists() else None
+    beside = head_path(file).exists()
+    source = head_path(file) if beside else file
     try:
-        document = json.loads((head_path(file) if export else file).read_bytes()[:_PIECE])
+        document = json.loads(source.read_bytes()[:_PIECE])
         head = document.get("head", document)
-        position, digest = int(head["position"]), bytes.fromhex(head["hash"])
+        saved = SavedHead(source, int(head["position"]), bytes.fromhex(head["hash"]))
+        if not beside:
+            return saved
+        form, filters = ExportFormat(document["format"]), filters_from_json(document["filters"])
+        claim = ExportClaim(file, form, filters, saved.position)
+        return saved._replace(claim=claim, sha256=str(document["sha256"]), events=int(document["events"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableHead(
             f"{file} is neither a head as GET /ledger/head returns it"
             f" nor an export with {head_path(file).name} beside it"
         ) from error
-    complete = document.get("format") == ExportFormat.NDJSON and not document.get("filters")
-    return SavedHead(position, digest, export, document.get("sha256"), complete)
 
 
-async def compare_with_ledger(dsn: str, saved: SavedHead) -> str | None:
-    """Return why the ledger is not the saved one or its continuation; None where it is.
+async def compare_with_ledger(
+    dsn: str, saved: SavedHead, progress: Callable[[int, int], None] | None = None
+) -> HeadComparison:
+    """Compare the ledger with a saved head, and each record of the export beside it with its event.
 
-    Raises DatabaseUnavailable, and OSError where the export cannot be read.
+    Raises DatabaseUnavailable, OSError where the export cannot be read, and OperatorError where Parquet cannot.
     """
-    async with Connections(dsn) as connections, connections.connection() as connection:
-        end = await connection.fetchval(_HEAD, LOG)
-        recorded = await connection.fetchval(_RECORDED_AT, LOG, saved.position) if saved.position else NO_HASH
-    if saved.position > end:
-        return f"the ledger ends at position {end}, before the saved head at {saved.position}"
-    if recorded != saved.hash:
-        return f"position {saved.position} has another hash than was saved: the ledger was rewritten"
-    return _compare_export(saved.export, saved) if saved.export else None
+    async with open_evidence(dsn) as connections:
+        reader = EvidenceReader(connections)
+        end = (await reader.ends()).head
+        recorded = await reader.hash_at(saved.position) if saved.position else NO_HASH
+        if saved.position > end:
+            return HeadComparison(f"the ledger ends at position {end}, before the saved head at {saved.position}")
+        if recorded != saved.hash:
+            return HeadComparison(
+                f"position {saved.position} has another hash than was saved: the ledger was rewritten"
+            )
+        if saved.claim is None:
+            return HeadComparison(None, f"Position {saved.position} has the hash that {saved.file} holds.")
+        return await _compare_export(reader, saved, saved.claim, progress)
 
 
-def _compare_export(export: Path, saved: SavedHead) -> str | None:
-    with export.open("rb") as file:
-        if saved.sha256 is not None and _digest(file) != saved.sha256:
-            return "the export was altered: its SHA-256 is not the one beside it"
-        file.seek(0)
-        return _verify_chain(file, saved) if saved.complete else None
+async def _compare_export(
+    reader: EvidenceReader, saved: SavedHead, claim: ExportClaim, progress: Callable[[int, int], None] | None
+) -> HeadComparison:
+    if _digest(claim.file) != saved.sha256:
+        return HeadComparison(f"the export was altered: {claim.file} has not the SHA-256 in {saved.file}")
+    try:
+        compared = await compare_export(reader, claim, saved.hash, progress)
+    except ExportDiffers as differs:
+        return HeadComparison(str(differs))
+    if compared.events != saved.events:
+        return HeadComparison(f"{saved.file} was altered: it says {saved.events} events, not {compared.events}")
+    chosen = filters_as_json(claim.filters)
+    which = f"the events of the filters {json.dumps(chosen)}" if chosen else "all events"
+    proof = (
+        f"{claim.file} holds {which} up to position {claim.position}: each of its {compared.events} records was"
+        " compared with the ledger, and none is missing."
+    )
+    return HeadComparison(None, proof, tuple(compared.unproved))
 
 
-def _digest(file: BinaryIO) -> str:
+def _digest(path: Path) -> str:
     digest = sha256()
-    while piece := file.read(_PIECE):
-        digest.update(piece)
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
     return digest.hexdigest()
-
-
-def _verify_chain(file: BinaryIO, saved: SavedHead) -> str | None:
-    """Recompute the hash chain from the export's lines: ending in the saved head, they are the ledger's beginning."""
-    last_hash, position = NO_HASH, 0
-    for row, computed in recompute_hashes(LOG, _rows(file), NO_HASH):
-        position += 1
-        if row.position != position or row.hash != computed:
-            return f"the export does not hold at position {position}"
-        last_hash = computed
-    if last_hash != saved.hash:
-        return f"the export ends at position {position}, and not with the saved head"
-    return None
-
-
-def _rows(file: BinaryIO) -> Iterator[ChainRow]:
-    for line in file:
-        event = orjson.loads(line)
-        yield ChainRow(
-            event["position"],
-            bytes.fromhex(event["hash"]),
-            _bytes(event["payloadDigest"]),
-            event["subject"],
-            UUID(event["id"]).bytes,
-            event["kind"],
-            event["state"],
-            _micros(event["transitionedAt"]),
-            _micros(event["recordedAt"]),
-            event["namespace"],
-            event["job"],
-            UUID(event["parentRun"]).bytes if event["parentRun"] else None,
-            event["source"],
-            event["actor"],
-            bytes.fromhex(event["fact"]),
-            _bytes(event["requestDigest"]),
-        )
-
-
-def _bytes(text: str | None) -> bytes | None:
-    return None if text is None else bytes.fromhex(text)
-
-
-def _micros(text: str) -> bytes:
-    return ((datetime.fromisoformat(text) - _EPOCH_2000) // _MICROSECOND).to_bytes(8, "big", signed=True)

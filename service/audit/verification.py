@@ -1,6 +1,7 @@
 """Recomputes the ledger's hash chain from its rows, by the procedure in docs/ledger-format.md.
 
-It takes no lock and holds no snapshot. The service may append meanwhile; events appended after the start are ignored.
+It executes no code that the database holds (evidence.py), takes no lock and holds no snapshot. The service may append
+meanwhile; events appended after the start are ignored.
 """
 
 import asyncio
@@ -9,22 +10,13 @@ from contextlib import aclosing
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from service.audit.evidence import EvidenceReader, LedgerEnds, PayloadOwner, open_evidence
 from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
-from service.database.connections import Connections
-from service.database.statements import load
 from service.domain.event import make_tuple
-from service.ledger.archive_records import find_explained_absences
 from service.ledger.events import LOG
 
 PAGE = 10_000
 """Positions in a page; the next page is read while one is checked."""
-
-_ENDS, _EVENTS = load("verify_ends"), load("verify_events")
-_PAYLOADS, _HASH = load("verify_payloads"), load("verify_hash")
-
-_CONNECTIONS = 2
-_STATEMENT_TIMEOUT_S = 3600.0
-"""The payloads of a page may be gigabytes."""
 
 Progress = Callable[[int, int], None]
 """Is called with the number of positions that are done, and of all."""
@@ -46,21 +38,17 @@ class VerificationResult(NamedTuple):
     broken_at: int | None = None
     reason: str | None = None
 
+    @property
+    def complete(self) -> bool:
+        """Whether these are all positions of the ledger."""
+        return self.first == 1 and self.last >= self.head_position
+
 
 class _Broken(Exception):
     def __init__(self, position: int, reason: str) -> None:
         super().__init__(position, reason)
         self.position = position
         self.reason = reason
-
-
-class _Ends(NamedTuple):
-    """The ledger head, and the last positions of the tables; an empty hash where there is no head."""
-
-    head: int
-    hash: bytes
-    last_event: int
-    last_payload: int
 
 
 class _Page(NamedTuple):
@@ -80,28 +68,22 @@ async def verify_ledger(
 
     Raises DatabaseUnavailable, and ValueError for a range that begins after its own end or after the ledger's end.
     """
-    async with Connections(dsn, _CONNECTIONS) as connections:
-        ends = await _read_ends(connections)
+    async with open_evidence(dsn) as connections:
+        reader = EvidenceReader(connections)
+        ends = await reader.ends()
         last = ends.head if last is None else last
         if first < 1 or first > max(last, 1):
             raise ValueError(f"there are no positions from {first} to {last}")
-        return await _verify(connections, first, last, ends, progress)
-
-
-async def _read_ends(connections: Connections) -> _Ends:
-    rows = await _fetch(connections, _ENDS, LOG)
-    if not rows:
-        return _Ends(0, b"", 0, 0)
-    (row,) = rows
-    return _Ends(row["position"], row["hash"], row["last_event"], row["last_payload"])
+        return await _verify(reader, first, last, ends, progress)
 
 
 async def _verify(
-    connections: Connections, first: int, last: int, ends: _Ends, progress: Progress | None
+    reader: EvidenceReader, first: int, last: int, ends: LedgerEnds, progress: Progress | None
 ) -> VerificationResult:
     try:
-        last_hash = await _hash_at(connections, first - 1)
-        async with aclosing(_pages(connections, first, min(last, ends.head))) as pages:
+        await _check_tables(reader, first)
+        last_hash = await _hash_before(reader, first)
+        async with aclosing(_pages(reader, first, min(last, ends.head))) as pages:
             async for page in pages:
                 # In a thread: meanwhile the next page is read, and other tasks of this event loop get their turn.
                 last_hash = await asyncio.to_thread(_check, page, last_hash)
@@ -114,27 +96,32 @@ async def _verify(
     return VerificationResult(True, first, last, ends.head, ends.hash)  # noqa: FBT003
 
 
-async def _hash_at(connections: Connections, position: int) -> bytes:
-    if position == 0:
+async def _check_tables(reader: EvidenceReader, first: int) -> None:
+    disguised = await reader.disguised_tables()
+    if disguised:
+        raise _Broken(first, f"{disguised[0]} is not a plain table: it may show each reader other rows")
+
+
+async def _hash_before(reader: EvidenceReader, first: int) -> bytes:
+    if first == 1:
         return NO_HASH
-    rows = await _fetch(connections, _HASH, LOG, position)
-    if not rows:
-        raise _Broken(position, "the row is missing")
-    recorded: bytes = rows[0]["hash"]
+    recorded = await reader.hash_at(first - 1)
+    if recorded is None:
+        raise _Broken(first - 1, "the row is missing")
     return recorded
 
 
-async def _pages(connections: Connections, first: int, last: int) -> AsyncGenerator[_Page]:
+async def _pages(reader: EvidenceReader, first: int, last: int) -> AsyncGenerator[_Page]:
     """Yield the pages in order, always reading one ahead."""
     starts = range(first, last + 1, PAGE)
     reading: asyncio.Task[_Page] | None = None
     try:
         for start in starts:
-            page = await (reading or _read(connections, start, min(start + PAGE - 1, last)))
+            page = await (reading or _read(reader, start, min(start + PAGE - 1, last)))
             reading = None
             if page.last < last:
                 following = page.last + 1
-                reading = asyncio.create_task(_read(connections, following, min(following + PAGE - 1, last)))
+                reading = asyncio.create_task(_read(reader, following, min(following + PAGE - 1, last)))
             yield page
     finally:
         if reading is not None:
@@ -142,19 +129,14 @@ async def _pages(connections: Connections, first: int, last: int) -> AsyncGenera
             await asyncio.gather(reading, return_exceptions=True)
 
 
-async def _read(connections: Connections, first: int, last: int) -> _Page:
-    rows, payloads = await asyncio.gather(
-        _fetch(connections, _EVENTS, LOG, first, last), _fetch(connections, _PAYLOADS, LOG, first, last)
-    )
-    digests: dict[int, bytes] = {row["position"]: row["digest"] for row in payloads}
-    missing = [row["position"] for row in rows if row["payload_digest"] is not None and row["position"] not in digests]
-    return _Page(first, last, rows, digests, await find_explained_absences(connections, missing))
-
-
-async def _fetch(connections: Connections, statement: str, *arguments: int) -> list[Any]:
-    async with connections.connection() as connection:
-        rows: list[Any] = await connection.fetch(statement, *arguments, timeout=_STATEMENT_TIMEOUT_S)
-        return rows
+async def _read(reader: EvidenceReader, first: int, last: int) -> _Page:
+    rows, digests = await asyncio.gather(reader.rows(first, last), reader.payload_digests(first, last))
+    missing = [
+        PayloadOwner(row["position"], row["subject"], row["stream"])
+        for row in rows
+        if row["payload_digest"] is not None and row["position"] not in digests
+    ]
+    return _Page(first, last, rows, digests, await reader.explained_absences(missing))
 
 
 def _check(page: _Page, before: bytes) -> bytes:
@@ -187,7 +169,7 @@ def _payload_problem(digest: bytes | None, recorded: bytes | None) -> str:
     return "its payload was altered: its SHA-256 is not the digest in the row"
 
 
-def _check_end(ends: _Ends, last_hash: bytes, last: int) -> None:
+def _check_end(ends: LedgerEnds, last_hash: bytes, last: int) -> None:
     """Check that the head is the last row, given the last row's hash. Raises _Broken."""
     if not ends.hash:
         raise _Broken(1, "the ledger has no head")

@@ -18,7 +18,7 @@ from service.database.connections import Connections
 from service.database.statements import load
 from service.domain import timestamps
 from service.domain.draft import Draft
-from service.domain.event import Kind, Subject
+from service.domain.event import CLI, Kind, Subject
 from service.domain.ids import stream_of
 from service.domain.payload import EMPTY_PAYLOAD
 from service.ledger.drafts import short_digest
@@ -119,8 +119,8 @@ async def all_keys(connections: Connections) -> dict[UUID, Key]:
     return apply_key_events({}, await read_key_events(connections, 0))
 
 
-async def create_key(connections: Connections, name: str, scope: ScopeName) -> str:
-    """Create a key and return its secret, which cannot be read again. Raises KeyExists."""
+async def create_key(connections: Connections, name: str, scope: ScopeName, actor: str | None = None) -> str:
+    """Create a key and return its secret, which cannot be read again; `actor` creates it. Raises KeyExists."""
     secret = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     digest = sha256(secret.encode()).hexdigest()
 
@@ -129,33 +129,35 @@ async def create_key(connections: Connections, name: str, scope: ScopeName) -> s
             raise KeyExists(name)
         return KeyPayload(name, scope, digest)
 
-    await _append(connections, name, Kind.CREATED, decide)
+    await _append(connections, name, Kind.CREATED, actor, decide)
     return secret
 
 
-async def revoke_key(connections: Connections, name: str) -> None:
-    """Revoke a key. Raises NoSuchKey."""
+async def revoke_key(connections: Connections, name: str, actor: str | None = None) -> None:
+    """Revoke a key; `actor` revokes it. Raises NoSuchKey."""
 
     def decide(key: Key | None) -> KeyPayload:
         if key is None or key.revoked_at is not None:
             raise NoSuchKey(name)
         return KeyPayload(name, key.scope, key.digest.hex())
 
-    await _append(connections, name, Kind.REVOKED, decide)
+    await _append(connections, name, Kind.REVOKED, actor, decide)
 
 
-async def _append(connections: Connections, name: str, kind: Kind, decide: Callable[[Key | None], KeyPayload]) -> None:
+async def _append(
+    connections: Connections, name: str, kind: Kind, actor: str | None, decide: Callable[[Key | None], KeyPayload]
+) -> None:
     """Append the event that `decide` returns for the key's state; decide again if another process was faster."""
     for _ in range(_MAX_ATTEMPTS):
         key = (await all_keys(connections)).get(stream_of("key", name))
-        draft = _draft(name, kind, decide(key))
+        draft = _draft(name, kind, decide(key), actor)
         appended = await append_events(connections, [draft], [key.position if key else 0])
         if appended.outcomes[0] == AppendOutcome.RECORDED:
             return
     raise KeyExists(name)
 
 
-def _draft(name: str, kind: Kind, payload: KeyPayload) -> Draft:
+def _draft(name: str, kind: Kind, payload: KeyPayload, actor: str | None) -> Draft:
     body = msgspec.json.encode(payload)
     return Draft(
         subject=Subject.KEY,
@@ -166,8 +168,8 @@ def _draft(name: str, kind: Kind, payload: KeyPayload) -> Draft:
         namespace=None,
         job=None,
         parent_run=None,
-        source="api",
-        actor=None,
+        source=CLI,
+        actor=actor,
         fact=short_digest(kind, payload.digest),
         request_digest=None,
         payload_digest=sha256(body).digest(),

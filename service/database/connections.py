@@ -36,6 +36,8 @@ select set_config(s.name, least(nullif(s.setting::int, 0), w.value)::text, false
   from pg_catalog.pg_settings s
   join (values ('statement_timeout', {statement}), ('lock_timeout', {lock})) as w (name, value) on w.name = s.name;
 """
+# For verification: no function, operator or type but PostgreSQL's own is found, and no policy hides rows silently.
+_BUILTINS_ONLY = "set search_path = pg_catalog, pg_temp; set row_security = off;"
 _LIMIT_IDLE_TRANSACTIONS = "set idle_in_transaction_session_timeout = '30s';"
 
 
@@ -55,6 +57,7 @@ class Connections:
         sequential_scans: bool = False,
         keep_plans: bool = False,
         limit_idle_transactions: bool = False,
+        builtins_only: bool = False,
         command_timeout_s: float = COMMAND_TIMEOUT_S,
         wait_s: float | None = _WAIT_S,
         limit_s: float | None = None,
@@ -67,6 +70,7 @@ class Connections:
             one anew costs more than executing it.
         limit_idle_transactions: for transactions that hold locks which other processes wait for.
         command_timeout_s: seconds of a statement; the server cancels it a little earlier.
+        builtins_only: for verification, which must not execute code that the database holds; see evidence.py.
         wait_s: seconds that a task waits for a free connection; None: without limit.
         limit_s: seconds that a task may use a connection, including the wait for it: a request is answered within them.
         state: what all Connections of a process know of the database; by default each knows for itself.
@@ -87,6 +91,7 @@ class Connections:
         self._settings += "" if sequential_scans else _NO_SEQUENTIAL_SCANS
         self._settings += _KEEP_PLANS if keep_plans else ""
         self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
+        self._settings += _BUILTINS_ONLY if builtins_only else ""
         self._settings += _LIMIT_STATEMENTS.format(
             statement=max(1, round(command_timeout_s * _CANCEL_LEAD * 1000)),
             lock=max(1, round(command_timeout_s * _LOCK_LEAD * 1000)),

@@ -17,7 +17,10 @@ It fills in no defaults and does not check the length: the tuple must have all f
 MONITOR = "monitor"
 """The source of ends that were inferred, not reported: a reported end always takes precedence."""
 
-SOURCES = ("api", "openlineage", "import", MONITOR)
+CLI = "cli"
+"""The source of records that a command of `runfold` makes: keys, archives, erasures. Until 0.1 they had `api`."""
+
+SOURCES = ("api", "openlineage", "import", MONITOR, CLI)
 """How an event reached the service."""
 
 

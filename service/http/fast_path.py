@@ -57,15 +57,29 @@ PRIVATE_NAMES = (
 REQUEST_ID = istr("X-Request-ID")
 """The header with which a caller names a request; its response repeats it."""
 
+RECORDED = istr("Runfold-Recorded")
+"""The header of a response that says at which position the request recorded an event, or NOT_RECORDED."""
+
+NOT_RECORDED = b"none"
+"""The value of Runfold-Recorded where the request changed nothing, because the ledger has it already."""
+
 _JSON = "application/json"
 _HEAD = hdrs.METH_HEAD
 _now = time.time
 
 
 def json_response(
-    request: web.Request, body: bytes = b"", status: int = HTTPStatus.OK, *, location: str | None = None
+    request: web.Request,
+    body: bytes = b"",
+    status: int = HTTPStatus.OK,
+    *,
+    location: str | None = None,
+    recorded: bytes | None = None,
 ) -> web.Response:
-    """Return a response with a JSON body, or with none. `location` must not contain control characters."""
+    """Return a response with a JSON body, or with none. `location` must not contain control characters.
+
+    `recorded` is the value of the header Runfold-Recorded: a position, or NOT_RECORDED.
+    """
     connection = request.protocol
     if (
         isinstance(connection, FastConnection)
@@ -75,10 +89,12 @@ def json_response(
         and request.method != _HEAD
         and REQUEST_ID not in request.headers
     ):
-        return PreserializedResponse(body, status, location)
+        return PreserializedResponse(body, status, location, recorded)
     headers = {hdrs.CONTENT_TYPE: _JSON} if body else {}
     if location is not None:
         headers[hdrs.LOCATION] = location
+    if recorded is not None:
+        headers[RECORDED] = recorded.decode()
     return web.Response(body=body, status=status, headers=headers)
 
 
@@ -90,11 +106,13 @@ class PreserializedResponse(web.Response):
 
     _sent = False
 
-    def __init__(self, body: bytes, status: int, location: str | None) -> None:
-        """Take a body of JSON or none, a status of HTTPStatus, and a location without control characters."""
+    def __init__(self, body: bytes, status: int, location: str | None, recorded: bytes | None = None) -> None:
+        """Take a body of JSON or none, a status of HTTPStatus, and values of headers without control characters."""
         # Without super().__init__(): it creates headers and state that are not needed; _materialize calls it.
         self._code = status
         fields = _JSON_LENGTH if body else _LENGTH
+        if recorded is not None:
+            fields = b"Runfold-Recorded: %b\r\n%b" % (recorded, fields)
         if location is not None:
             fields = b"Location: %b\r\n%b" % (location.encode(), fields)
         self._message = b"%b%b%d\r\n\r\n%b" % (_heads.get(status), fields, len(body), body)

@@ -13,7 +13,7 @@ from aiohttp.typedefs import Middleware
 
 from service.auth.keys import Scope
 from service.domain.ids import uuid7
-from service.errors import RunfoldError
+from service.errors import Conflict, RunfoldError
 from service.http.authentication import Authenticator
 from service.http.fast_path import REQUEST_ID
 from service.http.paths import REST
@@ -42,7 +42,7 @@ def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics) ->
                 _check_query(route, request)
             response = await handler(request)
         except RunfoldError as error:
-            response = _with_request_id(of_error(error), request)
+            response = _refuse(error, request)
         except web.HTTPException as error:
             if error.status < _FIRST_ERROR:
                 raise
@@ -87,6 +87,23 @@ def _request_id(request: web.Request) -> str:
     """Return the caller's X-Request-ID if it is short printable ASCII, else a new id."""
     given = request.headers.get(REQUEST_ID, "")
     return given if 0 < len(given) <= _MAX_ID and given.isascii() and given.isprintable() else str(uuid7())
+
+
+def _refuse(error: RunfoldError, request: web.Request) -> web.StreamResponse:
+    """Answer an error. A conflict is logged: two reporters contradict each other, and one is recorded."""
+    response = _with_request_id(of_error(error), request)
+    if isinstance(error, Conflict):
+        _log.warning(
+            "refused: %s %.500s: %d %s; key %s, caller %s, request %s",
+            request.method,
+            request.rel_url.raw_path,
+            response.status,
+            error.code,
+            request[CONTEXT].actor or "(none)",
+            request.remote,
+            response.headers[REQUEST_ID],
+        )
+    return response
 
 
 def _internal_error(request: web.Request) -> web.StreamResponse:

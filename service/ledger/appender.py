@@ -19,7 +19,7 @@ from service.domain.draft import Draft
 from service.domain.event import Subject
 from service.errors import ClockAhead, DatabaseUnavailable, Invalid, Overloaded, RunfoldError, Unavailable, ValueRefused
 from service.ledger.append_health import AppendHealth
-from service.ledger.batch import AppendBatch, AppendResult, OnAppend, PendingAppend, requeue_or_fail
+from service.ledger.batch import OUTCOME_UNKNOWN, AppendBatch, AppendResult, OnAppend, PendingAppend, requeue_or_fail
 from service.ledger.bulk_appender import BulkAppender, RecordedFact, Throttle, no_throttle
 from service.ledger.expiry import expire
 from service.ledger.ledger_end import LedgerEnd
@@ -238,4 +238,4 @@ class Appender:
 
 def _fail(batch: list[PendingAppend], error: Exception) -> None:
     for item in batch:
-        item.fail(Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})"))
+        item.fail(Unavailable(f"{OUTCOME_UNKNOWN} ({type(error).__name__})"))

@@ -16,7 +16,7 @@ from service.database.connections import Connections
 from service.database.statements import load
 from service.domain import timestamps
 from service.domain.draft import Draft
-from service.domain.event import Kind, Subject
+from service.domain.event import CLI, Kind, Subject
 from service.domain.ids import stream_of
 from service.domain.payload import EMPTY_PAYLOAD
 from service.ledger.drafts import short_digest
@@ -43,7 +43,7 @@ class Archive(msgspec.Struct, frozen=True):
         return self.first <= position <= self.last
 
 
-_decode = msgspec.json.Decoder(Archive).decode
+decode_archive = msgspec.json.Decoder(Archive).decode
 
 
 class PayloadLocation(NamedTuple):
@@ -53,12 +53,12 @@ class PayloadLocation(NamedTuple):
     sha256: str
 
 
-def archive_draft(kind: Kind, archive: Archive) -> Draft:
-    """Return the draft that records an archive (Kind.ARCHIVED) or its restoration (Kind.RESTORED)."""
+def archive_draft(kind: Kind, archive: Archive, actor: str | None) -> Draft:
+    """Return the draft that records an archive (Kind.ARCHIVED) or its restoration (Kind.RESTORED), and who did it."""
     body = msgspec.json.encode(archive)
     now = timestamps.now()
     fact = short_digest(kind, body, now.isoformat())
-    names = (None, None, None, "api", None)
+    names = (None, None, None, CLI, actor)
     return Draft(
         Subject.LEDGER,
         LEDGER_STREAM,
@@ -78,7 +78,7 @@ async def read_archive_records(connections: Connections) -> list[tuple[Kind, Arc
     """Return the records of archives and restorations, oldest first."""
     async with connections.connection() as connection:
         rows = await connection.fetch(_RECORDS, LOG)
-    return [(Kind(row["kind"]), _decode(row["body"])) for row in rows if row["body"] is not None]
+    return [(Kind(row["kind"]), decode_archive(row["body"])) for row in rows if row["body"] is not None]
 
 
 async def current_archives(connections: Connections) -> list[Archive]:
@@ -113,15 +113,6 @@ async def group_by_file(connections: Connections, positions: Sequence[int]) -> d
     for position in sorted(locations.keys() - erased):
         files.setdefault(locations[position], []).append(position)
     return files
-
-
-async def find_explained_absences(connections: Connections, positions: Sequence[int]) -> set[int]:
-    """Return the positions at which a payload may be missing, because its archive or its erasure is recorded."""
-    if not positions:
-        return set()
-    archived = set(await locate_payloads(connections, positions))
-    others = [position for position in positions if position not in archived]
-    return archived | await _erased(connections, others) if others else archived
 
 
 async def _erased(connections: Connections, positions: Sequence[int]) -> set[int]:

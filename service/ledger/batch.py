@@ -26,6 +26,11 @@ _RUN = Subject.RUN
 _APPEND, _CONFLICT = Decision.APPEND, Decision.CONFLICT
 _RECORDED = AppendOutcome.RECORDED.value
 
+OUTCOME_UNKNOWN = (
+    "this may have been recorded or not; repeat it, unless it creates a run without id and Idempotency-Key"
+)
+"""The detail of a 503 for an item whose commit was not confirmed."""
+
 _MAX_ATTEMPTS = 3
 """How often an item is tried that lost a race, or whose connection broke, before its caller gets Unavailable."""
 
@@ -120,7 +125,7 @@ class PendingAppend:
 def outcome_unknown(cause: DatabaseUnavailable | None = None) -> Unavailable:
     """Return the error of an append that the database may have executed or not; `cause`: what is wrong with it."""
     reason = f"{cause.detail}; " if cause is not None else ""
-    return Unavailable(f"{reason}this may have been recorded or not; it is safe to repeat")
+    return Unavailable(f"{reason}{OUTCOME_UNKNOWN}")
 
 
 def requeue_or_fail(items: Iterable[PendingAppend], cause: DatabaseUnavailable | None = None) -> list[PendingAppend]:

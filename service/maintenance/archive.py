@@ -56,10 +56,17 @@ class _Partition(NamedTuple):
     last: int
 
 
+class _Recording(NamedTuple):
+    """What is called after each step, and who archives."""
+
+    on_step: OnArchiveStep
+    actor: str | None
+
+
 async def archive_payloads(
-    dsn: str, before: datetime, directory: Path, on_step: OnArchiveStep | None = None
+    dsn: str, before: datetime, directory: Path, on_step: OnArchiveStep | None = None, actor: str | None = None
 ) -> list[Archive]:
-    """Archive every payload partition that was full before a time. Returns what was archived now.
+    """Archive every payload partition that was full before a time; `actor` does so. Returns what was archived now.
 
     Raises OperatorError, also where a file cannot be written, and DatabaseUnavailable. Partitions that were recorded
     until then stay archived, the others are unchanged.
@@ -72,7 +79,7 @@ async def archive_payloads(
             while (await project_next_page(connections)).events:
                 pass
             archives = [
-                await _archive(connections, partition, directory, on_step or _ignore_step)
+                await _archive(connections, partition, directory, _Recording(on_step or _ignore_step, actor))
                 for partition in await _full_partitions(connections, before)
             ]
         return [archive for archive in archives if archive is not None]
@@ -96,14 +103,14 @@ async def _full_partitions(connections: Connections, before: datetime) -> list[_
 
 
 async def _archive(
-    connections: Connections, partition: _Partition, directory: Path, on_step: OnArchiveStep
+    connections: Connections, partition: _Partition, directory: Path, recording: _Recording
 ) -> Archive | None:
     """Archive one partition; None where it has no payloads. Where one is erased meanwhile, start again."""
     name = f"payloads-{LOG}-{partition.first}-{partition.last}.parquet"
     for _ in range(_ATTEMPTS):
         started_at = (await read_head(connections)).position
-        archive = await _write(connections, partition, directory / name, on_step)
-        if archive is None or await _record(connections, partition, archive, started_at, on_step):
+        archive = await _write(connections, partition, directory / name, recording.on_step)
+        if archive is None or await _record(connections, partition, archive, started_at, recording):
             return archive
     raise OperatorError(
         f"Positions {partition.first} to {partition.last}: payloads were erased during each attempt; run this again."
@@ -151,7 +158,7 @@ async def _check(connections: Connections, partition: _Partition, path: Path) ->
 
 
 async def _record(
-    connections: Connections, partition: _Partition, archive: Archive, started_at: int, on_step: OnArchiveStep
+    connections: Connections, partition: _Partition, archive: Archive, started_at: int, recording: _Recording
 ) -> bool:
     """Drop the payloads and record the archive; False where a payload was erased after position `started_at`.
 
@@ -159,7 +166,7 @@ async def _record(
     """
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return await _try_to_record(connections, partition, archive, started_at, on_step)
+            return await _try_to_record(connections, partition, archive, started_at, recording)
         except DatabaseUnavailable as error:
             if attempt == _ATTEMPTS or error.sqlstate not in _LOCK_FAILURES:
                 raise
@@ -168,7 +175,7 @@ async def _record(
 
 
 async def _try_to_record(
-    connections: Connections, partition: _Partition, archive: Archive, started_at: int, on_step: OnArchiveStep
+    connections: Connections, partition: _Partition, archive: Archive, started_at: int, recording: _Recording
 ) -> bool:
     async with connections.connection() as connection, connection.transaction():
         await connection.execute(_LOCK_TIMEOUT)
@@ -177,7 +184,9 @@ async def _try_to_record(
             return False
         await connection.execute(_DROP, partition.name)
         await connection.execute(_ADD_ARCHIVE, LOG, archive.first, archive.last, archive.file, archive.sha256)
-        await append_within(connection, [archive_records.archive_draft(Kind.ARCHIVED, archive)], [None])
-        on_step("dropped", archive)
-    on_step("recorded", archive)
+        await append_within(
+            connection, [archive_records.archive_draft(Kind.ARCHIVED, archive, recording.actor)], [None]
+        )
+        recording.on_step("dropped", archive)
+    recording.on_step("recorded", archive)
     return True

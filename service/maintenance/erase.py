@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -18,8 +19,26 @@ from service.ledger.events import LOG, read_head
 _OF_STREAM, _EVENTS, _ERASED = load("payloads_of_stream"), load("events_at"), load("erased_at")
 _ERASE = load("erase_payloads")
 _STATEMENT_TIMEOUT_S = 600.0
+_EVENTS_AT_ONCE = 50
+"""Events read at once, with their payloads."""
+
 _PROTECTED = (Subject.KEY, Subject.LEDGER)
 """Subjects whose payloads the ledger needs itself."""
+
+
+class ErasableEvent(NamedTuple):
+    """An event whose payload can be erased."""
+
+    position: int
+    subject: str
+    stream: UUID
+    kind: str
+    state: str | None
+    recorded_at: datetime
+    namespace: str | None
+    job: str | None
+    source: str
+    payload_bytes: int
 
 
 class ErasureResult(NamedTuple):
@@ -28,6 +47,24 @@ class ErasureResult(NamedTuple):
     positions: list[int]
     removed: int
     copies: list[Archive]
+
+
+async def erasable_events(dsn: str, target: UUID | int) -> list[ErasableEvent]:
+    """Return the events whose payloads erase_payloads would erase now: without those that were erased before.
+
+    Raises OperatorError as it would, and DatabaseUnavailable.
+    """
+    async with Connections(dsn) as connections:
+        await require_owner(connections, "Erasing")
+        positions = [target] if isinstance(target, int) else await _positions_of_run(connections, target)
+        await _check(connections, positions)
+        erasable = []
+        for start in range(0, len(positions), _EVENTS_AT_ONCE):
+            for row in await connections.fetch(_EVENTS, LOG, positions[start : start + _EVENTS_AT_ONCE]):
+                if row["body"] is not None:
+                    fields = [row[name] for name in ErasableEvent._fields[:-1]]
+                    erasable.append(ErasableEvent._make((*fields, len(row["body"].encode()))))
+        return erasable
 
 
 async def erase_payloads(dsn: str, target: UUID | int, why: str, actor: str | None = None) -> ErasureResult:
@@ -68,6 +105,11 @@ async def _positions_of_run(connections: Connections, run: UUID) -> list[int]:
 
 async def _check(connections: Connections, positions: list[int]) -> None:
     """Raise OperatorError for the first position whose payload cannot be erased."""
+    for start in range(0, len(positions), _EVENTS_AT_ONCE):
+        await _check_some(connections, positions[start : start + _EVENTS_AT_ONCE])
+
+
+async def _check_some(connections: Connections, positions: list[int]) -> None:
     erased = {row["position"] for row in await connections.fetch(_ERASED, LOG, positions)}
     events = {row["position"]: row for row in await connections.fetch(_EVENTS, LOG, positions)}
     archived = await archive_records.locate_payloads(connections, positions)

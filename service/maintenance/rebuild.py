@@ -1,4 +1,4 @@
-"""Rebuilds the catalog from the ledger in a schema of its own, and swaps it with the one in use.
+"""Rebuilds the catalog and the posting lists from the ledger in a schema of its own, and swaps them with those in use.
 
 Readers see the old catalog until the swap. Appends go on; the events that they add meanwhile are projected before the
 swap, under the cursor's lock, so that the new catalog is never behind the old one.
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from service.audit import postings
 from service.catalog.page_writer import FindArchivedPayload, project_next_page
 from service.catalog.statements import TABLES, catalog_statements
 from service.database.connections import Connections
@@ -24,6 +25,10 @@ Progress = Callable[[int, int], None]
 """Is called with the position up to which the new catalog is projected, and the position of the ledger head."""
 
 _STATEMENTS = catalog_statements(SCHEMA)
+_POSTINGS = postings.posting_statements(SCHEMA)
+_TABLES = (*TABLES, "event_postings")
+"""Every table that is rebuilt."""
+
 _PAGE_EVENTS = 4000
 _CONNECTIONS = 2
 
@@ -31,13 +36,13 @@ _PREPARE = "\n".join(
     [
         f"drop schema if exists {SCHEMA} cascade;",
         f"create schema {SCHEMA};",
-        *(f"create table {SCHEMA}.{table} (like runfold.{table} including all);" for table in TABLES),
+        *(f"create table {SCHEMA}.{table} (like runfold.{table} including all);" for table in _TABLES),
         f"insert into {SCHEMA}.catalog_cursor (log, position) values ({LOG}, 0);",
     ]
 )
 
 # All tables at once, before any row is locked: a projector that waits for the cursor's row holds a lock on its table.
-_LOCK = f"lock table {', '.join(f'runfold.{table}' for table in TABLES)} in access exclusive mode"
+_LOCK = f"lock table {', '.join(f'runfold.{table}' for table in _TABLES)} in access exclusive mode"
 
 _RENAMES, _GRANTS = load("index_renames"), load("grants_on_tables")
 
@@ -62,9 +67,12 @@ async def _rebuild(connections: Connections, find_archived: FindArchivedPayload,
     async with connections.connection() as connection:
         await connection.execute(_PREPARE)
     await _project(connections, find_archived, progress)
+    async with connections.connection() as connection:
+        await postings.post_all(connection, _POSTINGS)
     async with connections.connection() as connection, connection.transaction():
         await connection.execute(_LOCK)
         position = await _project(connections, find_archived, progress)
+        await postings.post_all(connection, _POSTINGS)
         await _swap(connection)
     return position
 
@@ -81,10 +89,10 @@ async def _project(connections: Connections, find_archived: FindArchivedPayload,
 
 
 async def _swap(connection: Any) -> None:  # noqa: ANN401  asyncpg has no types
-    indexes = await connection.fetch(_RENAMES, SCHEMA, list(TABLES))
-    for row in await connection.fetch(_GRANTS, SCHEMA, list(TABLES)):
+    indexes = await connection.fetch(_RENAMES, SCHEMA, list(_TABLES))
+    for row in await connection.fetch(_GRANTS, SCHEMA, list(_TABLES)):
         await connection.execute(row["statement"])
-    for table in TABLES:
+    for table in _TABLES:
         await connection.execute(f"drop table runfold.{table}")
         await connection.execute(f"alter table {SCHEMA}.{table} set schema runfold")
     for index in indexes:

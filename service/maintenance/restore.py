@@ -28,9 +28,13 @@ OnRestoreStep = Callable[[str, Archive], None]
 
 
 async def restore_payloads(
-    dsn: str, position: int | None = None, directory: Path | None = None, on_step: OnRestoreStep | None = None
+    dsn: str,
+    position: int | None = None,
+    directory: Path | None = None,
+    on_step: OnRestoreStep | None = None,
+    actor: str | None = None,
 ) -> list[Archive]:
-    """Restore the archive that has a position's payload, or all archives. Returns what was restored.
+    """Restore the archive that has a position's payload, or all archives; `actor` does so. Returns what was restored.
 
     Files are read from `directory`, or from where they were written. Raises OperatorError and DatabaseUnavailable; then
     archives that were recorded as restored stay restored, the others are unchanged.
@@ -45,11 +49,13 @@ async def restore_payloads(
                 if position is None or archive.covers(position)
             ]
             for archive in archives:
-                await _restore(connections, archive, checked_path(archive, directory), on_step)
+                await _restore(connections, archive, checked_path(archive, directory), on_step, actor)
         return archives
 
 
-async def _restore(connections: Connections, archive: Archive, path: Path, on_step: OnRestoreStep | None) -> None:
+async def _restore(
+    connections: Connections, archive: Archive, path: Path, on_step: OnRestoreStep | None, actor: str | None
+) -> None:
     async with connections.connection() as connection, connection.transaction():
         count = 0
         for rows in parquet_files.read_rows(path):
@@ -59,7 +65,7 @@ async def _restore(connections: Connections, archive: Archive, path: Path, on_st
         if count != archive.payloads:
             raise OperatorError(f"{path} has {count} payloads; {archive.payloads} were archived in it.")
         await connection.execute(_REMOVE_ARCHIVE, LOG, archive.first)
-        await append_within(connection, [archive_records.archive_draft(Kind.RESTORED, archive)], [None])
+        await append_within(connection, [archive_records.archive_draft(Kind.RESTORED, archive, actor)], [None])
         if on_step is not None:
             on_step("put", archive)
     if on_step is not None:

@@ -76,12 +76,41 @@ async def test_verify_answers_yes_with_the_head_and_no_with_the_first_broken_pos
     assert re.fullmatch(r"Positions 1 to 9 hold\. The head is position 9, [0-9a-f]{64}\.\n", yes.output)
     as_json = json.loads((await run(log, *command, "--json", "--to", 3)).output)
     assert (as_json["ok"], as_json["from"], as_json["to"], as_json["head"]["position"]) == (True, 1, 3, 9)
+    assert as_json["complete"] is False
 
     await execute(dsn, "set session_replication_role = replica; delete from runfold.events where position = 5")
     no = await run(log, *command)
     assert no == (1, "Position 5 does not hold: the row is missing.\n", "")
     as_json = json.loads((await run(log, *command, "--json")).output)
     assert (as_json["ok"], as_json["brokenAt"], as_json["reason"]) == (False, 5, "the row is missing")
+
+
+async def test_verify_that_could_not_look_is_neither_right_nor_wrong(log, tmp_path):
+    ended = await run(log, "verify", "--database-url", "postgresql://nobody@localhost:1/none")
+    assert ended.status == 3
+    assert "cannot be used" in ended.errors
+    (tmp_path / "junk").write_text("{}")
+    for wrong in (("--against", tmp_path / "missing"), ("--to", "x")):
+        assert (await run(log, "verify", *wrong)).status == 2
+
+
+async def test_verify_that_is_interrupted_exits_as_a_shell_expects(dsn, connections, log):
+    await append_events(connections, facts(3), [None] * 3)
+    blocking = await asyncpg.connect(dsn)
+    await blocking.execute("begin; lock table runfold.payloads in access exclusive mode")
+
+    async def verifying():
+        waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%runfold.payloads%'"
+        return await connections.fetch(waiting)
+
+    async with program(log, "verify", "--database-url", dsn) as started:
+        await wait_until(verifying, "verify waits for the table")
+        started.send(signal.SIGINT)
+        ended = await started.end()
+    await blocking.close()
+    assert ended.status == 130
+    assert "Interrupted" in ended.errors
+    assert "Traceback" not in ended.errors
 
 
 async def test_verify_of_positions_that_are_none_is_used_wrongly(dsn, log):
@@ -118,10 +147,10 @@ async def test_doctor_on_another_schema_is_a_sentence(empty_dsn, log):
     assert "Traceback" not in ended.errors
 
 
-@pytest.mark.parametrize("command", ["verify", "rebuild", "doctor"])
-async def test_where_there_is_no_database_none_is_made(command, log, tmp_path):
+@pytest.mark.parametrize(("command", "status"), [("verify", 3), ("rebuild", 1), ("doctor", 1)])
+async def test_where_there_is_no_database_none_is_made(command, status, log, tmp_path):
     ended = await run(log, command, "--data-dir", tmp_path / "data")
-    assert ended.status == 1
+    assert ended.status == status
     assert "There is no database in" in ended.errors
     assert not (tmp_path / "data").exists()
 
@@ -191,7 +220,7 @@ WRITE = (("migrate",), ("serve", "--port", 0))
 async def refused(log, url, command, cause, **environment):
     """Run a command with a database that it cannot use: one line, of the database and the cause, without a secret."""
     ended = await run(log, *command, "--database-url", url, **environment)
-    assert (ended.status, ended.output) == (1, ""), ended
+    assert (ended.status, ended.output) == (3 if command[0] == "verify" else 1, ""), ended
     (line,) = ended.errors.splitlines()
     assert line.startswith("Error: The database ")
     assert cause in line

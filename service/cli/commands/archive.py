@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options, limit_facets, parse_time
+from service.cli.commands.options import actor_option, database_options, limit_facets, parse_time
 from service.ledger.archive_records import Archive
 from service.maintenance.archive import archive_payloads
 
@@ -28,16 +28,17 @@ from service.maintenance.archive import archive_payloads
     metavar="DIR",
     help="Directory for the files; it is created if missing.",
 )
+@actor_option
 @database_options
 @limit_facets
-def command(before: datetime, directory: Path, database_url: str, data_dir: Path) -> None:
+def command(before: datetime, directory: Path, actor: str, database_url: str, data_dir: Path) -> None:
     """Move old payloads from the database to Parquet files, a million positions each.
 
     Only payloads are moved. Events stay in the ledger, and runs and jobs stay as they are. The ledger records the names
     and digests of the files: keep the files. `runfold restore` brings the payloads back.
     """
     with attached(database_url, data_dir) as dsn:
-        done = asyncio.run(archive_payloads(dsn, before, directory, _report))
+        done = asyncio.run(archive_payloads(dsn, before, directory, _report, actor))
     if not done:
         click.echo("Nothing to archive: no partition of payloads is full and that old.")
 

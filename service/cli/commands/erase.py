@@ -1,18 +1,22 @@
 """runfold erase."""
 
 import asyncio
+import sys
 from pathlib import Path
 from uuid import UUID
 
 import click
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options, limit_facets
-from service.maintenance.erase import ErasureResult, erase_payloads
+from service.cli.commands.options import actor_option, database_options, limit_facets
+from service.maintenance.erase import ErasableEvent, ErasureResult, erasable_events, erase_payloads
 from service.payloads.run_ids import parse_uuid
 
 _DIGITS = 18
 """The number of decimal digits that always fit into a bigint."""
+
+_SHOWN = 10
+"""Events that are shown in detail before they are erased."""
 
 
 def _run_or_position(_context: click.Context, _parameter: click.Parameter, text: str) -> UUID | int:
@@ -27,22 +31,59 @@ def _run_or_position(_context: click.Context, _parameter: click.Parameter, text:
 @click.command("erase", short_help="Erase payloads permanently.")
 @click.argument("what", metavar="RUN|POSITION", callback=_run_or_position)
 @click.option("--why", required=True, metavar="TEXT", help="Reason for the erasure; it is recorded in the ledger.")
-@click.option("--actor", metavar="NAME", help="Who decided on the erasure; it is recorded in the ledger.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
+@click.option("--yes", is_flag=True, help="Erase without asking, for scripts.")
+@actor_option
 @database_options
 @limit_facets
-def command(what: UUID | int, why: str, actor: str | None, database_url: str, data_dir: Path) -> None:
+def command(
+    what: UUID | int, why: str, *, dry_run: bool, yes: bool, actor: str, database_url: str, data_dir: Path
+) -> None:
     """Erase permanently the payloads of all events of a run, or of one event, as a law may require.
 
     The events stay, with the digests of their payloads, and so do states and times. Facets, args, inputs and outputs
-    that came from the payloads disappear from every view. The ledger records what was erased, and why.
+    that came from the payloads disappear from every view. The ledger records what was erased, by whom, and why.
+
+    Shows what will be erased, and asks. Where standard input is no terminal, --yes or --dry-run is needed.
     """
     if not why.strip():
         raise click.BadParameter("it must not be empty.", param_hint="'--why'")
+    if not (yes or dry_run or _is_terminal()):
+        raise click.UsageError("Nothing is erased without confirmation: use --yes, or --dry-run to look first.")
     with attached(database_url, data_dir) as dsn:
+        click.echo(_preview(asyncio.run(erasable_events(dsn, what))))
+        if dry_run:
+            return
+        if not yes:
+            click.confirm("Erase them? It cannot be undone.", abort=True)
         done = asyncio.run(erase_payloads(dsn, what, why, actor))
     click.echo(_summary(done))
     for copy in done.copies:
         click.echo(f"{copy.file} (SHA-256 {copy.sha256}) is an archive with a copy: delete every copy of that file.")
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
+
+
+def _preview(events: list[ErasableEvent]) -> str:
+    """Return what will be erased: the payloads of these events, the first of them in detail."""
+    if not events:
+        return "No payload is left to erase."
+    size = sum(event.payload_bytes for event in events)
+    lines = [f"Payloads to erase: {len(events)}, {size:,} bytes in all."]
+    for event in events[:_SHOWN]:
+        # A name may have any characters: !a keeps it on its line, and escape sequences away from the terminal.
+        of_job = f" of {event.namespace!a} {event.job!a}" if event.namespace is not None else ""
+        what = " ".join(filter(None, (event.kind, event.state)))
+        recorded = event.recorded_at.isoformat(timespec="seconds")
+        lines.append(
+            f"  position {event.position}: {what}, {event.subject} {event.stream}{of_job}, recorded {recorded}"
+            f" from {event.source}, {event.payload_bytes:,} bytes"
+        )
+    if len(events) > _SHOWN:
+        lines.append(f"  … and {len(events) - _SHOWN} more, up to position {events[-1].position}")
+    return "\n".join(lines)
 
 
 def _summary(done: ErasureResult) -> str:

@@ -202,8 +202,8 @@ async def _find_checkpoint(dsn: str, file: Path) -> Checkpoint | None:
     if checkpoint is None:
         return None
     try:
-        head = SavedHead(checkpoint.position, bytes.fromhex(checkpoint.hash))
-        if await saved_heads.compare_with_ledger(dsn, head) is not None:
+        head = SavedHead(checkpoints.checkpoint_path(file), checkpoint.position, bytes.fromhex(checkpoint.hash))
+        if (await saved_heads.compare_with_ledger(dsn, head)).reason is not None:
             return None
     except DatabaseUnavailable:
         return None  # the first batch reports it

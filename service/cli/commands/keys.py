@@ -14,7 +14,7 @@ from rich.table import Table
 from service.auth import keys
 from service.auth.keys import Key, ScopeName
 from service.cli.commands.database import attached, migrate
-from service.cli.commands.options import database_options
+from service.cli.commands.options import actor_option, database_options
 from service.database.connections import Connections
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}")
@@ -47,8 +47,9 @@ def _check_name(_context: click.Context, _parameter: click.Parameter, name: str)
 @click.argument("name", callback=_check_name)
 @click.option("--scope", type=click.Choice(list(keys.SCOPES)), required=True, help="What the key allows; see above.")
 @click.option("--json", "as_json", is_flag=True, help="Print {name, scope, secret} for a script.")
+@actor_option
 @database_options
-def create(name: str, scope: ScopeName, *, as_json: bool, database_url: str, data_dir: Path) -> None:
+def create(name: str, scope: ScopeName, *, as_json: bool, actor: str, database_url: str, data_dir: Path) -> None:
     """Create a key and print its secret. It cannot be shown again: only its digest is stored.
 
     Scopes: `read` allows GET and run lookups, `write` also allows everything that records events, `admin` allows
@@ -58,7 +59,7 @@ def create(name: str, scope: ScopeName, *, as_json: bool, database_url: str, dat
         with attached(database_url, data_dir, must_exist=False) as dsn:
             migrate(dsn)
             is_first = not asyncio.run(keys.any_key_exists(dsn))
-            secret = _with_connections(dsn, lambda connections: keys.create_key(connections, name, scope))
+            secret = _with_connections(dsn, lambda connections: keys.create_key(connections, name, scope, actor))
     except keys.KeyExists:
         raise click.ClickException(f"There is a key {name} already; revoke it first, or use another name.") from None
     if as_json:
@@ -90,12 +91,13 @@ def list_keys(*, as_json: bool, database_url: str, data_dir: Path) -> None:
 
 @command.command("revoke", short_help="Revoke a key.")
 @click.argument("name")
+@actor_option
 @database_options
-def revoke(name: str, *, database_url: str, data_dir: Path) -> None:
+def revoke(name: str, *, actor: str, database_url: str, data_dir: Path) -> None:
     """Revoke a key. Running services reject it within 5 seconds."""
     try:
         with attached(database_url, data_dir) as dsn:
-            _with_connections(dsn, lambda connections: keys.revoke_key(connections, name))
+            _with_connections(dsn, lambda connections: keys.revoke_key(connections, name, actor))
     except keys.NoSuchKey:
         raise click.ClickException(f"There is no active key {name}; see: runfold keys list") from None
     click.echo(f"{name} is revoked; running services reject it within 5 seconds.")

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import aiohttp
 import click
 
+from service.domain.ids import uuid7
+
 NAMESPACE, JOB = "demo", "nightly-load"
 _OK, _CREATED, _UNAUTHENTICATED, _CONFLICT = 200, 201, 401, 409
 _AUTHORIZATION = '"Authorization: Bearer $RUNFOLD_API_KEY"'
@@ -92,7 +94,9 @@ class Player:
 
     async def create(self, life: Life) -> str:
         """Create the run of a life and return its id."""
-        run = await self._send("POST", f"{_JOB_PATH}/runs", {"args": {"title": life.title}}, _CREATED)
+        run = await self._send(
+            "POST", f"{_JOB_PATH}/runs", {"id": str(uuid7()), "args": {"title": life.title}}, _CREATED
+        )
         self.runs[life.title] = run["id"]
         return self.runs[life.title]
 

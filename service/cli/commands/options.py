@@ -1,5 +1,7 @@
 """Options that are settings: each is a flag and an environment variable; the flag takes precedence."""
 
+import os
+import pwd
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import wraps
@@ -28,6 +30,8 @@ def _default_data_dir() -> Path:
 
 
 DEFAULTS = Settings(data_dir=_default_data_dir(), projector=PROCESS)
+
+_MAX_ACTOR = 128
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -138,6 +142,32 @@ def limit_facets(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, **options)
 
     return facet_settings(limited)
+
+
+def operating_system_user() -> str:
+    """Return the name of the user that runs this program; `uid N` for one without an entry in the user database."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
+
+
+def _check_actor(_context: click.Context, _parameter: click.Parameter, name: str) -> str:
+    if not 0 < len(name) <= _MAX_ACTOR or not name.isprintable() or not name.strip():
+        raise click.BadParameter(f"it must have 1 to {_MAX_ACTOR} printable characters.")
+    return name
+
+
+def actor_option(command: F) -> F:
+    """Add --actor: who is recorded, with the source `cli`, as having done what the command records."""
+    return click.option(
+        "--actor",
+        default=operating_system_user,
+        show_default="the operating system's user",
+        callback=_check_actor,
+        metavar="NAME",
+        help="Who does this; it is recorded in the ledger.",
+    )(command)
 
 
 def archives_option(command: F) -> F:

@@ -3,17 +3,46 @@
 import asyncio
 import json
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import IntEnum
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
+from service import logs
 from service.audit import saved_heads
+from service.audit.saved_heads import HeadComparison, SavedHead
 from service.audit.verification import Progress, VerificationResult, verify_ledger
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options
+from service.cli.commands.options import archives_option, database_options
 from service.cli.commands.progress import progress_bar
+from service.errors import OperatorError, RunfoldError
+from service.maintenance.catalog_check import CatalogCheck, check_catalog
 
 _POSITION = click.IntRange(min=1)
+_SHOWN = 5
+"""Positions that a message lists."""
+
+
+class ExitStatus(IntEnum):
+    """How `runfold verify` exits."""
+
+    HOLDS = 0
+    BROKEN = 1
+    WRONG_USAGE = 2
+    COULD_NOT_LOOK = 3
+    INTERRUPTED = 130
+
+
+class _Report(NamedTuple):
+    """What was verified: the ledger; a saved head or an export, and the catalog, each None where it was not."""
+
+    ledger: VerificationResult
+    saved: HeadComparison | None = None
+    catalog: CatalogCheck | None = None
 
 
 @click.command("verify", short_help="Recompute the ledger's hash chain.")
@@ -27,66 +56,152 @@ _POSITION = click.IntRange(min=1)
     "--json",
     "as_json",
     is_flag=True,
-    help="Print the result as JSON, for scripts: {ok, from, to, head, brokenAt, reason}.",
+    help="Print the result as JSON, for scripts: {ok, from, to, complete, head, brokenAt, reason, against, catalog}.",
 )
 @click.option(
     "--against",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Also compare the ledger with a saved head, or with an export.",
+    help="Also compare the ledger with a saved head, or with each record of an export.",
 )
+@click.option(
+    "--catalog",
+    is_flag=True,
+    help="Also project the catalog anew, and compare it and the posting lists with those in use. Needs the rights of"
+    " the owner of the tables.",
+)
+@archives_option
 @database_options
 def command(
-    first: int, last: int | None, *, as_json: bool, against: Path | None, database_url: str, data_dir: Path
+    first: int,
+    last: int | None,
+    *,
+    as_json: bool,
+    against: Path | None,
+    catalog: bool,
+    archives: Path | None,
+    database_url: str,
+    data_dir: Path,
 ) -> None:
     """Recompute the ledger's hash chain from its rows; find missing positions and altered payloads.
 
-    Prints the ledger head and exits with 0, or prints the first position that is wrong and exits with 1. Keep a copy of
-    the head outside the database: without it, a ledger that was rewritten as a whole cannot be detected.
+    Exits with 0 if all holds, and prints the ledger head; with 1 if something does not hold, and prints the first
+    position that is wrong; with 2 for wrong usage; with 3 if the database or a file could not be read, so that nothing
+    is known; with 130 if it was interrupted. Keep a copy of the head outside the database: without it, a ledger that
+    was rewritten as a whole cannot be detected.
     """
-    with attached(database_url, data_dir) as dsn, progress_bar("Verifying") as progress:
-        try:
-            result = asyncio.run(_verify(dsn, first, last, against, progress))
-        except saved_heads.UnreadableHead as error:
-            raise click.UsageError(f"{error}.") from error
-        except ValueError as error:
-            raise click.UsageError(f"{error}.") from error
-    click.echo(_as_json(result) if as_json else _as_text(result))
-    sys.exit(0 if result.ok else 1)
+    with _exit_statuses():
+        with attached(database_url, data_dir) as dsn, progress_bar("Verifying") as progress:
+            try:
+                saved = saved_heads.read_saved_head(against) if against else None
+                report = asyncio.run(_verify(dsn, first, last, saved, progress))
+                if catalog and report.ledger.ok:
+                    report = report._replace(catalog=asyncio.run(check_catalog(dsn, progress, archives)))
+            except (saved_heads.UnreadableHead, ValueError) as error:
+                raise click.UsageError(f"{error}.") from error
+        click.echo(_as_json(report, against) if as_json else _as_text(report))
+        sys.exit(_status(report))
 
 
-async def _verify(
-    dsn: str, first: int, last: int | None, against: Path | None, progress: Progress
-) -> VerificationResult:
+class _CouldNotLook(click.ClickException):
+    """Nothing is known of the ledger, because the database or a file could not be read."""
+
+    exit_code = ExitStatus.COULD_NOT_LOOK
+
+
+@contextmanager
+def _exit_statuses() -> Iterator[None]:
+    """Exit with COULD_NOT_LOOK or INTERRUPTED where nothing was found out: 1 means that something does not hold."""
+    try:
+        yield
+    except click.UsageError:
+        raise
+    except click.ClickException as error:
+        raise _CouldNotLook(error.format_message()) from error
+    except (OperatorError, RunfoldError, OSError) as error:
+        raise _CouldNotLook(logs.without_password(str(error))) from error
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted: nothing is known of the rest.", err=True)
+        sys.exit(ExitStatus.INTERRUPTED)
+    except Exception:  # noqa: BLE001  a defect of this program says nothing of the ledger
+        traceback.print_exc()
+        sys.exit(ExitStatus.COULD_NOT_LOOK)
+
+
+async def _verify(dsn: str, first: int, last: int | None, saved: SavedHead | None, progress: Progress) -> _Report:
     """Verify the ledger, and compare it with a saved head or an export."""
-    saved = saved_heads.read_saved_head(against) if against else None
     result = await verify_ledger(dsn, first, last, progress)
-    reason = await saved_heads.compare_with_ledger(dsn, saved) if saved else None
-    if not result.ok or saved is None or reason is None:
-        return result
-    return result._replace(ok=False, reason=reason)  # the reason names the position or the file
+    return _Report(result, await saved_heads.compare_with_ledger(dsn, saved, progress) if saved else None)
 
 
-def _as_text(result: VerificationResult) -> str:
-    if result.reason and result.broken_at is None:
-        return f"What was saved is not this ledger's beginning: {result.reason}."
-    if not result.ok:
-        return f"Position {result.broken_at} does not hold: {result.reason}."
-    if result.last == 0:
-        return "The ledger is empty."
+def _status(report: _Report) -> ExitStatus:
+    if not report.ledger.ok or (report.saved and report.saved.reason) or (report.catalog and report.catalog.found):
+        return ExitStatus.BROKEN
+    return ExitStatus.COULD_NOT_LOOK if report.saved and report.saved.unproved else ExitStatus.HOLDS
+
+
+def _as_text(report: _Report) -> str:
+    ledger, saved, catalog = report
+    if not ledger.ok:
+        lines = [f"Position {ledger.broken_at} does not hold: {ledger.reason}."]
+    elif ledger.last == 0:
+        lines = ["The ledger is empty."]
+    else:
+        head = f"The head is position {ledger.head_position}, {ledger.head_hash.hex()}."
+        lines = [f"Positions {ledger.first} to {ledger.last} hold. {head}"]
+    if saved is not None:
+        lines.append(f"What was saved is not this ledger's beginning: {saved.reason}." if saved.reason else saved.proof)
+        if saved.unproved:
+            lines.append(_unproved_text(saved.unproved))
+    if catalog is not None:
+        lines += _catalog_lines(catalog)
+    return "\n".join(lines)
+
+
+def _catalog_lines(catalog: CatalogCheck) -> list[str]:
+    if not catalog.found:
+        return [f"The catalog and the posting lists are what positions 1 to {catalog.position} make them."]
+    more = catalog.found - len(catalog.differences)
+    return [
+        f"The catalog is not what positions 1 to {catalog.position} make it; `runfold rebuild` makes it anew:",
+        *(f"  {difference}" for difference in catalog.differences),
+        *([f"  … and {more} more differences"] if more else []),
+    ]
+
+
+def _unproved_text(positions: tuple[int, ...]) -> str:
+    shown = ", ".join(str(position) for position in positions[:_SHOWN])
+    more = f" and {len(positions) - _SHOWN} more" if len(positions) > _SHOWN else ""
     return (
-        f"Positions {result.first} to {result.last} hold."
-        f" The head is position {result.head_position}, {result.head_hash.hex()}."
+        f"The payloads of positions {shown}{more} could not be compared: they left the database, and NDJSON has spaces"
+        " for the line breaks that they may have had. `runfold restore` brings archived payloads back."
     )
 
 
-def _as_json(result: VerificationResult) -> str:
+def _as_json(report: _Report, against: Path | None) -> str:
+    ledger, saved, catalog = report
     document: dict[str, object] = {
-        "ok": result.ok,
-        "from": result.first,
-        "to": result.last,
-        "head": {"position": result.head_position, "hash": result.head_hash.hex()},
+        "ok": _status(report) is ExitStatus.HOLDS,
+        "from": ledger.first,
+        "to": ledger.last,
+        "complete": ledger.complete,
+        "head": {"position": ledger.head_position, "hash": ledger.head_hash.hex()},
     }
-    if not result.ok:
-        document |= {"brokenAt": result.broken_at, "reason": result.reason}
+    reason = ledger.reason or (saved.reason if saved else None)
+    if reason:
+        document |= {"brokenAt": ledger.broken_at, "reason": reason}
+    if saved is not None:
+        document["against"] = {
+            "file": str(against),
+            "ok": saved.reason is None and not saved.unproved,
+            "proof": saved.proof or None,
+            "unprovedPayloads": list(saved.unproved),
+        }
+    if catalog is not None:
+        document["catalog"] = {
+            "ok": not catalog.found,
+            "position": catalog.position,
+            "found": catalog.found,
+            "differences": catalog.differences,
+        }
     return json.dumps(document)

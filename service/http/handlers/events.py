@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
-from service.audit.event_text import next_cursor, on_one_line
+from service.audit.event_text import as_record, next_cursor
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import CSV_HEADER, EventLinePage, PositionRange, TextFormat
 from service.auth.keys import Scope
@@ -55,16 +55,16 @@ async def _stream(
         with streaming(request):
             if form is TextFormat.CSV:
                 await write(response, CSV_HEADER.encode() + b"\n")
-            await write(response, _lines(page))
+            await write(response, _lines(page, form))
             async for following in pages:
-                await write(response, _lines(following))
+                await write(response, _lines(following, form))
             await response.write_eof()
     return response
 
 
-def _lines(page: EventLinePage) -> bytes:
-    """Return a page's events, one on each line."""
-    return b"".join([on_one_line(line.text) + b"\n" for line in page.lines])
+def _lines(page: EventLinePage, form: TextFormat) -> bytes:
+    """Return a page's events as records of a file."""
+    return b"".join([as_record(line.text, quoted=form is TextFormat.CSV) for line in page.lines])
 
 
 async def count(request: web.Request) -> web.Response:

@@ -40,6 +40,7 @@ def _result_view(result: VerificationResult) -> dict[str, object]:
         "ok": result.ok,
         "from": result.first,
         "to": result.last,
+        "complete": result.complete,
         "head": {"log": LOG, "position": result.head_position, "hash": result.head_hash.hex()},
     }
     if not result.ok:
@@ -65,7 +66,8 @@ ROUTES = (
         scope=Scope.READ,
         tag=Tag.LEDGER,
         summary="Verify the ledger's hash chain",
-        description=f"At most {MAX_POSITIONS:,} positions; `runfold verify` has no limit.",
+        description=f"At most {MAX_POSITIONS:,} positions; `runfold verify` has no limit. `ok` is said of the "
+        "positions `from` to `to` only; `complete` tells whether these are all positions of the ledger.",
         parameters=(_FROM, _TO),
         answers={200: responses.Verification},
     ),

@@ -16,6 +16,7 @@ from service.http.json_bodies import read_look_up
 from service.http.openapi import responses
 from service.http.parameters import IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, RUN
+from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import json_body, keyed_caller, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Body, Route, Tag, parameters_of
@@ -44,7 +45,8 @@ def _created(request: web.Request, run: str, result: AppendResult) -> web.Respon
     if result.decision is Decision.CONFLICT:
         raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
     status = HTTPStatus.CREATED if result.decision is Decision.APPEND else HTTPStatus.OK
-    return json_response(request, view, status, location=_location(request, run))
+    recorded = recorded_position(result)
+    return json_response(request, view, status, location=_location(request, run), recorded=recorded)
 
 
 def _location(request: web.Request, run: str) -> str:
@@ -84,12 +86,13 @@ ROUTES = (
         scope=Scope.WRITE,
         tag=Tag.RUNS,
         summary="Create a run",
-        description="Without an id, the run gets a new one (UUIDv7). The same id with the same content again: 200. "
+        description="The same id, or the same `Idempotency-Key`, with the same content again: 200. Without both, each "
+        "request creates another run with a new id (UUIDv7): a request that is repeated after a time-out, too. "
         "The nominal times are plans, and may lie any time ahead.",
         parameters=(IDEMPOTENCY_KEY,),
         body=Body(CreateRun, required=False),
         answers={201: responses.Run, 200: responses.Run},
-        headers={201: {"Location": "The URL of the run."}, 200: {"Location": "The URL of the run."}},
+        headers={status: {"Location": "The URL of the run."} | RECORDED_HEADER for status in (201, 200)},
         errors=(NamespaceNotFound, JobNotFound, Conflict, Invalid),
     ),
     Route(

@@ -14,6 +14,7 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import AT, IDEMPOTENCY_KEY
 from service.http.paths import RUN
+from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import keyed_caller, reported_time, run_id
 from service.http.resources import RESOURCES
 from service.http.route import Handler, Route, Tag
@@ -31,7 +32,8 @@ def _transition_to(state: RunState) -> Handler:
         draft = drafts.transition(run, state, at, explicit=explicit, caller=keyed_caller(request))
         command = Transition(state, at, draft.request_digest)
         result = await request.app[RESOURCES].appender.command(draft, command)
-        return json_response(request, _transitioned(text, command, result))
+        view = _transitioned(text, command, result)
+        return json_response(request, view, recorded=recorded_position(result))
 
     return handle
 
@@ -65,6 +67,7 @@ def _route(verb: str, state: RunState, rule: str) -> Route:
         description=f"Records that the run is {state} and answers with the run as its history makes it. {rule}",
         parameters=(AT, IDEMPOTENCY_KEY),
         answers={200: responses.Run},
+        headers={200: RECORDED_HEADER},
         errors=(RunNotFound, Conflict, Invalid),
     )
 

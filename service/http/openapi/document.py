@@ -32,8 +32,11 @@ Runfold records every transition of every job run, and answers with runs as thei
 Marquez's where Marquez has one: OpenLineage and Marquez clients work unchanged.
 
 Times go out as RFC 3339 in UTC; they come in as ISO 8601 with `Z`, an offset, or naive (taken as UTC). Names travel
-percent-encoded and may hold any character. Every request is safe to repeat. A query parameter that an operation does
-not take is an error."""
+percent-encoded and may hold any character. A query parameter that an operation does not take is an error.
+
+Repeating a request records nothing twice, with one exception: a run that is created without `id` and without
+`Idempotency-Key` is a new run each time. So send one of the two, and repeat any request whose answer did not arrive.
+The header `Runfold-Recorded` of an answer says whether the request recorded an event, and at which position."""
 
 _PATH_PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "namespace": ("The namespace's name.", {"type": "string", "minLength": 1, "maxLength": MAX_NAME}),

@@ -300,11 +300,15 @@ class VerifiedHead(Struct, forbid_unknown_fields=True):
 
 
 class Verification(Struct, forbid_unknown_fields=True, rename={"first": "from", "last": "to"}):
-    """Whether the chain holds between two positions, or where it breaks first."""
+    """Whether the chain holds between two positions, or where it breaks first.
+
+    `complete`: these are all positions of the ledger.
+    """
 
     ok: bool
     first: int
     last: int
+    complete: bool
     head: VerifiedHead
     brokenAt: int | UnsetType = UNSET
     reason: str | UnsetType = UNSET

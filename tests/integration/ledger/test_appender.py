@@ -246,7 +246,7 @@ async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_
     appender.start()
     run = await created(appender)
     await proxy.stop()
-    with pytest.raises(Unavailable, match="safe to repeat"):
+    with pytest.raises(Unavailable, match="recorded or not; repeat it"):
         await appender.command(*report(run, "RUNNING"))
     await proxy.listen()
     assert (await appender.command(*report(run, "RUNNING"))).decision is Decision.APPEND

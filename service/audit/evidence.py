@@ -1,0 +1,169 @@
+"""Reads the ledger for verification, without executing any code that the database holds.
+
+The statements call PostgreSQL's own functions only, by their schema, on connections that find no others; a function of
+the schema `runfold`, or one that shadows a built-in, is never called. What decides (hashes, digests, archives,
+erasures) is computed here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterable, Sequence
+from contextlib import aclosing
+from hashlib import sha256
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.database.connections import Connections
+from service.database.statements import load
+from service.domain.event import FACT_BYTES, Kind
+from service.ledger.archive_records import Archive, decode_archive
+from service.ledger.events import LOG
+
+_ENDS, _EVENTS, _HASH = load("verify_ends"), load("verify_events"), load("verify_hash")
+_SIZES, _PAYLOADS, _FACTS = load("verify_sizes"), load("verify_payloads"), load("verify_facts")
+_TABLES, _ARCHIVES = load("verify_tables"), load("archive_records")
+
+_CONNECTIONS = 2
+_STATEMENT_TIMEOUT_S = 3600.0
+"""The payloads of a page may be gigabytes."""
+
+_SLICE_BYTES = 8 * 1024 * 1024
+"""Bytes of payloads in memory at once; a single payload that is larger is read by itself."""
+
+
+class LedgerEnds(NamedTuple):
+    """The ledger head, and the last positions of the tables; an empty hash where there is no head."""
+
+    head: int
+    hash: bytes
+    last_event: int
+    last_payload: int
+
+
+class ArchiveHistory(NamedTuple):
+    """All archives that the ledger records, and those of them whose payloads were not restored since."""
+
+    recorded: list[Archive]
+    current: list[Archive]
+
+
+class PayloadOwner(NamedTuple):
+    """The event of a payload: its position, and its stream, in which an erasure of the payload is recorded."""
+
+    position: int
+    subject: str
+    stream: bytes
+
+
+def open_evidence(dsn: str) -> Connections:
+    """Return connections that find no code but PostgreSQL's own."""
+    return Connections(dsn, _CONNECTIONS, builtins_only=True)
+
+
+class EvidenceReader:
+    """Reads rows and payloads. Every method raises DatabaseUnavailable."""
+
+    def __init__(self, connections: Connections) -> None:
+        """Take connections of open_evidence."""
+        self._connections = connections
+
+    async def ends(self) -> LedgerEnds:
+        """Return where the ledger ends."""
+        rows = await self._fetch(_ENDS, LOG)
+        if not rows:
+            return LedgerEnds(0, b"", 0, 0)
+        (row,) = rows
+        return LedgerEnds(row["position"], row["hash"], row["last_event"], row["last_payload"])
+
+    async def disguised_tables(self) -> list[str]:
+        """Return the names of ledger tables that may show each reader other rows: views, policies, rules."""
+        return [row["name"] for row in await self._fetch(_TABLES)]
+
+    async def hash_at(self, position: int) -> bytes | None:
+        """Return the recorded hash of a position; None where there is no row."""
+        rows = await self._fetch(_HASH, LOG, position)
+        return rows[0]["hash"] if rows else None
+
+    async def rows(self, first: int, last: int) -> list[Any]:
+        """Return the rows of positions first to last, with the fields of ChainRow."""
+        return await self._fetch(_EVENTS, LOG, first, last)
+
+    async def payloads(self, first: int, last: int) -> AsyncGenerator[list[tuple[int, bytes]]]:
+        """Yield the payloads of positions first to last in order, a few megabytes at once."""
+        sizes = await self._fetch(_SIZES, LOG, first, last)
+        for start, end in _slices((row["position"], row["size"]) for row in sizes):
+            rows = await self._fetch(_PAYLOADS, LOG, start, end)
+            yield sorted((row["position"], row["body"].encode()) for row in rows)
+
+    async def payload_digests(self, first: int, last: int) -> dict[int, bytes]:
+        """Return the SHA-256 of each payload of positions first to last, by position."""
+        digests: dict[int, bytes] = {}
+        async with aclosing(self.payloads(first, last)) as slices:
+            async for payloads in slices:
+                digests |= await asyncio.to_thread(_digests, payloads)
+        return digests
+
+    async def archives(self) -> ArchiveHistory:
+        """Return the recorded archives. A record whose payload is not the one that its row names counts for nothing."""
+        recorded: list[Archive] = []
+        current: dict[int, Archive] = {}
+        for row in await self._fetch(_ARCHIVES, LOG):
+            if row["body"] is None or sha256(row["body"].encode()).digest() != row["payload_digest"]:
+                continue
+            archive = decode_archive(row["body"])
+            if row["kind"] == Kind.ARCHIVED:
+                recorded.append(archive)
+                current[archive.first] = archive
+            else:
+                current.pop(archive.first, None)
+        return ArchiveHistory(recorded, list(current.values()))
+
+    async def erased(self, owners: Sequence[PayloadOwner]) -> set[int]:
+        """Return the positions whose payload was erased by a later event of the same stream."""
+        if not owners:
+            return set()
+        columns = (
+            [owner.position for owner in owners],
+            [owner.subject for owner in owners],
+            [UUID(bytes=owner.stream) for owner in owners],
+            [_erasure_fact(owner.position) for owner in owners],
+        )
+        rows = await self._fetch(_FACTS, LOG, *columns)
+        return {row["position"] for row in rows if row["kind"] == Kind.ERASED and row["recorded"] > row["position"]}
+
+    async def explained_absences(self, owners: Sequence[PayloadOwner]) -> set[int]:
+        """Return the positions at which a payload may be missing, because its archive or its erasure is recorded."""
+        if not owners:
+            return set()
+        archives = (await self.archives()).current
+        archived = {owner.position for owner in owners if any(one.covers(owner.position) for one in archives)}
+        return archived | await self.erased([owner for owner in owners if owner.position not in archived])
+
+    async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
+        async with self._connections.connection() as connection:
+            rows: list[Any] = await connection.fetch(statement, *arguments, timeout=_STATEMENT_TIMEOUT_S)
+            return rows
+
+
+def _erasure_fact(position: int) -> bytes:
+    """Return the fact of the record of an erasure (docs/ledger-format.md)."""
+    return sha256(b"erased:%d" % position).digest()[:FACT_BYTES]
+
+
+def _slices(sizes: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Divide positions with the sizes of their payloads into ranges, each of about _SLICE_BYTES."""
+    slices: list[tuple[int, int]] = []
+    total = _SLICE_BYTES + 1
+    for position, size in sizes:
+        total += size
+        if total > _SLICE_BYTES:
+            slices.append((position, position))
+            total = size
+        else:
+            slices[-1] = (slices[-1][0], position)
+    return slices
+
+
+def _digests(payloads: list[tuple[int, bytes]]) -> dict[int, bytes]:
+    return {position: sha256(body).digest() for position, body in payloads}

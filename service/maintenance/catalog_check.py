@@ -1,0 +1,280 @@
+"""Compares what is derived from the ledger with the ledger: the catalog, the posting lists, the table of archives.
+
+The catalog is projected anew into a schema of its own, up to the position of the one in use, and both are read side by
+side in the order of their keys, so memory stays constant. The one in use is read in one snapshot of the database, and
+goes on to be projected meanwhile. No function of the database's own is called (service/audit/evidence.py); the tables
+of the second catalog have no triggers and no indexes but their primary keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from service.audit import bitmaps, postings
+from service.audit.bitmaps import CHUNK
+from service.audit.evidence import EvidenceReader
+from service.catalog.page_writer import FindArchivedPayload, project_next_page
+from service.catalog.statements import TABLES, catalog_statements
+from service.database.connections import Connections
+from service.database.roles import require_owner
+from service.database.statements import load
+from service.domain.event import Subject
+from service.errors import OperatorError
+from service.ledger.aggregates import AGGREGATES
+from service.ledger.events import LOG
+from service.maintenance.archived_payloads import exclusive_maintenance, open_archived_payloads
+
+SCHEMA = "runfold_verify"
+
+Progress = Callable[[int, int], None]
+"""Is called with the position up to which the second catalog is projected, and the last one."""
+
+_STATEMENTS = catalog_statements(SCHEMA)
+_CURSOR, _ERASED_SINCE = load("catalog_cursor"), load("erased_since")
+_PRIMARY_KEY, _POSTINGS, _ARCHIVES = load("verify_primary_key"), load("verify_postings"), load("verify_archives")
+_DROP = f"drop schema if exists {SCHEMA} cascade"
+_PAGE_EVENTS = 2000
+_CONNECTIONS = 3
+_STATEMENT_TIMEOUT_S = 3600.0
+_PREFETCH = 100
+"""Rows of each table in memory."""
+
+_KEPT = 20
+"""Differences that are described; the others are counted."""
+
+
+class _Table(NamedTuple):
+    """How a table is compared: the columns of its key, those that are not compared, and what unpacks its registers.
+
+    `subset`: a row that is missing does no harm, as with snapshots, which only save reading events.
+    """
+
+    key: tuple[str, ...]
+    ignored: frozenset[str] = frozenset()
+    unpack: Callable[[bytes], Any] | None = None
+    subset: bool = False
+
+
+_UNPACK = {aggregate.table: aggregate.unpack for aggregate in AGGREGATES.values()}
+_UNPACK_RUN = AGGREGATES[Subject.RUN].unpack
+
+# `since` only says when the next snapshot is due; runs that are older than snapshots count from another event.
+_TABLES: Mapping[str, _Table] = {
+    "runs": _Table(("id",), frozenset({"since"}), _UNPACK["runs"]),
+    "jobs": _Table(("id",), unpack=_UNPACK["jobs"]),
+    "namespaces": _Table(("id",), unpack=_UNPACK["namespaces"]),
+    "run_snapshots": _Table(("id", "position"), unpack=_UNPACK_RUN, subset=True),
+    "run_counts": _Table(("job_id", "state")),
+    "lineage_counts": _Table(("log", "namespace", "hour")),
+}
+
+
+class CatalogCheck(NamedTuple):
+    """The position up to which the catalog in use is projected, the number of differences, and the first of them."""
+
+    position: int
+    found: int
+    differences: list[str]
+
+
+class _Differences:
+    def __init__(self) -> None:
+        self.count = 0
+        self.kept: list[str] = []
+
+    def add(self, text: str) -> None:
+        self.count += 1
+        if len(self.kept) < _KEPT:
+            self.kept.append(text)
+
+
+async def check_catalog(dsn: str, progress: Progress | None = None, directory: Path | None = None) -> CatalogCheck:
+    """Compare everything that is derived from the ledger with it. The ledger itself must be verified separately.
+
+    Archived payloads are read from their files, in `directory` or where they were written. Raises OperatorError and
+    DatabaseUnavailable; both mean that nothing is known.
+    """
+    connections = Connections(dsn, _CONNECTIONS, builtins_only=True, command_timeout_s=_STATEMENT_TIMEOUT_S)
+    async with connections:
+        await require_owner(connections, "Checking the catalog")
+        async with exclusive_maintenance(dsn):
+            archived = await open_archived_payloads(connections, directory)
+            try:
+                await _prepare(connections)
+                return await _check(connections, archived.get, progress)
+            finally:
+                archived.close()
+                await _drop(connections)
+
+
+async def _prepare(connections: Connections) -> None:
+    async with connections.connection() as connection, connection.transaction():
+        await connection.execute(_DROP)
+        await connection.execute(f"create schema {SCHEMA}")
+        for table in TABLES:
+            key = [row["name"] for row in await connection.fetch(_PRIMARY_KEY, f"runfold.{table}")]
+            await connection.execute(f"create unlogged table {SCHEMA}.{table} (like runfold.{table})")
+            await connection.execute(f"alter table {SCHEMA}.{table} add primary key ({', '.join(key)})")
+        await connection.execute(f"insert into {SCHEMA}.catalog_cursor (log, position) values ({LOG}, 0)")
+
+
+async def _drop(connections: Connections) -> None:
+    async with connections.connection() as connection:
+        await connection.execute(_DROP)
+
+
+async def _check(
+    connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None
+) -> CatalogCheck:
+    reader, differences = EvidenceReader(connections), _Differences()
+    async with connections.connection() as connection:
+        cursor = await connection.fetchval(_CURSOR, LOG)
+    await _project(connections, min(cursor, (await reader.ends()).head), find_archived, progress)
+    async with connections.connection() as live, live.transaction(isolation="repeatable_read", readonly=True):
+        cursor, head = await live.fetchval(_CURSOR, LOG), (await reader.ends()).head
+        if cursor > head:
+            differences.add(f"catalog_cursor: it is at position {cursor}, and the ledger ends at {head}")
+        await _project(connections, min(cursor, head), find_archived, progress)
+        async with connections.connection() as anew, anew.transaction(readonly=True):
+            for name, table in _TABLES.items():
+                await _compare_table(live, anew, name, table, differences)
+            await _compare_postings(live, anew, head, differences)
+        await _compare_archives(live, reader, differences)
+        if differences.count:
+            await _require_no_erasure(connections, cursor)
+    return CatalogCheck(cursor, differences.count, differences.kept)
+
+
+async def _require_no_erasure(connections: Connections, cursor: int) -> None:
+    """Raise OperatorError where a payload was erased that the catalog in use still had when it was read."""
+    async with connections.connection() as connection:
+        if await connection.fetchval(_ERASED_SINCE, LOG, cursor):
+            raise OperatorError("Payloads were erased meanwhile; run this again.")
+
+
+async def _project(
+    connections: Connections, upto: int, find_archived: FindArchivedPayload, progress: Progress | None
+) -> None:
+    """Project the second catalog up to a position."""
+    async with connections.connection() as connection:
+        position = await connection.fetchval(_STATEMENTS.cursor, LOG)
+    while position < upto:
+        size = min(_PAGE_EVENTS, upto - position)
+        position = (await project_next_page(connections, size, _STATEMENTS, find_archived)).position
+        if progress is not None:
+            progress(position, upto)
+
+
+async def _compare_table(live: Any, anew: Any, name: str, table: _Table, differences: _Differences) -> None:  # noqa: ANN401
+    """Merge the rows of both tables by their keys."""
+    stands = live.cursor(load(f"verify_{name}", schema="runfold"), prefetch=_PREFETCH)
+    expected = anew.cursor(load(f"verify_{name}", schema=SCHEMA), prefetch=_PREFETCH)
+    async with aclosing(_merge(stands, expected, table.key)) as pairs:
+        async for row, wanted in pairs:
+            if row is None:
+                if not table.subset:
+                    differences.add(f"{name} {_name(wanted, table)}: it is missing")
+            elif wanted is None:
+                differences.add(f"{name} {_name(row, table)}: the ledger has no such row")
+            elif columns := _differing(row, wanted, table):
+                differences.add(f"{name} {_name(row, table)}: {', '.join(columns)} differ")
+
+
+async def _merge(stands: Any, expected: Any, key: tuple[str, ...]) -> AsyncGenerator[tuple[Any, Any]]:  # noqa: ANN401
+    """Yield the rows of equal keys together, and None for a row that one of two ordered cursors lacks."""
+    left, right = aiter(stands), aiter(expected)
+    row, wanted = await anext(left, None), await anext(right, None)
+    while row is not None or wanted is not None:
+        order = _order(row, wanted, key)
+        yield row if order <= 0 else None, wanted if order >= 0 else None
+        if order <= 0:
+            row = await anext(left, None)
+        if order >= 0:
+            wanted = await anext(right, None)
+
+
+def _order(row: Any, wanted: Any, key: tuple[str, ...]) -> int:  # noqa: ANN401
+    if row is None or wanted is None:
+        return 1 if row is None else -1
+    left, right = [row[column] for column in key], [wanted[column] for column in key]
+    return (left > right) - (left < right)
+
+
+def _differing(row: Any, wanted: Any, table: _Table) -> list[str]:  # noqa: ANN401
+    columns = sorted(set(row.keys()) | set(wanted.keys()))
+    return [name for name in columns if name not in table.ignored and not _equal(row, wanted, name, table.unpack)]
+
+
+def _equal(row: Any, wanted: Any, name: str, unpack: Callable[[bytes], Any] | None) -> bool:  # noqa: ANN401
+    """Whether a column is equal; packed registers may have their facets in another order."""
+    if row[name] == wanted[name]:
+        return True
+    if name != "registers" or unpack is None:
+        return False
+    try:
+        return bool(unpack(row[name]) == unpack(wanted[name]))
+    except Exception:  # noqa: BLE001  what the unpacking of forged bytes raises depends on the bytes
+        return False
+
+
+def _name(row: Any, table: _Table) -> str:  # noqa: ANN401
+    values = (row[column] for column in table.key)
+    return " ".join(value.hex() if isinstance(value, bytes) else str(value) for value in values)
+
+
+async def _compare_postings(live: Any, anew: Any, head: int, differences: _Differences) -> None:  # noqa: ANN401
+    """Compare the postings of each chunk up to the last one that is posted."""
+    stored: dict[tuple[int, int], tuple[int, bytes]] = {}
+    chunk = 0
+    async for row in live.cursor(_POSTINGS, LOG, prefetch=_PREFETCH):
+        if not 0 <= row["chunk"] < head // CHUNK:
+            differences.add(f"event_postings of chunk {row['chunk']}: the ledger has no such full chunk")
+            continue
+        while chunk < row["chunk"]:
+            await _compare_chunk(anew, chunk, stored, differences)
+            stored, chunk = {}, chunk + 1
+        stored[row["facet"], row["hash"]] = (row["total"], row["offsets"])
+    if stored:
+        await _compare_chunk(anew, chunk, stored, differences)
+
+
+async def _compare_chunk(
+    anew: Any,  # noqa: ANN401
+    chunk: int,
+    stored: dict[tuple[int, int], tuple[int, bytes]],
+    differences: _Differences,
+) -> None:
+    expected = await postings.gather_chunk(anew, chunk) | {(0, 0): (CHUNK, b"")}
+    wrong = sum(
+        not _same_offsets(stored.get(key), expected.get(key)) for key in sorted(stored.keys() | expected.keys())
+    )
+    if wrong:
+        first, last = chunk * CHUNK + 1, (chunk + 1) * CHUNK
+        differences.add(f"event_postings of positions {first} to {last}: {wrong} lists differ")
+
+
+def _same_offsets(stored: tuple[int, bytes] | None, expected: tuple[int, bytes] | None) -> bool:
+    if stored is None or expected is None or stored[0] != expected[0]:
+        return False
+    return stored[1] == expected[1] or _offsets(*stored) == _offsets(*expected)
+
+
+def _offsets(total: int, raw: bytes) -> list[int] | None:
+    """Return the offsets in ascending order, because a list has them in any; None for bytes that are no offsets."""
+    try:
+        return list(bitmaps.ascending(bitmaps.union([(total, raw)])))
+    except ValueError:
+        return None
+
+
+async def _compare_archives(live: Any, reader: EvidenceReader, differences: _Differences) -> None:  # noqa: ANN401
+    stored = {row["first"]: (row["last"], row["file"], row["sha256"]) for row in await live.fetch(_ARCHIVES, LOG)}
+    recorded = {
+        archive.first: (archive.last, archive.file, archive.sha256) for archive in (await reader.archives()).current
+    }
+    for first in sorted(stored.keys() | recorded.keys()):
+        if stored.get(first) != recorded.get(first):
+            differences.add(f"archives of positions from {first}: the row is not what the ledger records")
