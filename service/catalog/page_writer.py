@@ -192,8 +192,8 @@ class _Writer:
         counts = projection.count_changes(before, runs)
         await self._connection.execute(
             self._statements.write_page,
-            *_columns([projection.job_row(*item) for item in jobs.items()], 8),
-            *_columns([projection.namespace_row(*item) for item in namespaces.items()], 5),
+            *_columns([projection.job_row(*item) for item in jobs.items()], 9),
+            *_columns([projection.namespace_row(*item) for item in namespaces.items()], 6),
             *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
             LOG,
             last,

@@ -7,21 +7,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
+from uuid import UUID
 
-from service.domain.event import DatasetName, Event, Kind
+from service.domain.event import DatasetName, Event, Kind, RunState, make_tuple
 
-S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
 D = TypeVar("D", bound=tuple[datetime, bytes, *tuple[object, ...]])
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class StampedFacet(NamedTuple):
-    """A facet's JSON (None: deleted). The later (event time, digest) wins."""
+    """A facet's JSON (None: deleted). The later (event time, phase, digest) wins; `phase_of` defines the phase."""
 
     at: datetime
     digest: bytes
     value: bytes | None
+    phase: int = 0
 
 
 class StampedDatasets(NamedTuple):
@@ -30,6 +31,7 @@ class StampedDatasets(NamedTuple):
     at: datetime
     digest: bytes
     datasets: tuple[DatasetName, ...]
+    phase: int = 0
 
 
 class StampedNominal(NamedTuple):
@@ -39,6 +41,35 @@ class StampedNominal(NamedTuple):
     digest: bytes
     start: datetime | None
     end: datetime | None
+    phase: int = 0
+
+
+class StampedParent(NamedTuple):
+    """The run that an event names as the parent."""
+
+    at: datetime
+    digest: bytes
+    run: UUID
+    phase: int = 0
+
+
+S = TypeVar("S", StampedFacet, StampedDatasets, StampedNominal, StampedParent)
+
+_PHASES: Mapping[str | None, int] = {
+    RunState.RUNNING: 1,
+    RunState.COMPLETED: 2,
+    RunState.FAILED: 3,
+    RunState.ABORTED: 4,
+}
+
+
+def phase_of(event: Event) -> int:
+    """Return where in a run's life an event belongs: 0 before it starts or anywhere, 1 while it runs, above at its end.
+
+    Of two events of the same time, as callers with clocks of milliseconds send them, the one of the later phase wins;
+    among ends, the one whose state stands (run.TERMINAL_RANK). Registers that were stored before phases have 0.
+    """
+    return _PHASES.get(event.state, 0)
 
 
 class FirstSeen(NamedTuple):
@@ -49,27 +80,29 @@ class FirstSeen(NamedTuple):
 
 
 def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
-    """Return the latest value of each facet. Equal times and digests mean that both are of the same event."""
+    """Return the latest value of each facet. Equal stamps mean that both are of the same event."""
     if not a or not b:
         return a or b
     merged = dict(a)
     for name, facet in b.items():
         current = merged.get(name)
-        if current is None or facet[:2] > current[:2]:
+        if current is None or (facet[0], facet[3], facet[1]) > (current[0], current[3], current[1]):
             merged[name] = facet
     return merged
 
 
 def latest(a: S | None, b: S | None) -> S | None:
-    """Return the later of two values that begin with (time, digest)."""
+    """Return the value with the later (time, phase, digest)."""
     if a is None or b is None:
         return a or b
-    return a if a[:2] >= b[:2] else b
+    return a if (a.at, a.phase, a.digest) >= (b.at, b.phase, b.digest) else b
 
 
-def stamped_facets(at: datetime, digest: bytes, facets: Mapping[str, bytes | None]) -> Mapping[str, StampedFacet]:
+def stamped_facets(
+    at: datetime, digest: bytes, facets: Mapping[str, bytes | None], phase: int
+) -> Mapping[str, StampedFacet]:
     """Return an event's facets as registers."""
-    return {name: StampedFacet(at, digest, value) for name, value in facets.items()}
+    return {name: make_tuple(StampedFacet, (at, digest, value, phase)) for name, value in facets.items()}
 
 
 NameRegisters = tuple[int, int, int, int, datetime, FirstSeen | None, D | None]
@@ -101,8 +134,15 @@ def merge_names(a: NameRegisters[D], b: NameRegisters[D]) -> NameRegisters[D]:
         deleted if deleted > b_deleted else b_deleted,
         updated_at if updated_at > b_updated_at else b_updated_at,
         _earliest(first_seen, b_first_seen),
-        latest(definition, b_definition),
+        _latest_definition(definition, b_definition),
     )
+
+
+def _latest_definition(a: D | None, b: D | None) -> D | None:
+    """Return the definition with the later (time, digest)."""
+    if a is None or b is None:
+        return a or b
+    return a if a[:2] >= b[:2] else b
 
 
 def _earliest(a: FirstSeen | None, b: FirstSeen | None) -> FirstSeen | None:

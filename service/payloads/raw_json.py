@@ -92,8 +92,15 @@ def _check_end(text: str, at: int, result: T) -> T:
     return result
 
 
-MAX_DEPTH = 2_000
-"""Levels of nested brackets. Events of real schedulers have fewer than 30."""
+MAX_DEPTH = 500
+"""Levels of nested brackets. Events of real schedulers have fewer than 30.
+
+An answer nests a facet a few levels deeper, and clients' readers end at 1,000 levels (Python's json, Jackson): one deep
+event would make every list that contains it unreadable to them.
+"""
+
+_MAX_RECORDED_DEPTH = 2_000
+"""The bound of earlier versions: events up to this depth may be recorded, and are still read."""
 
 _CALLS = 1_000
 """Python's recursion limit, which calls alone may need."""
@@ -101,7 +108,7 @@ _CALLS = 1_000
 # The decoders (msgspec, json) count their own recursion against Python's limit, one call a level. Measured on CPython
 # 3.11 (x86-64): 3,000 levels take less than 512 KiB of C stack, of which a main thread has 8 MiB; PostgreSQL 18 reads
 # 10,000 within the 2 MiB of its default max_stack_depth.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), MAX_DEPTH + _CALLS))
+sys.setrecursionlimit(max(sys.getrecursionlimit(), _MAX_RECORDED_DEPTH + _CALLS))
 
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))

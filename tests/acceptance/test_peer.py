@@ -57,6 +57,7 @@ FIELDS = [
     Field("run-list", r"runs\[.\]\.updatedAt", "when the ledger last learned something"),
     Field("run-complete|run-complete-again", "startedAt|durationMs", "the first start counts"),
     Field(".*", r"(runs\[.\]\.)?jobVersion", "versions come later"),
+    Field(".*", r"(runs\[.\]\.)?job", "a run names its job"),
     Field("jobs-.*", r"jobs\[.\]\.currentVersion", "versions come later"),
     Field("run-list", "totalCount", "run-create-nobody made a run"),
     Field("run-list", r"runs\[1\]\.(state|startedAt|durationMs)", "Marquez reopened the run; not in the recording"),

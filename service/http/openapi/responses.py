@@ -57,8 +57,8 @@ class Run(Struct, forbid_unknown_fields=True):
     inputDatasetVersions: list[Any]
     outputDatasetVersions: list[Any]
     facets: dict[str, Any]
+    job: JobId | None
     asOf: AsOf | UnsetType = UNSET
-    job: JobId | UnsetType = UNSET
 
 
 class Runs(Struct, forbid_unknown_fields=True):

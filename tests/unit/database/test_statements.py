@@ -13,6 +13,11 @@ PARTS = {
     "catalog": "runs",
     "subject": "run",
     "direction": "desc",
+    "key": "t.ended_at",
+    "beyond": "<",
+    "within": ">= :far_time",
+    "filters": load_text("run_filters"),
+    "visible": load_text("visible_jobs"),
     "of": "e.namespace = :namespace",
     "which": load_text("which_range"),
     "line": load_text("line_json"),
@@ -20,6 +25,8 @@ PARTS = {
 }
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
+OTHERS = {"runs_by_update": {"within": ">= :far_position"}}
+"""Other parts for one statement."""
 
 
 @pytest.fixture
@@ -33,7 +40,7 @@ def write(monkeypatch, tmp_path: Path):
 
 @pytest.mark.parametrize("name", [name for name in FILES if name not in FRAGMENTS])
 def test_every_file_loads(name):
-    statement = load(name, **PARTS)
+    statement = load(name, **PARTS | OTHERS.get(name, {}))
     assert statement
     assert not re.search(r"--|[{}]", statement.replace('{"', "").replace('"}', "").replace("'}'", ""))
 
