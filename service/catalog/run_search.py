@@ -125,7 +125,7 @@ class RunSearch:
     ) -> list[FoundRun]:
         """Return runs in order: by the time that `order_of` names; by start, those that have not started by creation.
 
-        `after` must be a cursor of a list in the same order. Runs that were running at a time are always the newest first.
+        `after` must be a cursor of a list in the same order. `running_at` means DESC.
         Raises Unavailable when the database does not answer.
         """
         by = order_of(filters)

@@ -122,7 +122,9 @@ class Ingestion:
 
     def _read(self, line: RawEvent, now: datetime) -> Draft:
         if line.text is None or len(line.text) > self._max_bytes:
-            raise TooLarge(f"the event has more than {self._max_bytes} bytes")
+            raise TooLarge(
+                f"the event has more than {self._max_bytes} bytes; `runfold serve --max-event-bytes` sets the limit"
+            )
         return openlineage.read_lineage_event(line.text, self._origin, now, self._left_out)
 
     async def _send(self) -> None:

@@ -47,7 +47,7 @@ async def record(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     if not is_json(request):
         raise UnsupportedType(f"Content-Type {request.content_type} is not read here; send application/json")
-    body = await read_body(request, resources.settings.max_event_bytes)
+    body = await read_body(request, resources.settings.max_event_bytes, "`runfold serve --max-event-bytes`")
     left_out = request.app[REQUEST_METRICS].left_out
     draft = openlineage.read_lineage_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now(), left_out)
     await resources.appender.fact(draft)

@@ -75,14 +75,8 @@ def _created(request: web.Request, run: str, result: AppendResult) -> web.Respon
     if result.decision is Decision.CONFLICT:
         raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
     status = HTTPStatus.CREATED if result.decision is Decision.APPEND else HTTPStatus.OK
-    return json_response(request, view, status, location=_location(request, run))
-
-
-def _location(request: web.Request, run: str) -> str:
-    """Return the run's URL, or its path where the Host header cannot be repeated in a header."""
-    path = f"{_RUN_PREFIX}{run}"
-    host = request.host
-    return f"{request.scheme}://{host}{path}" if host.isascii() and host.isprintable() else path
+    # Relative to the request's URL (RFC 9110, 10.2.2): scheme and host that clients use are known to a proxy only.
+    return json_response(request, view, status, location=f"{_RUN_PREFIX}{run}")
 
 
 async def list_of_job(request: web.Request) -> web.Response:
@@ -120,7 +114,7 @@ ROUTES = (
         parameters=(IDEMPOTENCY_KEY,),
         body=Body(CreateRun, required=False),
         answers={201: responses.Run, 200: responses.Run},
-        headers={201: {"Location": "The URL of the run."}, 200: {"Location": "The URL of the run."}},
+        headers={201: {"Location": "The path of the run."}, 200: {"Location": "The path of the run."}},
         errors=(NamespaceNotFound, JobNotFound, Conflict, Invalid),
     ),
     Route(
