@@ -8,7 +8,7 @@ import pytest
 from building import fact, facts, new, report, unguarded
 from histories import NOON, at
 
-from service.audit import ledger_reader, postings
+from service.audit import ledger_reader, newest_first, postings
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
@@ -159,6 +159,18 @@ AUDITED = {
         f"{FILTERS}, bigint[]",
         f"0, 0, 9, 5, 1000, {ANY}, array[2, 7]",
         {"events_position_key"},
+    ),
+    "a page, newest first": (
+        newest_first._RANGE[TextFormat.JSON],
+        FILTERS,
+        f"0, 3, 9, 5, 1000, {ANY}",
+        {"events_position_key"},
+    ),
+    "a page of a run, newest first": (
+        newest_first._STREAM[TextFormat.JSON],
+        f"{FILTERS}, uuid",
+        f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
+        {"events_pkey"},
     ),
     "postings": (
         postings._POSTINGS,

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.audit.ledger_reader import OLDEST_FIRST
 from service.database import statements
 from service.database.statements import load, load_text
 
@@ -19,7 +20,9 @@ PARTS = {
     "filters": load_text("run_filters"),
     "visible": load_text("visible_jobs"),
     "of": "e.namespace = :namespace",
-    "which": load_text("which_range"),
+    "begin": "t.position > :after",
+    "end": "s.position <= :upto",
+    "which": load_text("which_range", direction="desc"),
     "line": load_text("line_json"),
     **{name: load_text(name) for name in ("put_jobs", "put_namespaces", "add_run_counts", "catalog_move")},
 }
@@ -47,7 +50,9 @@ def test_every_file_loads(name):
 
 @pytest.mark.parametrize("name", sorted(FRAGMENTS))
 def test_every_part_loads_within_its_statement(name):
-    assert "$" in load("event_lines", which=load_text(name), line=load_text("line_csv"))
+    assert "$" in load(
+        "event_lines", which=load_text(name, **OLDEST_FIRST), line=load_text("line_csv"), direction="asc"
+    )
 
 
 def test_parameters_are_numbered_in_the_order_of_the_list(write):
