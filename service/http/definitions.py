@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from service.catalog.queries import JobItem
 from service.domain import timestamps
-from service.domain.decisions import Decision, DefineJob, DefineNamespace, Delete
+from service.domain.decisions import Decision, DefineJob, DefineNamespace, Delete, RestoreJob
 from service.domain.event import Subject
 from service.domain.ids import namespace_id
 from service.domain.namespace import NamespaceRegisters
@@ -53,6 +53,10 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
     result = await resources.appender.command_below(draft, command, (Subject.NAMESPACE, namespace_id(namespace)))
     if result.decision is Decision.PARENT_UNKNOWN:
         raise NamespaceNotFound(namespace)
+    if result.decision is Decision.UNCHANGED:
+        await resources.catalog.wait_until_current()
+        if await resources.queries.job(namespace, job) is None:  # deleted with its namespace
+            result = await resources.appender.command(draft, RestoreJob())
     await wait_for_catalog(resources, result)
 
 

@@ -214,6 +214,7 @@ async def test_a_deleted_namespace_is_hidden_until_it_is_defined_again(client):
     assert "etl" not in await names(client)
     await define(client)
     assert "etl" in await names(client)
+    assert (await ok(await client.get(f"{BASE}/namespaces/etl/jobs")))["totalCount"] == 1
 
 
 async def names(client):
