@@ -231,8 +231,12 @@ class Unavailable(RunfoldError):
 
     code = "unavailable"
     title = "Not available right now"
-    retry_after = 1
-    """Seconds."""
+    retry_after = 2
+    """Seconds.
+
+    Clients take it in place of their own waits. openlineage-python tries six times, and waits 9 s in all between them
+    by itself: 1 would shorten that to 5 s, 3 would lengthen it to 15 s, and Airflow ends its process after 10 s.
+    """
 
 
 class Overloaded(Unavailable):

@@ -4,7 +4,7 @@ from alembic import op
 from service.database.migrations import run_sql_file
 
 revision = "0010"
-down_revision = "0008"
+down_revision = "0009"
 
 
 def upgrade() -> None:

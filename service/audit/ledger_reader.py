@@ -34,7 +34,7 @@ PAGE_EVENTS = 1000
 _HISTORY_EVENTS = 500
 """Events of a run read at once."""
 
-_UNPOSTED_POSITIONS = 20_000
+UNPOSTED_POSITIONS = 20_000
 """Positions that one page scans where the ledger has no postings yet."""
 
 
@@ -51,12 +51,19 @@ CSV_HEADER = (
 )
 
 
-def _line_statements(which: str) -> dict[TextFormat, str]:
-    selection = load_text(f"which_{which}")
-    return {form: load("event_lines", which=selection, line=load_text(f"line_{form}")) for form in TextFormat}
+OLDEST_FIRST = {"direction": "asc", "begin": "t.position > :after", "end": "s.position <= :upto"}
+NEWEST_FIRST = {"direction": "desc", "begin": "t.position <= :upto", "end": "s.position > :after"}
+"""Parts of the statements that select events, for either order."""
 
 
-_RANGE, _STREAM, _POSITIONS = (_line_statements(which) for which in ("range", "stream", "positions"))
+def line_statements(which: str, order: dict[str, str]) -> dict[TextFormat, str]:
+    """Return the statements that select events in a way (which_….sql) and in an order, by the text form."""
+    selection = load_text(f"which_{which}", **order)
+    lines = {form: load_text(f"line_{form}") for form in TextFormat}
+    return {form: load("event_lines", which=selection, line=line, **order) for form, line in lines.items()}
+
+
+_RANGE, _STREAM, _POSITIONS = (line_statements(which, OLDEST_FIRST) for which in ("range", "stream", "positions"))
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
 _HISTORY, _STORED_REGISTERS, _COUNT_RANGE = load("history"), load("stored_registers"), load("count_range")
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
@@ -120,7 +127,7 @@ class LedgerReader:
 
     def __init__(self, connections: Connections, on_head: Callable[[int], None] | None = None) -> None:
         """Take the connections to read with; `on_head` is called with each ledger head that is read."""
-        self._connections = connections
+        self.connections = self._connections = connections
         self._on_head = on_head
 
     async def head(self) -> Head:
@@ -167,10 +174,12 @@ class LedgerReader:
             return EventLinePage([], span.after, done=True)
         async with self._connections.connection() as connection:
             if filters.run is not None:
-                return _page(await _fetch(connection, _STREAM[form], filters, span, limit, filters.run), span, limit)
+                return _page(
+                    await fetch_lines(connection, _STREAM[form], filters, span, limit, filters.run), span, limit
+                )
             if filters.any_event:
                 limit = min(limit, span.upto - span.after)  # positions have no gaps
-                return _page(await _fetch(connection, _RANGE[form], filters, span, limit), span, limit)
+                return _page(await fetch_lines(connection, _RANGE[form], filters, span, limit), span, limit)
             return await self._page_of_filter(connection, filters, span, limit, form)
 
     async def _page_of_filter(
@@ -183,13 +192,13 @@ class LedgerReader:
     ) -> EventLinePage:
         edge = min(span.upto, (await self._read_ends(connection)).posted)
         if span.after >= edge:
-            unposted = PositionRange(span.after, min(span.after + _UNPOSTED_POSITIONS, span.upto))
-            page = _page(await _fetch(connection, _RANGE[form], filters, unposted, limit), unposted, limit)
+            unposted = PositionRange(span.after, min(span.after + UNPOSTED_POSITIONS, span.upto))
+            page = _page(await fetch_lines(connection, _RANGE[form], filters, unposted, limit), unposted, limit)
             return page._replace(done=page.covered >= span.upto)
         positions = await postings.find_positions(connection, filters, span.after, edge, limit)
         if not positions:
             return EventLinePage([], edge, done=edge >= span.upto)
-        lines, total = await _fetch(connection, _POSITIONS[form], filters, span, limit, positions)
+        lines, total = await fetch_lines(connection, _POSITIONS[form], filters, span, limit, positions)
         searched = positions[-1] if len(positions) == limit else edge
         covered = lines[-1].position if len(lines) < total else searched
         return EventLinePage(lines, covered, done=covered >= span.upto)
@@ -288,7 +297,7 @@ class LedgerReader:
         return await group_by_file(self._connections, positions)
 
 
-async def _fetch(
+async def fetch_lines(
     connection: Any,  # noqa: ANN401
     statement: str,
     filters: EventFilters,

@@ -115,6 +115,29 @@ async def find_positions(connection: Any, filters: EventFilters, after: int, upt
     return found
 
 
+async def find_last_positions(
+    connection: Any,  # noqa: ANN401
+    filters: EventFilters,
+    after: int,
+    upto: int,
+    limit: int,
+) -> list[int]:
+    """Return the last `limit` positions of a filter in (after, upto], the greatest first; see find_positions."""
+    found: list[int] = []
+    terms = _terms(filters)
+    chunk, last, window = (upto - 1) // CHUNK, after // CHUNK, _FIRST_WINDOW
+    while chunk >= last and len(found) < limit:
+        begin = max(chunk - window + 1, last)
+        rows = await connection.fetch(_POSTINGS, LOG, *terms, begin, chunk)
+        for matching_chunk, offsets in reversed(list(_matching_offsets(rows))):
+            base = matching_chunk * CHUNK + 1
+            positions = [base + offset for offset in bitmaps.ascending(offsets)]
+            within = (position for position in reversed(positions) if after < position <= upto)
+            found += islice(within, limit - len(found))
+        chunk, window = begin - 1, min(window * _GROWTH, _LAST_WINDOW)
+    return found
+
+
 async def count_events(connection: Any, filters: EventFilters, first_chunk: int, last_chunk: int) -> int:  # noqa: ANN401
     """Return the number of events of a filter in whole chunks, first to last."""
     terms = _terms(filters)

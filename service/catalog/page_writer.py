@@ -263,8 +263,8 @@ class _Writer:
         counts = projection.count_changes(before, runs)
         await self._connection.execute(
             self._statements.write_page,
-            *_columns(jobs, 8),
-            *_columns(namespaces, 5),
+            *_columns(jobs, 9),
+            *_columns(namespaces, 6),
             *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
             last,
             LOG,

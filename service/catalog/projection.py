@@ -188,7 +188,7 @@ def run_row(run_id: UUID, catalog_run: CatalogRun) -> RunRow:
         created.at,
         run.started_at,
         ended.at if ended else None,
-        run.parent_run[2] if run.parent_run else None,
+        run.parent_run.run if run.parent_run else None,
         aggregates.pack_registers(run),
         since_snapshot,
     )
@@ -206,12 +206,14 @@ def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
         job.hidden,
         job.updated_at,
         aggregates.pack_registers(job),
+        job.seen,
     )
 
 
 def namespace_row(identity: UUID, namespace: NamespaceRegisters) -> tuple[object, ...]:
     """Return a namespace's row."""
-    return identity, namespace.position, namespace.name, namespace.hidden, aggregates.pack_registers(namespace)
+    registers = aggregates.pack_registers(namespace)
+    return identity, namespace.position, namespace.name, namespace.hidden, registers, namespace.deleted
 
 
 ROW_BUILDERS: Mapping[Subject, Callable[[UUID, Any], tuple[object, ...]]] = {

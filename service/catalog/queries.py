@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
 from service.domain.event import RunState
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.run import RunRegisters
 from service.ledger.aggregates import unpack_job, unpack_namespace, unpack_run
-from service.ledger.cursors import RowCursor
 from service.ledger.events import LOG
 
 LATEST = 10
@@ -24,8 +23,9 @@ LATEST = 10
 
 _NAMESPACES = load("list_namespaces")
 _NAMESPACE = load("catalog_rows", catalog="namespaces")
-_JOBS, _COUNT_JOBS = load("list_jobs"), load("count_jobs")
-_JOB = load("catalog_rows", catalog="jobs")
+_VISIBLE = load_text("visible_jobs")
+_JOBS, _COUNT_JOBS = load("list_jobs", visible=_VISIBLE), load("count_jobs", visible=_VISIBLE)
+_JOB = load("visible_job", visible=_VISIBLE)
 _RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load("latest_runs")
 _REVISION = load("revision")
@@ -119,10 +119,10 @@ class CatalogQueries:
         return unpack_namespace(rows[0]["registers"]) if rows else None
 
     async def job(self, namespace: str, name: str) -> JobItem | None:
-        """Return a job with its newest runs; None where it is unknown or deleted."""
-        rows = await self._connections.fetch(_JOB, [job_id(namespace, name)])
+        """Return a job with its newest runs; None where it is unknown, or deleted by itself or with its namespace."""
+        rows = await self._connections.fetch(_JOB, job_id(namespace, name))
         jobs = await self._with_latest(rows)
-        return jobs[0] if jobs and not jobs[0].registers.hidden else None
+        return jobs[0] if jobs else None
 
     async def jobs(
         self, namespace: str | None, last_run_states: Sequence[str] | None, slice_: Slice
@@ -162,68 +162,3 @@ class CatalogQueries:
 
 def _run_item(row: Any) -> RunItem:  # noqa: ANN401  asyncpg has no types
     return RunItem(row["id"], unpack_run(row["registers"]))
-
-
-_BY_STATE, _BY_NAME, _RUNNING = load("runs_by_state"), load("runs_by_name"), load("runs_running_at")
-
-_LOWEST_ID = UUID(int=0)
-
-_TOP = RowCursor(datetime.max.replace(tzinfo=UTC), UUID(int=2**128 - 1))
-"""The cursor before the newest run."""
-
-
-class RunFilters(NamedTuple):
-    """What runs must match; None matches any.
-
-    started_after includes its bound, started_before does not. A run that ended at running_at was not running then.
-    """
-
-    states: tuple[str, ...] | None = None
-    namespace: str | None = None
-    job: str | None = None
-    started_before: datetime | None = None
-    started_after: datetime | None = None
-    running_at: datetime | None = None
-
-
-class FoundRun(NamedTuple):
-    """A run, and the cursor after which the next page begins."""
-
-    id: UUID
-    row: RowCursor
-    registers: RunRegisters
-
-
-class RunSearch:
-    """Finds runs across jobs, in the catalog as far as it is projected."""
-
-    def __init__(self, connections: Connections) -> None:
-        """Take the connections to read with."""
-        self._connections = connections
-
-    async def runs(self, filters: RunFilters, after: RowCursor | None, limit: int) -> list[FoundRun]:
-        """Return runs, newest first: by their start, or their creation where they have not started.
-
-        Raises Unavailable if the database cannot be used.
-        """
-        names = filters.namespace, filters.job
-        started_only = filters.started_before is not None or filters.started_after is not None
-        before = _upper_bound(filters, after)
-        states = [state for state in filters.states or RunState if not (started_only and state == RunState.NEW)]
-        where = (states, *names, started_only, filters.started_after, *before, limit)
-        async with self._connections.connection() as connection:
-            if filters.running_at is not None:
-                rows = await connection.fetch(_RUNNING, *where, filters.running_at)
-            else:
-                rows = await connection.fetch(_BY_STATE if names == (None, None) else _BY_NAME, *where)
-        return [FoundRun(row["id"], RowCursor(row["at"], row["id"]), unpack_run(row["registers"])) for row in rows]
-
-
-def _upper_bound(filters: RunFilters, after: RowCursor | None) -> RowCursor:
-    """Return the one bound that the cursor, startedBefore and runningAt make together."""
-    bounds = [after or _TOP]
-    if filters.started_before is not None:
-        bounds.append(RowCursor(filters.started_before, _LOWEST_ID))
-    if filters.running_at is not None:
-        bounds.append(RowCursor(filters.running_at + timedelta(microseconds=1), _LOWEST_ID))
-    return min(bounds)

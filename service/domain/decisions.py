@@ -169,6 +169,14 @@ class DefineJob(NamedTuple):
         return Decision.UNCHANGED if current == self else Decision.APPEND
 
 
+class RestoreJob(NamedTuple):
+    """Defines a job as it was, because its namespace was deleted since: the event brings the job back."""
+
+    def decide(self, _state: Any, known: KnownEvent | None = None, /) -> Decision:  # noqa: ANN401  of any kind
+        """Append unless the same definition is recorded."""
+        return Decision.APPEND if known is None else Decision.UNCHANGED
+
+
 class Delete(NamedTuple):
     """Marks a job or a namespace as deleted."""
 

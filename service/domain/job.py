@@ -16,6 +16,7 @@ from service.domain.registers import (
     merge_facets,
     merge_names,
     name_registers_of,
+    phase_of,
     stamped_facets,
 )
 
@@ -56,16 +57,16 @@ def job_registers_of(
     event: Event, content: Content = NO_CONTENT, definition: JobDefinition | None = None
 ) -> JobRegisters:
     """Return the job's registers of one event: the job's own or one of its runs'."""
-    at, digest = event.transitioned_at, event.payload_digest or event.fact
+    at, digest, phase = event.transitioned_at, event.payload_digest or event.fact, phase_of(event)
     own = event.subject == "job"
     # make_tuple: the projector needs these registers for every event that has a payload.
     registers = (
         event.namespace or "",
         event.job or "",
         *name_registers_of(event, own=own, updated_at=event.recorded_at, definition=definition),
-        StampedDatasets(at, digest, content.inputs) if content.inputs is not None else None,
-        StampedDatasets(at, digest, content.outputs) if content.outputs is not None else None,
-        stamped_facets(at, digest, content.job_facets) if content.job_facets else {},
+        StampedDatasets(at, digest, content.inputs, phase) if content.inputs is not None else None,
+        StampedDatasets(at, digest, content.outputs, phase) if content.outputs is not None else None,
+        stamped_facets(at, digest, content.job_facets, phase) if content.job_facets else {},
     )
     return make_tuple(JobRegisters, registers)
 

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, TypeVar
+from uuid import UUID
 
-from service.domain.event import DatasetName, Event, Kind, make_tuple
+from service.domain.event import DatasetName, Event, Kind, RunState, make_tuple
 
-S = TypeVar("S", bound=tuple[datetime, bytes, *tuple[object, ...]])
 D = TypeVar("D", bound=tuple[datetime, bytes, *tuple[object, ...]])
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -28,14 +28,16 @@ OMITTED = b""
 
 
 class StampedFacet(NamedTuple):
-    """A facet's JSON (None: deleted; OMITTED: left out). The later (event time, digest) wins.
+    """A facet's JSON (None: deleted; OMITTED: left out). The later (event time, phase, digest) wins.
 
-    `size` is the largest that any report of the facet had, in bytes with its name; 0 in rows written before this field.
+    `phase_of` defines the phase. `size` is the largest that any report of the facet had, in bytes with its name; 0 in
+    rows written before this field.
     """
 
     at: datetime
     digest: bytes
     value: bytes | None
+    phase: int = 0
     size: int = 0
 
 
@@ -45,6 +47,7 @@ class StampedDatasets(NamedTuple):
     at: datetime
     digest: bytes
     datasets: tuple[DatasetName, ...]
+    phase: int = 0
 
 
 class StampedNominal(NamedTuple):
@@ -54,6 +57,35 @@ class StampedNominal(NamedTuple):
     digest: bytes
     start: datetime | None
     end: datetime | None
+    phase: int = 0
+
+
+class StampedParent(NamedTuple):
+    """The run that an event names as the parent."""
+
+    at: datetime
+    digest: bytes
+    run: UUID
+    phase: int = 0
+
+
+S = TypeVar("S", StampedFacet, StampedDatasets, StampedNominal, StampedParent)
+
+_PHASES: Mapping[str | None, int] = {
+    RunState.RUNNING: 1,
+    RunState.COMPLETED: 2,
+    RunState.FAILED: 3,
+    RunState.ABORTED: 4,
+}
+
+
+def phase_of(event: Event) -> int:
+    """Return where in a run's life an event belongs: 0 before it starts or anywhere, 1 while it runs, above at its end.
+
+    Of two events of the same time, as callers with clocks of milliseconds send them, the one of the later phase wins;
+    among ends, the one whose state stands (run.TERMINAL_RANK). Registers that were stored before phases have 0.
+    """
+    return _PHASES.get(event.state, 0)
 
 
 class FirstSeen(NamedTuple):
@@ -86,7 +118,7 @@ FACET_LIMITS = FacetLimits()
 def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
     """Return the latest value of each facet, within FACET_LIMITS.
 
-    Equal times and digests mean that both are of the same event.
+    Equal stamps mean that both are of the same event.
     """
     if not a or not b:
         return a or b
@@ -96,12 +128,13 @@ def merge_facets(a: Mapping[str, StampedFacet], b: Mapping[str, StampedFacet]) -
         if current is None:
             merged[name] = facet
             continue
-        latest_facet = facet if facet[:2] > current[:2] else current
-        size = facet[3] if facet[3] > current[3] else current[3]
-        merged[name] = latest_facet if latest_facet[3] == size else latest_facet._replace(size=size)
+        newer = (facet[0], facet[3], facet[1]) > (current[0], current[3], current[1])
+        latest_facet = facet if newer else current
+        size = facet[4] if facet[4] > current[4] else current[4]
+        merged[name] = latest_facet if latest_facet[4] == size else latest_facet._replace(size=size)
     total = 0
     for facet in merged.values():
-        total += facet[3]
+        total += facet[4]
     return merged if total <= FACET_LIMITS.size and len(merged) <= FACET_LIMITS.count else _cut(merged)
 
 
@@ -147,13 +180,15 @@ def _fair_share(sizes: list[int]) -> int:
 
 
 def latest(a: S | None, b: S | None) -> S | None:
-    """Return the later of two values that begin with (time, digest)."""
+    """Return the value with the later (time, phase, digest)."""
     if a is None or b is None:
         return a or b
-    return a if a[:2] >= b[:2] else b
+    return a if (a.at, a.phase, a.digest) >= (b.at, b.phase, b.digest) else b
 
 
-def stamped_facets(at: datetime, digest: bytes, facets: Mapping[str, bytes | None]) -> Mapping[str, StampedFacet]:
+def stamped_facets(
+    at: datetime, digest: bytes, facets: Mapping[str, bytes | None], phase: int
+) -> Mapping[str, StampedFacet]:
     """Return an event's facets as registers, within FACET_LIMITS.
 
     A name longer than MAX_FACET_NAME is shortened, and its value is left out.
@@ -164,9 +199,11 @@ def stamped_facets(at: datetime, digest: bytes, facets: Mapping[str, bytes | Non
         size = len(name) + len(value or b"")
         total += size
         if len(name) <= MAX_FACET_NAME:
-            stamped[name] = make_tuple(StampedFacet, (at, digest, value, size))
+            stamped[name] = make_tuple(StampedFacet, (at, digest, value, phase, size))
         else:
-            stamped[_shorten(name)] = StampedFacet(at, digest, None if value is None else OMITTED, _SHORTENED + 1)
+            stamped[_shorten(name)] = StampedFacet(
+                at, digest, None if value is None else OMITTED, phase, _SHORTENED + 1
+            )
     return stamped if total <= FACET_LIMITS.size and len(stamped) <= FACET_LIMITS.count else _cut(stamped)
 
 
@@ -203,8 +240,15 @@ def merge_names(a: NameRegisters[D], b: NameRegisters[D]) -> NameRegisters[D]:
         deleted if deleted > b_deleted else b_deleted,
         updated_at if updated_at > b_updated_at else b_updated_at,
         _earliest(first_seen, b_first_seen),
-        latest(definition, b_definition),
+        _latest_definition(definition, b_definition),
     )
+
+
+def _latest_definition(a: D | None, b: D | None) -> D | None:
+    """Return the definition with the later (time, digest)."""
+    if a is None or b is None:
+        return a or b
+    return a if a[:2] >= b[:2] else b
 
 
 def _earliest(a: FirstSeen | None, b: FirstSeen | None) -> FirstSeen | None:

@@ -10,10 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
-from uuid import UUID
 
 from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, RunState, make_tuple
-from service.domain.registers import EPOCH, StampedFacet, StampedNominal, latest, merge_facets, stamped_facets
+from service.domain.registers import (
+    EPOCH,
+    StampedFacet,
+    StampedNominal,
+    StampedParent,
+    latest,
+    merge_facets,
+    phase_of,
+    stamped_facets,
+)
 
 T = TypeVar("T", datetime, "Terminal", "InferredEnd")
 
@@ -70,7 +78,7 @@ class RunRegisters(NamedTuple):
     started_at: datetime | None = None
     terminal: Terminal | None = None
     inferred: InferredEnd | None = None
-    parent_run: tuple[datetime, bytes, UUID] | None = None
+    parent_run: StampedParent | None = None
     nominal: StampedNominal | None = None
     run_facets: Mapping[str, StampedFacet] = _NO_FACETS
     job_facets: Mapping[str, StampedFacet] = _NO_FACETS
@@ -137,7 +145,7 @@ def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegister
         at if state == _RUNNING else None,
         terminal,
         inferred,
-        (at, event.payload_digest or event.fact, event.parent_run) if event.parent_run else None,
+        _parent(event) if event.parent_run else None,
         None if no_content else _nominal(event, content),
         _NO_FACETS if no_content else _stamped(event, content.run_facets),
         _NO_FACETS if no_content else _stamped(event, content.job_facets),
@@ -157,15 +165,22 @@ def _end(event: Event) -> tuple[Terminal | None, InferredEnd | None]:
     )
 
 
+def _parent(event: Event) -> StampedParent | None:
+    run = event.parent_run
+    digest = event.payload_digest or event.fact
+    return StampedParent(event.transitioned_at, digest, run, phase_of(event)) if run else None
+
+
 def _nominal(event: Event, content: Content) -> StampedNominal | None:
     times = content.facet_nominal
-    return StampedNominal(event.transitioned_at, event.payload_digest or event.fact, *times) if times else None
+    digest = event.payload_digest or event.fact
+    return StampedNominal(event.transitioned_at, digest, *times, phase_of(event)) if times else None
 
 
 def _stamped(event: Event, facets: Mapping[str, bytes | None]) -> Mapping[str, StampedFacet]:
     if not facets:
         return _NO_FACETS
-    return stamped_facets(event.transitioned_at, event.payload_digest or event.fact, facets)
+    return stamped_facets(event.transitioned_at, event.payload_digest or event.fact, facets, phase_of(event))
 
 
 def merge_runs(a: RunRegisters, b: RunRegisters) -> RunRegisters:

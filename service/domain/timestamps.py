@@ -10,9 +10,12 @@ MAX_AHEAD = timedelta(hours=24)
 
 _ISO = re.compile(
     r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"
-    r"(?:([Zz])|([+\- ])(\d\d)(?::?([0-5]\d))?)?(?:\[[A-Za-z0-9_/+:-]{1,64}\])?",
+    r"(?:(?:([Zz])|([+\- ])(\d\d)(?::?([0-5]\d))?)(?:\[[A-Za-z0-9_/+:-]{1,64}\])?)?",
     re.ASCII,
 )
+_ZONE = re.compile(r"[\d:.,]\[[^\]]*\]\Z", re.ASCII)
+"""The end of a time with the name of a zone and without an offset."""
+
 _MAX_SHOWN = 64
 _PLAIN = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?(?:Z|\+00:00)", re.ASCII)
 """The form that nearly all callers send. fromisoformat reads it correctly."""
@@ -25,11 +28,12 @@ def parse(text: str) -> datetime:
     """Return a timestamp as a UTC time. Raises ValueError with a message for the caller for any other text.
 
     A time without an offset is UTC. A space before the offset is read as the `+` that URL decoding replaced. Digits
-    after the microsecond are cut. Java's zone suffix (`[UTC]`) is ignored.
+    after the microsecond are cut. Java's zone suffix (`[UTC]`) is ignored after `Z` or an offset; without one, the time
+    would depend on the rules of the zone.
     """
     at = _parse(text)
     if at in _INFINITE:
-        raise ValueError(_error_message(text))
+        raise ValueError(f"{_shown(text)} cannot be stored: PostgreSQL's driver takes this very time for infinity")
     return at
 
 
@@ -50,9 +54,13 @@ def _parse(text: str) -> datetime:
         raise ValueError(_error_message(text)) from None
 
 
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…")
+
+
 def _error_message(text: str) -> str:
-    shown = ascii(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…")
-    return f"{shown} is not an ISO 8601 timestamp such as 2019-05-09T15:17:32.690346Z"
+    message = f"{_shown(text)} is not an ISO 8601 timestamp such as 2019-05-09T15:17:32.690346Z"
+    return f"{message}: it names a zone without an offset" if _ZONE.search(text[-_MAX_SHOWN:]) else message
 
 
 def is_too_far_ahead(at: datetime, now: datetime) -> bool:

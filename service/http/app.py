@@ -16,7 +16,8 @@ from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
 from service.catalog.projector import CatalogProjector, Projector
 from service.catalog.projector_process import ProjectorProcess, projector_connections
-from service.catalog.queries import CatalogQueries, RunSearch
+from service.catalog.queries import CatalogQueries
+from service.catalog.run_search import RunSearch
 from service.database.connections import Connections
 from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from service.catalog.queries import JobItem
 from service.domain import timestamps
-from service.domain.decisions import Create, Decision, DefineJob, DefineNamespace, Delete
+from service.domain.decisions import Create, Decision, DefineJob, DefineNamespace, Delete, RestoreJob
 from service.domain.event import Subject
 from service.domain.ids import job_id, namespace_id, uuid7, uuid_of_key
 from service.domain.namespace import NamespaceRegisters
@@ -61,6 +61,10 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
     result = await resources.appender.command_below(draft, command, (Subject.NAMESPACE, namespace_id(namespace)))
     if result.decision is Decision.PARENT_UNKNOWN:
         raise NamespaceNotFound(namespace)
+    if result.decision is Decision.UNCHANGED:
+        await resources.catalog.wait_until_current()
+        if await resources.queries.job(namespace, job) is None:  # deleted with its namespace
+            result = await resources.appender.command(draft, RestoreJob())
     await wait_for_catalog(resources, result)
 
 

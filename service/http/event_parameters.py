@@ -99,11 +99,20 @@ def position_after(cursor: Cursor, head: Head) -> int:
     return cursor.position
 
 
-async def selected_positions(ledger: LedgerReader, filters: EventFilters, cursor: Cursor = START) -> PositionRange:
-    """Return the positions that the cursor and the bounds in time leave."""
+async def selected_positions(
+    ledger: LedgerReader, filters: EventFilters, cursor: Cursor = START, *, newest_first: bool = False
+) -> PositionRange:
+    """Return the positions that the cursor and the bounds in time leave.
+
+    Newest first, the cursor is the place before which to read, and both words stand for the end of the ledger.
+    """
     head = await ledger.head()
-    after = position_after(cursor, head)
+    place = position_after(cursor, head)
+    after, upto = place, head.position
+    if newest_first:
+        after, upto = 0, place if isinstance(cursor, PositionCursor) else head.position
     if filters.since is None and filters.until is None:
-        return PositionRange(after, head.position)
+        return PositionRange(after, upto)
     span = await ledger.span(filters.since, filters.until)
-    return PositionRange(max(after, span.after), max(after, span.upto))
+    after = max(after, span.after)
+    return PositionRange(after, max(after, min(upto, span.upto)))

@@ -13,6 +13,7 @@ test asserts each entry, and pyproject.toml pins aiohttp's minor version.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Awaitable
 from email.utils import formatdate
@@ -25,6 +26,7 @@ from aiohttp import HttpVersion11, StreamReader, hdrs, web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http import SERVER_SOFTWARE, RawRequestMessage
 from multidict import istr
+from yarl import URL
 
 from service.http.paths import BASE
 
@@ -217,6 +219,7 @@ class _Heads:
 
 _heads = _Heads()
 
+_SLASHES = re.compile("/{2,}")
 _PREFIX = f"{BASE}/jobs/runs/"
 _PREFIX_LENGTH = len(_PREFIX)
 _RUN = f"{_PREFIX}{{id}}"
@@ -248,7 +251,21 @@ class RunRouter:
                 match.add_app(self._app)
                 request._match_info = match  # noqa: SLF001  PRIVATE_NAMES
                 return route.handler(request)
+        if path[-1:] == "/" or "//" in path:
+            request = _without_extra_slashes(request)
         return self._app._handle(request)  # noqa: SLF001  PRIVATE_NAMES
+
+
+def _without_extra_slashes(request: web.Request) -> web.Request:
+    """Return a request for the same path without a slash at its end and with single slashes.
+
+    Clients join a base URL and a path, each with a slash. A slash that belongs to a name is percent-encoded.
+    """
+    url = request.rel_url
+    path = _SLASHES.sub("/", url.raw_path)
+    path = path.removesuffix("/") if len(path) > 1 else path
+    query = f"?{url.raw_query_string}" if url.raw_query_string else ""
+    return request.clone(rel_url=URL(path + query, encoded=True))
 
 
 class FastConnection(web.RequestHandler):

@@ -69,7 +69,7 @@ async def no_route(request: web.Request) -> web.StreamResponse:
     for resource in request.app.router.resources():
         if resource.canonical != REST:
             allowed |= (await resource.resolve(request))[1]
-    raise unrouted(request.method, allowed)
+    raise unrouted(request.method, request.rel_url.raw_path, allowed)
 
 
 NO_ROUTE = Route(

@@ -243,6 +243,7 @@ AT = time("at", "When it happened, as an ISO 8601 timestamp; else now. At most 2
 LIMIT = integer("limit", "The maximum number of items.", 0, MAX_LIMIT, 100)
 PAGE_LIMIT = integer("limit", "The maximum number of items.", 1, MAX_PAGE_EVENTS, 100)
 OFFSET = integer("offset", "How many items to skip.", 0, MAX_INTEGER, 0)
+ORDER = choice("order", "`desc`: the newest first; `asc`: the oldest first.", ("desc", "asc"), "desc")
 STALE = boolean(
     "stale",
     "`true`: answer with what the catalog has now, rather than wait until it holds all that was recorded before.",

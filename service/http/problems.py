@@ -1,5 +1,6 @@
 """Answers errors as problems of RFC 9457. Only this module decides which status an error has."""
 
+import re
 from typing import Any
 
 import orjson
@@ -76,16 +77,30 @@ def of_error(error: RunfoldError) -> web.Response:
     return response
 
 
-def unrouted(method: str, allowed: set[str]) -> web.HTTPException:
-    """Return the error for a request without a route: 405 where the path takes other methods, else 404."""
-    return web.HTTPMethodNotAllowed(method, allowed) if allowed else web.HTTPNotFound()
+_MARQUEZ_ROUTES = re.compile(
+    r"/api/v1/(?:lineage|column-lineage|search|sources|tags|stats|namespaces/[^/]+/datasets"
+    r"|namespaces/[^/]+/jobs/[^/]+/(?:versions|tags)|jobs/[^/]+/[^/]+/versions)(?:/.*)?"
+)
+"""Routes of Marquez 0.51 that this service does not have, or not with every method."""
+
+
+def unrouted(method: str, path: str, allowed: set[str]) -> web.HTTPException:
+    """Return the error for a request without a route: 405 where the path takes other methods, else 404.
+
+    `path` is percent-encoded. The error says so where Marquez has the route.
+    """
+    error: web.HTTPException = web.HTTPMethodNotAllowed(method, allowed) if allowed else web.HTTPNotFound()
+    if _MARQUEZ_ROUTES.fullmatch(path):
+        error.add_note("Runfold does not have this route of Marquez")
+    return error
 
 
 def of_http(error: web.HTTPException) -> web.Response:
     """Return the answer to an error that aiohttp raises: no such route, wrong method, too large."""
     title = HTTP_TITLES.get(error.status, error.reason)
     # Marquez's words, which its clients may match; the page of the error explains more.
-    response = problem(error.status, f"http-{error.status}", title, f"HTTP {error.status} {error.reason}")
+    detail = ": ".join([f"HTTP {error.status} {error.reason}", *getattr(error, "__notes__", ())])
+    response = problem(error.status, f"http-{error.status}", title, detail)
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     return response

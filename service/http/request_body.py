@@ -14,6 +14,7 @@ from aiohttp import ClientError, hdrs, web
 from aiohttp.web import RequestPayloadError
 
 from service.errors import Malformed, TooLarge, TooSlow, UnsupportedType
+from service.payloads.splitters import BYTE_ORDER_MARK
 
 _GZIP = zlib.MAX_WBITS | 16
 _WINDOWS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
@@ -32,6 +33,11 @@ _PIECE = 256 * 1024
 _MIN_CHECKED_BYTES = 64 * 1024 * 1024
 _MAX_RATIO = 250
 """A body that decompresses to more than _MIN_CHECKED_BYTES, by more than this factor, is a bomb: JSON has 5 to 100."""
+
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_UNUSUAL_BEGINNINGS = (b"\x1f", b"\xef")
+"""First bytes of gzip and of a byte order mark. No JSON begins with one of them."""
 
 
 class Interrupted(Malformed):
@@ -54,7 +60,11 @@ async def stream_body(request: web.Request) -> AsyncGenerator[bytes, None]:
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "identity":
+        begun = False
         async for piece in _raw(request):
+            if not begun and piece.startswith(_GZIP_MAGIC):
+                _checked_beginning(piece)
+            begun = True
             yield piece
         return
     window = _WINDOWS.get(encoding)
@@ -121,26 +131,42 @@ class Decompressor:
             raise Interrupted("the compressed body ends in the middle")
 
 
-async def read_body(request: web.Request, limit: int) -> bytes:
-    """Return the whole body. Raises TooLarge as soon as it has more than `limit` bytes, decompressed."""
+async def read_body(request: web.Request, limit: int, setting: str | None = None) -> bytes:
+    """Return the whole body, without a byte order mark.
+
+    Raises TooLarge as soon as it has more than `limit` bytes, decompressed; the error names the setting of the limit.
+    """
     plain = "Content-Encoding" not in request.headers
     if plain and (request.content_length or 0) > limit:
-        raise TooLarge(f"the body has more than {limit} bytes")
+        raise too_large("body", limit, setting)
     pieces: list[bytes] = []
     size = 0
     if plain:
         # Not through the generator: it would cost an ordinary request as much as reading its body does.
         while piece := await _next(request):
-            size = _check_size(size + len(piece), limit)
+            size = _check_size(size + len(piece), limit, setting)
             pieces.append(piece)
     else:
         async for piece in stream_body(request):
-            size = _check_size(size + len(piece), limit)
+            size = _check_size(size + len(piece), limit, setting)
             pieces.append(piece)
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return _checked_beginning(body) if body[:1] in _UNUSUAL_BEGINNINGS else body
 
 
-def _check_size(size: int, limit: int) -> int:
+def too_large(what: str, limit: int, setting: str | None = None) -> TooLarge:
+    """Return the error for more than `limit` bytes; `setting` is the option that sets the limit."""
+    return TooLarge(f"the {what} has more than {limit} bytes{f'; {setting} sets the limit' if setting else ''}")
+
+
+def _check_size(size: int, limit: int, setting: str | None) -> int:
     if size > limit:
-        raise TooLarge(f"the body has more than {limit} bytes")
+        raise too_large("body", limit, setting)
     return size
+
+
+def _checked_beginning(body: bytes) -> bytes:
+    """Return the beginning of a decompressed body without a byte order mark. Raises Malformed for gzip."""
+    if body.startswith(_GZIP_MAGIC):
+        raise Malformed("the body is compressed with gzip: send Content-Encoding: gzip with it")
+    return body.removeprefix(BYTE_ORDER_MARK)

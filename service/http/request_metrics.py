@@ -10,6 +10,7 @@ from aiohttp import hdrs, web
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 
 from service.http.paths import REST
+from service.payloads.event_slices import LeftOut
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the histogram's buckets, in seconds."""
@@ -42,6 +43,8 @@ class RequestMetrics:
         self._counters: dict[tuple[web.AbstractRoute | str, int], _RouteCounters] = {}
         self._batches = [0] * (len(BATCH_BOUNDS) + 1)
         self._events = 0
+        self.left_out = LeftOut()
+        """Ill-formed parts of OpenLineage events that were recorded and left out of what is derived from them."""
 
     def observe(self, request: web.Request, response: web.StreamResponse, seconds: float) -> None:
         """Count a request that was answered. A stream is not timed: its client decides how long it lasts."""
@@ -76,6 +79,7 @@ class RequestMetrics:
         yield CounterMetricFamily(
             "runfold_appended_events", "Events that this process appended to the ledger.", self._events
         )
+        yield self._warnings()
         yield _histogram(
             HistogramMetricFamily("runfold_append_batch_events", "Events appended in one commit."),
             [],
@@ -92,6 +96,16 @@ class RequestMetrics:
             family.add_metric(
                 [counters.route, counters.method, str(counters.status)], sum(counters.buckets) + counters.streamed
             )
+        return family
+
+    def _warnings(self) -> Metric:
+        family = CounterMetricFamily(
+            "runfold_lineage_warnings",
+            "Parts of OpenLineage events that are ill-formed: recorded, and left out of what is derived from them.",
+            labels=["part"],
+        )
+        for part in ("dataset", "facet", "field"):
+            family.add_metric([part], self.left_out[part])
         return family
 
     def _durations(self) -> Metric:

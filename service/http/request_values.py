@@ -89,4 +89,6 @@ async def json_body(request: web.Request) -> bytes:
         raise UnsupportedType(
             f"Content-Type {request.headers[hdrs.CONTENT_TYPE]} is not read here; send application/json"
         )
-    return await request_body.read_body(request, request.app[RESOURCES].settings.max_body_bytes)
+    return await request_body.read_body(
+        request, request.app[RESOURCES].settings.max_body_bytes, "`runfold serve --max-body-bytes`"
+    )

@@ -11,7 +11,8 @@ from service.audit.run_history import RunHistory
 from service.audit.tail import LedgerTail
 from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
-from service.catalog.queries import CatalogQueries, RunSearch
+from service.catalog.queries import CatalogQueries
+from service.catalog.run_search import RunSearch
 from service.http.ledger_verification import LedgerVerifier
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult

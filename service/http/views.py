@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
+from msgspec import Struct
 from orjson import Fragment
 
 from service.domain.event import RunState
@@ -15,12 +17,19 @@ from service.domain.registers import StampedDatasets, StampedFacet, count_omitte
 from service.domain.run import RunRegisters
 from service.ledger.archive_records import PayloadLocation
 
+
+class _JobType(Struct):
+    processingType: str | None = None  # noqa: N815  OpenLineage's name
+
+
+_decode_job_type = msgspec.json.Decoder(_JobType).decode
+
 _NO_ARGS = Fragment(b"{}")
 _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
 
 
 def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
-    """Return a run as Marquez shows one; JSON that callers sent is written as the bytes that were received."""
+    """Return a run as Marquez shows one, and its job; JSON that callers sent is the bytes that were received."""
     created, started_at = run.created, run.started_at
     ended = run.ended
     nominal_start, nominal_end = run.nominal_times
@@ -39,6 +48,7 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "inputDatasetVersions": [],
         "outputDatasetVersions": [],
         "facets": facets_view(run.run_facets) if run.run_facets else {},
+        "job": {"namespace": created.namespace, "name": created.job} if created else None,
     }
     return view | omitted_view(run.run_facets) if run.run_facets else view
 
@@ -46,11 +56,6 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
 def runs_view(runs: Iterable[tuple[UUID, RunRegisters]], total: int) -> dict[str, Any]:
     """Return a page of a list of runs; total is the length of the whole list."""
     return {"runs": [run_view(str(run_id), run) for run_id, run in runs], "totalCount": total}
-
-
-def job_of(run: RunRegisters) -> dict[str, str] | None:
-    """Return the name of a run's job; None where no event names it."""
-    return {"namespace": run.created.namespace, "name": run.created.job} if run.created else None
 
 
 def facets_view(facets: Mapping[str, StampedFacet]) -> dict[str, Fragment]:
@@ -116,6 +121,11 @@ def _datasets(stamped: StampedDatasets | None) -> list[dict[str, str]]:
 
 
 def _type_of(job: JobRegisters) -> str:
-    """Return the type of a job that was never defined: BATCH, unless its `jobType` facet has STREAMING."""
+    """Return the type of a job that was never defined: BATCH, unless its `jobType` facet says STREAMING."""
     facet = job.facets.get("jobType")
-    return "STREAM" if facet and facet.value and b'"STREAMING"' in facet.value else "BATCH"
+    if facet is None or facet.value is None or b"STREAMING" not in facet.value:
+        return "BATCH"
+    try:
+        return "STREAM" if _decode_job_type(facet.value).processingType == "STREAMING" else "BATCH"
+    except (msgspec.DecodeError, RecursionError):
+        return "BATCH"

@@ -10,11 +10,10 @@ from io import BufferedReader
 from service.errors import Malformed
 from service.ingest.checkpoints import ImportCheckpoint
 from service.ingest.ingestion import Ingestion
-from service.payloads.splitters import ArraySplitter, LineSplitter
+from service.payloads.splitters import BYTE_ORDER_MARK, ArraySplitter, LineSplitter
 
 _PIECE = 256 * 1024
 _GZIP = b"\x1f\x8b"
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _WHITESPACE = b" \t\r\n"
 
 
@@ -69,7 +68,7 @@ def _pieces(raw: BufferedReader) -> Iterator[bytes]:
     try:
         while piece := text.read(_PIECE):
             if not begun:
-                piece = piece.removeprefix(_BYTE_ORDER_MARK)
+                piece = piece.removeprefix(BYTE_ORDER_MARK)
                 begun = bool(piece.strip(_WHITESPACE))
             if begun:
                 yield piece

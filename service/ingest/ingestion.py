@@ -18,6 +18,7 @@ from service.domain.draft import Draft
 from service.errors import RunfoldError, TooLarge, Unavailable
 from service.ledger.bulk_appender import RecordedFact
 from service.payloads import openlineage
+from service.payloads.event_slices import LeftOut
 from service.payloads.openlineage import Origin
 from service.payloads.splitters import RawEvent
 
@@ -59,12 +60,17 @@ class Ingestion:
         *,
         max_bytes: int,
         on_failure: Callable[[IngestionFailure], None] | None = None,
+        left_out: LeftOut | None = None,
     ) -> None:
-        """Take what appends, the events' origin and the limit of one in bytes; on_failure gets each failure."""
+        """Take what appends, the events' origin and the limit of one in bytes; on_failure gets each failure.
+
+        `left_out` counts the parts of events that could not be used.
+        """
         self._append = append
         self._origin = origin
         self._max_bytes = max_bytes
         self._on_failure = on_failure
+        self._left_out = left_out
         self._drafts: list[Draft] = []
         self._sources: list[tuple[int, RawEvent]] = []
         self._size = 0
@@ -118,8 +124,10 @@ class Ingestion:
 
     def _read(self, line: RawEvent, now: datetime) -> Draft:
         if line.text is None or len(line.text) > self._max_bytes:
-            raise TooLarge(f"the event has more than {self._max_bytes} bytes")
-        return openlineage.read_lineage_event(line.text, self._origin, now)
+            raise TooLarge(
+                f"the event has more than {self._max_bytes} bytes; `runfold serve --max-event-bytes` sets the limit"
+            )
+        return openlineage.read_lineage_event(line.text, self._origin, now, self._left_out)
 
     async def _send(self) -> None:
         while len(self._in_flight) >= _IN_FLIGHT:

@@ -67,6 +67,14 @@ def decode_row(text: str) -> RowCursor:
     return RowCursor(at, UUID(bytes=raw))
 
 
+def decode_any(text: str) -> RowCursor | PositionCursor:
+    """Decode a place in a list or in a log. Raises Malformed for a text that is neither."""
+    try:
+        return decode_row(text)
+    except Malformed:
+        return decode_position(text)
+
+
 def _encode(raw: bytes) -> str:
     return urlsafe_b64encode(raw + _checksum(raw)).rstrip(b"=").decode()
 

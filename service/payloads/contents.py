@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 import msgspec
 import orjson
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from service.domain import timestamps
 from service.domain.event import NO_CONTENT, Content, DatasetName, Event, Kind, RunState
 from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
-from service.payloads import raw_json
+from service.payloads.event_slices import event_from_slices
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import (
     CreateRun,
@@ -34,6 +35,9 @@ from service.payloads.schemas import (
 )
 
 _log = logging.getLogger(__name__)
+
+_NUL = "\\u0000"
+"""A NUL character in JSON: names that have one are left out, which event_from_slices does."""
 
 
 def decode_payload(event: Event, payload: str | None) -> PayloadContent:
@@ -102,41 +106,18 @@ def namespace_content(body: PutNamespace, at: datetime, fact: bytes) -> PayloadC
 
 
 def _names(datasets: Iterable[DatasetId | OpenLineageDataset] | None) -> tuple[DatasetName, ...] | None:
-    """Return the names of datasets; None if there are none."""
-    return tuple(DatasetName(d.namespace, d.name) for d in datasets or ()) or None
+    """Return the names of datasets, without those that lack one; None if there are none."""
+    return tuple([DatasetName(d.namespace, d.name) for d in datasets or () if d.namespace and d.name]) or None
 
 
 def read_event(text: str) -> OpenLineageEvent:
     """Decode an OpenLineage event that was validated before, also one that msgspec refuses. Raises ValueError."""
+    if _NUL in text:
+        return event_from_slices(text)
     try:
         return decode_event(text)
     except msgspec.DecodeError:
         return event_from_slices(text)
-
-
-def event_from_slices(text: str) -> OpenLineageEvent:
-    """Decode an event with raw_json, which accepts more than msgspec. Raises ValueError for a part of a wrong type."""
-    top = raw_json.members(text)
-    parts: dict[str, object] = {"eventTime": None, "producer": None}
-    for name in ("eventTime", "producer", "eventType", "schemaURL"):
-        if name in top:
-            parts[name] = raw_json.value(top[name])
-    for name in ("run", "job", "dataset"):
-        if top.get(name, "null") != "null":
-            parts[name] = _with_facets(raw_json.members(top[name]))
-    for name in ("inputs", "outputs"):
-        if top.get(name, "null") != "null":
-            parts[name] = [_with_facets(raw_json.members(raw)) for raw in raw_json.elements(top[name])]
-    return msgspec.convert(parts, OpenLineageEvent)
-
-
-def _with_facets(members: Mapping[str, str]) -> dict[str, object]:
-    part: dict[str, object] = {
-        name: raw_json.value(members[name]) for name in ("runId", "namespace", "name") if name in members
-    }
-    if members.get("facets", "null") != "null":
-        part["facets"] = {name: Raw(raw.encode()) for name, raw in raw_json.members(members["facets"]).items()}
-    return part
 
 
 class _Deletable(Struct):
@@ -148,8 +129,12 @@ class _NominalTime(Struct):
     nominalEndTime: str | None = None  # noqa: N815
 
 
+class _ParentRun(Struct):
+    runId: Annotated[str, Meta(min_length=1)]  # noqa: N815
+
+
 class _Parent(Struct):
-    run: OpenLineageRun
+    run: _ParentRun
 
 
 _decode_deletable = msgspec.json.Decoder(_Deletable).decode
@@ -205,11 +190,24 @@ def _time_or_none(text: str | None) -> datetime | None:
         return None
 
 
+_PARENT_FACETS = ("parent", "parentRun")
+"""Names of the facet that names the parent run: OpenLineage's, and that of Prefect's and older integrations."""
+
+
 def parent_run(event: OpenLineageEvent) -> UUID | None:
-    """Return the run that the `parent` facet names; None without one, or if the facet is malformed."""
-    raw = bytes(event.run.facets.get("parent", b"")) if event.run and event.run.facets else b""
-    if not raw:
+    """Return the run that the facet `parent` names, else `parentRun`; None without one, or if both are malformed."""
+    facets = event.run.facets if event.run else None
+    if not facets:
         return None
+    for name in _PARENT_FACETS:
+        if name in facets:
+            parent = _parent_of(bytes(facets[name]))
+            if parent is not None:
+                return parent
+    return None
+
+
+def _parent_of(raw: bytes) -> UUID | None:
     try:
         return run_uuid(_decode_parent(raw).run.runId)
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):

@@ -20,7 +20,8 @@ from service.domain.ids import job_id, stream_of
 from service.domain.payload import EMPTY_PAYLOAD
 from service.errors import Invalid, Malformed
 from service.payloads import raw_json
-from service.payloads.contents import event_from_slices, parent_run
+from service.payloads.contents import parent_run
+from service.payloads.event_slices import LeftOut, count_unusable, event_from_slices
 from service.payloads.openlineage_errors import find_errors
 from service.payloads.raw_json import MAX_DEPTH, too_deep
 from service.payloads.run_ids import run_uuid
@@ -59,17 +60,23 @@ class _DecodedEvent(NamedTuple):
     at: datetime
 
 
-def read_lineage_event(body: bytes, origin: Origin, now: datetime) -> Draft:
-    """Return the draft of an event. Raises Malformed, or Invalid with an error for every invalid field."""
-    return _draft(_decode(body, now), body, origin)
+def read_lineage_event(body: bytes, origin: Origin, now: datetime, left_out: LeftOut | None = None) -> Draft:
+    """Return the draft of an event, and add its parts that cannot be used to `left_out`.
+
+    Raises Malformed, or Invalid with an error for every invalid field that the event is recorded by.
+    """
+    return _draft(_decode(body, now, left_out), body, origin)
 
 
-def _decode(body: bytes, now: datetime) -> _DecodedEvent:
+def _decode(body: bytes, now: datetime, left_out: LeftOut | None) -> _DecodedEvent:
     text = _text(body)
     try:
-        event = decode_event(body)
+        event = decode_event(body) if "\\u0000" not in text else _decode_by_slices(text, now, left_out)
     except msgspec.DecodeError:
-        event = _decode_by_slices(text, now)
+        event = _decode_by_slices(text, now, left_out)
+    else:
+        if left_out is not None and (event.inputs or event.outputs):
+            count_unusable(event, left_out)
     subject = _subject(event)
     try:
         at = timestamps.parse(event.eventTime)
@@ -77,8 +84,6 @@ def _decode(body: bytes, now: datetime) -> _DecodedEvent:
         _raise_invalid(text, now)
     if timestamps.is_too_far_ahead(at, now) or not _has_required_parts(event, subject):
         _raise_invalid(text, now)
-    if "\\u0000" in text:
-        _raise_if_invalid(text, now)
     return _DecodedEvent(event, text, subject, at)
 
 
@@ -91,11 +96,11 @@ def _text(body: bytes) -> str:
         raise Malformed(f"the event is not UTF-8: {error.reason} at byte {error.start}") from None
 
 
-def _decode_by_slices(text: str, now: datetime) -> OpenLineageEvent:
-    """Decode an event that msgspec refuses. Valid JSON with half a surrogate pair is recorded; else it is invalid."""
+def _decode_by_slices(text: str, now: datetime, left_out: LeftOut | None) -> OpenLineageEvent:
+    """Decode an event that msgspec refuses. It is recorded where all is valid that it is recorded by."""
     _raise_if_invalid(text, now)
     try:
-        return event_from_slices(text)
+        return event_from_slices(text, left_out)
     except ValueError as error:
         raise Invalid(f"the event cannot be read: {error}") from None
 
@@ -152,7 +157,10 @@ def _subject_of(schema_url: str | None, names: set[str]) -> Subject:
 def _has_required_parts(event: OpenLineageEvent, subject: Subject) -> bool:
     if subject is Subject.RUN:
         return event.run is not None and event.job is not None
-    return (event.job if subject is Subject.JOB else event.dataset) is not None
+    if event.run is not None:
+        return False
+    dataset = event.dataset
+    return event.job is not None if subject is Subject.JOB else bool(dataset and dataset.namespace and dataset.name)
 
 
 def _draft(decoded: _DecodedEvent, body: bytes, origin: Origin) -> Draft:

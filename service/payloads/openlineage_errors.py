@@ -1,4 +1,8 @@
-"""Finds all errors of an OpenLineage event that the decoder has refused."""
+"""Finds the errors of an OpenLineage event that the decoder has refused.
+
+Only what an event is recorded by is checked: its time, its type, its producer, and the names of its run and job, or of
+the job or dataset that it is about. Other parts that are ill-formed are left out (event_slices.py).
+"""
 
 from __future__ import annotations
 
@@ -33,14 +37,11 @@ def _errors(top: Mapping[str, str], required: frozenset[str], now: datetime) -> 
     yield from _time("eventTime", _value(top, "eventTime"), now)
     yield from _text("producer", _value(top, "producer"))
     yield from _optional(_event_type, "eventType", _value(top, "eventType"))
-    yield from _optional(_text, "schemaURL", _value(top, "schemaURL"))
     for part, check in (("run", _run), ("job", _job), ("dataset", _dataset)):
-        raw = top.get(part, "null")
-        if raw != "null" or part in required:
-            yield from _object(part, raw, check)
-    for part in ("inputs", "outputs"):
-        if top.get(part, "null") != "null":
-            yield from _datasets(part, top[part])
+        if part in required:
+            yield from _object(part, top.get(part, "null"), check)
+    if "run" not in required and top.get("run", "null") != "null":
+        yield FieldError("run", "contradicts the schemaURL: only a RunEvent is about a run")
 
 
 _NOT_TEXT = object()
@@ -66,8 +67,14 @@ def _text(field: str, value: object) -> Iterator[FieldError]:
 def _event_type(field: str, value: object) -> Iterator[FieldError]:
     if not isinstance(value, str):
         yield from _text(field, value)
-    elif value not in EVENT_TYPES:
+    elif event_type(value) not in EVENT_TYPES:
         yield FieldError(field, f"{_shown(value)} is none of {', '.join(EVENT_TYPES)}")
+
+
+def event_type(value: str | None) -> str | None:
+    """Return an eventType in upper case, if it is one of EVENT_TYPES in letters of either case; else as it is."""
+    upper = value.upper() if value is not None and value.isascii() else None
+    return upper if upper in EVENT_TYPES else value
 
 
 def _time(field: str, value: object, now: datetime) -> Iterator[FieldError]:
@@ -94,26 +101,16 @@ def _object(field: str, raw: str, check: Part) -> Iterator[FieldError]:
 
 def _run(field: str, run: Mapping[str, str]) -> Iterator[FieldError]:
     yield from _name(f"{field}.runId", _value(run, "runId"), max_length=None)
-    yield from _facets(f"{field}.facets", run)
 
 
 def _job(field: str, job: Mapping[str, str]) -> Iterator[FieldError]:
     yield from _name(f"{field}.namespace", _value(job, "namespace"), max_length=MAX_NAME)
     yield from _name(f"{field}.name", _value(job, "name"), max_length=MAX_NAME)
-    yield from _facets(f"{field}.facets", job)
 
 
 def _dataset(field: str, dataset: Mapping[str, str]) -> Iterator[FieldError]:
     yield from _name(f"{field}.namespace", _value(dataset, "namespace"), max_length=None)
     yield from _name(f"{field}.name", _value(dataset, "name"), max_length=None)
-
-
-def _datasets(field: str, raw: str) -> Iterator[FieldError]:
-    if raw[0] != "[":
-        yield FieldError(field, "must be an array")
-        return
-    for index, element in enumerate(raw_json.each_element(raw)):
-        yield from _object(f"{field}[{index}]", element, _dataset)
 
 
 def _name(field: str, value: object, *, max_length: int | None) -> Iterator[FieldError]:
@@ -133,17 +130,6 @@ def find_unstorable_characters(field: str, name: str) -> Iterator[FieldError]:
         yield FieldError(field, "must not have a NUL character")
     if any("\ud800" <= character <= "\udfff" for character in name):
         yield FieldError(field, "must not have half of a surrogate pair")
-
-
-def _facets(field: str, part: Mapping[str, str]) -> Iterator[FieldError]:
-    raw = part.get("facets", "null")
-    if raw == "null":
-        return
-    if raw[0] != "{":
-        yield FieldError(field, "must be an object")
-        return
-    for name in raw_json.members(raw):
-        yield from find_unstorable_characters(f"{field}.{_shown(name)}", name)
 
 
 def _shown(value: object) -> str:

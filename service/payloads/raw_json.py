@@ -92,8 +92,15 @@ def _check_end(text: str, at: int, result: T) -> T:
     return result
 
 
-MAX_DEPTH = 2_000
-"""Levels of nested brackets. Events of real schedulers have fewer than 30."""
+MAX_DEPTH = 500
+"""Levels of nested brackets. Events of real schedulers have fewer than 30.
+
+An answer nests a facet a few levels deeper, and clients' readers end at 1,000 levels (Python's json, Jackson): one deep
+event would make every list that contains it unreadable to them.
+"""
+
+_MAX_RECORDED_DEPTH = 2_000
+"""The bound of earlier versions: events up to this depth may be recorded, and are still read."""
 
 _CALLS = 1_000
 """Python's default recursion limit, left for the calls around a decoder.
@@ -105,10 +112,9 @@ counted, rather than to find out where a decoder gives up.
 # The decoders (msgspec, json) count their own recursion against Python's limit, one call a level. Measured on CPython
 # 3.11 (x86-64): 3,000 levels take less than 512 KiB of C stack, of which a main thread has 8 MiB; PostgreSQL 18 reads
 # 10,000 within the 2 MiB of its default max_stack_depth.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), MAX_DEPTH + _CALLS))
+sys.setrecursionlimit(max(sys.getrecursionlimit(), _MAX_RECORDED_DEPTH + _CALLS))
 
-_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
-_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NOT_SIGNS = bytes(set(range(256)) - set(b'[]{}"'))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
@@ -116,5 +122,12 @@ def too_deep(body: bytes) -> bool:
     """Return whether JSON is nested deeper than MAX_DEPTH. Most texts do not even have that many brackets."""
     if len(body) <= MAX_DEPTH or body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return False
-    brackets = _STRING.sub(b"", body).translate(None, _NOT_BRACKETS)
+    if b"\\" in body:
+        body = body.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # A pair of quotes side by side changes nothing about which brackets lie within a string.
+    signs = body.translate(None, _NOT_SIGNS).replace(b'""', b"")
+    brackets = b"".join(signs.split(b'"')[::2]) if b'"' in signs else signs
+    left = brackets.replace(b"{}", b"").replace(b"[]", b"")  # two levels less at most
+    if left.count(b"[") + left.count(b"{") <= MAX_DEPTH - 2:
+        return False
     return max(accumulate(map(_STEP.__getitem__, brackets)), default=0) > MAX_DEPTH

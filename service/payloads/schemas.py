@@ -71,10 +71,10 @@ class OpenLineageJob(Struct):
 
 
 class OpenLineageDataset(Struct):
-    """An input, an output, or the `dataset` of a DatasetEvent."""
+    """An input, an output, or the `dataset` of a DatasetEvent. One without a name is left out of lineage."""
 
-    namespace: Annotated[str, Meta(min_length=1)]
-    name: Annotated[str, Meta(min_length=1)]
+    namespace: str
+    name: str
 
 
 class OpenLineageEvent(Struct):

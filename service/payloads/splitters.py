@@ -12,6 +12,9 @@ from service.errors import Malformed
 from service.payloads import raw_json
 from service.payloads.raw_json import MAX_DEPTH, too_deep
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""Some programs write it before UTF-8. It is skipped: JSON must not begin with it (RFC 8259, 8.1)."""
+
 
 class RawEvent(NamedTuple):
     """The bytes of an event, without white space around them, and its number: of its line or array element, from 1.
@@ -68,6 +71,8 @@ class LineSplitter:
 
     def _add(self, text: bytes, events: list[RawEvent]) -> None:
         self._number += 1
+        if text[:1] == b"\xef":
+            text = text.removeprefix(BYTE_ORDER_MARK)
         if len(text) > self._max:
             events.append(RawEvent(self._number, None))
         elif text := text.strip():

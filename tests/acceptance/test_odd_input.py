@@ -250,7 +250,7 @@ async def test_a_full_queue_is_told_when_to_come_again(dsn, db, aiohttp_client):
         posts += [asyncio.create_task(client.post(RUNS)) for _ in range(5)]
         await wait_until(not_ready, "the queue is full")
         turned_away = await client.post(RUNS)
-    assert (turned_away.status, turned_away.headers["Retry-After"]) == (503, "1")
+    assert (turned_away.status, turned_away.headers["Retry-After"]) == (503, "2")
     assert "nothing was recorded" in (await turned_away.json())["detail"]
     assert [(await post).status for post in posts] == [201] * 7
     assert await head(db) == before + 7

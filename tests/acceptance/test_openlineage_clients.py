@@ -21,9 +21,14 @@ from openlineage.client.facet_v2 import nominal_time_run, sql_job
 from openlineage.client.serde import Serde
 from openlineage.client.transport.async_http import AsyncHttpConfig, AsyncHttpTransport
 from openlineage.client.transport.http import HttpConfig, HttpTransport
+from urllib3 import HTTPResponse
+
+from service.errors import Unavailable
 
 DATA = Path(__file__).parents[1] / "data"
 REQUIREMENTS = DATA / "dbt-requirements.txt"
+AIRFLOW_PATIENCE_S = 10.0
+"""Seconds that Airflow lets an event be sent: `[openlineage] execution_timeout`."""
 
 
 def an_event(state: RunState, run: str, namespace: str = "clients") -> RunEvent:
@@ -168,3 +173,16 @@ def test_every_run_of_a_real_dbt_ends_as_dbt_said(server, dbt, tmp_path):
     assert set(jobs.values()) <= {"COMPLETED", "FAILED"}
     assert texts(server.dsn, "dbt") == emitted.read_text().splitlines()
     assert len(texts(server.dsn, "dbt")) >= 2 * len(expected)
+
+
+def test_retry_after_leaves_the_clients_patience_as_long_as_it_is():
+    """The waits of the http transport between its tries: by itself, and by the header that Runfold answers."""
+    transport = HttpTransport(HttpConfig.from_dict({"type": "http", "url": "http://localhost:5000"}))
+    retry = transport._prepare_adapter().max_retries
+    own = by_header = 0.0
+    answer = HTTPResponse(status=503, headers={"Retry-After": str(Unavailable.retry_after)})
+    for _ in range(retry.total):
+        retry = retry.increment("POST", "/api/v1/lineage", response=answer)
+        own += retry.get_backoff_time()
+        by_header += retry.get_retry_after(answer)
+    assert own <= by_header <= AIRFLOW_PATIENCE_S

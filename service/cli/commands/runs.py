@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from service.catalog.queries import CatalogQueries, FoundRun, RunFilters, RunSearch
+from service.catalog.queries import CatalogQueries
+from service.catalog.run_search import FoundRun, RunFilters, RunSearch
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.text import printable, time_of
@@ -50,7 +51,7 @@ def command(
     with attached(database_url, data_dir) as dsn:
         runs, behind = asyncio.run(_read(dsn, filters, limit))
     if as_json:
-        click.echo(dump([views.run_view(str(run.id), run.registers) | _job(run) for run in runs]))
+        click.echo(dump([views.run_view(str(run.id), run.registers) for run in runs]))
     else:
         for run in runs:
             click.echo(_line(run))
@@ -65,13 +66,9 @@ async def _read(dsn: str, filters: RunFilters, limit: int) -> tuple[list[FoundRu
         return await RunSearch(connections).runs(filters, None, limit), max(0, head - projected)
 
 
-def _job(run: FoundRun) -> dict[str, object]:
-    return {"job": views.job_of(run.registers)}
-
-
 def _line(run: FoundRun) -> str:
     view = views.run_view(str(run.id), run.registers)
-    job = views.job_of(run.registers) or {"namespace": "", "name": ""}
+    job = view["job"] or {"namespace": "", "name": ""}
     duration = "" if view["durationMs"] is None else f"{view['durationMs'] / 1000:.3f}s"
     name = printable(f"{job['namespace']} {job['name']}")
     return f"{view['id']}  {view['state']:<9}  {time_of(view['startedAt']):<20}  {duration:>12}  {name}"

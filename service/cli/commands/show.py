@@ -42,7 +42,8 @@ def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir
         found = asyncio.run(_read(dsn, run, limit))
     if found is None:
         raise click.ClickException(f"There is no run {run} in the ledger.")
-    view, job = views.run_view(str(run), found.registers), views.job_of(found.registers)
+    view = views.run_view(str(run), found.registers)
+    job = view["job"]
     if as_json:
         latest = [_event_view(event) for event in found.latest]
         click.echo(dump({"run": view, "job": job, "events": found.events, "latest": latest}))

@@ -2,7 +2,7 @@
 -- parameters: namespace_id, states
 select count(*) as total
   from runfold.jobs j
- where not j.hidden
+ where {visible}
    and (:namespace_id::uuid is null or j.namespace_id = :namespace_id)
    and (:states::text[] is null or (
            select r.state from runfold.runs r where r.job_id = j.id

@@ -1,10 +1,10 @@
--- Returns events as text, oldest first. The page ends before :limit where its payloads, as stored, exceed :max_bytes; `found`
+-- Returns events as text, in order of position. The page ends before :limit where its payloads, as stored, exceed :max_bytes; `found`
 -- is the number of events without that bound. The part `which` selects the events, `line` writes one.
 -- parameters: log, after, upto, limit, max_bytes, kinds, states, sources, namespace, job, actor
 select x.position, convert_to({line}, 'UTF8') as line, x.found
   from (
      select e.*, p.body,
-            sum(coalesce(pg_column_size(p.body), 0)) over (order by e.position) - coalesce(pg_column_size(p.body), 0)
+            sum(coalesce(pg_column_size(p.body), 0)) over (order by e.position {direction}) - coalesce(pg_column_size(p.body), 0)
                 as before,
             count(*) over () as found
        from (
@@ -16,4 +16,4 @@ select x.position, convert_to({line}, 'UTF8') as line, x.found
        ) p on true
   ) x
  where x.before < :max_bytes
- order by x.position
+ order by x.position {direction}

@@ -1,7 +1,7 @@
--- Returns runs that were running at a time, newest first. Null: any. (:before_time, :before_id) is not later than :at. A
+-- Returns runs that were running at a time, newest first. Null: any. (:first_time, :first_id) is not later than :at. A
 -- run of duration class n started in the 2^n seconds before it; class 99 has not ended. Runs that have not ended may be many
 -- and old: those of a namespace or a job are found by its own index.
--- parameters: states, namespace, job, started_only, started_from, before_time, before_id, limit, at
+-- parameters: states, first_time, first_id, far_time, limit, at
 with found as (
     select r.*
       from (select n, :at::timestamptz - make_interval(secs => 2.0 ^ n) as earliest from generate_series(0, 29) c (n)
@@ -11,11 +11,11 @@ with found as (
          select t.id, t.started_at as at, t.registers
            from runfold.runs t
           where runfold.duration_class(t.started_at, t.ended_at) = w.class::smallint
-            and t.started_at is not null and (:started_only::boolean or true)
-            and t.started_at >= greatest(w.earliest, coalesce(:started_from::timestamptz, '-infinity'))
+            and t.started_at is not null
+            and t.started_at >= greatest(w.earliest, coalesce(:far_time::timestamptz, '-infinity'))
             and t.ended_at > :at and t.state = any (:states)
-            and (:namespace::text is null or t.namespace = :namespace) and (:job::text is null or t.job = :job)
-            and (t.started_at, t.id) < (:before_time::timestamptz, :before_id::uuid)
+            and {filters}
+            and (t.started_at, t.id) < (:first_time::timestamptz, :first_id::uuid)
           order by t.started_at desc, t.id desc
           limit :limit
      ) r
@@ -25,26 +25,27 @@ with found as (
      where :namespace::text is null and :job::text is null
        and runfold.duration_class(t.started_at, t.ended_at) = 99::smallint
        and t.started_at is not null and t.state = 'RUNNING' and t.state = any (:states)
-       and t.started_at >= coalesce(:started_from::timestamptz, '-infinity')
-       and (t.started_at, t.id) < (:before_time::timestamptz, :before_id::uuid)
+       and t.started_at >= coalesce(:far_time::timestamptz, '-infinity')
+       and {filters}
+       and (t.started_at, t.id) < (:first_time::timestamptz, :first_id::uuid)
      order by t.started_at desc, t.id desc
      limit :limit)
     union all
    (select t.id, t.started_at, t.registers
       from runfold.runs t
      where :job::text is not null and hashtext(t.job) = hashtext(:job) and t.state = 'RUNNING'
-       and t.job = :job and (:namespace::text is null or t.namespace = :namespace) and t.state = any (:states)
-       and coalesce(t.started_at, t.created_at) >= coalesce(:started_from::timestamptz, '-infinity')
-       and (coalesce(t.started_at, t.created_at), t.id) < (:before_time::timestamptz, :before_id::uuid)
+       and t.state = any (:states) and {filters}
+       and coalesce(t.started_at, t.created_at) >= coalesce(:far_time::timestamptz, '-infinity')
+       and (coalesce(t.started_at, t.created_at), t.id) < (:first_time::timestamptz, :first_id::uuid)
      order by coalesce(t.started_at, t.created_at) desc, t.id desc
      limit :limit)
     union all
    (select t.id, t.started_at, t.registers
       from runfold.runs t
      where :job::text is null and hashtext(t.namespace) = hashtext(:namespace) and t.state = 'RUNNING'
-       and t.namespace = :namespace and t.state = any (:states)
-       and coalesce(t.started_at, t.created_at) >= coalesce(:started_from::timestamptz, '-infinity')
-       and (coalesce(t.started_at, t.created_at), t.id) < (:before_time::timestamptz, :before_id::uuid)
+       and t.state = any (:states) and {filters}
+       and coalesce(t.started_at, t.created_at) >= coalesce(:far_time::timestamptz, '-infinity')
+       and (coalesce(t.started_at, t.created_at), t.id) < (:first_time::timestamptz, :first_id::uuid)
      order by coalesce(t.started_at, t.created_at) desc, t.id desc
      limit :limit)
 )

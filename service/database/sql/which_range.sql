@@ -7,4 +7,4 @@ select t.* from runfold.events t
              and (:namespace::text is null or t.namespace = :namespace)
              and (:job::text is null or t.job = :job)
              and (:actor::text is null or t.actor = :actor)
-           order by t.position limit :limit
+           order by t.position {direction} limit :limit

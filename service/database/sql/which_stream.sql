@@ -1,15 +1,15 @@
--- Selects events of a run. Only the lower bound is applied together with the stream: with both, the planner considers the index
+-- Selects events of a run. Only the bound at which it begins is applied together with the stream: with both, the planner considers the index
 -- on positions as selective as the primary key while the table is small, and that plan stays cached while the table grows.
 -- parameters: run
 select s.* from (
                select * from runfold.events t
-                where t.log = :log and t.subject = 'run' and t.stream = :run and t.position > :after
+                where t.log = :log and t.subject = 'run' and t.stream = :run and {begin}
                   and (:kinds::text[] is null or t.kind = any (:kinds))
                   and (:states::text[] is null or t.state = any (:states))
                   and (:sources::text[] is null or t.source = any (:sources))
                   and (:namespace::text is null or t.namespace = :namespace)
                   and (:job::text is null or t.job = :job)
                   and (:actor::text is null or t.actor = :actor)
-                order by t.position limit :limit
+                order by t.position {direction} limit :limit
            ) s
-           where s.position <= :upto
+           where {end}

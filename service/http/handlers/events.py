@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
 from service.audit.event_text import as_record, next_cursor
-from service.audit.filters import EventFilters
 from service.audit.ledger_reader import CSV_HEADER, EventLinePage, PositionRange, TextFormat
+from service.audit.newest_first import NewestFirstReader
 from service.auth.keys import Scope
 from service.http.event_parameters import CURSOR, FILTERS, SINCE, UNTIL, bounded_event_filters, selected_positions
 from service.http.fast_path import json_response
 from service.http.openapi import responses
-from service.http.parameters import PAGE_LIMIT
+from service.http.parameters import MAX_PAGE_EVENTS, choice, optional_integer
 from service.http.paths import BASE
 from service.http.request_body import NDJSON_TYPES
 from service.http.resources import RESOURCES
@@ -22,20 +23,27 @@ from service.http.streaming import streaming, write
 from service.payloads.json_writer import dump
 
 _CSV_TYPE = "text/csv"
+_DEFAULT_LIMIT = 100
+_LIMIT = optional_integer(
+    "limit", f"The maximum number of events; else {_DEFAULT_LIMIT}, or all as lines.", 1, MAX_PAGE_EVENTS
+)
+_ORDER = choice("order", "`asc`: the oldest first; `desc`: the newest first.", ("asc", "desc"), "asc")
 
 
 async def read(request: web.Request) -> web.StreamResponse:
     """Read a page of events, or all that match as NDJSON or CSV."""
     parameters = parameters_of(request)
-    filters, limit, cursor = bounded_event_filters(parameters), parameters[PAGE_LIMIT], parameters[CURSOR]
+    filters, limit, cursor = bounded_event_filters(parameters), parameters[_LIMIT], parameters[CURSOR]
     ledger = request.app[RESOURCES].ledger
-    span = await selected_positions(ledger, filters, cursor)
+    newest_first = parameters[_ORDER] == "desc"
+    span = await selected_positions(ledger, filters, cursor, newest_first=newest_first)
+    reader = NewestFirstReader(ledger.connections) if newest_first else ledger
     accepted = request.headers.get(hdrs.ACCEPT, "")
     if any(kind in accepted for kind in NDJSON_TYPES):
-        return await _stream(request, filters, span, TextFormat.JSON, NDJSON_TYPES[0])
+        return await _stream(request, reader.pages(filters, span, TextFormat.JSON), span, NDJSON_TYPES[0], limit)
     if _CSV_TYPE in accepted:
-        return await _stream(request, filters, span, TextFormat.CSV, _CSV_TYPE)
-    page = await ledger.collect(filters, span, limit)
+        return await _stream(request, reader.pages(filters, span, TextFormat.CSV), span, _CSV_TYPE, limit)
+    page = await reader.collect(filters, span, limit or _DEFAULT_LIMIT)
     following = b"null" if page.done else dump(next_cursor(page.covered))
     return json_response(
         request, b'{"events":[%b],"next":%b}' % (b",".join([line.text for line in page.lines]), following)
@@ -43,28 +51,46 @@ async def read(request: web.Request) -> web.StreamResponse:
 
 
 async def _stream(
-    request: web.Request, filters: EventFilters, span: PositionRange, form: TextFormat, media_type: str
+    request: web.Request,
+    events: AsyncGenerator[EventLinePage],
+    span: PositionRange,
+    media_type: str,
+    limit: int | None,
 ) -> web.StreamResponse:
+    """Write events as lines: `limit` at most, None: all."""
     headers = {hdrs.CONTENT_TYPE: media_type, "X-Runfold-Position": str(span.upto)}
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers=headers)
     response = web.StreamResponse(headers=headers)
-    async with aclosing(request.app[RESOURCES].ledger.pages(filters, span, form)) as pages:
+    async with aclosing(_first(events, limit)) as pages:
         page = await anext(pages)  # before the answer begins, so that an unavailable database is a 503
         await response.prepare(request)
         with streaming(request):
-            if form is TextFormat.CSV:
+            quoted = media_type == _CSV_TYPE
+            if quoted:
                 await write(response, CSV_HEADER.encode() + b"\n")
-            await write(response, _lines(page, form))
+            await write(response, _lines(page, quoted=quoted))
             async for following in pages:
-                await write(response, _lines(following, form))
+                await write(response, _lines(following, quoted=quoted))
             await response.write_eof()
     return response
 
 
-def _lines(page: EventLinePage, form: TextFormat) -> bytes:
+async def _first(events: AsyncGenerator[EventLinePage], limit: int | None) -> AsyncGenerator[EventLinePage]:
+    """Yield pages up to their first `limit` events."""
+    left = limit
+    async with aclosing(events) as pages:
+        async for page in pages:
+            yield page if left is None else page._replace(lines=page.lines[:left])
+            if left is not None:
+                left -= len(page.lines)
+                if left <= 0:
+                    return
+
+
+def _lines(page: EventLinePage, *, quoted: bool) -> bytes:
     """Return a page's events as records of a file."""
-    return b"".join([as_record(line.text, quoted=form is TextFormat.CSV) for line in page.lines])
+    return b"".join([as_record(line.text, quoted=quoted) for line in page.lines])
 
 
 async def count(request: web.Request) -> web.Response:
@@ -83,8 +109,9 @@ ROUTES = (
         scope=Scope.READ,
         tag=Tag.LEDGER,
         summary="Read the ledger's events",
-        description="Oldest first. With `Accept: application/x-ndjson` or `text/csv`, all that match, as a stream.",
-        parameters=(*FILTERS, SINCE, UNTIL, PAGE_LIMIT, CURSOR),
+        description="Oldest first, or newest first with `order=desc`. "
+        "With `Accept: application/x-ndjson` or `text/csv`, all that match or the first `limit` of them, as a stream.",
+        parameters=(*FILTERS, SINCE, UNTIL, _ORDER, _LIMIT, CURSOR),
         answers={200: responses.EventPage},
         long_lasting=True,
     ),

@@ -13,6 +13,7 @@ from service.catalog.lineage_events import EventTexts, LineageEventReader, Linea
 from service.domain import timestamps
 from service.errors import Invalid, UnsupportedType
 from service.http.fast_path import json_response
+from service.http.handlers.metrics import REQUEST_METRICS
 from service.http.lineage_batch import batch_report, ingest_body
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice, text, time
@@ -46,8 +47,9 @@ async def record(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     if not is_json(request):
         raise UnsupportedType(f"Content-Type {request.content_type} is not read here; send application/json")
-    body = await read_body(request, resources.settings.max_event_bytes)
-    draft = openlineage.read_lineage_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now())
+    body = await read_body(request, resources.settings.max_event_bytes, "`runfold serve --max-event-bytes`")
+    left_out = request.app[REQUEST_METRICS].left_out
+    draft = openlineage.read_lineage_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now(), left_out)
     await resources.appender.fact(draft)
     return json_response(request, status=HTTPStatus.CREATED)
 
@@ -56,7 +58,8 @@ async def record_batch(request: web.Request) -> web.Response:
     """Record the events of a JSON array or of lines, and answer which of them could not be recorded."""
     resources = request.app[RESOURCES]
     max_bytes = resources.settings.max_event_bytes
-    ingestion = Ingestion(resources.appender.bulk, _origin(request), max_bytes=max_bytes)
+    left_out = request.app[REQUEST_METRICS].left_out
+    ingestion = Ingestion(resources.appender.bulk, _origin(request), max_bytes=max_bytes, left_out=left_out)
     await ingest_body(request, ingestion, max_bytes)
     if not ingestion.failed:
         return web.Response(status=HTTPStatus.NO_CONTENT)
@@ -123,7 +126,9 @@ ROUTES = (
         tag=Tag.OPENLINEAGE,
         summary="Record an OpenLineage event",
         description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped. `eventTime` "
-        "may be at most 24 hours ahead of the server's clock; a `nominalTime` facet is a plan, and may be later.",
+        "may be at most 24 hours ahead of the server's clock; a `nominalTime` facet is a plan, and may be later. "
+        "`eventType` is read in letters of either case. A dataset without a name, or another part that no transition "
+        "needs and that is ill-formed, is kept in the event and left out of what is derived from it.",
         body=Body(OpenLineageEvent),
         answers={201: None},
         errors=(Invalid,),

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.catalog.queries import RunFilters
+from service.catalog.run_search import Order, RunCursor, RunFilters, RunOrder, order_of
+from service.errors import Malformed
 from service.http import views
 from service.http.event_parameters import START, check_order
 from service.http.fast_path import json_response
 from service.http.openapi import responses
-from service.http.parameters import PAGE_LIMIT, STALE, Parameter, run_states, text, time
+from service.http.parameters import ORDER, PAGE_LIMIT, STALE, Parameter, run_states, text, time
 from service.http.paths import BASE
 from service.http.request_values import wait_unless_stale
 from service.http.resources import RESOURCES
@@ -27,13 +28,17 @@ _JOB = text("job", "Only runs of jobs of this name.")
 _STARTED_BEFORE = time("startedBefore", "Only runs that started before this time.")
 _STARTED_AFTER = time("startedAfter", "Only runs that started at this time or later.")
 _RUNNING_AT = time("runningAt", "Only runs that were running at this time.")
+_UPDATED_BEFORE = time("updatedBefore", "Only runs whose last event was recorded before this time.")
+_UPDATED_AFTER = time("updatedAfter", "Only runs whose last event was recorded at this time or later.")
+_ENDED_BEFORE = time("endedBefore", "Only runs that ended before this time.")
+_ENDED_AFTER = time("endedAfter", "Only runs that ended at this time or later.")
 
 
-def _decode_cursor(texts: Sequence[str]) -> RowCursor | None:
-    return None if texts[0] in ("", START) else cursors.decode_row(texts[0])
+def _decode_cursor(texts: Sequence[str]) -> RunCursor | None:
+    return None if texts[0] in ("", START) else cursors.decode_any(texts[0])
 
 
-_CURSOR: Parameter[RowCursor | None] = Parameter(
+_CURSOR: Parameter[RunCursor | None] = Parameter(
     name="cursor",
     description="`next` of the page before, or `start`.",
     schema={"type": "string", "default": START},
@@ -43,23 +48,42 @@ _CURSOR: Parameter[RowCursor | None] = Parameter(
 
 
 async def search(request: web.Request) -> web.Response:
-    """Find runs: newest first by start, or by creation where a run has not started."""
+    """Find runs by filters, in the order of the time that the filters bound."""
     parameters = parameters_of(request)
     filters, limit, after = _filters(parameters), parameters[PAGE_LIMIT], parameters[_CURSOR]
+    order = Order(parameters[ORDER])
+    _check_list(filters, after, order)
     await wait_unless_stale(request)
-    runs = await request.app[RESOURCES].run_search.runs(filters, after, limit + 1)
+    runs = await request.app[RESOURCES].run_search.runs(filters, after, limit + 1, order)
     page = runs[:limit]
-    run_views = [views.run_view(str(run.id), run.registers) | {"job": views.job_of(run.registers)} for run in page]
-    following = cursors.encode_row(page[-1].row) if runs[limit:] else None
+    run_views = [views.run_view(str(run.id), run.registers) for run in page]
+    following = _encode_cursor(page[-1].row) if runs[limit:] else None
     return json_response(request, dump({"runs": run_views, "next": following}))
 
 
+def _encode_cursor(cursor: RunCursor) -> str:
+    return cursors.encode_row(cursor) if isinstance(cursor, RowCursor) else cursors.encode_position(cursor)
+
+
+def _check_list(filters: RunFilters, after: RunCursor | None, order: Order) -> None:
+    """Raise Malformed for a cursor of a list in another order, and for an order that no index has."""
+    if after is not None and isinstance(after, RowCursor) is (order_of(filters) is RunOrder.UPDATE):
+        raise Malformed("the cursor is of a list with other filters")
+    if filters.running_at is not None and order is Order.ASC:
+        raise Malformed("runs that were running at a time are found newest first: order must be desc with runningAt")
+
+
 def _filters(parameters: RequestParameters) -> RunFilters:
-    before, after = parameters[_STARTED_BEFORE], parameters[_STARTED_AFTER]
-    check_order("startedAfter", after, "startedBefore", before)
-    return RunFilters(
-        parameters[_STATE], parameters[_NAMESPACE], parameters[_JOB], before, after, parameters[_RUNNING_AT]
+    bounds = (
+        (_STARTED_BEFORE, _STARTED_AFTER),
+        (_UPDATED_BEFORE, _UPDATED_AFTER),
+        (_ENDED_BEFORE, _ENDED_AFTER),
     )
+    for before, after in bounds:
+        check_order(after.name, parameters[after], before.name, parameters[before])
+    started, updated, ended = ((parameters[before], parameters[after]) for before, after in bounds)
+    names = parameters[_STATE], parameters[_NAMESPACE], parameters[_JOB]
+    return RunFilters(*names, *started, parameters[_RUNNING_AT], *updated, *ended)
 
 
 ROUTES = (
@@ -70,7 +94,8 @@ ROUTES = (
         scope=Scope.READ,
         tag=Tag.RUNS,
         summary="Find runs across jobs",
-        description="Newest first by start, or by creation where a run has not started.",
+        description="Newest first, by start, or by creation where a run has not started. With `endedBefore` or "
+        "`endedAfter` by end, else with `updatedBefore` or `updatedAfter` by the recording of the last event.",
         parameters=(
             _STATE,
             _NAMESPACE,
@@ -78,6 +103,11 @@ ROUTES = (
             _STARTED_BEFORE,
             _STARTED_AFTER,
             _RUNNING_AT,
+            _UPDATED_BEFORE,
+            _UPDATED_AFTER,
+            _ENDED_BEFORE,
+            _ENDED_AFTER,
+            ORDER,
             PAGE_LIMIT,
             _CURSOR,
             STALE,

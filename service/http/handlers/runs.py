@@ -46,14 +46,8 @@ def _created(request: web.Request, run: str, result: AppendResult) -> web.Respon
         raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
     status = HTTPStatus.CREATED if result.decision is Decision.APPEND else HTTPStatus.OK
     recorded = recorded_position(result)
-    return json_response(request, view, status, location=_location(request, run), recorded=recorded)
-
-
-def _location(request: web.Request, run: str) -> str:
-    """Return the run's URL, or its path where the Host header cannot be repeated in a header."""
-    path = f"{_RUN_PREFIX}{run}"
-    host = request.host
-    return f"{request.scheme}://{host}{path}" if host.isascii() and host.isprintable() else path
+    # Relative to the request's URL (RFC 9110, 10.2.2): scheme and host that clients use are known to a proxy only.
+    return json_response(request, view, status, location=f"{_RUN_PREFIX}{run}", recorded=recorded)
 
 
 async def list_of_job(request: web.Request) -> web.Response:
@@ -92,7 +86,7 @@ ROUTES = (
         parameters=(IDEMPOTENCY_KEY,),
         body=Body(CreateRun, required=False),
         answers={201: responses.Run, 200: responses.Run},
-        headers={status: {"Location": "The URL of the run."} | RECORDED_HEADER for status in (201, 200)},
+        headers={status: {"Location": "The path of the run."} | RECORDED_HEADER for status in (201, 200)},
         errors=(NamespaceNotFound, JobNotFound, Conflict, Invalid),
     ),
     Route(

@@ -8,13 +8,14 @@ from service.auth.keys import Scope
 from service.domain.decisions import Decision, Transition
 from service.domain.event import RunState
 from service.domain.run import RunRegisters
-from service.errors import Conflict, Invalid, KeyReused, RunNotFound
+from service.errors import Conflict, Invalid, KeyReused, Malformed, RunNotFound
 from service.http import views
 from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import AT, IDEMPOTENCY_KEY
 from service.http.paths import RUN
 from service.http.recorded import RECORDED_HEADER, recorded_position
+from service.http.request_body import read_body
 from service.http.request_values import keyed_caller, reported_time, run_id
 from service.http.resources import RESOURCES
 from service.http.route import Handler, Route, Tag
@@ -22,12 +23,17 @@ from service.ledger import drafts
 from service.ledger.batch import AppendResult
 from service.payloads.json_writer import dump
 
+_MAX_BODY_BYTES = 64 * 1024
+_EMPTY_BODIES = (b"", b"{}", b"null", b'""')
+
 
 def _transition_to(state: RunState) -> Handler:
     """Return the handler that records a transition, and answers with the run as its history makes it."""
 
     async def handle(request: web.Request) -> web.Response:
         text, run = run_id(request)
+        if request.body_exists:
+            await _refuse_content(request)
         at, explicit = reported_time(request)
         draft = drafts.transition(run, state, at, explicit=explicit, caller=keyed_caller(request))
         command = Transition(state, at, draft.request_digest)
@@ -36,6 +42,16 @@ def _transition_to(state: RunState) -> Handler:
         return json_response(request, view, recorded=recorded_position(result))
 
     return handle
+
+
+async def _refuse_content(request: web.Request) -> None:
+    """Raise Malformed for a body with content: a time in it would be lost, and the time of the request recorded.
+
+    Clients send nothing, or JSON that is empty.
+    """
+    body = (await read_body(request, _MAX_BODY_BYTES)).strip()
+    if body not in _EMPTY_BODIES:
+        raise Malformed("this route reads no body; send the time as the query parameter `at`")
 
 
 def _transitioned(run: str, command: Transition, result: AppendResult) -> bytes:

@@ -57,9 +57,9 @@ class Run(Struct, forbid_unknown_fields=True):
     inputDatasetVersions: list[Any]
     outputDatasetVersions: list[Any]
     facets: dict[str, Any]
+    job: JobId | None
     facetsOmitted: int | UnsetType = UNSET
     asOf: AsOf | UnsetType = UNSET
-    job: JobId | UnsetType = UNSET
 
 
 class Runs(Struct, forbid_unknown_fields=True):

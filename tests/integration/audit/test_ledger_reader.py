@@ -155,6 +155,14 @@ async def test_pages_make_up_the_whole_for_every_filter(client, run):
             pages += page["events"]
             cursor = page["next"]
         assert pages == whole["events"]
+        newest = await get(client, "/events", limit=1000, order="desc", **wanted)
+        assert (newest["events"], newest["next"]) == (pages[::-1], None)
+        pages, cursor = [], "start"
+        while cursor:
+            page = await get(client, "/events", limit=1, cursor=cursor, order="desc", **wanted)
+            pages += page["events"]
+            cursor = page["next"]
+        assert pages == newest["events"]
         assert await get(client, "/events/count", **wanted) == {"count": len(pages)}
     assert {event["id"] for event in (await get(client, "/events", run=run))["events"]} == {run}
 
@@ -173,6 +181,21 @@ async def test_lines_are_the_same_events_each_on_one_line(client):
     assert answer.content_type == "application/x-ndjson"
     lines = (await answer.text()).splitlines()
     assert [json.loads(line) for line in lines] == (await get(client, "/events", limit=1000))["events"]
+
+
+@pytest.mark.usefixtures("run")
+@pytest.mark.parametrize("order", ["asc", "desc"])
+async def test_the_limit_holds_for_lines_too(client, order):
+    expected = (await get(client, "/events", limit=3, order=order))["events"]
+    for kind, names in (("application/x-ndjson", 0), ("text/csv", 1)):
+        answer = await client.get(f"{BASE}/events", params={"limit": 3, "order": order}, headers={"Accept": kind})
+        assert len((await answer.text()).splitlines()) == 3 + names
+        if kind == "application/x-ndjson":
+            assert [json.loads(line) for line in (await answer.text()).splitlines()] == expected
+    everything = await client.get(f"{BASE}/events", params={"order": order}, headers={"Accept": "application/x-ndjson"})
+    positions = [json.loads(line)["position"] for line in (await everything.text()).splitlines()]
+    assert positions == sorted(positions, reverse=order == "desc")
+    assert len(positions) > 3
 
 
 async def test_csv_has_the_same_events(client, run):

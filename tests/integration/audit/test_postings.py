@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
 from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
+from service.audit.newest_first import NewestFirstReader
 from service.audit.postings import _POSTINGS, _terms, post_next, read_ends
 from service.database.connections import Connections
 from service.ledger.events import LOG, append_events
@@ -86,6 +87,15 @@ async def examine(audit, traits, cases):
         rest = await audit.collect(wanted, PositionRange(page.covered, span.upto), 1000)
         assert [line.position for line in rest.lines] == expected[limit : limit + 1000]
         assert await audit.count(wanted, span) == len(expected)
+        await examine_newest_first(NewestFirstReader(audit.connections), wanted, span, limit, expected[::-1])
+
+
+async def examine_newest_first(reader, wanted, span, limit, expected):
+    page = await reader.collect(wanted, span, limit)
+    assert [line.position for line in page.lines] == expected[:limit]
+    assert page.done or page.covered > span.after
+    rest = await reader.collect(wanted, PositionRange(span.after, page.covered), 1000)
+    assert [line.position for line in rest.lines] == expected[limit : limit + 1000]
 
 
 async def test_any_filter_anywhere(filled, audit, connections):

@@ -222,6 +222,7 @@ async def test_a_deleted_namespace_is_hidden_until_it_is_defined_again(client):
     assert "etl" not in await names(client)
     await define(client)
     assert "etl" in await names(client)
+    assert (await ok(await client.get(f"{BASE}/namespaces/etl/jobs")))["totalCount"] == 1
 
 
 async def names(client):
@@ -242,7 +243,7 @@ async def test_a_catalog_that_does_not_catch_up_is_told_and_stale_lists_go_on(cl
     await db.execute("select from runfold.catalog_cursor for update")
     run = await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 201)
     late = await client.get(f"{BASE}/namespaces/etl/jobs/load/runs")
-    assert (late.status, late.headers["Retry-After"]) == (503, "1")
+    assert (late.status, late.headers["Retry-After"]) == (503, "2")
     stale = await ok(await client.get(f"{BASE}/namespaces/etl/jobs/load/runs?stale=true"))
     assert stale["totalCount"] == 0
     assert (await ok(await client.get(f"{BASE}/jobs/runs/{run['id']}")))["state"] == "NEW"

@@ -1,20 +1,20 @@
 """What is read for every request is found by an index, also after the tables have grown under a cached plan."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
 from building import fact, facts, new, report, unguarded
 from histories import NOON, at
 
-from service.audit import ledger_reader, postings
+from service.audit import ledger_reader, newest_first, postings
 from service.audit.bitmaps import CHUNK
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
 from service.audit.postings import post_next
 from service.catalog.page_writer import project_next_page
-from service.catalog.queries import RunFilters, RunSearch
+from service.catalog.run_search import Order, RunFilters, RunSearch
 from service.database.statements import load
 from service.domain.event import RunState, Subject
 from service.ledger.events import append_events, read_head, read_streams
@@ -34,7 +34,8 @@ select stream, position, gen_random_uuid(), 'etl', 'load', 'RUNNING', now(), '\\
 # Runs that were created and never started.
 GROW_RUNS = """
 insert into runfold.runs (id, position, job_id, namespace, job, state, created_at, registers)
-select gen_random_uuid(), n, gen_random_uuid(), 'etl', 'load', 'NEW', $1::timestamptz + n * interval '1 second', '\\x00'
+select gen_random_uuid(), $2::int * (n + 10), gen_random_uuid(), 'etl', 'load', 'NEW',
+       $1::timestamptz + n * interval '1 second', '\\x00'
   from generate_series(1, 50000) n
 """
 SCANS = "select relname, seq_scan from pg_stat_user_tables where schemaname = 'runfold' and relname = any ($1)"
@@ -161,6 +162,18 @@ AUDITED = {
         f"0, 0, 9, 5, 1000, {ANY}, array[2, 7]",
         {"events_position_key"},
     ),
+    "a page, newest first": (
+        newest_first._RANGE[TextFormat.JSON],
+        FILTERS,
+        f"0, 3, 9, 5, 1000, {ANY}",
+        {"events_position_key"},
+    ),
+    "a page of a run, newest first": (
+        newest_first._STREAM[TextFormat.JSON],
+        f"{FILTERS}, uuid",
+        f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
+        {"events_pkey"},
+    ),
     "postings": (
         postings._POSTINGS,
         "int, smallint[], text[], int, int",
@@ -256,20 +269,25 @@ SEARCHES = RunFilters(
     started_before=ENDED,
     started_after=STARTED,
     running_at=at(-950),
+    updated_before=datetime(9999, 1, 1, tzinfo=UTC),
+    updated_after=NOON,
+    ended_before=at(-899),
+    ended_after=ENDED,
 )
 
 
+@pytest.mark.parametrize("order", Order)
 @pytest.mark.parametrize("field", RunFilters._fields)
-async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, connections, db):
+async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, order, connections, db):
     lines = [("RUNNING", STARTED), ("ABORTED", ENDED)]
     for state, time in lines:
         draft = fact(RUN, state)._replace(namespace="rare", job="seldom", transitioned_at=time, fact=uuid4().bytes)
         await append_events(connections, [draft], [None])
     await project_next_page(connections)
-    await db.execute(GROW_RUNS, NOON)
+    await db.execute(GROW_RUNS, NOON, -1 if field == "updated_after" else 1)  # the others: updated before, or after it
     await db.execute("analyze runfold.runs")
     before, entries = await scans(connections), await index_entries(connections, "runs")
-    found = await RunSearch(connections).runs(RunFilters(**{field: getattr(SEARCHES, field)}), None, 100)
+    found = await RunSearch(connections).runs(RunFilters(**{field: getattr(SEARCHES, field)}), None, 100, order)
     assert [(run.id, run.registers.state) for run in found] == [(RUN, RunState.ABORTED)]
     assert await scans(connections) == before
     assert await index_entries(connections, "runs") - entries < A_FEW

@@ -68,7 +68,6 @@ def plain(answer, *ids: str) -> tuple:
         ("GET", f"/api/v1/jobs/runs/{RUN.replace('8', '9')}", None),
         ("GET", "/api/v1/jobs/runs/no-uuid", None),
         ("GET", "/api/v1/jobs/runs/", None),
-        ("GET", f"/api/v1/jobs/runs/{RUN}/", None),
         ("GET", f"/api/v1/jobs/runs/{RUN}/nothing", None),
         ("DELETE", f"/api/v1/jobs/runs/{RUN}", None),
         ("POST", "/api/v1/lineage", b"{"),

@@ -93,6 +93,58 @@ async def test_the_children_of_a_run_can_be_followed_before_it_was_heard_of_itse
     assert (await client.get(f"/api/v1/jobs/runs/{uuid4()}/children")).status == 404
 
 
+async def test_a_run_ends_whatever_else_is_wrong_with_its_event_and_a_metric_counts_it(client, db):
+    await send(client, event())
+    end = json.loads(event("complete"))
+    end["outputs"] = [None, {"namespace": "s3://b", "name": ""}, {"namespace": "db", "name": "out"}]
+    end["run"]["facets"], end["inputs"] = [], {}
+    text = json.dumps(end)
+    assert (await send(client, text))[0] == 201
+    assert (await bodies(db))[-1] == text
+    assert (await get(client, f"/api/v1/jobs/runs/{RUN}"))["state"] == "COMPLETED"
+    assert (await get(client, "/api/v1/namespaces/ns/jobs/job"))["outputs"] == [{"namespace": "db", "name": "out"}]
+    other = event("FAIL", run=uuid4()).replace('"producer"', '"outputs":[{"namespace":"","name":"x"}],"producer"')
+    assert (await send(client, f"[{other}]", BATCH))[0] == 204
+    metrics = await (await client.get("/metrics")).text()
+    assert 'runfold_lineage_warnings_total{part="dataset"} 3.0' in metrics
+    assert 'runfold_lineage_warnings_total{part="field"} 2.0' in metrics
+
+
+async def test_a_parent_in_the_facet_of_prefect_has_children(client):
+    parent = str(uuid4())
+    facet = {"run": {"runId": parent}, "job": {"namespace": "ns", "name": "flow"}}
+    await send(client, event(parentRun=facet))
+    assert [run["id"] for run in (await get(client, f"/api/v1/jobs/runs/{parent}/children"))["runs"]] == [RUN]
+
+
+async def test_lists_that_hold_the_deepest_event_can_be_read_by_clients(client):
+    await send(client, deep(497))
+    for path in ("/api/v1/jobs", EVENTS, f"/api/v1/jobs/runs/{RUN}", "/api/v1/namespaces/ns/jobs/job/runs"):
+        text = await (await client.get(path)).text()
+        depth = deepest = 0
+        for character in text:
+            depth += (character in "[{") - (character in "]}")
+            deepest = max(deepest, depth)
+        assert 490 < deepest < 1_000
+
+
+@pytest.mark.parametrize(
+    ("facet", "type_"),
+    [
+        ({"processingType": "STREAMING", "integration": "SPARK"}, "STREAM"),
+        ({"processingType": "BATCH", "integration": "STREAMING"}, "BATCH"),
+        ({"integration": "STREAMING"}, "BATCH"),
+        ({"processingType": ["STREAMING"]}, "BATCH"),
+        (["STREAMING"], "BATCH"),
+    ],
+)
+async def test_a_job_streams_where_the_processing_type_says_so(client, facet, type_):
+    sent = json.loads(event())
+    sent["job"]["facets"] = {"jobType": facet}
+    await send(client, json.dumps(sent))
+    assert (await get(client, "/api/v1/namespaces/ns/jobs/job"))["type"] == type_
+
+
 async def test_every_wrong_field_is_named_in_a_422(client, db):
     before = await head(db)
     status, body = await send(client, '{"eventTime": "soon", "run": {}, "job": {"name": 5}}')
@@ -124,6 +176,9 @@ BAD = {
     "no time": (event(at="nonsense").encode(), JSON, 422),
     "a long name": (event(job="n" * 1025).encode(), JSON, 422),
     "a million levels": (deep(1_000_000).encode(), JSON, 400),
+    "one level more than is read": (deep(498).encode(), JSON, 400),
+    "a job event with a run": (event().replace("RunEvent", "JobEvent").encode(), JSON, 422),
+    "a zone without an offset": (event(at="2024-02-01T00:00:00[Europe/Berlin]").encode(), JSON, 422),
     "20 MB": (event(big="x" * 20_000_000).encode(), JSON, 413),
     "truncated gzip": (gzip.compress(event().encode())[:-9], JSON | GZIP, 400),
     "no gzip": (b"no gzip at all", JSON | GZIP, 400),
@@ -149,8 +204,8 @@ def with_facet(raw: str) -> str:
 
 ODD = {
     "half a surrogate pair and NUL": with_facet('"\\ud800\\u0000"'),
-    "a thousand arrays": with_facet("[" * 1000 + "]" * 1000),
-    "a thousand objects": deep(1000),
+    "as many arrays as an event may have": with_facet("[" * 497 + "]" * 497),
+    "as many objects": deep(497),
     "a number beyond 64 bits": with_facet("123456789012345678901234567890"),
     "a number beyond doubles": with_facet('{"a":1e400}'),
     "a run id that is no UUID": event(run="my-run-1"),

@@ -7,10 +7,14 @@ import pytest
 from building import fact
 from histories import NOON, at
 
-from service.catalog.queries import _BY_NAME, _BY_STATE, _RUNNING, RunFilters
+from service.catalog.run_search import BY_END, BY_NAME, BY_START, BY_UPDATE, RUNNING_AT, Order, RunFilters
 from service.http.resources import RESOURCES
+from service.ledger import cursors
+from service.ledger.cursors import PositionCursor, RowCursor
 
 BASE = "/api/v1"
+FROM = (NOON, UUID(int=0), None)
+"""Bounds of a search by time: the first one, and none at the other end."""
 
 
 def lives():
@@ -83,6 +87,61 @@ async def test_by_start(filled):
     ]
 
 
+async def test_oldest_first_is_the_same_list_from_its_other_end(filled):
+    filters = (
+        {},
+        {"state": "RUNNING,NEW"},
+        {"job": "load"},
+        {"namespace": "etl", "state": "FAILED"},
+        {"startedAfter": at(20).isoformat(), "startedBefore": at(40).isoformat()},
+        {"job": "load", "startedAfter": at(20).isoformat()},
+        {"endedAfter": at(20).isoformat(), "endedBefore": at(60).isoformat()},
+        {"updatedAfter": NOON.isoformat()},
+    )
+    for each in filters:
+        newest_first = await everything(filled, 7, **each)
+        assert newest_first
+        assert await everything(filled, 7, order="desc", **each) == newest_first
+        assert await everything(filled, 3, order="asc", **each) == newest_first[::-1]
+
+
+async def test_by_end_and_newest_end_first(filled):
+    whole = sorted((run for run in await everything(filled) if run["endedAt"]), key=lambda run: run["endedAt"])
+    begin, end = at(20).isoformat().replace("+00:00", "Z"), at(40).isoformat().replace("+00:00", "Z")
+    within = [run for run in whole if begin <= run["endedAt"] < end]
+    assert 0 < len(within) < len(whole)
+    found = await everything(filled, 4, endedAfter=begin, endedBefore=end)
+    assert found == sorted(within, key=lambda run: (run["endedAt"], run["id"]), reverse=True)
+    assert {run["id"] for run in await everything(filled, endedBefore=begin)} | {
+        run["id"] for run in await everything(filled, endedAfter=begin)
+    } == {run["id"] for run in whole}
+    assert await everything(filled, endedAfter=begin, state="RUNNING") == []
+    failed = await everything(filled, 2, endedAfter=begin, state="FAILED", namespace="etl", job="dump")
+    assert {run["id"] for run in failed} == {
+        run["id"]
+        for run in whole
+        if (run["state"], run["job"]["name"]) == ("FAILED", "dump") and run["endedAt"] >= begin
+    }
+
+
+async def test_by_update_and_last_heard_of_first(filled, db):
+    """What was last heard of before a time: the runs that went silent."""
+    rows = await db.fetch("select stream, max(position) as last from runfold.events where subject = 'run' group by 1")
+    by_update = [str(row["stream"]) for row in sorted(rows, key=lambda row: row["last"], reverse=True)]
+    runs = await everything(filled, 7, updatedAfter=NOON.isoformat())
+    assert [run["id"] for run in runs] == by_update
+    middle = sorted(run["updatedAt"] for run in runs)[30]
+    before = await everything(filled, 7, updatedBefore=middle)
+    after = await everything(filled, 7, updatedAfter=middle)
+    assert [run["id"] for run in after + before] == by_update
+    assert all(run["updatedAt"] >= middle for run in after)
+    assert all(run["updatedAt"] < middle for run in before)
+    silent = await everything(filled, 2, updatedBefore=middle, state="RUNNING", job="load")
+    assert silent == [run for run in before if run["state"] == "RUNNING" and run["job"]["name"] == "load"]
+    both = await everything(filled, 2, updatedBefore=middle, endedAfter=at(0).isoformat())
+    assert {run["id"] for run in both} == {run["id"] for run in before if run["endedAt"]}
+
+
 @pytest.mark.parametrize("minutes", [-5, 0, 3, 17.01, 30, 47, 59, 80, 5000])
 async def test_what_was_running_at_a_time(filled, minutes):
     searches = filled.app[RESOURCES].run_search
@@ -117,6 +176,12 @@ async def test_what_was_running_at_a_time(filled, minutes):
         {"state": "ASLEEP"},
         {"runningAt": "noon"},
         {"startedAfter": "2024-01-02T00:00:00Z", "startedBefore": "2024-01-01T00:00:00Z"},
+        {"endedAfter": "2024-01-02T00:00:00Z", "endedBefore": "2024-01-01T00:00:00Z"},
+        {"updatedAfter": "2024-01-02T00:00:00Z", "updatedBefore": "2024-01-01T00:00:00Z"},
+        {"order": "up"},
+        {"order": "asc", "runningAt": "2024-01-01T00:00:00Z"},
+        {"cursor": cursors.encode_position(PositionCursor(0, 7))},
+        {"cursor": cursors.encode_row(RowCursor(NOON, UUID(int=1))), "updatedAfter": "2024-01-01T00:00:00Z"},
     ],
 )
 async def test_what_cannot_be_meant_is_400(client, params):
@@ -124,23 +189,26 @@ async def test_what_cannot_be_meant_is_400(client, params):
 
 
 @pytest.mark.parametrize(
-    ("statement", "index", "names", "more"),
+    ("statement", "index", "names", "bounds"),
     [
-        (_BY_STATE, "runs_by_state", (None, None), ()),
-        (_BY_NAME, "runs_of_namespace", ("etl", None), ()),
-        (_BY_NAME, "runs_named", (None, "load"), ()),
-        (_RUNNING, "runs_by_duration", (None, None), (NOON,)),
-        (_RUNNING, "runs_of_namespace", ("etl", None), (NOON,)),
-        (_RUNNING, "runs_named", (None, "load"), (NOON,)),
+        *((BY_START[order], "runs_by_state", (None, None), (*FROM, 100)) for order in Order),
+        *((BY_NAME[order], "runs_of_namespace", ("etl", None), (*FROM, 100)) for order in Order),
+        *((BY_NAME[order], "runs_named", (None, "load"), (*FROM, 100)) for order in Order),
+        *((BY_END[order], "runs_by_end", (None, None), (*FROM, 100)) for order in Order),
+        *((BY_UPDATE[order], "runs_by_update", (None, None), (9, 1, 100)) for order in Order),
+        (RUNNING_AT, "runs_by_duration", (None, None), (*FROM, 100, NOON)),
+        (RUNNING_AT, "runs_of_namespace", ("etl", None), (*FROM, 100, NOON)),
+        (RUNNING_AT, "runs_named", (None, "load"), (*FROM, 100, NOON)),
     ],
 )
-async def test_every_search_goes_by_an_index(connections, statement, index, names, more):
-    started_only = False
+async def test_every_search_goes_by_an_index(connections, statement, index, names, bounds):
+    filters = (*names, False, None, None, None, None, None, None)
     async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
-        plan = str(await prepared.explain(["RUNNING"], *names, started_only, None, NOON, UUID(int=0), 100, *more))
+        plan = str(await prepared.explain(["RUNNING"], *bounds, *filters))
     assert index in plan
     assert "Seq Scan" not in plan
+    assert "Sort Key: t." not in plan, plan
 
 
 @pytest.mark.parametrize("limit", ["--5", "1e3", " 7", "٣", "9" * 400])
@@ -148,7 +216,15 @@ async def test_a_limit_that_is_no_number_is_400(client, limit):
     assert (await client.get(f"{BASE}/runs", params={"limit": limit})).status == 400
 
 
-async def test_runs_across_jobs_say_whose_they_are(filled):
-    runs = await everything(filled)
-    assert runs
-    assert {frozenset(run["job"]) for run in runs} == {frozenset({"namespace", "name"})}
+async def test_every_view_of_a_run_names_its_job(filled):
+    run = (await everything(filled, job="load"))[0]
+    expected = {"namespace": "etl", "name": "load"}
+    path = f"{BASE}/jobs/runs/{run['id']}"
+    looked_up = await (await filled.post(f"{BASE}/runs/lookup", json={"ids": [run["id"]]})).json()
+    job = await (await filled.get(f"{BASE}/namespaces/etl/jobs/load")).json()
+    listed = await (await filled.get(f"{BASE}/namespaces/etl/jobs/load/runs")).json()
+    past = await (await filled.get(path, params={"knownAt": "9999-01-01T00:00:00Z"})).json()
+    answered = await (await filled.post(f"{path}/start", params={"at": run["startedAt"]})).json()
+    views = [run, await (await filled.get(path)).json(), looked_up["runs"][run["id"]], job["latestRun"], past, answered]
+    assert [view["job"] for view in (*views, *listed["runs"], *job["latestRuns"])][:6] == [expected] * 6
+    assert all(view["job"] == expected for view in (*listed["runs"], *job["latestRuns"]))

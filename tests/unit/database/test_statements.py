@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from service.audit.ledger_reader import OLDEST_FIRST
 from service.database import statements
 from service.database.statements import load, load_text
 
@@ -14,8 +15,15 @@ PARTS = {
     "catalog": "runs",
     "subject": "run",
     "direction": "desc",
+    "key": "t.ended_at",
+    "beyond": "<",
+    "within": ">= :far_time",
+    "filters": load_text("run_filters"),
+    "visible": load_text("visible_jobs"),
     "of": "e.namespace = :namespace",
-    "which": load_text("which_range"),
+    "begin": "t.position > :after",
+    "end": "s.position <= :upto",
+    "which": load_text("which_range", direction="desc"),
     "line": load_text("line_json"),
     **{
         name: load_text(name)
@@ -24,6 +32,8 @@ PARTS = {
 }
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
+OTHERS = {"runs_by_update": {"within": ">= :far_position"}}
+"""Other parts for one statement."""
 
 
 @pytest.fixture
@@ -37,14 +47,16 @@ def write(monkeypatch, tmp_path: Path):
 
 @pytest.mark.parametrize("name", [name for name in FILES if name not in FRAGMENTS])
 def test_every_file_loads(name):
-    statement = load(name, **PARTS)
+    statement = load(name, **PARTS | OTHERS.get(name, {}))
     assert statement
     assert not re.search(r"--|[{}]", statement.replace('{"', "").replace('"}', "").replace("'}'", ""))
 
 
 @pytest.mark.parametrize("name", sorted(FRAGMENTS))
 def test_every_part_loads_within_its_statement(name):
-    assert "$" in load("event_lines", which=load_text(name), line=load_text("line_csv"))
+    assert "$" in load(
+        "event_lines", which=load_text(name, **OLDEST_FIRST), line=load_text("line_csv"), direction="asc"
+    )
 
 
 def test_parameters_are_numbered_in_the_order_of_the_list(write):

@@ -34,6 +34,27 @@ def test_merge_is_commutative(found, data):
     assert merge_runs(one, two) == merge_runs(two, one)
 
 
+@given(parts, st.data())
+def test_the_merge_stays_one_with_registers_of_before_phases(found, data):
+    """Stored registers without phases, and parts of the same events with them, still have one greatest value."""
+    old = [without_phases(part) for part in found]
+    some = st.lists(st.sampled_from([*found, *old]), max_size=4)
+    one, two, three = (merged(data.draw(some)) for _ in range(3))
+    assert merge_runs(merge_runs(one, two), three) == merge_runs(one, merge_runs(two, three))
+    assert merge_runs(one, two) == merge_runs(two, one)
+    assert merge_runs(one, one) == one
+    assert unpack_run(pack_registers(one)) == one
+
+
+def without_phases(run: RunRegisters) -> RunRegisters:
+    return run._replace(
+        parent_run=run.parent_run and run.parent_run._replace(phase=0),
+        nominal=run.nominal and run.nominal._replace(phase=0),
+        run_facets={name: facet._replace(phase=0) for name, facet in run.run_facets.items()},
+        job_facets={name: facet._replace(phase=0) for name, facet in run.job_facets.items()},
+    )
+
+
 @given(parts)
 def test_merge_is_idempotent(found):
     whole = merged(found)

@@ -24,11 +24,11 @@ class NameFact(NamedTuple):
     text: str
 
 
-def event(fact, position):
+def event(fact, position, state=None):
     digest = repr(fact).encode()
     nothing = (None, None, None)
     return Event(
-        position, fact.subject, RUN, fact.kind, None, fact.at, at(position), "etl", "load", None, "api", None, digest,
+        position, fact.subject, RUN, fact.kind, state, fact.at, at(position), "etl", "load", None, "api", None, digest,
         *nothing[:2],
     )  # fmt: skip
 
@@ -129,6 +129,21 @@ def test_inputs_are_those_of_the_latest_event_that_names_any():
         ("run", "facts", at(1), Content(inputs=other), ""),
     )
     assert (found.inputs.datasets, found.outputs.datasets) == (named, other)
+
+
+@pytest.mark.parametrize("name", "abcdefgh")
+def test_of_a_start_and_an_end_of_one_time_the_end_names_the_datasets(name):
+    """The digest, which differs with `name`, decides nothing here."""
+    first, last = (
+        job_registers_of(
+            event(NameFact("run", "transition", at(1), NO_CONTENT, f"{name}{state}"), position, state),
+            Content(outputs=(DatasetName("n", state),), job_facets={"f": state.encode()}),
+        )
+        for position, state in enumerate(("RUNNING", "COMPLETED"), 1)
+    )
+    for found in (merge_jobs(first, last), merge_jobs(last, first)):
+        assert found.outputs.datasets == (DatasetName("n", "COMPLETED"),)
+        assert found.facets["f"].value == b"COMPLETED"
 
 
 def test_a_job_is_hidden_from_its_deletion_until_it_is_heard_of_again():

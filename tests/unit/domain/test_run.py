@@ -8,7 +8,8 @@ from histories import ENDS, RunFact, at, merged, recorded
 
 from service.domain.event import NO_CONTENT, Content, RunState
 from service.domain.ids import stream_of
-from service.domain.run import RunRegisters, milliseconds
+from service.domain.run import RunRegisters, merge_runs, milliseconds
+from service.ledger.aggregates import pack_registers, unpack_run
 
 
 def reported(state=None, minute=0, *, source="openlineage", job="load", parent_run=None, **content):
@@ -104,6 +105,39 @@ def test_a_deleted_facet_stays_deleted_against_an_earlier_value_that_arrives_lat
         .value
         is None
     )
+
+
+PHASES = [None, "RUNNING", "COMPLETED", "FAILED", "ABORTED"]
+
+
+@pytest.mark.parametrize("earlier", range(len(PHASES)))
+@pytest.mark.parametrize("name", "abcdefgh")
+def test_of_events_of_one_time_that_of_the_later_phase_sets_facets_parent_and_nominal_times(earlier, name):
+    """The digest, which differs with `name`, decides nothing here."""
+    parents = uuid4(), uuid4()
+    one, two = (
+        reported(
+            state, 5, run_facets={"x": name.encode()}, job_facets={"y": state.encode() if state else b"-"},
+            parent_run=parents[number], facet_nominal=(at(number), None),
+        )
+        for number, state in enumerate((PHASES[earlier], PHASES[-1] if earlier < 4 else "ABORTED"))
+    )  # fmt: skip
+    for run in (run_of(one, two), run_of(two, one)):
+        winner = two if earlier < 4 else max(one, two, key=lambda fact: fact.digest())
+        assert run.job_facets["y"].value == winner.content.job_facets["y"]
+        assert (run.parent_run.run, run.nominal.start) == (winner.parent_run, winner.content.facet_nominal[0])
+
+
+def test_registers_that_were_stored_before_phases_are_read_and_lose_to_later_phases():
+    run = run_of(reported("RUNNING", 1, run_facets={"a": b"1"}, parent_run=uuid4(), facet_nominal=(at(1), None)))
+    old = run._replace(
+        parent_run=tuple(run.parent_run)[:3],
+        nominal=tuple(run.nominal)[:4],
+        run_facets={name: tuple(facet)[:3] for name, facet in run.run_facets.items()},
+    )
+    read = unpack_run(pack_registers(old))
+    assert (read.parent_run.phase, read.nominal.phase, read.run_facets["a"].phase) == (0, 0, 0)
+    assert merge_runs(read, run) == merge_runs(run, read) == run
 
 
 def test_the_latest_parent_run_stands():

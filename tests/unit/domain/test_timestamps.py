@@ -66,9 +66,9 @@ def test_a_timestamp_is_its_time_in_utc(text, means):
         "2019-05-09T12:00:00Z\n",
         "2019-05-09T12:00:00ZZ",
         "0001-01-01T00:00:00+14:00",
-        "0001-01-01T00:00:00Z",  # to the driver these two are infinities
-        "0001-01-01 01:00:00 01:00",
-        "9999-12-31T23:59:59.999999Z",
+        "2026-07-01T12:00:00[Europe/Berlin]",
+        "2026-07-01T12:00:00[UTC]",
+        "2026-07-01T12:00[Europe/Berlin]",
         "9999-12-31T23:59:59-14:00",
         "+12019-05-09T12:00:00Z",
         "-2019-05-09T12:00:00Z",
@@ -85,6 +85,18 @@ def test_anything_else_is_refused_with_a_sentence_that_can_be_sent(text):
         timestamps.parse(text)
     assert str(caught.value).encode()
     assert len(str(caught.value)) < 600
+
+
+@pytest.mark.parametrize("text", ["2026-07-01T12:00:00[Europe/Berlin]", "2026-07-01T12:00[UTC]"])
+def test_a_zone_without_an_offset_is_named_as_the_error(text):
+    with pytest.raises(ValueError, match="names a zone without an offset"):
+        timestamps.parse(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00Z", "0001-01-01 01:00:00 01:00", "9999-12-31T23:59:59.999999Z"])
+def test_the_two_times_that_the_driver_takes_for_infinity_are_refused_with_the_reason(text):
+    with pytest.raises(ValueError, match="takes this very time for infinity"):
+        timestamps.parse(text)
 
 
 @given(st.datetimes(datetime(1, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001

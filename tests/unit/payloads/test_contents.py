@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from service.domain.event import NO_CONTENT, DatasetName, Event
 from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
-from service.payloads import contents
 from service.payloads.contents import creator_content, decode_payload, lineage_content, parent_run, read_event
+from service.payloads.event_slices import event_from_slices
 from service.payloads.run_ids import parse_uuid, run_uuid
 from service.payloads.schemas import decode_create_run
 
@@ -89,7 +89,7 @@ def test_slicing_and_reading_say_the_same():
             outputs=[{"namespace": "n", "name": "o", "facets": {"schema": {}}}],
         )
     )
-    assert lineage_content(contents.event_from_slices(text)) == lineage_content(read_event(text))
+    assert lineage_content(event_from_slices(text)) == lineage_content(read_event(text))
 
 
 def test_a_deleted_facet_is_deleted_and_a_null_one_says_nothing():

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.payloads import raw_json
+from service.payloads.raw_json import MAX_DEPTH, too_deep
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -94,3 +95,30 @@ def test_nesting_without_end_is_refused_and_not_fatal():
 
 def test_a_values_numbers_stay_text():
     assert raw_json.value('{"a": [1, 2.50, "x", null, true]}') == {"a": ["1", "2.50", "x", None, True]}
+
+
+def plain_depth(body: bytes) -> int:
+    depth = deepest = 0
+    in_string = escaped = False
+    for sign in body.decode():
+        if in_string:
+            in_string, escaped = sign != '"' or escaped, sign == "\\" and not escaped
+        elif sign == '"':
+            in_string = True
+        else:
+            depth += (sign in "[{") - (sign in "]}")
+            deepest = max(deepest, depth)
+    return deepest
+
+
+@given(
+    st.lists(st.sampled_from(["a", '"', "\\", "[", "]{", "}"]), max_size=8), st.integers(MAX_DEPTH - 4, MAX_DEPTH + 2)
+)
+def test_a_text_is_too_deep_where_a_count_of_its_brackets_outside_strings_says_so(parts, levels):
+    inner = json.dumps(["".join(parts)]) + "," + json.dumps([[["".join(parts)]]])
+    for opening, closing in (("[", "]"), ('{"\\\\":', "}")):
+        half = levels // 2
+        body = (f"[[],{opening}" * half + f"[{inner}]" + f"{closing}]" * half).encode()
+        assert too_deep(body) == (plain_depth(body) > MAX_DEPTH)
+        body = (opening * levels + f"[{inner}]" + closing * levels).encode()
+        assert too_deep(body) == (plain_depth(body) > MAX_DEPTH)

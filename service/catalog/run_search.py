@@ -1,0 +1,214 @@
+"""Finds runs across jobs, in the catalog as far as it is projected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.database.connections import Connections
+from service.database.statements import load, load_text
+from service.domain.event import RunState
+from service.domain.run import RunRegisters
+from service.ledger.aggregates import unpack_run
+from service.ledger.cursors import PositionCursor, RowCursor
+from service.ledger.events import LOG
+
+
+class Order(StrEnum):
+    """The direction of a list."""
+
+    DESC = "desc"
+    ASC = "asc"
+
+
+class RunFilters(NamedTuple):
+    """What runs must match; None matches any.
+
+    `…_after` includes its bound, `…_before` does not. A run that ended at running_at was not running then. `updated` is
+    the time at which the run's last event was recorded.
+    """
+
+    states: tuple[str, ...] | None = None
+    namespace: str | None = None
+    job: str | None = None
+    started_before: datetime | None = None
+    started_after: datetime | None = None
+    running_at: datetime | None = None
+    updated_before: datetime | None = None
+    updated_after: datetime | None = None
+    ended_before: datetime | None = None
+    ended_after: datetime | None = None
+
+
+class RunOrder(StrEnum):
+    """The time by which found runs are ordered: the one that the filters bound, so that an index has the order."""
+
+    START = "start"
+    UPDATE = "update"
+    END = "end"
+
+
+def order_of(filters: RunFilters) -> RunOrder:
+    """Return by which time the runs of filters are ordered."""
+    if filters.running_at is not None:
+        return RunOrder.START
+    if filters.ended_before is not None or filters.ended_after is not None:
+        return RunOrder.END
+    updated = filters.updated_before is not None or filters.updated_after is not None
+    return RunOrder.UPDATE if updated else RunOrder.START
+
+
+RunCursor = RowCursor | PositionCursor
+"""The place after a run: by its last event in a list that is ordered by update, else by its time and id."""
+
+
+class FoundRun(NamedTuple):
+    """A run, and the cursor after which the next page begins."""
+
+    id: UUID
+    row: RunCursor
+    registers: RunRegisters
+
+
+_START_KEY, _END_KEY = "coalesce(t.started_at, t.created_at)", "t.ended_at"
+_FILTERS = load_text("run_filters")
+_TIME_PARTS: Mapping[Order, dict[str, str]] = {
+    Order.DESC: {
+        "direction": "desc",
+        "beyond": "<",
+        "within": ">= coalesce(:far_time::timestamptz, '-infinity')",
+        "filters": _FILTERS,
+    },
+    Order.ASC: {
+        "direction": "asc",
+        "beyond": ">",
+        "within": "< coalesce(:far_time::timestamptz, 'infinity')",
+        "filters": _FILTERS,
+    },
+}
+BY_START = {order: load("runs_by_time", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
+BY_NAME = {order: load("runs_by_name", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
+BY_END = {order: load("runs_by_time", key=_END_KEY, **parts) for order, parts in _TIME_PARTS.items()}
+BY_UPDATE = {
+    Order.DESC: load("runs_by_update", direction="desc", beyond="<", within=">=", filters=_FILTERS),
+    Order.ASC: load("runs_by_update", direction="asc", beyond=">", within="<=", filters=_FILTERS),
+}
+RUNNING_AT = load("runs_running_at", filters=_FILTERS)
+_POSITION_AT = load("position_at")
+
+_TICK = timedelta(microseconds=1)
+_LOWEST_ID, _HIGHEST_ID = UUID(int=0), UUID(int=2**128 - 1)
+_TOP = RowCursor(datetime.max.replace(tzinfo=UTC), _HIGHEST_ID)
+_BOTTOM = RowCursor(datetime.min.replace(tzinfo=UTC), _LOWEST_ID)
+_HIGHEST_POSITION = 2**63 - 1
+
+
+class _PositionBounds(NamedTuple):
+    """The positions of the last events of runs that match, in (after, upto]; None: no bound."""
+
+    after: int | None
+    upto: int | None
+
+
+class RunSearch:
+    """Finds runs across jobs."""
+
+    def __init__(self, connections: Connections) -> None:
+        """Take the connections to read with."""
+        self._connections = connections
+
+    async def runs(
+        self, filters: RunFilters, after: RunCursor | None, limit: int, order: Order = Order.DESC
+    ) -> list[FoundRun]:
+        """Return runs in order: by the time that `order_of` names; by start, those that have not started by creation.
+
+        `after` must be a cursor of a list in the same order. `running_at` means DESC.
+        Raises Unavailable when the database does not answer.
+        """
+        by = order_of(filters)
+        if filters.running_at is not None:
+            order = Order.DESC
+        async with self._connections.connection() as connection:
+            bounds = await _position_bounds(connection, filters)
+            if by is RunOrder.UPDATE:
+                rows = await connection.fetch(
+                    BY_UPDATE[order],
+                    _states(filters),
+                    *_update_bounds(after, bounds, order),
+                    limit,
+                    *_row_filters(filters, bounds),
+                )
+                return [_found(row, PositionCursor(LOG, row["at"])) for row in rows]
+            statement = _statement(filters, by, order)
+            first, far = _time_bounds(filters, after, by, order)
+            arguments = (_states(filters), *first, far, limit)
+            if filters.running_at is not None:
+                rows = await connection.fetch(statement, *arguments, filters.running_at, *_row_filters(filters, bounds))
+            else:
+                rows = await connection.fetch(statement, *arguments, *_row_filters(filters, bounds))
+        return [_found(row, RowCursor(row["at"], row["id"])) for row in rows]
+
+
+def _found(row: Any, cursor: RunCursor) -> FoundRun:  # noqa: ANN401  asyncpg has no types
+    return FoundRun(row["id"], cursor, unpack_run(row["registers"]))
+
+
+def _states(filters: RunFilters) -> list[str]:
+    """Return the states that can match: a run that is NEW has neither started nor ended."""
+    started_only = filters.started_before is not None or filters.started_after is not None
+    return [state for state in filters.states or RunState if not (started_only and state == RunState.NEW)]
+
+
+def _statement(filters: RunFilters, by: RunOrder, order: Order) -> str:
+    if filters.running_at is not None:
+        return RUNNING_AT
+    if by is RunOrder.END:
+        return BY_END[order]
+    return (BY_START if filters.namespace is None and filters.job is None else BY_NAME)[order]
+
+
+async def _position_bounds(connection: Any, filters: RunFilters) -> _PositionBounds:  # noqa: ANN401
+    """Return the positions that the bounds of `updated` come to: times of recording never decrease with position."""
+    after, before = filters.updated_after, filters.updated_before
+    return _PositionBounds(
+        None if after is None else await connection.fetchval(_POSITION_AT, LOG, after - _TICK),
+        None if before is None else await connection.fetchval(_POSITION_AT, LOG, before - _TICK),
+    )
+
+
+def _row_filters(filters: RunFilters, bounds: _PositionBounds) -> tuple[object, ...]:
+    """Return the arguments of run_filters.sql."""
+    started_only = filters.started_before is not None or filters.started_after is not None
+    started = filters.started_after, filters.started_before
+    return filters.namespace, filters.job, started_only, *started, filters.ended_after, filters.ended_before, *bounds
+
+
+def _update_bounds(after: RunCursor | None, bounds: _PositionBounds, order: Order) -> tuple[int, int]:
+    """Return the position from which to read, which is not included, and the last one, which is."""
+    lowest, highest = bounds.after or 0, _HIGHEST_POSITION - 1 if bounds.upto is None else bounds.upto
+    cursor = after.position if isinstance(after, PositionCursor) else None
+    if order is Order.DESC:
+        return min(highest + 1, highest + 1 if cursor is None else cursor), lowest + 1
+    return max(lowest, 0 if cursor is None else cursor), highest
+
+
+def _time_bounds(
+    filters: RunFilters, after: RunCursor | None, by: RunOrder, order: Order
+) -> tuple[RowCursor, datetime | None]:
+    """Return the bound from which to read, which is not included, and the time at which to end."""
+    begin, end = filters.started_after, filters.started_before
+    if by is RunOrder.END:
+        begin, end = filters.ended_after, filters.ended_before
+    cursors = [after] if isinstance(after, RowCursor) else []
+    if order is Order.ASC:
+        if begin is not None:
+            cursors.append(RowCursor(begin - _TICK, _HIGHEST_ID))
+        return max([_BOTTOM, *cursors]), end
+    if end is not None:
+        cursors.append(RowCursor(end, _LOWEST_ID))
+    if filters.running_at is not None:
+        cursors.append(RowCursor(filters.running_at + _TICK, _LOWEST_ID))
+    return min([_TOP, *cursors]), begin
