@@ -51,6 +51,8 @@ large as FACET_LIMITS lets them be. What was known before the oldest snapshot is
 _ANY_SIZE = 2**62
 
 _RUN_REGISTERS = projection.RunRow._fields.index("registers")
+_REGISTERS = -2
+"""The column of the registers in a row of a job or a namespace."""
 
 _REVISION = load("revision")
 
@@ -255,8 +257,8 @@ class _Writer:
         await self._put_runs(runs.values())
         await self._put_snapshots(projected.snapshots)
         # The last slices are written together with the counters and the cursor: mostly, they are all there is.
-        *job_slices, jobs = list(_slices(jobs)) or [[]]
-        *namespace_slices, namespaces = list(_slices(namespaces)) or [[]]
+        *job_slices, jobs = list(_slices(jobs, _REGISTERS)) or [[]]
+        *namespace_slices, namespaces = list(_slices(namespaces, _REGISTERS)) or [[]]
         for subject, slices in ((Subject.JOB, job_slices), (Subject.NAMESPACE, namespace_slices)):
             for rows in slices:
                 await self._connection.execute(self._statements.put[subject], *_columns(rows, len(rows[0])))

@@ -31,7 +31,7 @@ def small_limits():
 
 
 def reported(minute, **facets):
-    return stamped_facets(at(minute), bytes([minute]), facets)
+    return stamped_facets(at(minute), bytes([minute]), facets, 0)
 
 
 sizes = st.one_of(st.none(), st.integers(1, 50)).map(lambda size: None if size is None else b"x" * size)
