@@ -29,7 +29,6 @@ _log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 8 * 1024 * 1024
 _PAUSE_AFTER_LOSS_S = 0.2
-_UNKNOWN = "this may have been recorded or not; it is safe to repeat"
 
 CatchUp = Callable[[], Awaitable[None]]
 """Waits until the catalog is projected up to the last event that was recorded before the call."""
@@ -109,7 +108,9 @@ class Appender:
     def start(self) -> None:
         """Start the writer."""
         self._writer = asyncio.create_task(self._write(), name="appender")
-        self._expiry = asyncio.create_task(expire(self._limit_s, self._pending, _UNKNOWN), name="appender expiry")
+        self._expiry = asyncio.create_task(
+            expire(self._limit_s, self._pending, OUTCOME_UNKNOWN), name="appender expiry"
+        )
 
     async def drain(self) -> None:
         """Reject new items, append those that wait, stop the writer."""

@@ -21,7 +21,7 @@ async def service_in(data_dir: Path, host: str, port: int) -> AsyncIterator[Proc
     """
     process = await asyncio.create_subprocess_exec(
         *python_command("service", "serve"),
-        *("--host", host, "--port", str(port), "--data-dir", data_dir, "--log-level", "warning"),
+        *("--host", host, "--port", str(port), "--data-dir", data_dir, "--log-level", "error"),
         env={name: value for name, value in os.environ.items() if not name.endswith("DATABASE_URL")},
         stdout=PIPE,
         start_new_session=True,  # Ctrl-C reaches this process alone, which then stops the service
