@@ -32,7 +32,7 @@ _SLICE_BYTES = 8 * 1024 * 1024
 """Bytes of payloads in memory at once; a single payload that is larger is read by itself."""
 
 
-class LedgerEnds(NamedTuple):
+class RecordedEnds(NamedTuple):
     """The ledger head, and the last positions of the tables; an empty hash where there is no head."""
 
     head: int
@@ -68,13 +68,13 @@ class EvidenceReader:
         """Take connections of open_evidence."""
         self._connections = connections
 
-    async def ends(self) -> LedgerEnds:
+    async def ends(self) -> RecordedEnds:
         """Return where the ledger ends."""
         rows = await self._fetch(_ENDS, LOG)
         if not rows:
-            return LedgerEnds(0, b"", 0, 0)
+            return RecordedEnds(0, b"", 0, 0)
         (row,) = rows
-        return LedgerEnds(row["position"], row["hash"], row["last_event"], row["last_payload"])
+        return RecordedEnds(row["position"], row["hash"], row["last_event"], row["last_payload"])
 
     async def disguised_tables(self) -> list[str]:
         """Return the names of ledger tables that may show each reader other rows: views, policies, rules."""

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from service.audit.evidence import EvidenceReader, LedgerEnds, PayloadOwner, open_evidence
+from service.audit.evidence import EvidenceReader, PayloadOwner, RecordedEnds, open_evidence
 from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
 from service.domain.event import make_tuple
 from service.ledger.events import LOG
@@ -78,7 +78,7 @@ async def verify_ledger(
 
 
 async def _verify(
-    reader: EvidenceReader, first: int, last: int, ends: LedgerEnds, progress: Progress | None
+    reader: EvidenceReader, first: int, last: int, ends: RecordedEnds, progress: Progress | None
 ) -> VerificationResult:
     try:
         await _check_tables(reader, first)
@@ -169,7 +169,7 @@ def _payload_problem(digest: bytes | None, recorded: bytes | None) -> str:
     return "its payload was altered: its SHA-256 is not the digest in the row"
 
 
-def _check_end(ends: LedgerEnds, last_hash: bytes, last: int) -> None:
+def _check_end(ends: RecordedEnds, last_hash: bytes, last: int) -> None:
     """Check that the head is the last row, given the last row's hash. Raises _Broken."""
     if not ends.hash:
         raise _Broken(1, "the ledger has no head")

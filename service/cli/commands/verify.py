@@ -37,7 +37,7 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130
 
 
-class _Report(NamedTuple):
+class _Verification(NamedTuple):
     """What was verified: the ledger; a saved head or an export, and the catalog, each None where it was not."""
 
     ledger: VerificationResult
@@ -128,19 +128,19 @@ def _exit_statuses() -> Iterator[None]:
         sys.exit(ExitStatus.COULD_NOT_LOOK)
 
 
-async def _verify(dsn: str, first: int, last: int | None, saved: SavedHead | None, progress: Progress) -> _Report:
+async def _verify(dsn: str, first: int, last: int | None, saved: SavedHead | None, progress: Progress) -> _Verification:
     """Verify the ledger, and compare it with a saved head or an export."""
     result = await verify_ledger(dsn, first, last, progress)
-    return _Report(result, await saved_heads.compare_with_ledger(dsn, saved, progress) if saved else None)
+    return _Verification(result, await saved_heads.compare_with_ledger(dsn, saved, progress) if saved else None)
 
 
-def _status(report: _Report) -> ExitStatus:
+def _status(report: _Verification) -> ExitStatus:
     if not report.ledger.ok or (report.saved and report.saved.reason) or (report.catalog and report.catalog.found):
         return ExitStatus.BROKEN
     return ExitStatus.COULD_NOT_LOOK if report.saved and report.saved.unproved else ExitStatus.HOLDS
 
 
-def _as_text(report: _Report) -> str:
+def _as_text(report: _Verification) -> str:
     ledger, saved, catalog = report
     if not ledger.ok:
         lines = [f"Position {ledger.broken_at} does not hold: {ledger.reason}."]
@@ -178,7 +178,7 @@ def _unproved_text(positions: tuple[int, ...]) -> str:
     )
 
 
-def _as_json(report: _Report, against: Path | None) -> str:
+def _as_json(report: _Verification, against: Path | None) -> str:
     ledger, saved, catalog = report
     document: dict[str, object] = {
         "ok": _status(report) is ExitStatus.HOLDS,

@@ -46,7 +46,7 @@ def _registry(collector: Collector) -> CollectorRegistry:
     return registry
 
 
-class _DatabaseState(NamedTuple):
+class _DatabaseReadings(NamedTuple):
     """The positions of the ledger's head and of the catalog, what needs an operator, the oldest snapshot's age."""
 
     head: int
@@ -55,11 +55,11 @@ class _DatabaseState(NamedTuple):
     oldest_snapshot_s: float
 
 
-async def _database(resources: Resources) -> _DatabaseState | None:
+async def _database(resources: Resources) -> _DatabaseReadings | None:
     """Return the state of the database; None while it cannot be read."""
     queries = resources.queries
     try:
-        return _DatabaseState(*await queries.positions(), await queries.health(), await queries.oldest_snapshot_s())
+        return _DatabaseReadings(*await queries.positions(), await queries.health(), await queries.oldest_snapshot_s())
     except Unavailable:
         return None
 
@@ -67,7 +67,7 @@ async def _database(resources: Resources) -> _DatabaseState | None:
 class _ServiceCollector(Collector):
     """The metrics of the service at this moment."""
 
-    def __init__(self, metrics: RequestMetrics, resources: Resources, database: _DatabaseState | None) -> None:
+    def __init__(self, metrics: RequestMetrics, resources: Resources, database: _DatabaseReadings | None) -> None:
         self._metrics = metrics
         self._resources = resources
         self._database = database

@@ -1,4 +1,4 @@
-"""An export is compared with the ledger record by record: whoever alters the file can alter the head beside it, too."""
+"""An export is compared with the ledger record by record: the head beside a file can be altered together with it."""
 
 import asyncio
 import csv
