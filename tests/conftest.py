@@ -1,6 +1,7 @@
 """A real PostgreSQL for the whole session, a database of its own for every test, and the real program."""
 
 import asyncio
+import logging
 import os
 import re
 import select
@@ -62,6 +63,16 @@ async def execute(dsn: str, sql: str) -> None:
         await connection.execute(sql)
     finally:
         await connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _root_logger() -> Iterator[None]:
+    """Undo what commands that run in this process set: they replace the handlers of the root logger, and its level."""
+    root = logging.getLogger()
+    level, handlers = root.level, root.handlers[:]
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -187,11 +187,13 @@ async def test_lines_are_the_same_events_each_on_one_line(client):
 @pytest.mark.parametrize("order", ["asc", "desc"])
 async def test_the_limit_holds_for_lines_too(client, order):
     expected = (await get(client, "/events", limit=3, order=order))["events"]
-    for kind, names in (("application/x-ndjson", 0), ("text/csv", 1)):
-        answer = await client.get(f"{BASE}/events", params={"limit": 3, "order": order}, headers={"Accept": kind})
-        assert len((await answer.text()).splitlines()) == 3 + names
-        if kind == "application/x-ndjson":
-            assert [json.loads(line) for line in (await answer.text()).splitlines()] == expected
+    lines, table = [
+        await client.get(f"{BASE}/events", params={"limit": 3, "order": order}, headers={"Accept": kind})
+        for kind in ("application/x-ndjson", "text/csv")
+    ]
+    assert [json.loads(line) for line in (await lines.text()).splitlines()] == expected
+    rows = csv.DictReader(io.StringIO(await table.text()))
+    assert [int(row["position"]) for row in rows] == [event["position"] for event in expected]
     everything = await client.get(f"{BASE}/events", params={"order": order}, headers={"Accept": "application/x-ndjson"})
     positions = [json.loads(line)["position"] for line in (await everything.text()).splitlines()]
     assert positions == sorted(positions, reverse=order == "desc")
@@ -203,8 +205,7 @@ async def test_csv_has_the_same_events(client, run):
     text = await answer.text()
     rows = list(csv.DictReader(io.StringIO(text)))
     assert [row["state"] for row in rows] == ["NEW", "RUNNING", "COMPLETED"]
-    assert json.loads(rows[0]["payload"]) == json.loads(SPACED)
-    assert len(text.splitlines()) == 4
+    assert rows[0]["payload"] == SPACED
 
 
 @pytest.mark.parametrize(

@@ -61,7 +61,7 @@ async def append(connection: asyncpg.Connection, *rows: dict) -> None:
     columns = ("subject", "stream", "kind", "state", "at", "namespace", "job", "parent_run", "source", "actor", "fact")
     columns += ("request_digest", "digest", "body")
     drafts = [(*(row[column] for column in columns), None) for row in full]
-    await connection.execute(load("append"), 0, drafts)
+    await connection.execute(load("append"), 0, drafts, datetime.max.replace(tzinfo=UTC))
 
 
 async def tamper(connection: asyncpg.Connection, sql: str) -> None:

@@ -117,7 +117,7 @@ PAGES = 2000
 
 def a_page(number):
     """Return the arguments of write_page for a page that changes no job and no namespace, and one counter of runs."""
-    return *([()] * 13), [A_JOB], ["NEW"], [1], number, LOG, number - 1
+    return *([()] * 15), [A_JOB], ["NEW"], [1], number, LOG, number - 1
 
 
 @pytest.fixture

@@ -210,7 +210,7 @@ ODD = {
     "a number beyond doubles": with_facet('{"a":1e400}'),
     "a run id that is no UUID": event(run="my-run-1"),
     "all of Unicode": with_facet('"\N{SNOWMAN}\U0001f600"'),
-    "5 MB": event(f="x" * 5_000_000),
+    "4 MB": event(f="x" * 4_000_000),
 }
 
 
