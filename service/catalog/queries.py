@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
 from service.domain.event import RunState
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters
@@ -22,18 +22,27 @@ from service.ledger.events import LOG
 LATEST = 10
 """Number of newest runs that a job shows."""
 
-_NAMESPACES = load("list_namespaces")
+PAGE_BYTES = 8 * 1024 * 1024
+"""Bytes of registers after which a page of a list ends before its limit. As JSON they take about as much again."""
+
+
+def load_page(name: str) -> str:
+    """Return a statement that lists rows with registers, bounded by a further parameter in bytes; see within_bytes."""
+    return load("within_bytes", statement=load_text(name))
+
+
+_NAMESPACES = load_page("list_namespaces")
 _NAMESPACE = load("catalog_rows", catalog="namespaces")
-_JOBS, _COUNT_JOBS = load("list_jobs"), load("count_jobs")
+_JOBS, _COUNT_JOBS = load_page("list_jobs"), load("count_jobs")
 _JOB = load("catalog_rows", catalog="jobs")
-_RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
-_LATEST = load("latest_runs")
+_RUNS, _COUNT_RUNS = load_page("list_runs_of_job"), load("count_runs_of_job")
+_LATEST = load_page("latest_runs")
 _REVISION = load("revision")
 _LAG = load("lag")
 
 
 class Slice(NamedTuple):
-    """Part of a list: at most `limit` items, after the first `offset`."""
+    """Part of a list: at most `limit` items, after the first `offset`; fewer where they take more than PAGE_BYTES."""
 
     limit: int
     offset: int
@@ -72,7 +81,7 @@ class CatalogQueries:
 
     async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
-        rows = await self._connections.fetch(_NAMESPACES, *slice_)
+        rows = await self._connections.fetch(_NAMESPACES, *slice_, PAGE_BYTES)
         return [unpack_namespace(row["registers"]) for row in rows]
 
     async def namespace(self, name: str) -> NamespaceRegisters | None:
@@ -91,16 +100,23 @@ class CatalogQueries:
     ) -> tuple[list[JobItem], int]:
         """Return a slice of the jobs, the last updated first, and the number of all."""
         where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
-        rows, total = await self._list_and_count((_JOBS, *where, *slice_), (_COUNT_JOBS, *where))
+        rows, total = await self._list_and_count((_JOBS, *where, *slice_, PAGE_BYTES), (_COUNT_JOBS, *where))
         return await self._with_latest(rows), total
 
     async def _with_latest(self, rows: Sequence[Any]) -> list[JobItem]:
-        """Return the jobs of rows, with their newest runs."""
+        """Return the jobs of rows, with their newest runs: the first jobs only, where all runs exceed PAGE_BYTES.
+
+        The first job is returned in any case, with as many runs as fit, and at least the newest one.
+        """
         if not rows:
             return []
         latest: dict[UUID, list[RunItem]] = {row["id"]: [] for row in rows}
-        for run in await self._connections.fetch(_LATEST, list(latest), LATEST):
+        runs = await self._connections.fetch(_LATEST, list(latest), LATEST, PAGE_BYTES)
+        for run in runs:
             latest[run["job_id"]].append(_run_item(run))
+        if runs and len(runs) < runs[0]["found"]:
+            ids = [row["id"] for row in rows]
+            rows = rows[: max(1, ids.index(runs[-1]["job_id"]))]
         return [JobItem(unpack_job(row["registers"]), latest[row["id"]]) for row in rows]
 
     async def runs_of_job(
@@ -108,7 +124,7 @@ class CatalogQueries:
     ) -> tuple[list[RunItem], int]:
         """Return a slice of a job's runs, newest first, and the number of all."""
         where = (job_id(namespace, job), states)
-        rows, total = await self._list_and_count((_RUNS, *where, *slice_), (_COUNT_RUNS, *where))
+        rows, total = await self._list_and_count((_RUNS, *where, *slice_, PAGE_BYTES), (_COUNT_RUNS, *where))
         return [_run_item(row) for row in rows], total
 
     async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
@@ -125,7 +141,8 @@ def _run_item(row: Any) -> RunItem:  # noqa: ANN401  asyncpg has no types
     return RunItem(row["id"], unpack_run(row["registers"]))
 
 
-_BY_STATE, _BY_NAME, _RUNNING = load("runs_by_state"), load("runs_by_name"), load("runs_running_at")
+_BY_STATE, _BY_NAME = load_page("runs_by_state"), load_page("runs_by_name")
+_RUNNING = load_page("runs_running_at")
 
 _LOWEST_ID = UUID(int=0)
 
@@ -155,6 +172,13 @@ class FoundRun(NamedTuple):
     registers: RunRegisters
 
 
+class FoundRuns(NamedTuple):
+    """A page of runs, and whether there are more."""
+
+    runs: list[FoundRun]
+    more: bool
+
+
 class RunSearch:
     """Finds runs across jobs, in the catalog as far as it is projected."""
 
@@ -162,22 +186,27 @@ class RunSearch:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def runs(self, filters: RunFilters, after: RowCursor | None, limit: int) -> list[FoundRun]:
+    async def runs(self, filters: RunFilters, after: RowCursor | None, limit: int) -> FoundRuns:
         """Return runs, newest first: by their start, or their creation where they have not started.
 
+        They are at most `limit`, and fewer where they take more than PAGE_BYTES.
         Raises Unavailable when the database does not answer.
         """
         names = filters.namespace, filters.job
         started_only = filters.started_before is not None or filters.started_after is not None
         before = _upper_bound(filters, after)
         states = [state for state in filters.states or RunState if not (started_only and state == RunState.NEW)]
-        where = (states, *names, started_only, filters.started_after, *before, limit)
+        where = (states, *names, started_only, filters.started_after, *before, limit + 1)
         async with self._connections.connection() as connection:
             if filters.running_at is not None:
-                rows = await connection.fetch(_RUNNING, *where, filters.running_at)
+                rows = await connection.fetch(_RUNNING, *where, filters.running_at, PAGE_BYTES)
             else:
-                rows = await connection.fetch(_BY_STATE if names == (None, None) else _BY_NAME, *where)
-        return [FoundRun(row["id"], RowCursor(row["at"], row["id"]), unpack_run(row["registers"])) for row in rows]
+                rows = await connection.fetch(_BY_STATE if names == (None, None) else _BY_NAME, *where, PAGE_BYTES)
+        more = bool(rows) and rows[0]["found"] > min(limit, len(rows))
+        runs = [
+            FoundRun(row["id"], RowCursor(row["at"], row["id"]), unpack_run(row["registers"])) for row in rows[:limit]
+        ]
+        return FoundRuns(runs, more)
 
 
 def _upper_bound(filters: RunFilters, after: RowCursor | None) -> RowCursor:

@@ -17,7 +17,9 @@ from service.catalog.projector import CatalogProjector, Projector
 from service.catalog.projector_process import ProjectorProcess, projector_connections
 from service.catalog.queries import CatalogQueries, RunSearch
 from service.database.connections import Connections
-from service.http.authentication import Authenticator
+from service.http.authentication import GUARD, Authenticator
+from service.http.body_budget import BODY_BUDGET, BodyBudget
+from service.http.cross_site import CrossSiteGuard
 from service.http.handlers.metrics import REGISTRY, REQUEST_METRICS, process_registry
 from service.http.ledger_verification import LedgerVerifier
 from service.http.middleware import NO_ROUTE, access_log, wrap_handler
@@ -42,13 +44,14 @@ _AUDITORS = 4
 _ANY_PATH = REST.replace("}", r":[\s\S]*}")
 
 SETTINGS = web.AppKey("settings", Settings)
-GUARD = web.AppKey("guard", Authenticator)
 
 
 def build_app(settings: Settings) -> web.Application:
     """Return the application. It opens its resources when it starts; when it stops, it drains and closes them."""
     guard = Authenticator(
-        Connections(settings.database_url, statement_cache_size=settings.statement_cache_size), settings.auth
+        Connections(settings.database_url, statement_cache_size=settings.statement_cache_size),
+        settings.auth,
+        CrossSiteGuard(settings.host, settings.allowed_hosts),
     )
     metrics = RequestMetrics()
     app = web.Application(
@@ -58,6 +61,7 @@ def build_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, metrics, process_registry()
     app[ROUTE_TABLE] = ROUTES
+    app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
     app.add_routes([web.route(each.method, each.pattern, wrap_handler(each, guard, metrics)) for each in ROUTES])
@@ -129,6 +133,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         registry.connections(_BULK, wait_s=None),
         capacity=settings.queue_capacity,
         max_batch=settings.max_batch,
+        capacity_bytes=settings.queue_bytes,
         on_append=_on_append(catalog, posting, tail, app[REQUEST_METRICS]),
         throttle=catalog.throttle,
         catch_up=catalog.wait_until_current,

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from sys import getsizeof
 from uuid import UUID
 
 from service.database.connections import Connections
@@ -26,6 +27,9 @@ _log = logging.getLogger(__name__)
 
 _BATCH_BYTES = 8 * 1024 * 1024
 _PAUSE_AFTER_LOSS_S = 0.2
+
+_COPIES = 3
+"""A payload is in memory as the body that was received, as text, and as decoded facets, until it is recorded."""
 
 CatchUp = Callable[[], Awaitable[None]]
 """Waits until the catalog is projected up to the last event that was recorded before the call."""
@@ -44,6 +48,7 @@ class Appender:
         bulk_connections: Connections | None = None,
         *,
         capacity: int = 10_000,
+        capacity_bytes: int = 64 * 1024 * 1024,
         max_batch: int = 500,
         on_append: OnAppend = lambda _position, _events: None,
         throttle: Throttle = no_throttle,
@@ -51,11 +56,13 @@ class Appender:
     ) -> None:
         """Take the writer's connection, and the connections for facts in bulk (None: they share the writer's).
 
-        capacity: items that may wait; max_batch: items in a batch.
+        capacity: items that may wait; capacity_bytes: memory that waiting items and those being appended may take,
+        except that one item is always taken; max_batch: items in a batch.
         on_append: is called after each commit; throttle: limits bulk appends; catch_up: see CatchUp.
         """
         self._connections = connections
         self._capacity = capacity
+        self._capacity_bytes = capacity_bytes
         self._max_batch = max_batch
         self._on_append = on_append
         self._catch_up = catch_up
@@ -64,6 +71,8 @@ class Appender:
         )
         self._run_cache = RunCache()
         self._waiting: deque[PendingAppend] = deque()
+        self.held_bytes = 0
+        """Memory of the payloads that wait or are being appended."""
         self._idle: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
@@ -76,7 +85,7 @@ class Appender:
     @property
     def full(self) -> bool:
         """Whether the next item would be rejected."""
-        return len(self._waiting) >= self._capacity
+        return len(self._waiting) >= self._capacity or self.held_bytes >= self._capacity_bytes
 
     def start(self) -> None:
         """Start the writer."""
@@ -124,6 +133,10 @@ class Appender:
             raise Unavailable("the service is shutting down; nothing was recorded")
         if len(self._waiting) >= self._capacity:
             raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
+        size = _memory_of(item)
+        if size and self.held_bytes and self.held_bytes + size > self._capacity_bytes:
+            raise Overloaded(f"the requests that wait take {self.held_bytes} bytes already; nothing was recorded")
+        self.held_bytes += size
         self._waiting.append(item)
         if self._idle is not None:
             self._wake()
@@ -163,6 +176,7 @@ class Appender:
             _log.exception("a batch of %d items failed", len(batch))
             requeued = []
             _fail(batch, error)
+        self.held_bytes -= sum(map(_memory_of, batch)) - sum(map(_memory_of, requeued))
         self._waiting.extendleft(reversed(requeued))
 
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
@@ -180,6 +194,12 @@ class Appender:
         except DatabaseUnavailable:
             await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
             return requeue_or_fail(batch)
+
+
+def _memory_of(item: PendingAppend) -> int:
+    """Return the bytes of memory that an item's payload takes."""
+    payload = item.original.payload
+    return 0 if payload is None else _COPIES * getsizeof(payload)
 
 
 def _fail(batch: list[PendingAppend], error: Exception) -> None:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from aiohttp import web
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from service.auth.keys import Scope
 from service.errors import Unavailable
+from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
 from service.http.route import Route, Tag
@@ -22,10 +23,8 @@ async def read(request: web.Request) -> web.Response:
     """Answer the metrics of this process, of its queue, of the ledger and of the catalog."""
     app, resources = request.config_dict, request.config_dict[RESOURCES]
     positions = await _positions(resources)
-    text = b"".join(
-        generate_latest(registry)
-        for registry in (app[REGISTRY], _registry(_ServiceCollector(app[REQUEST_METRICS], resources, positions)))
-    )
+    service = _ServiceCollector(app[REQUEST_METRICS], app[BODY_BUDGET], resources, positions)
+    text = b"".join(generate_latest(registry) for registry in (app[REGISTRY], _registry(service)))
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -55,8 +54,11 @@ async def _positions(resources: Resources) -> tuple[int, int] | None:
 class _ServiceCollector(Collector):
     """The metrics of the service at this moment."""
 
-    def __init__(self, metrics: RequestMetrics, resources: Resources, positions: tuple[int, int] | None) -> None:
+    def __init__(
+        self, metrics: RequestMetrics, budget: BodyBudget, resources: Resources, positions: tuple[int, int] | None
+    ) -> None:
         self._metrics = metrics
+        self._budget = budget
         self._resources = resources
         self._positions = positions
 
@@ -67,6 +69,12 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
+        yield GaugeMetricFamily("runfold_queue_bytes", "Memory of the payloads that wait.", appender.held_bytes)
+        limit = self._resources.settings.queue_bytes
+        yield GaugeMetricFamily("runfold_queue_capacity_bytes", "Memory that waiting payloads may take.", limit)
+        yield GaugeMetricFamily("runfold_pending_body_bytes", "Bytes of requests being received.", self._budget.used)
+        refused = self._budget.refused
+        yield CounterMetricFamily("runfold_pending_body_refusals", "Requests refused for lack of these bytes.", refused)
         yield GaugeMetricFamily("runfold_database_up", "Whether the database answers.", self._positions is not None)
         if self._positions is not None:
             ledger, catalog = self._positions

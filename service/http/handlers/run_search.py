@@ -47,10 +47,9 @@ async def search(request: web.Request) -> web.Response:
     parameters = parameters_of(request)
     filters, limit, after = _filters(parameters), parameters[PAGE_LIMIT], parameters[_CURSOR]
     await wait_unless_stale(request)
-    runs = await request.app[RESOURCES].run_search.runs(filters, after, limit + 1)
-    page = runs[:limit]
+    page, more = await request.app[RESOURCES].run_search.runs(filters, after, limit)
     run_views = [views.run_view(str(run.id), run.registers) | {"job": views.job_of(run.registers)} for run in page]
-    following = cursors.encode_row(page[-1].row) if runs[limit:] else None
+    following = cursors.encode_row(page[-1].row) if more else None
     return json_response(request, dump({"runs": run_views, "next": following}))
 
 

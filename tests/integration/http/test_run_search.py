@@ -7,7 +7,7 @@ import pytest
 from building import fact
 from histories import NOON, at
 
-from service.catalog.queries import _BY_NAME, _BY_STATE, _RUNNING, RunFilters
+from service.catalog.queries import _BY_NAME, _BY_STATE, _RUNNING, PAGE_BYTES, RunFilters
 from service.http.resources import RESOURCES
 
 BASE = "/api/v1"
@@ -87,7 +87,7 @@ async def test_by_start(filled):
 async def test_what_was_running_at_a_time(filled, minutes):
     searches = filled.app[RESOURCES].run_search
     await filled.app[RESOURCES].catalog.wait_until_current()
-    whole = await searches.runs(RunFilters(), None, 1000)
+    whole = (await searches.runs(RunFilters(), None, 1000)).runs
     time = NOON + timedelta(minutes=minutes)
 
     def ran(run):
@@ -138,7 +138,9 @@ async def test_every_search_goes_by_an_index(connections, statement, index, name
     started_only = False
     async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
-        plan = str(await prepared.explain(["RUNNING"], *names, started_only, None, NOON, UUID(int=0), 100, *more))
+        plan = str(
+            await prepared.explain(["RUNNING"], *names, started_only, None, NOON, UUID(int=0), 100, *more, PAGE_BYTES)
+        )
     assert index in plan
     assert "Seq Scan" not in plan
 

@@ -1,6 +1,7 @@
 """Group commit against a real PostgreSQL: batches, races, losses, the way out."""
 
 import asyncio
+import json
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,13 @@ from service.domain.ids import job_id
 from service.errors import Invalid, Overloaded, Unavailable
 from service.ledger.appender import Appender
 from service.ledger.batch import PendingAppend, requeue_or_fail
+
+PAYLOAD = {
+    "eventTime": "2024-01-01T00:00:00Z",
+    "producer": "tests",
+    "run": {"runId": str(uuid4())},
+    "job": {"namespace": "etl", "name": "load"},
+}
 
 
 @pytest.fixture
@@ -360,3 +368,25 @@ async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_fi
     item.draft = draft.of_job("etl", "found first")
     assert requeue_or_fail([item]) == [item]
     assert item.draft is draft
+
+
+async def test_waiting_payloads_are_bounded_in_bytes_and_one_is_always_taken(six_connections, dsn, db):
+    appender = Appender(six_connections[0], capacity_bytes=100_000)
+    appender.start()
+
+    def large():
+        return appender.fact(fact(uuid4(), "RUNNING", payload=json.dumps(PAYLOAD | {"padding": "x" * 40_000})))
+
+    async with held_head(dsn):
+        taken = [large()]
+        await wait_until(all_appending(db, 1), "the first is being appended")
+        assert appender.held_bytes > 100_000
+        assert appender.full
+        with pytest.raises(Overloaded, match="nothing was recorded"):
+            large()
+        taken.append(appender.command(*report(uuid4(), "RUNNING")))  # without a payload
+    await asyncio.gather(*taken)
+    assert appender.held_bytes == 0
+    await large()
+    assert appender.held_bytes == 0
+    await appender.drain()

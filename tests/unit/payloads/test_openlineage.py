@@ -4,6 +4,7 @@ import contextlib
 import json
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from time import perf_counter
 from uuid import UUID
 
 import pytest
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from service.domain import timestamps
 from service.domain.event import Kind, RunState, Subject
 from service.domain.ids import job_id, stream_of
-from service.errors import Invalid, Malformed
+from service.errors import Invalid, Malformed, TooLarge
+from service.payloads import raw_json
 from service.payloads.contents import decode_payload
 from service.payloads.openlineage import Origin, read_lineage_event
 from service.payloads.raw_json import MAX_DEPTH, too_deep
-from service.payloads.splitters import ArraySplitter, LineSplitter, RawEvent, split_array
+from service.payloads.splitters import ArraySplitter, CheckedArray, LineSplitter, RawEvent
 
 NOW = datetime(2024, 2, 2, tzinfo=UTC)
 ORIGIN = Origin("openlineage", "airflow")
@@ -315,6 +317,58 @@ def test_a_line_that_is_too_long_is_passed_over_without_being_held():
         assert sum(map(len, cutter._parts)) <= 100
     found += cutter.feed(b"\n[]\n")
     assert found == [RawEvent(1, b"{}"), RawEvent(2, None), RawEvent(3, b"[]")]
+
+
+def split_array(body: bytes) -> list[bytes | None]:
+    array = CheckedArray(10_000, 10_000)
+    array.feed(body)
+    array.end()
+    return [element.text for element in array.take()]
+
+
+def test_an_array_of_too_many_elements_is_too_large():
+    with pytest.raises(TooLarge):
+        split_array(b"[" + b"1," * 10_000 + b"1]")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'[{"a":[' + b"[]," * 2_000_000 + b"[]]}]",
+        b'[{"a":[' + b'"",' * 2_000_000 + b"1]}]",
+        b"[[" + b"[[[[]]]]," * 400_000 + b"1]]",
+        b'[["' + b"\\" * 3_000_000 + b'"]]',
+        b"[[" + b'{"a":"' * 2_000,
+    ],
+    ids=["side by side", "strings", "nested", "escapes", "unfinished"],
+)
+def test_the_time_of_splitting_is_linear(text):
+    """A slice takes no longer at the end of a long element than at its beginning."""
+    cutter = ArraySplitter(100_000_000)
+    with contextlib.suppress(Malformed):
+        for start in range(0, len(text), 65_536):
+            began = perf_counter()
+            cutter.feed(text[start : start + 65_536])
+            assert perf_counter() - began < 0.5
+
+
+def test_the_depth_of_16_mib_is_known_soon():
+    began = perf_counter()
+    assert not too_deep(b"[" + b"[{}]," * 3_000_000 + b"1]")
+    assert too_deep(b"[" * 16_000_000)
+    assert perf_counter() - began < 5
+
+
+@given(st.text("[]{}x", max_size=40), st.integers(0, 12))
+def test_depth_is_that_of_a_count_bracket_by_bracket(text, bound):
+    depth = deepest = 0
+    for sign in text:
+        depth += (sign in "[{") - (sign in "]}")
+        deepest = max(deepest, depth)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(raw_json, "MAX_DEPTH", bound)
+        patched.setattr(raw_json, "_PART", 3)
+        assert raw_json.too_deep(text.encode()) == (deepest > bound)
 
 
 def test_the_elements_of_an_array_are_the_bytes_they_came_as():
