@@ -39,6 +39,7 @@ _POSITIVE = click.IntRange(min=1)
     "--allowed-hosts",
     "Names by which the service may be addressed while requests need no API key, besides loopback and --host:"
     " name or name:port, separated by commas; pages of these origins may write, too. *: any name.",
+    show_default="none",
 )
 @setting("--access-log/--no-access-log", "Log each request on one line.")
 @setting(
