@@ -7,6 +7,7 @@ RunfoldError
 │   └── ValueRefused          PostgreSQL refuses a value
 ├── Unauthenticated           no API key, or not a valid one
 ├── Forbidden                 the API key's scope does not allow the request
+│   └── CrossSite             without authentication: a foreign Host, or a page of another origin
 ├── NotFound                  no such run, job, namespace or route
 │   ├── RunNotFound
 │   ├── JobNotFound
@@ -97,6 +98,17 @@ class Forbidden(RunfoldError):
 
     code = "forbidden"
     title = "The API key does not allow this"
+
+
+class CrossSite(Forbidden):
+    """The service requires no API key, and a web page of another site may have caused this request.
+
+    Programs: use the address that the service listens on, or let the operator start it with `--allowed-hosts` and the
+    name that you use. With API keys (`--auth on`), any name is answered.
+    """
+
+    code = "cross-site"
+    title = "The request may come from a foreign web page"
 
 
 class NotFound(RunfoldError):

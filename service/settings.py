@@ -25,13 +25,16 @@ class Settings:
     data_dir: Path = Path()
     auth: str = "auto"
     insecure: bool = False
+    allowed_hosts: str = ""
     access_log: bool = False
     queue_capacity: int = 10_000
+    queue_bytes: int = 64 * 1024 * 1024
     max_batch: int = 500
     max_event_bytes: int = 16 * 1024 * 1024
     max_body_bytes: int = 1024 * 1024
     max_facets: int = 1_000
     max_facets_bytes: int = 4 * 1024 * 1024
+    pending_body_bytes: int = 96 * 1024 * 1024
     statement_cache_size: int = 100
     projector: str = INLINE
     log_level: str = "info"

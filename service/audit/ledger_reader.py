@@ -26,13 +26,16 @@ from service.ledger.rows import event_of
 from service.payloads.contents import decode_payload
 
 PAGE_BYTES = 4 * 1024 * 1024
-"""Bytes of payload, as stored, after which a page ends before its limit."""
+"""Bytes of payload, as text, after which a page ends before its limit: it has one event more at most."""
 
 PAGE_EVENTS = 1000
 """Events in a page where all events of a filter are read."""
 
 _HISTORY_EVENTS = 500
 """Events of a run read at once."""
+
+_HISTORY_BYTES = 16 * 1024 * 1024
+"""Bytes of payload, as estimated, after which no more events of a run are read at once."""
 
 UNPOSTED_POSITIONS = 20_000
 """Positions that one page scans where the ledger has no postings yet."""
@@ -275,12 +278,12 @@ class LedgerReader:
         """Yield a run's events after position `after` up to `upto`, with their content, oldest first."""
         while True:
             async with self._connections.connection() as connection:
-                rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _HISTORY_EVENTS)
+                rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _HISTORY_EVENTS, _HISTORY_BYTES)
             for row in rows:
                 event, payload = event_of(row), row["body"]
                 missing = payload is None and event.payload_digest is not None
                 yield HistoryEntry(event, decode_payload(event, payload).content, missing)
-            if len(rows) < _HISTORY_EVENTS:
+            if not rows or len(rows) == rows[0]["found"] < _HISTORY_EVENTS:
                 return
             after = rows[-1]["position"]
 

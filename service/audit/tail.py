@@ -27,11 +27,18 @@ _PAGE = 1000
 
 _KEPT_BYTES = 16 * 1024 * 1024
 _KEPT_BATCHES = 256
+
+_FRAMES_RATIO = 2
+"""The forms that a batch keeps for filters take at most this many times its own size; more are made each time."""
+
 _RETRY_DELAY_S = 0.5
 
 
 class TailBatch:
-    """Consecutive events, and their server-sent form for each filter, made once for all listeners with that filter."""
+    """Consecutive events, and their server-sent form by filter, made once for all listeners with that filter.
+
+    Filters that differ in the order of their values are different here: callers sort them.
+    """
 
     def __init__(self, after: int, upto: int, events: list[RecordedEvent]) -> None:
         """Take the events after one position and up to another."""
@@ -40,6 +47,7 @@ class TailBatch:
         self.size = sum(len(event.text) for event in events)
         self._events = events
         self._frames: dict[EventFilters, bytes] = {}
+        self._frames_size = 0
 
     def sse_frames(self, filters: EventFilters, after: int) -> bytes:
         """Return the events of a filter after a position, as server-sent events; may be empty."""
@@ -47,7 +55,10 @@ class TailBatch:
             return self._make_frames(filters, after)
         frames = self._frames.get(filters)
         if frames is None:
-            frames = self._frames[filters] = self._make_frames(filters, after)
+            frames = self._make_frames(filters, after)
+            if self._frames_size + len(frames) <= self.size * _FRAMES_RATIO:
+                self._frames[filters] = frames
+                self._frames_size += len(frames)
         return frames
 
     def _make_frames(self, filters: EventFilters, after: int) -> bytes:
@@ -130,17 +141,17 @@ class LedgerTail:
             return TailSlice([], behind=self._position > position)
         return TailSlice([batch for batch in self._kept if batch.upto > position], behind=False)
 
-    async def wait(self, position: int, seconds: float) -> bool:
-        """Wait for an event after a position, or for an end; return False where neither comes within some seconds."""
-        generation = self.generation
-        try:
-            async with asyncio.timeout(seconds):
-                while self._position <= position and not self.closing and self.generation == generation:
-                    assert self._progress is not None  # noqa: S101  start() comes before any listener
-                    await asyncio.shield(self._progress)
-        except TimeoutError:
-            return False
-        return True
+    async def wait(self, position: int, seconds: float, gone: asyncio.Future[None]) -> None:
+        """Wait for an event after a position, for an end, until the listener is gone, or for some seconds."""
+        generation, loop = self.generation, asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while (
+            self._position <= position
+            and not (self.closing or gone.done() or self.generation != generation)
+            and (left := end - loop.time()) > 0
+        ):
+            assert self._progress is not None  # noqa: S101  start() comes before any listener
+            await asyncio.wait((self._progress, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
 
     async def _run(self) -> None:
         while True:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.catalog.queries import RunItem, Slice
+from service.catalog.queries import PAGE_BYTES, RunItem, Slice, load_page
 from service.database.connections import Connections
 from service.database.statements import load
 from service.ledger import archive_records
@@ -31,7 +31,7 @@ _LIST = {
 """By whether the events of one namespace are listed, and whether the latest come first."""
 
 _PAYLOADS = load("lineage_payloads")
-_CHILDREN = load("children_of_run")
+_CHILDREN = load_page("children_of_run")
 _COUNT_CHILDREN = load("count_children_of_run")
 
 _PIECE_BYTES = 4 * 1024 * 1024
@@ -98,6 +98,6 @@ class LineageEventReader:
     async def children(self, parent: UUID, slice_: Slice) -> tuple[list[RunItem], int]:
         """Return a slice of the runs that name a run as their parent, newest first, and the number of all."""
         async with self._connections.connection() as connection:
-            rows = await connection.fetch(_CHILDREN, parent, *slice_)
+            rows = await connection.fetch(_CHILDREN, parent, *slice_, PAGE_BYTES)
             total = int(await connection.fetchval(_COUNT_CHILDREN, parent))
         return [RunItem(row["id"], unpack_run(row["registers"])) for row in rows], total

@@ -21,13 +21,22 @@ from service.ledger.events import LOG
 LATEST = 10
 """Number of newest runs that a job shows."""
 
-_NAMESPACES = load("list_namespaces")
+PAGE_BYTES = 8 * 1024 * 1024
+"""Bytes of registers after which a page of a list ends before its limit. As JSON they take about as much again."""
+
+
+def load_page(name: str, **parts: str) -> str:
+    """Return a statement that lists rows with registers, bounded by a further parameter in bytes; see within_bytes."""
+    return load("within_bytes", statement=load_text(name, **parts))
+
+
+_NAMESPACES = load_page("list_namespaces")
 _NAMESPACE = load("catalog_rows", catalog="namespaces")
 _VISIBLE = load_text("visible_jobs")
-_JOBS, _COUNT_JOBS = load("list_jobs", visible=_VISIBLE), load("count_jobs", visible=_VISIBLE)
+_JOBS, _COUNT_JOBS = load_page("list_jobs", visible=_VISIBLE), load("count_jobs", visible=_VISIBLE)
 _JOB = load("visible_job", visible=_VISIBLE)
-_RUNS, _COUNT_RUNS = load("list_runs_of_job"), load("count_runs_of_job")
-_LATEST = load("latest_runs")
+_RUNS, _COUNT_RUNS = load_page("list_runs_of_job"), load("count_runs_of_job")
+_LATEST = load_page("latest_runs")
 _REVISION = load("revision")
 _LAG, _OLDEST_SNAPSHOT = load("lag"), load("oldest_snapshot")
 _HEALTH, _SET_ASIDE = load("health"), load("list_set_aside")
@@ -37,7 +46,7 @@ MAX_COUNTED = 1_000
 
 
 class Slice(NamedTuple):
-    """Part of a list: at most `limit` items, after the first `offset`."""
+    """Part of a list: at most `limit` items, after the first `offset`; fewer where they take more than PAGE_BYTES."""
 
     limit: int
     offset: int
@@ -110,7 +119,7 @@ class CatalogQueries:
 
     async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
-        rows = await self._connections.fetch(_NAMESPACES, *slice_)
+        rows = await self._connections.fetch(_NAMESPACES, *slice_, PAGE_BYTES)
         return [unpack_namespace(row["registers"]) for row in rows]
 
     async def namespace(self, name: str) -> NamespaceRegisters | None:
@@ -129,16 +138,23 @@ class CatalogQueries:
     ) -> tuple[list[JobItem], int]:
         """Return a slice of the jobs, the last updated first, and the number of all."""
         where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
-        rows, total = await self._list_and_count((_JOBS, *where, *slice_), (_COUNT_JOBS, *where))
+        rows, total = await self._list_and_count((_JOBS, *where, *slice_, PAGE_BYTES), (_COUNT_JOBS, *where))
         return await self._with_latest(rows), total
 
     async def _with_latest(self, rows: Sequence[Any]) -> list[JobItem]:
-        """Return the jobs of rows, with their newest runs."""
+        """Return the jobs of rows, with their newest runs: the first jobs only, where all runs exceed PAGE_BYTES.
+
+        The first job is returned in any case, with as many runs as fit, and at least the newest one.
+        """
         if not rows:
             return []
         latest: dict[UUID, list[RunItem]] = {row["id"]: [] for row in rows}
-        for run in await self._connections.fetch(_LATEST, list(latest), LATEST):
+        runs = await self._connections.fetch(_LATEST, list(latest), LATEST, PAGE_BYTES)
+        for run in runs:
             latest[run["job_id"]].append(_run_item(run))
+        if runs and len(runs) < runs[0]["found"]:
+            ids = [row["id"] for row in rows]
+            rows = rows[: max(1, ids.index(runs[-1]["job_id"]))]
         return [JobItem(unpack_job(row["registers"]), latest[row["id"]]) for row in rows]
 
     async def runs_of_job(
@@ -147,7 +163,8 @@ class CatalogQueries:
         """Return a slice of a job's runs, newest first, and the number of all."""
         job_key = job_id(namespace, job)
         counted = list(RunState) if states is None else states
-        rows, total = await self._list_and_count((_RUNS, job_key, states, *slice_), (_COUNT_RUNS, job_key, counted))
+        listing = (_RUNS, job_key, states, *slice_, PAGE_BYTES)
+        rows, total = await self._list_and_count(listing, (_COUNT_RUNS, job_key, counted))
         return [_run_item(row) for row in rows], total
 
     async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:

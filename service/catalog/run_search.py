@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.event import RunState
@@ -73,6 +74,13 @@ class FoundRun(NamedTuple):
     registers: RunRegisters
 
 
+class FoundRuns(NamedTuple):
+    """A page of runs, and whether there are more."""
+
+    runs: list[FoundRun]
+    more: bool
+
+
 _START_KEY, _END_KEY = "coalesce(t.started_at, t.created_at)", "t.ended_at"
 _FILTERS = load_text("run_filters")
 _TIME_PARTS: Mapping[Order, dict[str, str]] = {
@@ -89,14 +97,14 @@ _TIME_PARTS: Mapping[Order, dict[str, str]] = {
         "filters": _FILTERS,
     },
 }
-BY_START = {order: load("runs_by_time", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
-BY_NAME = {order: load("runs_by_name", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
-BY_END = {order: load("runs_by_time", key=_END_KEY, **parts) for order, parts in _TIME_PARTS.items()}
+BY_START = {order: load_page("runs_by_time", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
+BY_NAME = {order: load_page("runs_by_name", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
+BY_END = {order: load_page("runs_by_time", key=_END_KEY, **parts) for order, parts in _TIME_PARTS.items()}
 BY_UPDATE = {
-    Order.DESC: load("runs_by_update", direction="desc", beyond="<", within=">=", filters=_FILTERS),
-    Order.ASC: load("runs_by_update", direction="asc", beyond=">", within="<=", filters=_FILTERS),
+    Order.DESC: load_page("runs_by_update", direction="desc", beyond="<", within=">=", filters=_FILTERS),
+    Order.ASC: load_page("runs_by_update", direction="asc", beyond=">", within="<=", filters=_FILTERS),
 }
-RUNNING_AT = load("runs_running_at", filters=_FILTERS)
+RUNNING_AT = load_page("runs_running_at", filters=_FILTERS)
 _POSITION_AT = load("position_at")
 
 _TICK = timedelta(microseconds=1)
@@ -122,37 +130,32 @@ class RunSearch:
 
     async def runs(
         self, filters: RunFilters, after: RunCursor | None, limit: int, order: Order = Order.DESC
-    ) -> list[FoundRun]:
+    ) -> FoundRuns:
         """Return runs in order: by the time that `order_of` names; by start, those that have not started by creation.
 
-        `after` must be a cursor of a list in the same order. `running_at` means DESC.
-        Raises Unavailable when the database does not answer.
+        They are at most `limit`, and fewer where their registers take more than PAGE_BYTES. `after` must be a cursor of
+        a list in the same order. `running_at` means DESC. Raises Unavailable when the database does not answer.
         """
         by = order_of(filters)
         if filters.running_at is not None:
             order = Order.DESC
         async with self._connections.connection() as connection:
             bounds = await _position_bounds(connection, filters)
+            last = (*_row_filters(filters, bounds), PAGE_BYTES)
             if by is RunOrder.UPDATE:
-                rows = await connection.fetch(
-                    BY_UPDATE[order],
-                    _states(filters),
-                    *_update_bounds(after, bounds, order),
-                    limit,
-                    *_row_filters(filters, bounds),
-                )
-                return [_found(row, PositionCursor(LOG, row["at"])) for row in rows]
-            statement = _statement(filters, by, order)
-            first, far = _time_bounds(filters, after, by, order)
-            arguments = (_states(filters), *first, far, limit)
-            if filters.running_at is not None:
-                rows = await connection.fetch(statement, *arguments, filters.running_at, *_row_filters(filters, bounds))
+                first_and_far = _update_bounds(after, bounds, order)
+                rows = await connection.fetch(BY_UPDATE[order], _states(filters), *first_and_far, limit + 1, *last)
             else:
-                rows = await connection.fetch(statement, *arguments, *_row_filters(filters, bounds))
-        return [_found(row, RowCursor(row["at"], row["id"])) for row in rows]
+                first, far = _time_bounds(filters, after, by, order)
+                at = () if filters.running_at is None else (filters.running_at,)
+                statement = _statement(filters, by, order)
+                rows = await connection.fetch(statement, _states(filters), *first, far, limit + 1, *at, *last)
+        more = bool(rows) and rows[0]["found"] > min(limit, len(rows))
+        return FoundRuns([_found(row, by) for row in rows[:limit]], more)
 
 
-def _found(row: Any, cursor: RunCursor) -> FoundRun:  # noqa: ANN401  asyncpg has no types
+def _found(row: Any, by: RunOrder) -> FoundRun:  # noqa: ANN401  asyncpg has no types
+    cursor = PositionCursor(LOG, row["at"]) if by is RunOrder.UPDATE else RowCursor(row["at"], row["id"])
     return FoundRun(row["id"], cursor, unpack_run(row["registers"]))
 
 

@@ -21,7 +21,9 @@ from service.catalog.run_search import RunSearch
 from service.database.connections import Connections
 from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS
-from service.http.authentication import Authenticator
+from service.http.authentication import GUARD, Authenticator
+from service.http.body_budget import BODY_BUDGET, BodyBudget
+from service.http.cross_site import CrossSiteGuard
 from service.http.handlers.metrics import REGISTRY, REQUEST_METRICS, process_registry
 from service.http.ledger_verification import LedgerVerifier
 from service.http.middleware import NO_ROUTE, access_log, wrap_handler
@@ -31,7 +33,7 @@ from service.http.resources import RESOURCES, Resources
 from service.http.route import ROUTE_TABLE
 from service.http.routes import ROUTES
 from service.http.server_protocol import HANDLER_ARGS
-from service.ledger.appender import Appender
+from service.ledger.appender import Appender, QueueLimits
 from service.ledger.batch import OnAppend
 from service.ledger.default_namespace import define_default
 from service.ledger.ledger_end import LedgerEnd
@@ -48,7 +50,6 @@ _AUDITORS = 4
 _ANY_PATH = REST.replace("}", r":[\s\S]*}")
 
 SETTINGS = web.AppKey("settings", Settings)
-GUARD = web.AppKey("guard", Authenticator)
 _DATABASE_STATE = web.AppKey("database_state", DatabaseState)
 
 
@@ -59,6 +60,7 @@ def build_app(settings: Settings) -> web.Application:
     guard = Authenticator(
         Connections(settings.database_url, statement_cache_size=settings.statement_cache_size, state=state),
         settings.auth,
+        CrossSiteGuard(settings.host, settings.allowed_hosts),
     )
     metrics = RequestMetrics()
     app = web.Application(
@@ -68,6 +70,7 @@ def build_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, metrics, process_registry()
     app[ROUTE_TABLE], app[_DATABASE_STATE] = ROUTES, state
+    app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
     app.add_routes([web.route(each.method, each.pattern, wrap_handler(each, guard, metrics)) for each in ROUTES])
@@ -163,8 +166,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     appender = Appender(
         registry.connections(keep_plans=True, command_timeout_s=limit_s),
         registry.connections(_BULK, wait_s=None, command_timeout_s=limit_s),
-        capacity=settings.queue_capacity,
-        max_batch=settings.max_batch,
+        limits=QueueLimits(settings.queue_capacity, settings.queue_bytes, settings.max_batch),
         on_append=on_append,
         throttle=catalog.throttle,
         catch_up=catalog.wait_until_current,

@@ -19,6 +19,7 @@ from service.auth import keys
 from service.auth.keys import SCOPES, Key
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, Forbidden, Unauthenticated, Unavailable
+from service.http.cross_site import CrossSiteGuard
 from service.http.route import CONTEXT, Context, Route
 
 STALE_S = 5.0
@@ -36,8 +37,9 @@ _log = logging.getLogger(__name__)
 class Authenticator:
     """The API keys as this process knows them."""
 
-    def __init__(self, connections: Connections, mode: str) -> None:
-        """Take a connection of its own, and the mode: auto, on or off."""
+    def __init__(self, connections: Connections, mode: str, cross_site: CrossSiteGuard) -> None:
+        """Take a connection of its own, the mode (auto, on or off), and what is checked while no key is required."""
+        self._cross_site = cross_site
         self._connections = connections
         self._mode = mode
         self._keys: dict[UUID, Key] = {}
@@ -73,8 +75,12 @@ class Authenticator:
     def admit(self, request: web.Request, route: Route) -> bool:
         """Admit a request, and put the name of its key into CONTEXT. Returns False for an unknown key (admit_later).
 
-        Raises Unauthenticated, Forbidden, or Unavailable while keys cannot be checked.
+        Raises Unauthenticated, Forbidden, or Unavailable while keys cannot be checked; CrossSite while no key is
+        required.
         """
+        if not self.on:
+            self._cross_site.check(request, route)
+            return True
         if not route.scope:
             return True
         if self._stale:
@@ -88,9 +94,19 @@ class Authenticator:
         if SCOPES[key.scope] < route.scope:
             raise Forbidden(f"the scope of API key {key.name} is {key.scope}; this needs {route.scope.name.lower()}")
         request[CONTEXT] = Context(route, key.name)
-        if route.long_lasting:
+        if route.long_lasting or not request.content.is_eof():
             self._long_lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request
+        elif digest in self._long_lasting:
+            self._long_lasting[digest].pop(id(request), None)  # its body was incomplete before
         return True
+
+    def admit_again(self, request: web.Request) -> None:
+        """Check the key of an admitted request again: the client may have taken its time to send the body.
+
+        Raises like `admit`, and Unauthenticated for a key that is not known any more.
+        """
+        if not self.admit(request, request[CONTEXT].route):
+            raise Unauthenticated("the API key is not known")
 
     async def admit_later(self, request: web.Request, route: Route) -> None:
         """Admit a request whose key is found by the next refresh: it may have been created a moment ago."""
@@ -99,7 +115,7 @@ class Authenticator:
         with suppress(TimeoutError):
             async with asyncio.timeout(STALE_S):
                 await refreshed.wait()
-        if not self.on or self.admit(request, route):
+        if self.admit(request, route):
             return
         if self._refreshes == refreshes:
             raise Unavailable(f"the API key cannot be checked: {self._failure}")
@@ -156,7 +172,7 @@ class Authenticator:
         self.on = self._mode == "on" or self._position > 0
 
     def _cut_off_revoked(self) -> None:
-        """Abort the long-lasting requests of revoked keys. Requests of other routes end soon by themselves."""
+        """Abort the requests of revoked keys that are long-lasting, or whose body is incomplete. Others end soon."""
         in_force = {key.digest for key in self._keys.values() if key.revoked_at is None}
         for digest in self._long_lasting.keys() - in_force:
             for request in self._long_lasting.pop(digest).values():
@@ -172,6 +188,14 @@ class Authenticator:
 
     def _expire(self) -> None:
         self._stale = True
+
+
+GUARD = web.AppKey("guard", Authenticator)
+
+
+def check_again(request: web.Request) -> None:
+    """Check the API key of an admitted request again, as `Authenticator.admit_again` does."""
+    request.app[GUARD].admit_again(request)
 
 
 def _digest(header: str | None) -> bytes:

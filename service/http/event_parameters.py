@@ -66,8 +66,14 @@ LAST_EVENT_ID: Parameter[Cursor] = Parameter(
 
 
 def event_filters(parameters: RequestParameters) -> EventFilters:
-    """Return the filters of a request, without bounds in time."""
-    return EventFilters(*(parameters[parameter] for parameter in FILTERS))
+    """Return the filters of a request, without bounds in time. Words are in order: equal filters are the same."""
+    filters = EventFilters(*(parameters[parameter] for parameter in FILTERS))
+    kinds, states, sources = _ordered(filters.kinds), _ordered(filters.states), _ordered(filters.sources)
+    return filters._replace(kinds=kinds, states=states, sources=sources)
+
+
+def _ordered(words: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return words and tuple(sorted(words))
 
 
 def bounded_event_filters(parameters: RequestParameters) -> EventFilters:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from email.utils import formatdate
 from http import HTTPStatus
 from types import ModuleType
@@ -46,6 +46,8 @@ PRIVATE_NAMES = (
     PrivateName(web.Server, "_loop", "FastServer creates its connections as Server.__call__ does"),
     PrivateName(web.Server, "_kwargs", "likewise: the arguments of RequestHandler"),
     PrivateName(web.RequestHandler, "_messages", "FastConnection looks for the parser's error behind a request"),
+    PrivateName(web.RequestHandler, "_request_count", "tells whether the head of a request is complete"),
+    PrivateName(web.RequestHandler, "_current_request", "tells whether an answer may be under way"),
     PrivateName(web.RequestHandler, "handle_error", "overridden: parser errors are answered as problems"),
     PrivateName(web.RequestHandler, "finish_response", "overridden: a 417 is answered as a problem"),
     PrivateName(web.Response, "_eof_sent", "set when a PreserializedResponse becomes a Response after it was sent"),
@@ -230,7 +232,7 @@ class RunRouter:
 
     def __init__(self, app: web.Application) -> None:
         """Take an application to which all routes, middlewares and signal handlers have been added."""
-        self._app = app
+        self.app = app
         self.steps_aside = bool(app.middlewares) or bool(app.on_response_prepare)
         """Whether something in the application expects to see every request or response."""
         routes = [] if self.steps_aside else app.router.routes()
@@ -248,12 +250,12 @@ class RunRouter:
             route = self._routes.get((request.method, slash + rest))
             if route is not None and run and "%" not in run and hdrs.EXPECT not in request.headers:
                 match = web.UrlMappingMatchInfo({"id": run}, route)
-                match.add_app(self._app)
+                match.add_app(self.app)
                 request._match_info = match  # noqa: SLF001  PRIVATE_NAMES
                 return route.handler(request)
         if path[-1:] == "/" or "//" in path:
             request = _without_extra_slashes(request)
-        return self._app._handle(request)  # noqa: SLF001  PRIVATE_NAMES
+        return self.app._handle(request)  # noqa: SLF001  PRIVATE_NAMES
 
 
 def _without_extra_slashes(request: web.Request) -> web.Request:
@@ -271,20 +273,44 @@ def _without_extra_slashes(request: web.Request) -> web.Request:
 class FastConnection(web.RequestHandler):
     """The connection of a client."""
 
-    __slots__ = ("_body", "preserializes")
+    __slots__ = ("_body", "on_lost", "preserializes")
 
     def __init__(self, server: FastServer, **settings: Any) -> None:  # noqa: ANN401  those of RequestHandler
         super().__init__(server, **settings)
         self.preserializes = not server.router.steps_aside
         """Whether `json_response` may send in one piece on this connection."""
         self._body: StreamReader | None = None
+        self.on_lost: Callable[[], None] | None = None
+        """Is called when the client has disconnected."""
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether a handler works on a request, so that an answer may be under way."""
+        return self._current_request is not None
+
+    def hold_head(self, _size: int) -> None:
+        """Is called with the number of bytes that were added to a head that is still incomplete."""
+
+    def release_head(self) -> None:
+        """Is called when a head is complete."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Report that the client has disconnected."""
+        super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def data_received(self, data: bytes) -> None:
         """Parse what was received. A handler that waits for a body is woken when the body cannot be parsed.
 
         aiohttp queues the parser's error behind the request and leaves the request's body waiting.
         """
+        received, in_body = self._request_count, self._body is not None and not self._body.is_eof()
         super().data_received(data)
+        if self._request_count != received:
+            self.release_head()
+        elif data and not in_body and not self._messages:
+            self.hold_head(len(data))
         if self._messages:
             message, body = self._messages[-1]
             if isinstance(message, RawRequestMessage):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from contextlib import aclosing
 from operator import attrgetter
 from typing import Any
@@ -9,13 +11,24 @@ from typing import Any
 from aiohttp import web
 
 from service.errors import RunfoldError, UnsupportedType
-from service.http.request_body import NDJSON_TYPES, is_json, read_body, stream_body
+from service.http.authentication import check_again
+from service.http.body_budget import BODY_BUDGET
+from service.http.request_body import DEADLINE_S, NDJSON_TYPES, Interrupted, check_size, is_json, stream_body
 from service.ingest.ingestion import Ingestion, IngestionFailure
 from service.payloads.json_writer import dump
-from service.payloads.splitters import LineSplitter, RawEvent, split_array
+from service.payloads.splitters import CheckedArray, LineSplitter, RawEvent
 
 MAX_ARRAY_BYTES = 64 * 1024 * 1024
 """A JSON array is read whole, so that a broken one records nothing. Larger batches are sent as a stream of lines."""
+
+MAX_ARRAY_EVENTS = 250_000
+"""Bounds the time and memory of an array of tiny elements: no event is that short that MAX_ARRAY_BYTES hold more."""
+
+_SLICE = 16 * 1024
+"""Bytes of an array that are split before other tasks of the event loop get their turn: a few milliseconds."""
+
+_CHECK_EVERY = 100
+"""Events after which it is checked whether the client is still connected."""
 
 
 async def ingest_body(request: web.Request, ingestion: Ingestion, max_event_bytes: int) -> None:
@@ -37,8 +50,7 @@ async def _ingest(request: web.Request, ingestion: Ingestion, max_event_bytes: i
         if request.content_type in NDJSON_TYPES:
             await _ingest_lines(request, LineSplitter(max_event_bytes), ingestion)
         elif is_json(request):
-            body = await read_body(request, MAX_ARRAY_BYTES)
-            await ingestion.add(RawEvent(None, text) for text in split_array(body))
+            await _ingest_array(request, CheckedArray(max_event_bytes, MAX_ARRAY_EVENTS), ingestion)
         else:
             raise UnsupportedType(
                 f"Content-Type {request.content_type} is not read here; send application/json or {NDJSON_TYPES[0]}"
@@ -49,10 +61,38 @@ async def _ingest(request: web.Request, ingestion: Ingestion, max_event_bytes: i
 
 
 async def _ingest_lines(request: web.Request, lines: LineSplitter, ingestion: Ingestion) -> None:
-    async with aclosing(stream_body(request)) as pieces:
-        async for piece in pieces:
-            await ingestion.add(lines.feed(piece))
-    await ingestion.add(lines.end())
+    with request.app[BODY_BUDGET].hold() as held:
+        async with aclosing(stream_body(request)) as pieces:
+            async for piece in pieces:
+                await ingestion.add(lines.feed(piece))
+                held.resize(lines.held_bytes + ingestion.held_bytes)
+        await ingestion.add(lines.end())
+
+
+async def _ingest_array(request: web.Request, array: CheckedArray, ingestion: Ingestion) -> None:
+    """Read the whole array in slices, then ingest its elements. Raises Interrupted when the client disconnects."""
+    check_size(request.content_length or 0, MAX_ARRAY_BYTES)
+    size = 0
+    with request.app[BODY_BUDGET].hold() as held:
+        async with aclosing(stream_body(request, DEADLINE_S)) as pieces:
+            async for piece in pieces:
+                size = check_size(size + len(piece), MAX_ARRAY_BYTES)
+                held.resize(size)
+                for start in range(0, len(piece), _SLICE):
+                    array.feed(piece[start : start + _SLICE])
+                    await asyncio.sleep(0)
+        array.end()
+        check_again(request)
+        await ingestion.add(_while_connected(request, array.take()))
+        await ingestion.finish()
+
+
+def _while_connected(request: web.Request, events: Iterator[RawEvent]) -> Iterator[RawEvent]:
+    """Yield events while somebody waits for the answer. Raises Interrupted."""
+    for number, event in enumerate(events):
+        if number % _CHECK_EVERY == 0 and (request.transport is None or request.transport.is_closing()):
+            raise Interrupted("the client disconnected")
+        yield event
 
 
 def batch_report(ingestion: Ingestion) -> dict[str, Any]:

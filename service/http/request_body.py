@@ -14,6 +14,8 @@ from aiohttp import ClientError, hdrs, web
 from aiohttp.web import RequestPayloadError
 
 from service.errors import Malformed, TooLarge, TooSlow, UnsupportedType
+from service.http.authentication import check_again
+from service.http.body_budget import BODY_BUDGET
 from service.payloads.splitters import BYTE_ORDER_MARK
 
 _GZIP = zlib.MAX_WBITS | 16
@@ -27,10 +29,13 @@ _JSON_TYPE = "application/json"
 _TIMEOUT_S = 60.0
 """Seconds that the service waits for the next byte of a body."""
 
-_PIECE = 256 * 1024
+DEADLINE_S = 300.0
+"""Seconds from a request's head to the end of a body that is read whole. Streams of lines have no such deadline."""
+
+_PIECE = 64 * 1024
 """Bytes decompressed at once."""
 
-_MIN_CHECKED_BYTES = 64 * 1024 * 1024
+_MIN_CHECKED_BYTES = 4 * 1024 * 1024
 _MAX_RATIO = 250
 """A body that decompresses to more than _MIN_CHECKED_BYTES, by more than this factor, is a bomb: JSON has 5 to 100."""
 
@@ -52,16 +57,16 @@ def is_json(request: web.Request) -> bool:
     return request.content_type == _JSON_TYPE or request.content_type.endswith("+json")
 
 
-async def stream_body(request: web.Request) -> AsyncGenerator[bytes, None]:
+async def stream_body(request: web.Request, within_s: float | None = None) -> AsyncGenerator[bytes, None]:
     """Yield the body, decompressed, in pieces of bounded size, and read from the client as the consumer takes them.
 
-    Raises UnsupportedType for an unknown Content-Encoding, Malformed for a broken stream, Interrupted, TooLarge and
-    TooSlow.
+    The body must be complete within some seconds from now (None: any time). Raises UnsupportedType for an unknown
+    Content-Encoding, Malformed for a broken stream, Interrupted, TooLarge and TooSlow.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "identity":
         begun = False
-        async for piece in _raw(request):
+        async for piece in _raw(request, within_s):
             if not begun and piece.startswith(_GZIP_MAGIC):
                 _checked_beginning(piece)
             begun = True
@@ -71,25 +76,29 @@ async def stream_body(request: web.Request) -> AsyncGenerator[bytes, None]:
     if window is None:
         raise UnsupportedType(f"Content-Encoding {encoding[:64]!r} is not read here; send gzip or none")
     decompressor = Decompressor(window)
-    async for packed in _raw(request):
+    async for packed in _raw(request, within_s):
         for piece in decompressor.feed(packed):
             yield piece
     decompressor.end()
 
 
-async def _raw(request: web.Request) -> AsyncIterator[bytes]:
-    while piece := await _next(request):
+async def _raw(request: web.Request, within_s: float | None) -> AsyncIterator[bytes]:
+    deadline = asyncio.get_running_loop().time() + within_s if within_s is not None else None
+    while piece := await _next(request, deadline):
         yield piece
 
 
-async def _next(request: web.Request) -> bytes:
-    """Return what has arrived, empty at the end. Raises TooSlow, so that a silent client does not hold a connection."""
+async def _next(request: web.Request, deadline: float | None) -> bytes:
+    """Return what has arrived, empty at the end. Raises TooSlow, so that a slow client does not hold a connection."""
     try:
         if request.content.is_eof():
             return await request.content.readany()
-        async with asyncio.timeout(_TIMEOUT_S):
+        patience = asyncio.get_running_loop().time() + _TIMEOUT_S
+        async with asyncio.timeout_at(patience if deadline is None else min(patience, deadline)):
             return await request.content.readany()
     except TimeoutError:
+        if deadline is not None and deadline <= asyncio.get_running_loop().time():
+            raise TooSlow(f"the body was not complete within {DEADLINE_S:.0f} s") from None
         raise TooSlow(f"no more of the body arrived for {_TIMEOUT_S:.0f} s") from None
     except (RequestPayloadError, ClientError, OSError) as error:
         raise Interrupted(f"the body broke off ({type(error).__name__})") from None
@@ -135,22 +144,27 @@ async def read_body(request: web.Request, limit: int, setting: str | None = None
     """Return the whole body, without a byte order mark.
 
     Raises TooLarge as soon as it has more than `limit` bytes, decompressed; the error names the setting of the limit.
+    A body that was not complete when the request was admitted is counted in the budget of the process (Overloaded)
+    while it is read, and must be complete within DEADLINE_S (TooSlow); then the API key is checked again.
     """
-    plain = "Content-Encoding" not in request.headers
-    if plain and (request.content_length or 0) > limit:
-        raise too_large("body", limit, setting)
-    pieces: list[bytes] = []
-    size = 0
-    if plain:
-        # Not through the generator: it would cost an ordinary request as much as reading its body does.
-        while piece := await _next(request):
-            size = _check_size(size + len(piece), limit, setting)
-            pieces.append(piece)
+    arrived = request.content.is_eof()
+    plain = hdrs.CONTENT_ENCODING not in request.headers
+    if plain and arrived:
+        body = await _next(request, None)
+        check_size(len(body), limit, setting)
     else:
-        async for piece in stream_body(request):
-            size = _check_size(size + len(piece), limit, setting)
-            pieces.append(piece)
-    body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if plain:
+            check_size(request.content_length or 0, limit, setting)
+        pieces: list[bytes] = []
+        size = 0
+        with request.app[BODY_BUDGET].hold() as held:
+            async for piece in stream_body(request, DEADLINE_S):
+                size = check_size(size + len(piece), limit, setting)
+                held.resize(size)
+                pieces.append(piece)
+        if not arrived:
+            check_again(request)
+        body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
     return _checked_beginning(body) if body[:1] in _UNUSUAL_BEGINNINGS else body
 
 
@@ -159,7 +173,8 @@ def too_large(what: str, limit: int, setting: str | None = None) -> TooLarge:
     return TooLarge(f"the {what} has more than {limit} bytes{f'; {setting} sets the limit' if setting else ''}")
 
 
-def _check_size(size: int, limit: int, setting: str | None) -> int:
+def check_size(size: int, limit: int, setting: str | None = None) -> int:
+    """Return the size of a body. Raises TooLarge where it exceeds the limit; both in bytes."""
     if size > limit:
         raise too_large("body", limit, setting)
     return size

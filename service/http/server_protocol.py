@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Coroutine
+from http import HTTPStatus
 from math import inf
 from typing import Any
 
-from aiohttp import http_exceptions, web
+from aiohttp import hdrs, http_exceptions, web
 
-from service.errors import Malformed, Overloaded
-from service.http.fast_path import FastConnection, FastRunner, PreserializedResponse
+from service.errors import Malformed, Overloaded, RunfoldError
+from service.http.body_budget import BODY_BUDGET, BodyBudget
+from service.http.fast_path import FastConnection, FastRunner, FastServer, PreserializedResponse
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
 
 
@@ -45,11 +48,14 @@ HANDLER_ARGS: dict[str, Any] = {
     # Two names of 1,024 characters of 4 bytes, percent-encoded, are 24 KiB.
     "max_line_size": 32 * 1024,
     "max_field_size": 8 * 1024,
-    "max_headers": 128,
+    "max_headers": 64,
     "logger": _log,
 }
 """Arguments of aiohttp's RequestHandler for each connection; times in seconds, sizes in bytes."""
 
+
+MAX_HEAD_BYTES = 64 * 1024
+"""Bytes of a request's head that are held while it is incomplete: a line of the greatest size, and headers."""
 
 _LINE, _FIELD, _HEADERS = (HANDLER_ARGS[limit] for limit in ("max_line_size", "max_field_size", "max_headers"))
 _REASONS: tuple[tuple[type[BaseException], str], ...] = (
@@ -90,12 +96,20 @@ class _ConnectionLimit:
             self._exceeded = False
 
 
+_UNBOUNDED = BodyBudget(sys.maxsize)
+"""For applications without a budget."""
+
+
 class _Connection(FastConnection):
     """Answers as problems the errors that aiohttp answers as text; closes itself where there are too many."""
 
-    __slots__ = ("_refused",)
+    __slots__ = ("_head", "_refused")
 
     limit = _ConnectionLimit(inf)
+
+    def __init__(self, server: FastServer, **settings: Any) -> None:  # noqa: ANN401  those of RequestHandler
+        super().__init__(server, **settings)
+        self._head = (server.router.app.get(BODY_BUDGET) or _UNBOUNDED).hold()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the client, or answer 503 and close where the limit is reached."""
@@ -108,10 +122,27 @@ class _Connection(FastConnection):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End the connection."""
+        """End the connection, and return its share of the budget."""
+        self.release_head()
         self.limit.remove()
         if not self._refused:
             super().connection_lost(exc)
+
+    def hold_head(self, size: int) -> None:
+        """Bound what is held of an incomplete head, alone and in the budget of the process."""
+        try:
+            self._head.resize(self._head.size + size)
+            if self._head.size > MAX_HEAD_BYTES:
+                raise Malformed(f"the request line and the headers have more than {MAX_HEAD_BYTES} bytes")
+        except RunfoldError as error:
+            if self.transport is not None and not self.is_answering:
+                self.transport.write(_serialize(of_error(error)))
+            self.force_close()
+
+    def release_head(self) -> None:
+        """Return the share of the budget."""
+        if self._head.size:
+            self._head.resize(0)
 
     def handle_error(
         self,
@@ -134,6 +165,15 @@ class _Connection(FastConnection):
         if type(resp) is not PreserializedResponse and isinstance(resp, web.HTTPClientError):
             resp = of_http(resp)
         return super().finish_response(request, resp, start_time)
+
+
+def _serialize(response: web.Response) -> bytes:
+    """Return a response as it is sent outside of a request: the connection is closed after it."""
+    head = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}", "Connection: close"]
+    body = response.body
+    assert isinstance(body, bytes)  # noqa: S101  of_error makes it so
+    head += [f"{name}: {value}" for name, value in response.headers.items() if name != hdrs.CONTENT_LENGTH]
+    return "\r\n".join([*head, f"Content-Length: {len(body)}", "", ""]).encode() + body
 
 
 class HttpRunner(FastRunner):

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from aiohttp import web
 
+from service.http.fast_path import FastConnection
+
 _log = logging.getLogger(__name__)
 
 WRITE_TIMEOUT_S = 10.0
@@ -28,6 +30,22 @@ def streaming(request: web.Request) -> Iterator[None]:
     except Exception:  # noqa: BLE001  whatever it is, a second answer cannot follow
         _log.exception("%s: the answer was aborted", request.path)
         _abort(request)
+
+
+def disconnection(request: web.Request) -> asyncio.Future[None]:
+    """Return a future that is done when the client has disconnected: a stream that waits does not notice by itself."""
+    gone: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def set_gone() -> None:
+        if not gone.done():
+            gone.set_result(None)
+
+    connection = request.protocol
+    if isinstance(connection, FastConnection):
+        connection.on_lost = set_gone
+    if request.transport is None:
+        set_gone()
+    return gone
 
 
 def _abort(request: web.Request) -> None:

@@ -40,6 +40,9 @@ _EVENTS_AT_ONCE = 100
 MAX_FAILURES = 1_000
 """Failures that are reported individually."""
 
+_MAX_REASON = 1_000
+"""Characters of a reason that are reported."""
+
 
 class IngestionFailure(NamedTuple):
     """An event that was not recorded: its index in the stream, why, and whether sending it again may help."""
@@ -76,6 +79,7 @@ class Ingestion:
         self._size = 0
         self._read_since_yield = 0
         self._in_flight: deque[asyncio.Task[None]] = deque()
+        self._size_in_flight = 0
         self._timer: asyncio.TimerHandle | None = None
         self.received = 0
         self.recorded = 0
@@ -108,6 +112,11 @@ class Ingestion:
             if self._read_since_yield >= _EVENTS_AT_ONCE:
                 self._read_since_yield = 0
                 await asyncio.sleep(0)
+
+    @property
+    def held_bytes(self) -> int:
+        """The length of all events that are not appended yet."""
+        return self._size + self._size_in_flight
 
     async def finish(self) -> None:
         """Append the remaining events, and wait for all batches."""
@@ -148,11 +157,12 @@ class Ingestion:
             self._timer.cancel()
             self._timer = None
         if self._drafts:
-            batch = self._record(self._drafts, self._sources)
+            batch = self._record(self._drafts, self._sources, self._size)
+            self._size_in_flight += self._size
             self._drafts, self._sources, self._size = [], [], 0
             self._in_flight.append(asyncio.create_task(batch, name="ingestion"))
 
-    async def _record(self, drafts: list[Draft], sources: list[tuple[int, RawEvent]]) -> None:
+    async def _record(self, drafts: list[Draft], sources: list[tuple[int, RawEvent]], size: int) -> None:
         try:
             results: Sequence[RecordedFact | RunfoldError] = await self._append(drafts)
         except RunfoldError as error:
@@ -161,6 +171,8 @@ class Ingestion:
             _log.exception("a batch of %d failed", len(drafts))
             unknown = Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})")
             results = [unknown] * len(drafts)
+        finally:
+            self._size_in_flight -= size
         for source, result in zip(sources, results, strict=True):
             if isinstance(result, RunfoldError):
                 self._fail(source, result)
@@ -170,7 +182,7 @@ class Ingestion:
 
     def _fail(self, source: tuple[int, RawEvent], error: RunfoldError) -> None:
         place, line = source
-        failure = IngestionFailure(place, line, error.detail, isinstance(error, Unavailable))
+        failure = IngestionFailure(place, line, error.detail[:_MAX_REASON], isinstance(error, Unavailable))
         self.failed += 1
         if failure.retriable:
             self.retriable += 1

@@ -11,6 +11,8 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from sys import getsizeof
+from typing import NamedTuple
 from uuid import UUID
 
 from service.database.connections import Connections
@@ -30,12 +32,30 @@ _log = logging.getLogger(__name__)
 _BATCH_BYTES = 8 * 1024 * 1024
 _PAUSE_AFTER_LOSS_S = 0.2
 
+_COPIES = 3
+"""A payload is in memory as the body that was received, as text, and as decoded facets, until it is recorded."""
+
 CatchUp = Callable[[], Awaitable[None]]
 """Waits until the catalog is projected up to the last event that was recorded before the call."""
 
 
 async def _do_nothing() -> None:
     """Return at once: there is no catalog to wait for."""
+
+
+class QueueLimits(NamedTuple):
+    """The bounds of an appender's queue.
+
+    items: items that may wait; bytes: memory of the payloads that wait or are being appended, except that one is always
+    taken; batch: items that are appended at once.
+    """
+
+    items: int = 10_000
+    bytes: int = 64 * 1024 * 1024
+    batch: int = 500
+
+
+_QUEUE_LIMITS = QueueLimits()
 
 
 class Appender:
@@ -46,8 +66,7 @@ class Appender:
         connections: Connections,
         bulk_connections: Connections | None = None,
         *,
-        capacity: int = 10_000,
-        max_batch: int = 500,
+        limits: QueueLimits = _QUEUE_LIMITS,
         on_append: OnAppend = lambda _position, _events: None,
         throttle: Throttle = no_throttle,
         catch_up: CatchUp = _do_nothing,
@@ -55,7 +74,6 @@ class Appender:
     ) -> None:
         """Take the writer's connection, and the connections for facts in bulk (None: they share the writer's).
 
-        capacity: items that may wait; max_batch: items in a batch.
         on_append: is called after each commit; throttle: limits bulk appends; catch_up: see CatchUp.
         end: what this process knows of the ledger's end.
 
@@ -67,14 +85,13 @@ class Appender:
         self._in_flight: list[PendingAppend] = []
         self._expiry: asyncio.Task[None] | None = None
         self._connections = connections
-        self._capacity = capacity
-        self._max_batch = max_batch
+        self._limits = limits
         self.health = AppendHealth()
         self._on_append = self._succeeding(on_append)
         self._catch_up = catch_up
         self._bulk = BulkAppender(
             bulk_connections or connections,
-            max_batch=max_batch,
+            max_batch=limits.batch,
             on_append=self._on_append,
             throttle=throttle,
             health=self.health,
@@ -82,6 +99,8 @@ class Appender:
         )
         self._run_cache = RunCache()
         self._waiting: deque[PendingAppend] = deque()
+        self.held_bytes = 0
+        """Memory of the payloads that wait or are being appended."""
         self._idle: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
         self._closing = False
@@ -103,7 +122,7 @@ class Appender:
     @property
     def full(self) -> bool:
         """Whether the next item would be rejected."""
-        return len(self._waiting) >= self._capacity
+        return len(self._waiting) >= self._limits.items or self.held_bytes >= self._limits.bytes
 
     def start(self) -> None:
         """Start the writer."""
@@ -159,8 +178,12 @@ class Appender:
         if self._closing:
             raise Unavailable("the service is shutting down; nothing was recorded")
         self._connections.state.raise_if_down()
-        if len(self._waiting) >= self._capacity:
-            raise Overloaded(f"{self._capacity} requests are waiting already; nothing was recorded")
+        if len(self._waiting) >= self._limits.items:
+            raise Overloaded(f"{self._limits.items} requests are waiting already; nothing was recorded")
+        size = _memory_of(item)
+        if size and self.held_bytes and self.held_bytes + size > self._limits.bytes:
+            raise Overloaded(f"the requests that wait take {self.held_bytes} bytes already; nothing was recorded")
+        self.held_bytes += size
         self._waiting.append(item)
         if self._idle is not None:
             self._wake()
@@ -186,9 +209,10 @@ class Appender:
         """Remove the next batch from the queue, oldest items first."""
         batch: list[PendingAppend] = []
         size = 0
-        while self._waiting and len(batch) < self._max_batch and size < _BATCH_BYTES:
+        while self._waiting and len(batch) < self._limits.batch and size < _BATCH_BYTES:
             item = self._waiting.popleft()
             if item.expired:
+                self.held_bytes -= _memory_of(item)
                 continue
             batch.append(item)
             if item.draft.payload is not None:
@@ -204,6 +228,7 @@ class Appender:
             requeued = []
             _fail(batch, error)
         self._in_flight = []
+        self.held_bytes -= sum(map(_memory_of, batch)) - sum(map(_memory_of, requeued))
         self._waiting.extendleft(reversed(requeued))
 
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
@@ -235,6 +260,12 @@ class Appender:
         if self._losses != self._end.losses:
             self._losses = self._end.losses
             self._run_cache.clear()
+
+
+def _memory_of(item: PendingAppend) -> int:
+    """Return the bytes of memory that an item's payload takes."""
+    payload = item.original.payload
+    return 0 if payload is None else _COPIES * getsizeof(payload)
 
 
 def _fail(batch: list[PendingAppend], error: Exception) -> None:

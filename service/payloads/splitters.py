@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import deque
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import msgspec
 from msgspec import Raw
 
-from service.errors import Malformed
+from service.errors import Malformed, TooLarge
 from service.payloads import raw_json
-from service.payloads.raw_json import MAX_DEPTH, too_deep
+from service.payloads.raw_json import MAX_DEPTH
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 """Some programs write it before UTF-8. It is skipped: JSON must not begin with it (RFC 8259, 8.1)."""
@@ -61,6 +63,11 @@ class LineSplitter:
         self._parts_size = 0
         return events
 
+    @property
+    def held_bytes(self) -> int:
+        """Bytes of the line that has not ended yet."""
+        return self._parts_size if self._parts else 0
+
     def _append_part(self, part: bytes) -> None:
         """Keep the beginning of a line; of a line that is too long, only its length."""
         self._parts_size += len(part)
@@ -84,13 +91,30 @@ class LineSplitter:
 _REST = rb'[^"\\]*+(?:\\.[^"\\]*+)*+(?:(")|(\\?)\Z)'
 _IN_STRING = re.compile(_REST, re.DOTALL)
 _SIGN = re.compile(rb'[\[\]{},]|"' + _REST, re.DOTALL)
+
+# Within an element only brackets count. _BRACKET skips whole strings and nested values of up to _SKIPPED_LEVELS levels
+# at once, up to a bracket (group 1), a string that the piece does not end, or the end of the piece. It scans a byte
+# once for each of those levels at most.
+_SKIPPED_LEVELS = 3
+_TEXT = rb'[^"\[\]{}]++|"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+
+
+def _nested(levels: int) -> bytes:
+    if not levels:
+        return _TEXT
+    inner = _nested(levels - 1)
+    return rb"%b|\[(?:%b)*+\]|\{(?:%b)*+\}" % (_TEXT, inner, inner)
+
+
+_BRACKET = re.compile(rb"(?:%b)*+([\[\]{}])?" % _nested(_SKIPPED_LEVELS), re.DOTALL)
 _SPACE = b" \t\r\n"
 
 
 class ArraySplitter:
     """Splits a stream into the elements of a JSON array; their numbers count from 1.
 
-    Raises Malformed where the stream is not an array. It does not check that the elements are JSON.
+    Raises Malformed where the stream is not an array, or is nested deeper than MAX_DEPTH. It does not check that the
+    elements are JSON. Its time is linear in the stream's length.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -110,7 +134,15 @@ class ArraySplitter:
         self._partial_escape = b""
         events: list[RawEvent] = []
         start = at = 0
-        while match := (_IN_STRING.match if self._in_string else _SIGN.search)(data, at):
+        while True:
+            if self._depth > 1 and not self._in_string and (match := _BRACKET.match(data, at)):
+                at = match.end()
+                if match[1] is not None:
+                    start = self._take_sign(data, start, at - 1, events)
+                    continue
+            match = (_IN_STRING.match if self._in_string else _SIGN.search)(data, at)
+            if match is None:
+                break
             at = match.end()
             if match[1] is not None:
                 self._in_string = False
@@ -141,6 +173,8 @@ class ArraySplitter:
             return at + 1
         depth = self._depth + (sign in b"[{") - (sign in b"]}")
         if depth > 1 or (depth == 1 and sign != b","):
+            if depth > MAX_DEPTH:
+                raise Malformed(f"the array is nested deeper than {MAX_DEPTH} levels")
             self._depth = depth
             return start
         if sign == b"}":
@@ -171,24 +205,46 @@ class ArraySplitter:
             self._parts.clear()
 
 
-_decode = msgspec.json.Decoder(list[Raw]).decode
+_decode = msgspec.json.Decoder(Raw).decode
 
 
-def split_array(body: bytes) -> list[bytes]:
-    """Return the elements of a JSON array. Raises Malformed for any other body."""
-    if too_deep(body):
-        raise Malformed(f"the batch is nested deeper than {MAX_DEPTH} levels")
+class CheckedArray:
+    """The elements of a JSON array, which are collected until the array has ended: a broken one has none."""
+
+    def __init__(self, max_bytes: int, max_elements: int) -> None:
+        """Take the maximum length of an element, in bytes, and of the array."""
+        self._splitter = ArraySplitter(max_bytes)
+        self._max_elements = max_elements
+        self._elements: deque[bytes | None] = deque()
+
+    def feed(self, piece: bytes) -> None:
+        """Take a piece of the array. Raises Malformed where it is broken, and TooLarge for too many elements."""
+        for number, text in self._splitter.feed(piece):
+            if text is not None:
+                _check_json(number, text)
+            self._elements.append(text)
+        if len(self._elements) > self._max_elements:
+            raise TooLarge(f"the array has more than {self._max_elements} events")
+
+    def end(self) -> None:
+        """End the array. Raises Malformed unless it is complete."""
+        self._splitter.end()
+
+    def take(self) -> Iterator[RawEvent]:
+        """Yield the elements, without numbers, and free each; None stands for one that is longer than the limit."""
+        while self._elements:
+            yield RawEvent(None, self._elements.popleft())
+
+
+def _check_json(number: int | None, text: bytes) -> None:
+    """Raise Malformed for an element that is not JSON; msgspec also refuses half a surrogate pair, which is."""
     try:
-        return [bytes(raw) for raw in _decode(body)]
+        _decode(text)
     except msgspec.DecodeError:
-        return _split_by_slices(body)
-
-
-def _split_by_slices(body: bytes) -> list[bytes]:
-    """Split a body that msgspec refuses: it has half a surrogate pair, or it is not an array."""
-    try:
-        return [element.encode() for element in raw_json.elements(body.decode())]
-    except UnicodeDecodeError as error:
-        raise Malformed(f"the batch is not UTF-8: {error.reason} at byte {error.start}") from None
-    except ValueError as error:
-        raise Malformed(f"a batch is a JSON array of events: {error}") from None
+        try:
+            raw_json.value(text.decode())
+        except UnicodeDecodeError as error:
+            place = f"{error.reason} at its byte {error.start}"
+            raise Malformed(f"element {number} of the batch is not UTF-8: {place}") from None
+        except ValueError as error:
+            raise Malformed(f"a batch is a JSON array of events; element {number} is not JSON: {error}") from None

@@ -203,7 +203,7 @@ async def test_a_body_of_100_mb_is_refused_before_it_is_all_there(client, run, d
 async def test_a_body_that_says_it_has_100_mb_is_refused_unread(client):
     reader, writer = await asyncio.open_connection(client.host, client.port)
     writer.write(
-        f"POST {RUNS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
+        f"POST {RUNS} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
         + b"Content-Length: 100000000\r\n\r\n"
     )
     assert b" 413 " in await asyncio.wait_for(reader.readline(), 5)
@@ -224,7 +224,8 @@ async def test_a_client_that_leaves_in_mid_commit_is_recorded_once(client, run, 
     async with held_head(dsn):
         _, writer = await asyncio.open_connection(client.host, client.port)
         writer.write(
-            f"POST {run}/start?at=2024-01-01T00:00:00Z HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+            f"POST {run}/start?at=2024-01-01T00:00:00Z HTTP/1.1\r\n".encode()
+            + b"Host: localhost\r\nContent-Length: 0\r\n\r\n"
         )
         await wait_until(appending(db), "the append waits for the head")
         writer.transport.abort()

@@ -63,7 +63,7 @@ async def _read(dsn: str, filters: RunFilters, limit: int) -> tuple[list[FoundRu
     """Return the runs, and the number of events that were not projected into the catalog when they were read."""
     async with Connections(dsn, _CONNECTIONS) as connections:
         head, projected = await CatalogQueries(connections).positions()
-        return await RunSearch(connections).runs(filters, None, limit), max(0, head - projected)
+        return (await RunSearch(connections).runs(filters, None, limit)).runs, max(0, head - projected)
 
 
 def _line(run: FoundRun) -> str:

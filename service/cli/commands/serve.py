@@ -40,6 +40,12 @@ _POSITIVE = click.IntRange(min=1)
     type=click.Choice(["auto", "on", "off"]),
 )
 @setting("--insecure", "Allow listening on a public address without authentication.", is_flag=True)
+@setting(
+    "--allowed-hosts",
+    "Names by which the service may be addressed while requests need no API key, besides loopback and --host:"
+    " name or name:port, separated by commas; pages of these origins may write, too. *: any name.",
+    show_default="none",
+)
 @setting("--access-log/--no-access-log", "Log each request on one line.")
 @setting(
     "--projector",
@@ -53,10 +59,21 @@ _POSITIVE = click.IntRange(min=1)
     "Number of requests that may wait to be recorded; further ones are answered with 503.",
     type=_POSITIVE,
 )
+@setting(
+    "--queue-bytes",
+    "Memory that waiting requests may take, in bytes; further ones are answered with 503.",
+    type=_POSITIVE,
+)
 @setting("--max-batch", "Maximum number of events recorded in one transaction.", type=_POSITIVE)
 @setting("--max-event-bytes", "Maximum size of an OpenLineage event, in bytes.", type=_POSITIVE)
 @facet_settings
 @setting("--max-body-bytes", "Maximum size of any other request body, in bytes.", type=_POSITIVE)
+@setting(
+    "--pending-body-bytes",
+    "Maximum size of all request heads and bodies that are being received, in bytes; beyond it, requests are answered"
+    " with 503.",
+    type=_POSITIVE,
+)
 @setting(
     "--statement-cache-size",
     "Number of prepared statements per database connection; use 0 behind a transaction pooler.",

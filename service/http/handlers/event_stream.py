@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
-from service.audit.event_text import sse_frame
+from service.audit.event_text import next_cursor, sse_frame
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader, PositionRange
 from service.audit.tail import LedgerTail
@@ -17,10 +18,10 @@ from service.http.parameters import MAX_PAGE_EVENTS
 from service.http.paths import BASE
 from service.http.resources import RESOURCES
 from service.http.route import Route, Tag, parameters_of
-from service.http.streaming import streaming, write
+from service.http.streaming import disconnection, streaming, write
 
 HEARTBEAT_S = 15.0
-"""Seconds without an event after which a comment is sent, so that proxies do not close the connection as idle."""
+"""Seconds without a write after which a comment is sent, so that proxies do not close the connection as idle."""
 
 _HEADERS = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
 
@@ -36,9 +37,10 @@ async def listen(request: web.Request) -> web.StreamResponse:
             return web.Response(headers=_HEADERS)
         response = web.StreamResponse(headers=_HEADERS)
         await response.prepare(request)
+        gone = disconnection(request)
         with streaming(request):
             await write(response, b": from position %d\n\n" % position)
-            async with aclosing(_frames(resources.ledger, tail, filters, position)) as frames:
+            async with aclosing(_frames(resources.ledger, tail, filters, position, gone)) as frames:
                 async for data in frames:
                     await write(response, data)
             await response.write_eof()
@@ -46,26 +48,36 @@ async def listen(request: web.Request) -> web.StreamResponse:
 
 
 async def _frames(
-    ledger: LedgerReader, tail: LedgerTail, filters: EventFilters, position: int
+    ledger: LedgerReader, tail: LedgerTail, filters: EventFilters, position: int, gone: asyncio.Future[None]
 ) -> AsyncGenerator[bytes]:
-    """Yield what to send next: batches that the tail keeps, pages of the ledger while behind these, else heartbeats."""
-    generation = tail.generation
-    while not tail.closing:
+    """Yield what to send next: batches that the tail keeps, pages of the ledger while behind these, else heartbeats.
+
+    A filter may match nothing for long while many events are read: a heartbeat is due HEARTBEAT_S after the last write,
+    and its id is the cursor up to which events were read, so that a client that resumes does not scan them again.
+    """
+    clock, generation = asyncio.get_running_loop().time, tail.generation
+    written = clock()
+    while not tail.closing and not gone.done():
         if tail.generation != generation:
             yield b": the ledger ends before what was sent; resume, or begin anew if that is refused\n\n"
             return
         recent = tail.read_after(position)
         if recent.behind:
-            span = PositionRange(position, (await ledger.head()).position)
-            page = await ledger.page(filters, span, MAX_PAGE_EVENTS)
+            page = await ledger.page(filters, PositionRange(position, (await ledger.head()).position), MAX_PAGE_EVENTS)
             position = page.covered
-            yield b"".join([sse_frame(line.position, line.text) for line in page.lines])
-            continue
+            if page.lines:
+                yield b"".join([sse_frame(line.position, line.text) for line in page.lines])
+                written = clock()
+        elif not recent.batches:
+            await tail.wait(position, written + HEARTBEAT_S - clock(), gone)
         for batch in recent.batches:
-            yield batch.sse_frames(filters, position)
-            position = batch.upto
-        if not recent.batches and not await tail.wait(position, HEARTBEAT_S):
-            yield b": heartbeat\n\n"
+            frames, position = batch.sse_frames(filters, position), batch.upto
+            if frames:
+                yield frames
+                written = clock()
+        if clock() - written >= HEARTBEAT_S:
+            yield b": heartbeat\nid: %b\n\n" % next_cursor(position).encode()
+            written = clock()
 
 
 ROUTES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from http import HTTPStatus
 
@@ -11,7 +11,9 @@ from aiohttp import hdrs, web
 from service.auth.keys import Scope
 from service.catalog.lineage_events import EventTexts, LineageEventReader, LineageFilter
 from service.domain import timestamps
-from service.errors import Invalid, UnsupportedType
+from service.domain.draft import Draft
+from service.errors import Invalid, RunfoldError, UnsupportedType
+from service.http.authentication import check_again
 from service.http.fast_path import json_response
 from service.http.handlers.metrics import REQUEST_METRICS
 from service.http.lineage_batch import batch_report, ingest_body
@@ -25,6 +27,7 @@ from service.http.route import CONTEXT, Body, Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 from service.http.views import archived_view
 from service.ingest.ingestion import Ingestion
+from service.ledger.bulk_appender import RecordedFact
 from service.payloads import openlineage
 from service.payloads.json_writer import dump
 from service.payloads.openlineage import Origin
@@ -59,7 +62,12 @@ async def record_batch(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     max_bytes = resources.settings.max_event_bytes
     left_out = request.app[REQUEST_METRICS].left_out
-    ingestion = Ingestion(resources.appender.bulk, _origin(request), max_bytes=max_bytes, left_out=left_out)
+
+    async def append(drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
+        check_again(request)  # a batch may last for hours
+        return await resources.appender.bulk(drafts)
+
+    ingestion = Ingestion(append, _origin(request), max_bytes=max_bytes, left_out=left_out)
     await ingest_body(request, ingestion, max_bytes)
     if not ingestion.failed:
         return web.Response(status=HTTPStatus.NO_CONTENT)
@@ -156,5 +164,6 @@ ROUTES = (
         summary="List OpenLineage events as they were sent, by eventTime",
         parameters=(_NAMESPACE, _AFTER, _BEFORE, _SORT_DIRECTION, LIMIT, OFFSET),
         answers={200: responses.LineageEvents},
+        long_lasting=True,
     ),
 )

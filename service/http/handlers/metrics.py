@@ -12,6 +12,7 @@ from prometheus_client.registry import Collector
 from service.auth.keys import Scope
 from service.catalog.queries import CatalogHealth
 from service.errors import Unavailable
+from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
 from service.http.route import Route, Tag
@@ -24,10 +25,8 @@ async def read(request: web.Request) -> web.Response:
     """Answer the metrics of this process, of its queue, of the ledger and of the catalog."""
     app, resources = request.config_dict, request.config_dict[RESOURCES]
     database = await _database(resources)
-    text = b"".join(
-        generate_latest(registry)
-        for registry in (app[REGISTRY], _registry(_ServiceCollector(app[REQUEST_METRICS], resources, database)))
-    )
+    service = _ServiceCollector(app[REQUEST_METRICS], app[BODY_BUDGET], resources, database)
+    text = b"".join(generate_latest(registry) for registry in (app[REGISTRY], _registry(service)))
     return web.Response(body=text, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
@@ -67,8 +66,11 @@ async def _database(resources: Resources) -> _DatabaseReadings | None:
 class _ServiceCollector(Collector):
     """The metrics of the service at this moment."""
 
-    def __init__(self, metrics: RequestMetrics, resources: Resources, database: _DatabaseReadings | None) -> None:
+    def __init__(
+        self, metrics: RequestMetrics, budget: BodyBudget, resources: Resources, database: _DatabaseReadings | None
+    ) -> None:
         self._metrics = metrics
+        self._budget = budget
         self._resources = resources
         self._database = database
 
@@ -79,6 +81,12 @@ class _ServiceCollector(Collector):
         yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
         capacity = self._resources.settings.queue_capacity
         yield GaugeMetricFamily("runfold_queue_capacity", "Items that may wait to be appended.", capacity)
+        yield GaugeMetricFamily("runfold_queue_bytes", "Memory of the payloads that wait.", appender.held_bytes)
+        limit = self._resources.settings.queue_bytes
+        yield GaugeMetricFamily("runfold_queue_capacity_bytes", "Memory that waiting payloads may take.", limit)
+        yield GaugeMetricFamily("runfold_pending_body_bytes", "Bytes of requests being received.", self._budget.used)
+        refused = self._budget.refused
+        yield CounterMetricFamily("runfold_pending_body_refusals", "Requests refused for lack of these bytes.", refused)
         end = self._resources.end
         yield CounterMetricFamily("runfold_ledger_losses", "How often the ledger lost events at its end.", end.losses)
         yield GaugeMetricFamily(

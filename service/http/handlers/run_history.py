@@ -140,5 +140,6 @@ ROUTES = (
         parameters=(_LIMIT, CURSOR),
         answers={200: responses.History},
         errors=(RunNotFound,),
+        long_lasting=True,
     ),
 )

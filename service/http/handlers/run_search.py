@@ -54,10 +54,9 @@ async def search(request: web.Request) -> web.Response:
     order = Order(parameters[ORDER])
     _check_list(filters, after, order)
     await wait_unless_stale(request)
-    runs = await request.app[RESOURCES].run_search.runs(filters, after, limit + 1, order)
-    page = runs[:limit]
+    page, more = await request.app[RESOURCES].run_search.runs(filters, after, limit, order)
     run_views = [views.run_view(str(run.id), run.registers) for run in page]
-    following = _encode_cursor(page[-1].row) if runs[limit:] else None
+    following = _encode_cursor(page[-1].row) if more else None
     return json_response(request, dump({"runs": run_views, "next": following}))
 
 

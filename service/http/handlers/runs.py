@@ -5,8 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from aiohttp import web
+from orjson import Fragment
 
 from service.auth.keys import Scope
+from service.catalog.queries import PAGE_BYTES
 from service.domain.decisions import Decision
 from service.errors import Conflict, Invalid, JobNotFound, KeyReused, NamespaceNotFound
 from service.http import views
@@ -26,6 +28,10 @@ from service.payloads.run_ids import parse_uuid
 from service.payloads.schemas import CreateRun, LookUpRuns
 
 _RUN_PREFIX = RUN.removesuffix("{id}")
+
+_FIRST_LOOK_UPS = 100
+_MAX_LOOK_UPS = 1_000
+"""Runs that are looked up at once: first, before their size is known, and at most."""
 
 _STATE = run_states("state", "Only runs in one of these states.")
 
@@ -65,11 +71,24 @@ async def list_of_job(request: web.Request) -> web.Response:
 async def look_up(request: web.Request) -> web.Response:
     """Read many runs at once."""
     reader = request.app[RESOURCES].reader
-    ids = read_look_up(await json_body(request)).ids
-    valid = {text: run_id for text in ids if (run_id := parse_uuid(text))}
-    runs = dict(zip(valid, await reader.read_all(valid.values()), strict=True))
-    by_id = {text: views.run_view(text, run) if (run := runs.get(text)) is not None else None for text in ids}
-    return json_response(request, dump({"runs": by_id}))
+    ids = list(dict.fromkeys(read_look_up(await json_body(request)).ids))
+    found: dict[str, Fragment | None] = {}
+    size, count = 0, _FIRST_LOOK_UPS
+    while len(found) < len(ids) and size < PAGE_BYTES:
+        texts = ids[len(found) : len(found) + count]
+        valid = {text: run_id for text in texts if (run_id := parse_uuid(text))}
+        runs = dict(zip(valid, await reader.read_all(valid.values()), strict=True))
+        for text in texts:
+            run = runs.get(text)
+            view = dump(views.run_view(text, run)) if run is not None else b""
+            found[text] = Fragment(view) if view else None
+            size += len(view)
+        mean_size = size // len(found) + 1
+        count = max(1, min(_MAX_LOOK_UPS, PAGE_BYTES // mean_size))
+    answer: dict[str, object] = {"runs": found}
+    if len(found) < len(ids):
+        answer["omitted"] = ids[len(found) :]
+    return json_response(request, dump(answer))
 
 
 ROUTES = (
@@ -107,7 +126,8 @@ ROUTES = (
         scope=Scope.READ,  # it records nothing
         tag=Tag.RUNS,
         summary="Look up many runs at once",
-        description="Up to 10,000 ids; null for an id that is not known.",
+        description="Up to 10,000 ids; null for an id that is not known. Where the runs take more than some 8 MiB, the "
+        "answer has the first ones, and `omitted` lists the ids to send again.",
         body=Body(LookUpRuns),
         answers={200: responses.FoundRuns},
         errors=(Invalid,),

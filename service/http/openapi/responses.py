@@ -78,9 +78,13 @@ class Facets(Struct, forbid_unknown_fields=True):
 
 
 class FoundRuns(Struct, forbid_unknown_fields=True):
-    """Each id of the request, with its run or null."""
+    """Each id of the request, with its run or null.
+
+    `omitted` is there where the runs are too large for one answer: ids that were not looked up, to be sent again.
+    """
 
     runs: dict[str, Run | None]
+    omitted: list[str] | UnsetType = UNSET
 
 
 class Namespace(Struct, forbid_unknown_fields=True):

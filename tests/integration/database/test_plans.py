@@ -288,7 +288,7 @@ async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, 
     await db.execute("analyze runfold.runs")
     before, entries = await scans(connections), await index_entries(connections, "runs")
     found = await RunSearch(connections).runs(RunFilters(**{field: getattr(SEARCHES, field)}), None, 100, order)
-    assert [(run.id, run.registers.state) for run in found] == [(RUN, RunState.ABORTED)]
+    assert [(run.id, run.registers.state) for run in found.runs] == [(RUN, RunState.ABORTED)]
     assert await scans(connections) == before
     assert await index_entries(connections, "runs") - entries < A_FEW
 

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from datetime import UTC, datetime
+from uuid import uuid4
 
 import pytest
 from aiohttp import ClientError, web
 from aiohttp.test_utils import make_mocked_request
 from click.testing import CliRunner
 from conftest import wait_until
+from lineage_client import BATCH, LINEAGE, NDJSON, event, recorded_events
 from marquez_client import MarquezClient
 from openlineage.client.transport.http import ApiKeyTokenProvider
 from served import Served
@@ -149,6 +151,86 @@ async def test_a_stream_ends_when_its_key_is_revoked_and_no_other_stream(serve, 
         while b'"subject":"namespace"' not in await streams[1].content.readline():
             pass
     streams[1].close()
+
+
+@pytest.mark.parametrize(("method", "path"), [("PUT", NAMESPACE), ("POST", LINEAGE), ("POST", BATCH)])
+async def test_a_body_that_is_complete_after_its_key_was_revoked_records_nothing(serve, connections, db, method, path):
+    """Whether the connection is cut first or the body is complete first."""
+    secret = await keys.create_key(connections, "gone", "write")
+    client = await serve()
+    body = b'{"ownerName":"late"}' if path == NAMESPACE else event().encode()
+    body = b"[%b]" % body if path == BATCH else body
+    lines = f"{method} {path} HTTP/1.1", "Host: x", f"Authorization: Bearer {secret}", f"Content-Length: {len(body)}"
+    _, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write("\r\n".join([*lines, "", ""]).encode() + body[:10])
+    await until(client, 200, secret)
+    await keys.revoke_key(connections, "gone")
+    await until(client, 401, secret)
+    writer.write(body[10:])
+    writer.close()
+    control = await keys.create_key(connections, "stays", "write")
+    await until(client, 200, control)
+    actors = await db.fetch("select payload_digest from runfold.events where actor = 'gone'")
+    assert len(actors) == 1  # the PUT of `until`
+
+
+async def test_a_key_is_checked_again_when_the_body_is_complete(serve, connections, db, monkeypatch):
+    """Without the connection being cut: both ways must hold."""
+    secret = await keys.create_key(connections, "gone", "write")
+    client = await serve()
+    monkeypatch.setattr(client.app[GUARD], "_cut_off_revoked", lambda: None)
+    body = event().encode()
+    lines = f"POST {LINEAGE} HTTP/1.1", "Host: x", f"Authorization: Bearer {secret}", f"Content-Length: {len(body)}"
+    reader, writer = await asyncio.open_connection(client.host, client.port)
+    writer.write("\r\n".join([*lines, "", ""]).encode() + body[:10])
+    await until(client, 200, secret)
+    await keys.revoke_key(connections, "gone")
+    await until(client, 401, secret)
+    writer.write(body[10:])
+    async with asyncio.timeout(STALE_S):
+        assert b" 401 " in await reader.readline()
+    assert await recorded_events(db) == 0
+    writer.close()
+
+
+async def test_a_stream_of_lines_ends_when_its_key_is_revoked(serve, connections, db):
+    secret = await keys.create_key(connections, "gone", "write")
+    client = await serve()
+    stop = asyncio.Event()
+
+    async def lines():
+        while not stop.is_set():
+            yield event(run=uuid4()).encode() + b"\n"
+            await asyncio.sleep(0.01)
+
+    sending = asyncio.create_task(client.post(BATCH, data=lines(), headers=NDJSON | bearer(secret)))
+
+    async def begun():
+        return await recorded_events(db)
+
+    await wait_until(begun, "events are recorded")
+    await keys.revoke_key(connections, "gone")
+    done, _ = await asyncio.wait([sending], timeout=STALE_S + 1)
+    stop.set()
+    assert done
+    assert isinstance(sending.exception(), ClientError)
+
+
+async def test_each_batch_of_a_stream_checks_the_key(serve, connections, db, monkeypatch):
+    secret = await keys.create_key(connections, "gone", "write")
+    client = await serve()
+    monkeypatch.setattr(client.app[GUARD], "_cut_off_revoked", lambda: None)
+
+    async def lines():
+        yield event(run=uuid4()).encode() + b"\n"
+        await wait_until(lambda: recorded_events(db), "the first is recorded")
+        await keys.revoke_key(connections, "gone")
+        await until(client, 401, secret)
+        yield event(run=uuid4()).encode() + b"\n"
+
+    answer = await client.post(BATCH, data=lines(), headers=NDJSON | bearer(secret))
+    assert "revoked" in (await answer.json())["failed_events"][0]["reason"]
+    assert await recorded_events(db) == 1
 
 
 async def test_a_name_can_be_used_again_and_only_the_new_secret_works(serve, connections):

@@ -3,17 +3,25 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from building import facts
+from conftest import wait_until
 from served import Served
 
 from service.audit import tail as tails
-from service.audit.tail import LedgerTail
+from service.audit.filters import EventFilters, FilteredFields
+from service.audit.ledger_reader import RecordedEvent
+from service.audit.tail import LedgerTail, TailBatch
 from service.http import streaming
 from service.http.app import build_app
+from service.http.event_parameters import event_filters
 from service.http.handlers import event_stream
 from service.http.resources import RESOURCES
+from service.http.route import RequestParameters
+from service.ledger.cursors import decode_position
 from service.settings import Settings
 
 URL = "/api/v1/events/stream"
@@ -35,7 +43,7 @@ async def stream_events(answer):
         except asyncio.IncompleteReadError:
             return
         fields = dict(line.split(": ", 1) for line in frame.strip().splitlines() if not line.startswith(":"))
-        if fields:
+        if "data" in fields:
             yield fields["id"], json.loads(fields["data"])
 
 
@@ -141,14 +149,72 @@ async def test_silence_is_filled_with_heartbeats(client, monkeypatch):
     monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
     async with client.get(URL) as answer:
         await answer.content.readuntil(b"\n\n")
-        assert await answer.content.readuntil(b"\n\n") == b": heartbeat\n\n"
+        beat = await answer.content.readuntil(b"\n\n")
+        assert beat.startswith(b": heartbeat\nid: ")
+
+
+async def test_a_busy_ledger_does_not_keep_heartbeats_from_a_filtered_listener(client, monkeypatch):
+    """The heartbeat follows the last write, not the last event; a client that resumes from it scans nothing again."""
+    monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.3)
+    stop = asyncio.Event()
+
+    async def keep_busy():
+        while not stop.is_set():
+            await append(client, 5)
+
+    busy = asyncio.create_task(keep_busy())
+    try:
+        async with client.get(URL, params={"actor": "nobody"}) as answer, asyncio.timeout(5):
+            first = await answer.content.readuntil(b"\n\n")
+            beats = [await answer.content.readuntil(b"\n\n") for _ in range(2)]
+    finally:
+        stop.set()
+        await busy
+    cursors = [beat.decode().splitlines()[1].removeprefix("id: ") for beat in beats]
+    assert [beat.decode().splitlines()[0] for beat in beats] == [": heartbeat"] * 2
+    began = int(first.split()[-1])
+    positions = [decode_position(cursor).position for cursor in cursors]
+    assert began < positions[0] < positions[1]
+    async with client.get(URL, headers={"Last-Event-ID": cursors[1]}) as answer:
+        assert int((await answer.content.readuntil(b"\n\n")).split()[-1]) == positions[1]
+
+
+async def test_a_listener_that_left_is_noticed_at_once(client):
+    tail = client.app[RESOURCES].tail
+    async with client.get(URL) as answer:
+        await answer.content.readuntil(b"\n\n")
+        assert tail.listeners == 1
+        answer.close()
+
+    async def gone():
+        return tail.listeners == 0
+
+    await wait_until(gone, "the listener is gone", event_stream.HEARTBEAT_S / 3)
+
+
+def test_the_forms_that_are_kept_for_filters_are_bounded_in_bytes():
+    fields = FilteredFields("run", uuid4(), "transition", "RUNNING", "api", None, None, None)
+    batch = TailBatch(0, 10, [RecordedEvent(position, fields, b"x" * 1000) for position in range(1, 11)])
+    every = [EventFilters(actor=None, kinds=("transition", str(n))) for n in range(100)]
+    frames = {batch.sse_frames(filters, 0) for filters in every}
+    assert len(frames) == 1
+    assert sum(map(len, batch._frames.values())) <= 2 * batch.size
+
+
+def test_filters_with_the_same_words_are_the_same():
+    route = next(route for route in event_stream.ROUTES)
+    found = set()
+    for query in ("kind=transition,facts&state=NEW,RUNNING", "state=RUNNING&state=NEW&kind=facts,transition"):
+        request = make_mocked_request("GET", f"/?{query}")
+        found.add(event_filters(RequestParameters(request, route)))
+    assert len(found) == 1
 
 
 async def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(client, monkeypatch):
     monkeypatch.setattr(streaming, "WRITE_TIMEOUT_S", 0.3)
     reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
     writer.transport.pause_reading()
-    writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     tail = client.app[RESOURCES].tail
     async with listening(client) as events:
         async with asyncio.timeout(60):

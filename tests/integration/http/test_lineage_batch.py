@@ -122,7 +122,7 @@ async def test_a_connection_cut_in_mid_stream_leaves_what_was_complete_and_no_ha
     cut = len("\n".join(good[:600])) + 100
     _, writer = await asyncio.open_connection(client.host, client.port)
     writer.write(
-        b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
+        b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
         % (BATCH.encode(), len(whole))
     )
     writer.write(whole[:cut])

@@ -1,6 +1,7 @@
 """Each private name of aiohttp that the service or its tests use is what they take it for, in the installed aiohttp."""
 
 import ast
+import asyncio
 import inspect
 import re
 from collections import deque
@@ -80,6 +81,30 @@ async def has_messages(_app, server):
     assert not _body.at_eof() or len(connection._messages) == 2
 
 
+async def has_count_of_requests(_app, server):
+    connection = server()
+    connection.data_received(b"GET / HTTP/1.1\r\nHost: ")
+    assert connection._request_count == 0
+    connection.data_received(b"x\r\n\r\n")
+    assert connection._request_count == 1
+
+
+async def has_current_request(app, server):
+    connection = server()
+    assert connection._current_request is None
+    seen = []
+
+    async def handler(_request):
+        seen.append(connection._current_request)
+        raise asyncio.CancelledError
+
+    request = make_mocked_request("GET", "/", app=app)
+    with pytest.raises(asyncio.CancelledError):
+        await connection._handle_request(request, None, handler)
+    assert seen == [request]
+    assert connection._current_request is None
+
+
 async def has_handle_error(_app, _server):
     ours = inspect.signature(server_protocol._Connection.handle_error).parameters
     theirs = inspect.signature(web.RequestHandler.handle_error).parameters
@@ -111,6 +136,8 @@ CHECKS = {
     "Server._loop": has_loop_and_arguments,
     "Server._kwargs": has_loop_and_arguments,
     "RequestHandler._messages": has_messages,
+    "RequestHandler._request_count": has_count_of_requests,
+    "RequestHandler._current_request": has_current_request,
     "RequestHandler.handle_error": has_handle_error,
     "RequestHandler.finish_response": has_finish_response,
     "Response._eof_sent": has_what_says_that_a_response_was_sent,

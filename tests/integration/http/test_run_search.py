@@ -7,6 +7,7 @@ import pytest
 from building import fact
 from histories import NOON, at
 
+from service.catalog.queries import PAGE_BYTES
 from service.catalog.run_search import BY_END, BY_NAME, BY_START, BY_UPDATE, RUNNING_AT, Order, RunFilters
 from service.http.resources import RESOURCES
 from service.ledger import cursors
@@ -146,7 +147,7 @@ async def test_by_update_and_last_heard_of_first(filled, db):
 async def test_what_was_running_at_a_time(filled, minutes):
     searches = filled.app[RESOURCES].run_search
     await filled.app[RESOURCES].catalog.wait_until_current()
-    whole = await searches.runs(RunFilters(), None, 1000)
+    whole = (await searches.runs(RunFilters(), None, 1000)).runs
     time = NOON + timedelta(minutes=minutes)
 
     def ran(run):
@@ -205,7 +206,7 @@ async def test_every_search_goes_by_an_index(connections, statement, index, name
     filters = (*names, False, None, None, None, None, None, None)
     async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
-        plan = str(await prepared.explain(["RUNNING"], *bounds, *filters))
+        plan = str(await prepared.explain(["RUNNING"], *bounds, *filters, PAGE_BYTES))
     assert index in plan
     assert "Seq Scan" not in plan
     assert "Sort Key: t." not in plan, plan

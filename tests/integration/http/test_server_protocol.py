@@ -12,8 +12,8 @@ from service.settings import Settings
 
 SOON_S = 5.0
 SECRET = b"rf_s3cret"
-GET, END = b"GET /livez HTTP/1.1\r\nHost: x\r\n", b"\r\n\r\n"
-CHUNKED = b"Host: x\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
+GET, END = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n", b"\r\n\r\n"
+CHUNKED = b"Host: localhost\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"
 NO_HTTP = {
     "a request line that is too long": b"GET /" + SECRET * 10_000 + b" HTTP/1.1\r\nHost: x" + END,
     "a header that is too long": GET + b"Authorization: " + SECRET * 10_000 + END,
@@ -97,7 +97,7 @@ async def test_a_chunk_that_is_none_is_a_problem_at_once(serving, path):
 async def test_garbage_after_a_whole_request_does_not_spoil_it(serving):
     body = b'{"ownerName":"me"}'
     reader, writer = await asyncio.open_connection(serving.host, serving.port)
-    writer.write(b"PUT /api/v1/namespaces/whole HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n" % len(body))
+    writer.write(b"PUT /api/v1/namespaces/whole HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n" % len(body))
     writer.write(b"Expect: 100-continue" + END)
     async with asyncio.timeout(SOON_S):
         assert b" 100 " in await reader.readuntil(END)
@@ -112,7 +112,7 @@ async def test_garbage_after_a_whole_request_does_not_spoil_it(serving):
 async def test_a_broken_body_that_nobody_reads_is_no_error_of_ours(serving, caplog):
     caplog.set_level("INFO")
     reader, writer = await asyncio.open_connection(serving.host, serving.port)
-    writer.write(b"POST /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked" + END)
+    writer.write(b"POST /livez HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked" + END)
     async with asyncio.timeout(SOON_S):
         assert b" 405 " in await reader.readline()
         writer.write(SECRET + b"\r\n")

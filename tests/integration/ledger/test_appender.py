@@ -1,6 +1,7 @@
 """Group commit against a real PostgreSQL: batches, races, losses, the way out."""
 
 import asyncio
+import json
 from uuid import uuid4
 
 import pytest
@@ -11,8 +12,15 @@ from service.domain.decisions import Decision
 from service.domain.event import RunState, Subject
 from service.domain.ids import job_id
 from service.errors import Invalid, Overloaded, Unavailable
-from service.ledger.appender import Appender
+from service.ledger.appender import Appender, QueueLimits
 from service.ledger.batch import PendingAppend, requeue_or_fail
+
+PAYLOAD = {
+    "eventTime": "2024-01-01T00:00:00Z",
+    "producer": "tests",
+    "run": {"runId": str(uuid4())},
+    "job": {"namespace": "etl", "name": "load"},
+}
 
 
 @pytest.fixture
@@ -254,7 +262,7 @@ async def test_a_database_that_stays_away_is_told_and_comes_back_by_itself(make_
 
 
 async def test_a_full_queue_turns_the_next_one_away_and_recovers(six_connections, dsn, db):
-    appender = Appender(six_connections[0], capacity=3)
+    appender = Appender(six_connections[0], limits=QueueLimits(items=3))
     appender.start()
     async with held_head(dsn):
         under_way = appender.fact(fact(uuid4(), "RUNNING"))
@@ -270,7 +278,7 @@ async def test_a_full_queue_turns_the_next_one_away_and_recovers(six_connections
 
 
 async def test_draining_answers_all_that_wait_and_takes_nothing_more(six_connections, dsn, db):
-    appender = Appender(six_connections[0], max_batch=5)
+    appender = Appender(six_connections[0], limits=QueueLimits(batch=5))
     appender.start()
     async with held_head(dsn):
         waiting = [appender.fact(fact(uuid4(), "RUNNING", minute)) for minute in range(40)]
@@ -360,3 +368,25 @@ async def test_a_command_that_goes_round_again_is_filed_under_the_job_it_then_fi
     item.draft = draft.of_job("etl", "found first")
     assert requeue_or_fail([item]) == [item]
     assert item.draft is draft
+
+
+async def test_waiting_payloads_are_bounded_in_bytes_and_one_is_always_taken(six_connections, dsn, db):
+    appender = Appender(six_connections[0], limits=QueueLimits(bytes=100_000))
+    appender.start()
+
+    def large():
+        return appender.fact(fact(uuid4(), "RUNNING", payload=json.dumps(PAYLOAD | {"padding": "x" * 40_000})))
+
+    async with held_head(dsn):
+        taken = [large()]
+        await wait_until(all_appending(db, 1), "the first is being appended")
+        assert appender.held_bytes > 100_000
+        assert appender.full
+        with pytest.raises(Overloaded, match="nothing was recorded"):
+            large()
+        taken.append(appender.command(*report(uuid4(), "RUNNING")))  # without a payload
+    await asyncio.gather(*taken)
+    assert appender.held_bytes == 0
+    await large()
+    assert appender.held_bytes == 0
+    await appender.drain()

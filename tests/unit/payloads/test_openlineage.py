@@ -17,7 +17,6 @@ from service.errors import Invalid, Malformed
 from service.payloads.contents import decode_payload
 from service.payloads.openlineage import Origin, read_lineage_event
 from service.payloads.raw_json import MAX_DEPTH, too_deep
-from service.payloads.splitters import ArraySplitter, LineSplitter, RawEvent, split_array
 
 NOW = datetime(2024, 2, 2, tzinfo=UTC)
 ORIGIN = Origin("openlineage", "airflow")
@@ -304,86 +303,3 @@ def test_nothing_makes_reading_fail_in_another_way(value):
     for body in (json.dumps(value), json.dumps(event(run=value, inputs=value, eventType=value))):
         with contextlib.suppress(Malformed, Invalid):
             read(body.encode())
-
-
-texts = st.binary(max_size=12).map(lambda raw: raw.replace(b"\n", b"x").replace(b"\xef", b"x"))
-
-
-@given(st.lists(texts, max_size=12), st.data(), st.booleans())
-def test_lines_are_the_same_however_the_stream_is_cut(lines, data, ended):
-    stream = b"\n".join(lines) + (b"\n" if ended and lines else b"")
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=5)))
-    cutter = LineSplitter(8)
-    found = []
-    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-        found += cutter.feed(stream[start:end])
-    found += cutter.end()
-    assert found == [
-        RawEvent(number, None if len(text) > 8 else text.strip())
-        for number, text in enumerate(lines, 1)
-        if text.strip() or len(text) > 8
-    ]
-
-
-def test_a_line_that_is_too_long_is_passed_over_without_being_held():
-    cutter = LineSplitter(100)
-    found = list(cutter.feed(b"{}\n"))
-    for _ in range(1000):
-        found += cutter.feed(b"x" * 1000)
-        assert sum(map(len, cutter._parts)) <= 100
-    found += cutter.feed(b"\n[]\n")
-    assert found == [RawEvent(1, b"{}"), RawEvent(2, None), RawEvent(3, b"[]")]
-
-
-def test_the_elements_of_an_array_are_the_bytes_they_came_as():
-    assert split_array(b' [ {"a": 1e400} , {"b":"\\ud800" },5 ] ') == [b'{"a": 1e400}', b'{"b":"\\ud800" }', b"5"]
-    assert split_array(b"[]") == []
-
-
-@pytest.mark.parametrize("body", [b"", b"{}", b"[", b"[1,]", b"[1", b"5", b'["\xff",\\]', b"[" * 5000])
-def test_what_is_no_array_is_malformed(body):
-    with pytest.raises(Malformed):
-        split_array(body)
-
-
-def cut(stream: bytes, cuts: list[int], limit: int = 1000) -> list[RawEvent]:
-    cutter = ArraySplitter(limit)
-    found = []
-    for start, end in zip([0, *cuts], [*cuts, len(stream)], strict=True):
-        found += cutter.feed(stream[start:end])
-    return found + cutter.end()
-
-
-values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(st.sampled_from('a\\"[]{},\n')),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(['a"', "\\", "]"]), inner, max_size=2),
-    max_leaves=8,
-)
-
-
-@given(st.lists(values, max_size=5), st.data(), st.sampled_from([None, 2]))
-def test_elements_are_the_same_however_the_stream_is_cut(elements_given, data, indent):
-    stream = json.dumps(elements_given, indent=indent).encode()
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-    found = cut(b" " + stream + b"\n", cuts)
-    assert [json.loads(line.text) for line in found] == elements_given
-    assert [line.number for line in found] == list(range(1, len(found) + 1))
-
-
-def test_an_element_that_is_too_long_is_passed_over_without_being_held():
-    cutter = ArraySplitter(100)
-    found = cutter.feed(b'[{},"')
-    for _ in range(100):
-        found += cutter.feed(b"x," * 1000)
-        assert sum(map(len, cutter._parts)) <= 100
-    found += cutter.feed(b'",[1]]')
-    assert found + cutter.end() == [RawEvent(1, b"{}"), RawEvent(2, None), RawEvent(3, b"[1]")]
-
-
-@pytest.mark.parametrize(
-    "stream", [b"", b"5", b"{}", b"[1", b"[1,]", b"[,]", b"[1]x", b"[1][2]", b"[1],", b'"[1]"', b"[1}", b'["']
-)
-def test_what_is_no_array_to_its_end_is_malformed(stream):
-    for step in (1, 100):
-        with pytest.raises(Malformed):
-            cut(stream, list(range(1, len(stream), step)))
