@@ -126,10 +126,16 @@ class ArraySplitter:
         self._depth = 0
         self._in_string = False
         self._partial_escape = b""
+        self._beginning: bytes | None = b""
         self._ended = False
 
     def feed(self, piece: bytes) -> list[RawEvent]:
         """Return the elements that end in this piece of the stream."""
+        if self._beginning is not None:
+            self._beginning += piece
+            if len(self._beginning) < len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(self._beginning):
+                return []
+            piece, self._beginning = self._beginning.removeprefix(BYTE_ORDER_MARK), None
         data = self._partial_escape + piece
         self._partial_escape = b""
         events: list[RawEvent] = []

@@ -9,7 +9,7 @@ from lineage_client import event, many, send
 
 from service.audit import ledger_reader
 from service.audit.ledger_reader import PAGE_BYTES
-from service.catalog import queries
+from service.catalog import queries, run_search
 from service.http.handlers import runs as run_handlers
 from service.http.resources import RESOURCES
 
@@ -82,7 +82,8 @@ async def test_a_history_is_read_in_pages_too(filled, monkeypatch):
 
 
 async def test_lists_of_runs_end_by_their_bytes(filled, monkeypatch):
-    monkeypatch.setattr(queries, "PAGE_BYTES", 3 * BIG)
+    for module in (queries, run_search):
+        monkeypatch.setattr(module, "PAGE_BYTES", 3 * BIG)
     found = await pages(filled, "/api/v1/runs", limit=1000)
     ids = [run["id"] for _, page in found for run in page["runs"]]
     assert len(ids) == len(set(ids)) == COUNT // 2 + 1 + 3

@@ -32,7 +32,10 @@ PARTS = {
 }
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
-OTHERS = {"runs_by_update": {"within": ">= :far_position"}}
+OTHERS = {
+    "runs_by_update": {"within": ">= :far_position"},
+    "within_bytes": {"statement": load_text("list_namespaces")},
+}
 """Other parts for one statement."""
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.errors import Malformed, TooLarge
 from service.payloads import raw_json
 from service.payloads.raw_json import too_deep
-from service.payloads.splitters import ArraySplitter, CheckedArray, LineSplitter, RawEvent
+from service.payloads.splitters import BYTE_ORDER_MARK, ArraySplitter, CheckedArray, LineSplitter, RawEvent
 
 texts = st.binary(max_size=12).map(lambda raw: raw.replace(b"\n", b"x").replace(b"\xef", b"x"))
 
@@ -120,11 +120,10 @@ values = st.recursive(
 )
 
 
-@given(st.lists(values, max_size=5), st.data(), st.sampled_from([None, 2]))
-def test_elements_are_the_same_however_the_stream_is_cut(elements_given, data, indent):
-    stream = json.dumps(elements_given, indent=indent).encode()
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8)))
-    found = cut(b" " + stream + b"\n", cuts)
+@given(st.lists(values, max_size=5), st.data(), st.sampled_from([None, 2]), st.sampled_from([b"", BYTE_ORDER_MARK]))
+def test_elements_are_the_same_however_the_stream_is_cut(elements_given, data, indent, mark):
+    stream = mark + b" " + json.dumps(elements_given, indent=indent).encode() + b"\n"
+    found = cut(stream, sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=8))))
     assert [json.loads(line.text) for line in found] == elements_given
     assert [line.number for line in found] == list(range(1, len(found) + 1))
 
