@@ -27,8 +27,9 @@ go on after the client has given up, and hold its place among `max_connections`.
 _SETTINGS = (
     "set jit = off; set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;"
 )
-# A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md.
-_NO_SEQUENTIAL_SCANS = "set enable_seqscan = off;"
+# A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md. A bitmap
+# scan reads all old versions of a row to find its newest one: 0018-newest-version-first.md.
+_INDEX_SCANS = "set enable_seqscan = off; set enable_bitmapscan = off;"
 _KEEP_PLANS = "set plan_cache_mode = force_generic_plan;"
 # In milliseconds; a limit that the operator has set for the role or the database stays where it is lower.
 _LIMIT_STATEMENTS = """
@@ -65,7 +66,7 @@ class Connections:
     ) -> None:
         """Take a PostgreSQL URL; behind a transaction pooler `statement_cache_size` must be 0.
 
-        sequential_scans: let the planner scan whole tables; for lists, whose tables may be small.
+        sequential_scans: let the planner scan whole tables, and bitmaps; for lists, whose tables may be small.
         keep_plans: for the few statements on single streams, whose plans do not depend on their arguments: planning
             one anew costs more than executing it.
         limit_idle_transactions: for transactions that hold locks which other processes wait for.
@@ -88,7 +89,7 @@ class Connections:
         """Seconds after which a statement is given up."""
         self._wait_s = wait_s
         self._settings = _SETTINGS
-        self._settings += "" if sequential_scans else _NO_SEQUENTIAL_SCANS
+        self._settings += "" if sequential_scans else _INDEX_SCANS
         self._settings += _KEEP_PLANS if keep_plans else ""
         self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
         self._settings += _BUILTINS_ONLY if builtins_only else ""
