@@ -169,7 +169,7 @@ class Ingestion:
             results = [error] * len(drafts)
         except Exception as error:  # noqa: BLE001  one batch must not end the stream
             _log.exception("a batch of %d failed", len(drafts))
-            unknown = Unavailable(f"this may have been recorded or not; it is safe to repeat ({type(error).__name__})")
+            unknown = Unavailable(f"this may have been recorded or not; repeat it ({type(error).__name__})")
             results = [unknown] * len(drafts)
         finally:
             self._size_in_flight -= size

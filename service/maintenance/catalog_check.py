@@ -209,8 +209,11 @@ def _differing(row: Any, wanted: Any, table: _Table) -> list[str]:  # noqa: ANN4
 
 
 def _equal(row: Any, wanted: Any, name: str, unpack: Callable[[bytes], Any] | None) -> bool:  # noqa: ANN401
-    """Whether a column is equal; packed registers may have their facets in another order."""
-    if row[name] == wanted[name]:
+    """Whether a column is equal; packed registers may have their facets in another order.
+
+    `seen` is null in rows that were last written before the column was added; then the registers alone have it.
+    """
+    if row[name] == wanted[name] or (name == "seen" and row[name] is None):
         return True
     if name != "registers" or unpack is None:
         return False

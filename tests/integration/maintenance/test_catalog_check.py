@@ -49,6 +49,11 @@ async def test_a_catalog_as_the_projector_wrote_it_holds_and_nothing_is_left_beh
     assert await db.fetchval("select to_regnamespace('runfold_verify')") is None
 
 
+async def test_rows_from_before_a_column_was_added_hold(derived, dsn):
+    await derived.execute("update runfold.jobs set seen = null")
+    assert (await check_catalog(dsn)).found == 0
+
+
 FORGERIES = {
     "runs": f"update runfold.runs set state = 'FAILED' where id = '{RUN}'",
     "runs.registers": f"update runfold.runs set registers = registers || '\\x00' where id = '{RUN}'",
