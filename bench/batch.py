@@ -6,7 +6,9 @@ import asyncio
 import http.client
 import json
 import time
+from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from bench.operations import WrongAnswersError
@@ -23,6 +25,7 @@ PATH = "/api/v1/lineage/batch"
 ANSWER_S = 300
 CAUGHT_UP_S = 120
 WATCH_S = 0.05
+LIST_PAUSE_S = 0.25
 BLOCK = 1024 * 1024
 
 # Keys, indexes, storage and compression of the service's own tables; no triggers, no partitions.
@@ -51,6 +54,8 @@ class Batch:
     copy_seconds: float
     caught_up_s: float
     memory_growth: int
+    slowest_list_s: float
+    lists_refused: int
     disk_events: float
     disk_payloads: float
     disk_catalog: float
@@ -78,7 +83,10 @@ async def measure(stage: Stage, template: Template, runs: int) -> Batch:
     await asyncio.to_thread(template.write_shuffled, file, runs)
     await stage.caught_up()
     position, before = await stage.database.head(), await _sizes(stage.database)
+    listing = asyncio.create_task(_list_repeatedly(stage))
     seconds, growth = await _send_and_watch(stage.service, file)
+    listing.cancel()
+    slowest, refused = await listing
     caught_up = await stage.database.caught_up(CAUGHT_UP_S)
     await _check(stage.database, position, runs)
     after = await _sizes(stage.database)
@@ -91,6 +99,8 @@ async def measure(stage: Stage, template: Template, runs: int) -> Batch:
         copy_seconds=copy_seconds,
         caught_up_s=caught_up,
         memory_growth=growth,
+        slowest_list_s=slowest,
+        lists_refused=refused,
         disk_events=grown["events"],
         disk_payloads=grown["payloads"],
         disk_catalog=grown["catalog"],
@@ -107,6 +117,20 @@ async def _send_and_watch(service: Program, file: Path) -> tuple[float, int]:
         await asyncio.wait([sending], timeout=WATCH_S)
         highest = max(highest, service.usage().rss)
     return await sending, highest - before
+
+
+async def _list_repeatedly(stage: Stage) -> tuple[float, int]:
+    """List runs until cancelled; return the seconds of the slowest answer, and the number of those that are not 200."""
+    slowest, refused = 0.0, 0
+    with suppress(asyncio.CancelledError):
+        while True:
+            began = time.perf_counter()
+            async with stage.http.get("/api/v1/runs", params={"limit": "20"}) as answer:
+                await answer.read()
+            slowest = max(slowest, time.perf_counter() - began)
+            refused += answer.status != HTTPStatus.OK
+            await asyncio.sleep(LIST_PAUSE_S)
+    return slowest, refused
 
 
 def _send(port: int, file: Path) -> float:

@@ -84,11 +84,11 @@ async def _batches(stage: Stage, template: Template) -> list[Batch]:
 
 
 def _median(batches: Sequence[Batch]) -> dict[str, float]:
-    """Return the median of each figure; of memory growth and catching up, the worst round."""
+    """Return the median of each figure; of memory growth, catching up and lists, the worst round."""
     figures = [
         asdict(each) | {"rate": each.rate, "to_copy": each.to_copy, "disk_ratio": each.disk_ratio} for each in batches
     ]
-    worst = {"memory_growth", "caught_up_s"}
+    worst = {"memory_growth", "caught_up_s", "slowest_list_s", "lists_refused"}
     return {
         name: (max if name in worst else statistics.median)(figure[name] for figure in figures) for name in figures[0]
     }
@@ -105,6 +105,8 @@ def _goals(rows: Sequence[report.Row], batches: dict[str, dict[str, float]]) -> 
         yield Goal.at_most(f"batch of {name} events, memory", 100, found["memory_growth"] / MIB, " MiB")
         yield Goal.at_most(f"batch of {name} events, payloads on disk to COPY", 1.3, found["disk_ratio"])
         yield Goal.at_most(f"batch of {name} events, catalog caught up", 2, found["caught_up_s"], " s")
+        yield Goal.at_most(f"batch of {name} events, slowest list meanwhile", 2, found["slowest_list_s"], " s")
+        yield Goal.at_most(f"batch of {name} events, lists refused meanwhile", 0, found["lists_refused"])
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from service.ledger.ledger_end import LedgerEnd
 WAIT_S = 2.0
 """Seconds a request waits for the catalog before it is answered with 503."""
 
-MAX_PENDING_BYTES, MAX_PENDING_EVENTS = 50 * 1024 * 1024, 30_000
+MAX_PENDING_BYTES, MAX_PENDING_EVENTS = 50 * 1024 * 1024, 20_000
 """How much bulk input may wait to be projected: about a second's work, so that lists stay current under bulk load."""
 
 _STALLED_S = 30.0
@@ -27,6 +27,10 @@ _STALLED_S = 30.0
 
 _MAX_THROTTLE_S = 10.0
 """Seconds after which a bulk writer goes on although the catalog makes no progress."""
+
+_READER_PATIENCE_S = 0.1
+"""Seconds that a request waits for the catalog before bulk writers pause for it, which leaves the processors and the
+database to the projector. Requests that wait less never hold a bulk writer back."""
 
 
 class _PendingBatch(NamedTuple):
@@ -71,6 +75,8 @@ class CatalogFreshness:
         self._progress: asyncio.Future[None] | None = None
         self._next_head: asyncio.Task[int] | None = None
         self._pending: list[_PendingBatch] = []
+        self._readers: dict[object, float] = {}
+        """When each request began to wait, oldest first."""
         self._lag = LagWatch()
 
     def start(self) -> None:
@@ -112,15 +118,22 @@ class CatalogFreshness:
 
     async def wait_for(self, position: int, seconds: float = WAIT_S) -> None:
         """Wait until the catalog holds a position. Raises Unavailable after some seconds, or the connections' limit."""
+        reader = object()
+        self._readers[reader] = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(min(seconds, self._limit_s)):
                 while self._projected < position:
                     await self._wait_for_progress(position)
         except TimeoutError:
             raise Unavailable(f"the catalog has not caught up with position {position}; repeat the request") from None
+        finally:
+            del self._readers[reader]
 
     async def throttle(self, position: int, events: int, size: int) -> None:
-        """Report a batch that was recorded in bulk, and wait while too much bulk input is not projected."""
+        """Report a batch that was recorded in bulk, and wait while too much bulk input is not projected.
+
+        It is too much, too, as long as a request has waited for the catalog for _READER_PATIENCE_S.
+        """
         self._pending.append(_PendingBatch(position, events, size))
         with suppress(TimeoutError):
             async with asyncio.timeout(_MAX_THROTTLE_S):
@@ -129,10 +142,16 @@ class CatalogFreshness:
 
     def _is_behind(self) -> bool:
         self._pending = [batch for batch in self._pending if batch.position > self._projected]
-        return (
+        return bool(self._pending) and (
             sum(batch.events for batch in self._pending) > MAX_PENDING_EVENTS
             or sum(batch.size for batch in self._pending) > MAX_PENDING_BYTES
+            or self._longest_wait_s() > _READER_PATIENCE_S
         )
+
+    def _longest_wait_s(self) -> float:
+        """Return for how long the request has waited that has waited longest."""
+        now = asyncio.get_running_loop().time()
+        return now - next(iter(self._readers.values()), now)
 
     async def _wait_for_progress(self, position: int) -> None:
         """Ask for a position, and wait until some more of the ledger is projected."""

@@ -63,3 +63,24 @@ async def test_too_much_waits_until_the_oldest_is_projected(catalog, projector, 
 async def test_a_catalog_that_stands_still_holds_nobody_for_ever(catalog, monkeypatch):
     monkeypatch.setattr("service.catalog.freshness._MAX_THROTTLE_S", 0.01)
     await asyncio.wait_for(catalog.throttle(100, MAX_PENDING_EVENTS + 1, 1), 5)
+
+
+async def test_bulk_writers_pause_for_a_request_that_has_waited(catalog, projector, monkeypatch):
+    monkeypatch.setattr("service.catalog.freshness._READER_PATIENCE_S", 0.0)
+    await catalog.throttle(90, 1, 1)
+    reader = asyncio.create_task(catalog.wait_for(95, 10))
+    await a_moment()
+    writer = asyncio.create_task(catalog.throttle(100, 1, 1))
+    await a_moment()
+    projector.on_progress(94)
+    await a_moment()
+    assert not writer.done()
+    projector.on_progress(95)
+    await asyncio.wait_for(asyncio.gather(reader, writer), 1)
+
+
+async def test_requests_that_are_answered_soon_hold_no_bulk_writer(catalog):
+    reader = asyncio.create_task(catalog.wait_for(95, 10))
+    await a_moment()
+    await asyncio.wait_for(catalog.throttle(100, 1, 1), 1)
+    reader.cancel()
