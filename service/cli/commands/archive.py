@@ -5,9 +5,11 @@ from datetime import datetime
 from pathlib import Path
 
 import click
+import msgspec
 
 from service.cli.commands.database import attached
 from service.cli.commands.options import actor_option, database_options, limit_facets, parse_time
+from service.cli.json_output import json_option, print_when_done
 from service.ledger.archive_records import Archive
 from service.maintenance.archive import archive_payloads
 
@@ -29,21 +31,32 @@ from service.maintenance.archive import archive_payloads
     help="Directory for the files; it is created if missing.",
 )
 @actor_option
+@json_option("complete", "archives")
 @database_options
 @limit_facets
-def command(before: datetime, directory: Path, actor: str, database_url: str, data_dir: Path) -> None:
+def command(before: datetime, directory: Path, actor: str, *, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Move old payloads from the database to Parquet files, a million positions each.
 
     Only payloads are moved. Events stay in the ledger, and runs and jobs stay as they are. The ledger records the names
     and digests of the files: keep the files. `runfold restore` brings the payloads back.
     """
-    with attached(database_url, data_dir) as dsn:
-        done = asyncio.run(archive_payloads(dsn, before, directory, _report, actor))
-    if not done:
+    archives: list[dict[str, object]] = []
+
+    def on_step(step: str, archived: Archive | None) -> None:
+        if step == "recorded" and archived is not None:
+            archives.append(msgspec.structs.asdict(archived))
+            if not as_json:
+                click.echo(_line(archived))
+
+    with (
+        attached(database_url, data_dir) as dsn,
+        print_when_done(lambda complete: {"complete": complete, "archives": archives}, as_json=as_json),
+    ):
+        asyncio.run(archive_payloads(dsn, before, directory, on_step, actor))
+    if not archives and not as_json:
         click.echo("Nothing to archive: no partition of payloads is full and that old.")
 
 
-def _report(step: str, archived: Archive | None) -> None:
-    if step == "recorded" and archived is not None:
-        span = f"Positions {archived.first} to {archived.last}"
-        click.echo(f"{span}: {archived.payloads} payloads are in {archived.file}, SHA-256 {archived.sha256}.")
+def _line(archived: Archive) -> str:
+    span = f"Positions {archived.first} to {archived.last}"
+    return f"{span}: {archived.payloads} payloads are in {archived.file}, SHA-256 {archived.sha256}."

@@ -9,14 +9,14 @@ import click
 from service.catalog.queries import CatalogHealth, CatalogQueries, EventSetAside
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
+from service.cli.json_output import json_option, print_json
 from service.database.connections import Connections
-from service.payloads.json_writer import dump
 
 _MAX_LISTED = 1_000
 
 
 @click.command("doctor", short_help="Show what is wrong with the catalog.")
-@click.option("--json", "as_json", is_flag=True, help="Print the result as JSON, for scripts.")
+@json_option("ledgerPosition", "catalogPosition", "readOnly", "setAside")
 @database_options
 def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Show how far the catalog is behind the ledger, and the events that could not be projected.
@@ -26,7 +26,10 @@ def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
     """
     with attached(database_url, data_dir) as dsn:
         (head, projected), health, events = asyncio.run(_examine(dsn))
-    click.echo(_as_json(head, projected, health, events) if as_json else _as_text(head, projected, health, events))
+    if as_json:
+        print_json(_as_object(head, projected, health, events))
+    else:
+        click.echo(_as_text(head, projected, health, events))
     sys.exit(1 if events or health.read_only else 0)
 
 
@@ -36,8 +39,8 @@ async def _examine(dsn: str) -> tuple[tuple[int, int], CatalogHealth, list[Event
         return await queries.positions(), await queries.health(), await queries.set_aside(_MAX_LISTED)
 
 
-def _as_json(head: int, projected: int, health: CatalogHealth, events: list[EventSetAside]) -> str:
-    found = {
+def _as_object(head: int, projected: int, health: CatalogHealth, events: list[EventSetAside]) -> dict[str, object]:
+    return {
         "ledgerPosition": head,
         "catalogPosition": projected,
         "readOnly": health.read_only,
@@ -53,7 +56,6 @@ def _as_json(head: int, projected: int, health: CatalogHealth, events: list[Even
             for event in events
         ],
     }
-    return dump(found).decode()
 
 
 def _as_text(head: int, projected: int, health: CatalogHealth, events: list[EventSetAside]) -> str:

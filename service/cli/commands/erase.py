@@ -9,6 +9,7 @@ import click
 
 from service.cli.commands.database import attached
 from service.cli.commands.options import actor_option, database_options, limit_facets
+from service.cli.json_output import json_option, print_json
 from service.maintenance.erase import ErasableEvent, ErasureResult, erasable_events, erase_payloads
 from service.payloads.run_ids import parse_uuid
 
@@ -34,10 +35,19 @@ def _run_or_position(_context: click.Context, _parameter: click.Parameter, text:
 @click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
 @click.option("--yes", is_flag=True, help="Erase without asking, for scripts.")
 @actor_option
+@json_option("dryRun", "events", "bytes", "erased", "copies")
 @database_options
 @limit_facets
 def command(
-    what: UUID | int, why: str, *, dry_run: bool, yes: bool, actor: str, database_url: str, data_dir: Path
+    what: UUID | int,
+    why: str,
+    *,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    actor: str,
+    database_url: str,
+    data_dir: Path,
 ) -> None:
     """Erase permanently the payloads of all events of a run, or of one event, as a law may require.
 
@@ -51,15 +61,20 @@ def command(
     if not (yes or dry_run or _is_terminal()):
         raise click.UsageError("Nothing is erased without confirmation: use --yes, or --dry-run to look first.")
     with attached(database_url, data_dir) as dsn:
-        click.echo(_preview(asyncio.run(erasable_events(dsn, what))))
-        if dry_run:
-            return
-        if not yes:
-            click.confirm("Erase them? It cannot be undone.", abort=True)
-        done = asyncio.run(erase_payloads(dsn, what, why, actor))
-    click.echo(_summary(done))
-    for copy in done.copies:
-        click.echo(f"{copy.file} (SHA-256 {copy.sha256}) is an archive with a copy: delete every copy of that file.")
+        events = asyncio.run(erasable_events(dsn, what))
+        if not (as_json and (yes or dry_run)):
+            click.echo(_preview(events), err=as_json)
+        if not (yes or dry_run):
+            click.confirm("Erase them? It cannot be undone.", abort=True, err=as_json)
+        done = None if dry_run else asyncio.run(erase_payloads(dsn, what, why, actor))
+    if as_json:
+        print_json(_as_object(events, done))
+    elif done is not None:
+        click.echo(_summary(done))
+        for copy in done.copies:
+            click.echo(
+                f"{copy.file} (SHA-256 {copy.sha256}) is an archive with a copy: delete every copy of that file."
+            )
 
 
 def _is_terminal() -> bool:
@@ -84,6 +99,31 @@ def _preview(events: list[ErasableEvent]) -> str:
     if len(events) > _SHOWN:
         lines.append(f"  … and {len(events) - _SHOWN} more, up to position {events[-1].position}")
     return "\n".join(lines)
+
+
+def _as_object(events: list[ErasableEvent], done: ErasureResult | None) -> dict[str, object]:
+    """Return the result for scripts; `done` is None for a dry run."""
+    return {
+        "dryRun": done is None,
+        "events": [
+            {
+                "position": event.position,
+                "subject": event.subject,
+                "id": str(event.stream),
+                "kind": event.kind,
+                "state": event.state,
+                "namespace": event.namespace,
+                "job": event.job,
+                "recordedAt": event.recorded_at,
+                "source": event.source,
+                "bytes": event.payload_bytes,
+            }
+            for event in events
+        ],
+        "bytes": sum(event.payload_bytes for event in events),
+        "erased": done.removed if done else 0,
+        "copies": [{"file": copy.file, "sha256": copy.sha256} for copy in done.copies] if done else [],
+    }
 
 
 def _summary(done: ErasureResult) -> str:

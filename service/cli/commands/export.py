@@ -1,6 +1,7 @@
 """runfold export."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -18,6 +19,7 @@ from service.audit.filters import EventFilters
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options, parse_time
 from service.cli.commands.progress import progress_bar
+from service.cli.json_output import json_option, print_json
 from service.domain.event import SOURCES, Kind, RunState
 
 
@@ -82,6 +84,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     help="File to write.",
 )
 @_filters
+@json_option("file", "headFile", "log", "position", "hash", "recordedAt", "format", "filters", "events", "sha256")
 @database_options
 def command(  # noqa: PLR0913, PLR0917  a parameter an option
     format_name: str | None,
@@ -97,12 +100,16 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
     sources: tuple[str, ...],
     since: datetime | None,
     until: datetime | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Write the ledger's events, oldest first, as of the start of the export.
 
     The ledger head at that moment and the digest of the file are written to FILE.head.json (to standard error without
     --output). `runfold verify --against FILE` proves with them that the ledger still begins with the exported events.
     """
+    if as_json and output is None:
+        raise click.UsageError("--json needs --output: without it, standard output has the events.")
     if since and until and until < since:
         raise click.UsageError("--until is before --since.")
     names = namespace, job, run, kinds or None, states or None, actor, sources or None
@@ -114,7 +121,11 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
     if output is None:
         click.echo(description, err=True)
         return
-    saved_heads.head_path(output).write_text(description + "\n", encoding="utf-8")
+    head_path = saved_heads.head_path(output)
+    head_path.write_text(description + "\n", encoding="utf-8")
+    if as_json:
+        print_json({"file": str(output), "headFile": str(head_path)} | json.loads(description))
+        return
     head = exported.head
     click.echo(f"{exported.events} events are in {output}. The head is position {head.position}, {head.hash.hex()}.")
 

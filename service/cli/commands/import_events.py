@@ -18,6 +18,7 @@ from service.catalog.page_writer import project_next_page, read_cursor
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import DEFAULTS, database_options
 from service.cli.commands.progress import progress_bar
+from service.cli.json_output import json_option, print_when_done
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, RunfoldError
 from service.ingest import checkpoints
@@ -43,9 +44,10 @@ _SHOWN = 20
 )
 @click.option("--refused", type=click.File("wb"), metavar="FILE", help="Write refused events to FILE, one per line.")
 @click.option("--restart", is_flag=True, help="Ignore checkpoints and read each file from its beginning.")
+@json_option("complete", "recorded", "known", "refused", "failures", "catalogBehind")
 @database_options
 def command(
-    files: Sequence[str], *, refused: BinaryIO | None, restart: bool, database_url: str, data_dir: Path
+    files: Sequence[str], *, refused: BinaryIO | None, restart: bool, as_json: bool, database_url: str, data_dir: Path
 ) -> None:
     """Read OpenLineage events from files: JSON arrays or lines of JSON, plain or gzip; - is standard input.
 
@@ -54,7 +56,11 @@ def command(
     events. Exits with 1 if events were refused.
     """
     summary = _Summary(refused)
-    with attached(database_url, data_dir, must_exist=False) as dsn, ExitStack() as opened:
+    with (
+        attached(database_url, data_dir, must_exist=False) as dsn,
+        print_when_done(summary.as_object, as_json=as_json),
+        ExitStack() as opened,
+    ):
         migrate(dsn)
         for name in files:
             stream = (
@@ -62,11 +68,13 @@ def command(
             )
             asyncio.run(_import(dsn, _Source(name, stream), summary, restart=restart))
         if summary.recorded:
-            asyncio.run(_update_catalog(dsn))
+            summary.catalog_behind = asyncio.run(_update_catalog(dsn))
     for name in files:
         checkpoints.remove_checkpoint(Path(name).resolve())
-    summary.print()
-    sys.exit(1 if summary.failures else 0)
+    if not as_json:
+        click.echo(f"{summary.recorded} events recorded, {summary.known} known already, {summary.refused} refused.")
+    summary.print_failures()
+    sys.exit(1 if summary.refused else 0)
 
 
 class _Source(NamedTuple):
@@ -86,16 +94,26 @@ class _Source(NamedTuple):
         return path if self.name != "-" and path.is_file() else None
 
 
+class _Failure(NamedTuple):
+    """Why an event was refused, or a file could not be read to its end: then `line` is None."""
+
+    file: str
+    line: int | None
+    reason: str
+
+
 class _Summary:
     """Counts the events of all files: recorded, already known and refused."""
 
     def __init__(self, refused: BinaryIO | None) -> None:
-        self._refused = refused
-        self._first_failures: list[str] = []
+        self._refused_file = refused
+        self._failures: list[_Failure] = []
         self._remarks: dict[str, str] = {}
+        self._broken_off = False
         self.recorded = 0
         self.known = 0
-        self.failures = 0
+        self.refused = 0
+        self.catalog_behind: int | None = 0
 
     def add(self, ingestion: Ingestion, checkpoint: ImportCheckpoint) -> None:
         self.recorded += ingestion.recorded - ingestion.known
@@ -105,27 +123,39 @@ class _Summary:
         self._remarks[name] = f"{name} contains no events."
 
     def add_refused(self, name: str, failure: IngestionFailure) -> None:
-        self.add_failure(f"{name}:{failure.line.number}: {failure.reason}")
+        self.add_failure(_Failure(name, failure.line.number, failure.reason))
         if name not in self._remarks and failure.line.text is not None and _is_exported(failure.line.text):
             self._remarks[name] = (
                 f"{name} is an export of Runfold: its lines are records of the ledger, not OpenLineage events. The"
                 " OpenLineage events are the payloads of those lines whose source is openlineage or import."
             )
-        if self._refused is not None and failure.line.text is not None and not failure.retriable:
+        if self._refused_file is not None and failure.line.text is not None and not failure.retriable:
             # In valid JSON a line break stands only between tokens, where a space is equivalent.
-            self._refused.write(failure.line.text.replace(b"\n", b" ") + b"\n")
+            self._refused_file.write(failure.line.text.replace(b"\n", b" ") + b"\n")
 
-    def add_failure(self, message: str) -> None:
-        self.failures += 1
-        if len(self._first_failures) < _SHOWN:
-            self._first_failures.append(message)
+    def add_failure(self, failure: _Failure) -> None:
+        self.refused += 1
+        self._broken_off |= failure.line is None
+        if len(self._failures) < _SHOWN:
+            self._failures.append(failure)
 
-    def print(self) -> None:
-        click.echo(f"{self.recorded} events recorded, {self.known} known already, {self.failures} refused.")
-        for failure in self._first_failures:
-            click.echo(f"  {failure}", err=True)
-        if self.failures > _SHOWN:
-            click.echo(f"  … and {self.failures - _SHOWN} more", err=True)
+    def as_object(self, complete: bool) -> dict[str, object]:  # noqa: FBT001
+        """Return the result for scripts; not complete where a file could not be read to its end, either."""
+        return {
+            "complete": complete and not self._broken_off,
+            "recorded": self.recorded,
+            "known": self.known,
+            "refused": self.refused,
+            "failures": [failure._asdict() for failure in self._failures],
+            "catalogBehind": self.catalog_behind,
+        }
+
+    def print_failures(self) -> None:
+        """Print the first failures, and remarks on files, to standard error."""
+        for file, line, reason in self._failures:
+            click.echo(f"  {file}: {reason}" if line is None else f"  {file}:{line}: {reason}", err=True)
+        if self.refused > _SHOWN:
+            click.echo(f"  … and {self.refused - _SHOWN} more", err=True)
         for remark in self._remarks.values():
             click.echo(remark, err=True)
 
@@ -157,26 +187,27 @@ async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool
                 source.stream, ingestion, DEFAULTS.max_event_bytes, lambda read: show(read, size), checkpoint
             )
     except RunfoldError as error:
-        summary.add_failure(f"{source.name}: {error.detail}; everything before that was read")
+        summary.add_failure(_Failure(source.name, None, f"{error.detail}; everything before that was read"))
     finally:
         checkpoint.close()
         if checkpoint.write_error is not None:
             click.echo(checkpoint.write_error, err=True)
         await connections.close()
+    summary.add(ingestion, checkpoint)
     if ingestion.retriable:
         raise click.ClickException(
             f"Not all events of {source.name} are recorded: {ingestion.retriable_reason}. {ingestion.recorded} are."
             " Repeat the import to go on; nothing is recorded twice."
         )
-    summary.add(ingestion, checkpoint)
     if ingestion.received + checkpoint.skipped == 0:
         summary.add_empty(source.name)
 
 
-async def _update_catalog(dsn: str) -> None:
+async def _update_catalog(dsn: str) -> int | None:
     """Project the catalog up to the ledger's end, beside the projectors of services; say so where that fails.
 
-    One process projects at a time; a page that another one has projected meanwhile is skipped.
+    Returns the number of events that are not projected then, 0 unless it fails, and None if it is unknown. One process
+    projects at a time; a page that another one has projected meanwhile is skipped.
     """
     position = end = 0
     async with Connections(dsn, 2, limit_idle_transactions=True, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
@@ -194,6 +225,8 @@ async def _update_catalog(dsn: str) -> None:
                 f" ({error or 'no progress'}). A service that runs, or the next one that starts, goes on.",
                 err=True,
             )
+            return end - position if end else None
+    return 0
 
 
 async def _find_checkpoint(dsn: str, file: Path) -> Checkpoint | None:

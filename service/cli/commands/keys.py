@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -15,6 +14,7 @@ from service.auth import keys
 from service.auth.keys import Key, ScopeName
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import actor_option, database_options
+from service.cli.json_output import json_option, print_json
 from service.database.connections import Connections
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}")
@@ -22,6 +22,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}")
 _FIRST_KEY = (
     "This is the first key: within 5 seconds, services with --auth auto, the default, require a key for every request."
 )
+
+_FIELDS = ("name", "scope", "createdAt", "revokedAt")
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ def _check_name(_context: click.Context, _parameter: click.Parameter, name: str)
 @command.command("create", short_help="Create a key; its secret is shown once.")
 @click.argument("name", callback=_check_name)
 @click.option("--scope", type=click.Choice(list(keys.SCOPES)), required=True, help="What the key allows; see above.")
-@click.option("--json", "as_json", is_flag=True, help="Print {name, scope, secret} for a script.")
+@json_option("name", "scope", "secret")
 @actor_option
 @database_options
 def create(name: str, scope: ScopeName, *, as_json: bool, actor: str, database_url: str, data_dir: Path) -> None:
@@ -63,7 +65,7 @@ def create(name: str, scope: ScopeName, *, as_json: bool, actor: str, database_u
     except keys.KeyExists:
         raise click.ClickException(f"There is a key {name} already; revoke it first, or use another name.") from None
     if as_json:
-        click.echo(orjson.dumps({"name": name, "scope": scope, "secret": secret}))
+        print_json({"name": name, "scope": scope, "secret": secret})
         if is_first:
             click.echo(_FIRST_KEY, err=True)
         return
@@ -75,14 +77,14 @@ def create(name: str, scope: ScopeName, *, as_json: bool, actor: str, database_u
 
 
 @command.command("list", short_help="List the keys.")
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array for a script.")
+@json_option(*_FIELDS, help_text="Print a JSON array, for scripts, of objects")
 @database_options
 def list_keys(*, as_json: bool, database_url: str, data_dir: Path) -> None:
     """List all keys, also revoked ones, oldest first. Secrets cannot be listed: they are not stored."""
     with attached(database_url, data_dir) as dsn:
         listed = sorted(_with_connections(dsn, keys.all_keys).values(), key=lambda key: key.created_at)
     if as_json:
-        click.echo(orjson.dumps([_key_view(key) for key in listed], option=orjson.OPT_UTC_Z))
+        print_json([_key_view(key) for key in listed])
     elif listed:
         Console().print(_table(listed))
     else:
@@ -91,15 +93,20 @@ def list_keys(*, as_json: bool, database_url: str, data_dir: Path) -> None:
 
 @command.command("revoke", short_help="Revoke a key.")
 @click.argument("name")
+@json_option(*_FIELDS)
 @actor_option
 @database_options
-def revoke(name: str, *, actor: str, database_url: str, data_dir: Path) -> None:
+def revoke(name: str, *, as_json: bool, actor: str, database_url: str, data_dir: Path) -> None:
     """Revoke a key. Running services reject it within 5 seconds."""
     try:
         with attached(database_url, data_dir) as dsn:
             _with_connections(dsn, lambda connections: keys.revoke_key(connections, name, actor))
+            known = _with_connections(dsn, keys.all_keys).values()
     except keys.NoSuchKey:
         raise click.ClickException(f"There is no active key {name}; see: runfold keys list") from None
+    if as_json:
+        print_json(next(_key_view(key) for key in known if key.name == name))
+        return
     click.echo(f"{name} is revoked; running services reject it within 5 seconds.")
 
 

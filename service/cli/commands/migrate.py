@@ -7,6 +7,7 @@ import click
 
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import database_options
+from service.cli.json_output import json_option, print_json
 from service.database import migrations
 from service.database.connections import Connections
 from service.database.roles import grant
@@ -18,7 +19,8 @@ from service.database.roles import grant
 @click.option(
     "--role", metavar="NAME", help="Grant this role the rights that serving needs, and no others; create it if missing."
 )
-def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None) -> None:
+@json_option("revision", "role", "roleCreated")
+def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None, as_json: bool) -> None:
     """Bring the database's schema up to date. `runfold serve` does this when it starts.
 
     With --role, `runfold serve` can run as a role that cannot change or remove recorded events: it reads the ledger,
@@ -31,12 +33,17 @@ def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None) -
             "--sql and --role cannot be combined: which rights to grant depends on the tables of a migrated database."
             " Migrate first, then run: runfold migrate --role NAME"
         )
+    if sql and as_json:
+        raise click.UsageError("--sql and --json cannot be combined: what --sql prints is no JSON.")
     if sql:
         click.echo(migrations.upgrade_sql())
         return
     with attached(database_url, data_dir, must_exist=False) as dsn:
         migrate(dsn)
         created = asyncio.run(_grant(dsn, role)) if role else False
+    if as_json:
+        print_json({"revision": migrations.newest_revision(), "role": role, "roleCreated": created})
+        return
     click.echo(f"The schema is at revision {migrations.newest_revision()}.")
     if role:
         click.echo(f"{role} can serve and cannot change what was recorded.")

@@ -9,11 +9,11 @@ from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import FoundRun, RunFilters, RunSearch
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
+from service.cli.json_output import json_option, print_json
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
 from service.domain.event import RunState
 from service.http import views
-from service.payloads.json_writer import dump
 
 _CONNECTIONS = 2
 
@@ -31,7 +31,7 @@ _CONNECTIONS = 2
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N", help="List N runs at most."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print a JSON array for a script.")
+@json_option(help_text="Print a JSON array, for scripts, of runs as the API shows them.")
 @database_options
 def command(
     states: tuple[str, ...],
@@ -51,7 +51,7 @@ def command(
     with attached(database_url, data_dir) as dsn:
         runs, behind = asyncio.run(_read(dsn, filters, limit))
     if as_json:
-        click.echo(dump([views.run_view(str(run.id), run.registers) for run in runs]))
+        print_json([views.run_view(str(run.id), run.registers) for run in runs])
     else:
         for run in runs:
             click.echo(_line(run))

@@ -12,13 +12,13 @@ import click
 from service.audit.ledger_reader import LedgerReader
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
+from service.cli.json_output import json_option, print_json
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
 from service.domain.event import Event, Subject
 from service.domain.run import RunRegisters
 from service.http import views
 from service.ledger.events import read_streams
-from service.payloads.json_writer import dump
 
 
 class _Run(NamedTuple):
@@ -34,7 +34,7 @@ class _Run(NamedTuple):
 @click.option(
     "--events", "limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Latest events."
 )
-@click.option("--json", "as_json", is_flag=True, help="Print {run, job, events, latest} for a script.")
+@json_option("run", "job", "events", "latest")
 @database_options
 def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Show a run as merged from its events, and the latest of them, read from the ledger."""
@@ -46,7 +46,7 @@ def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir
     job = view["job"]
     if as_json:
         latest = [_event_view(event) for event in found.latest]
-        click.echo(dump({"run": view, "job": job, "events": found.events, "latest": latest}))
+        print_json({"run": view, "job": job, "events": found.events, "latest": latest})
         return
     click.echo(f"run        {run}")
     click.echo(f"job        {printable(' '.join(job.values()) if job else '')}")

@@ -10,6 +10,7 @@ import click
 from service.audit.ledger_reader import LedgerReader, RecordedEvent
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
+from service.cli.json_output import json_option
 from service.cli.text import printable
 from service.database.connections import Connections
 
@@ -23,7 +24,7 @@ _INTERRUPTED = 130
     "-n", "--events", "count", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Events."
 )
 @click.option("-f", "--follow", is_flag=True, help="Print further events as they are recorded, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="Print each event as a line of JSON, with its payload.")
+@json_option(help_text="Print each event as a line of JSON, for scripts, as GET /events shows it, with its payload.")
 @database_options
 def command(count: int, *, follow: bool, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Print the latest events of the ledger, oldest first: position, time, kind or state, source, job, and id."""

@@ -1,7 +1,6 @@
 """runfold verify."""
 
 import asyncio
-import json
 import sys
 import traceback
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from service.audit.verification import Progress, VerificationResult, verify_ledg
 from service.cli.commands.database import attached
 from service.cli.commands.options import archives_option, database_options
 from service.cli.commands.progress import progress_bar
+from service.cli.json_output import json_option, print_json
 from service.errors import OperatorError, RunfoldError
 from service.maintenance.catalog_check import CatalogCheck, check_catalog
 
@@ -52,12 +52,7 @@ class _Verification(NamedTuple):
 @click.option(
     "--to", "last", type=_POSITION, show_default="the ledger head", metavar="N", help="Last position to verify."
 )
-@click.option(
-    "--json",
-    "as_json",
-    is_flag=True,
-    help="Print the result as JSON, for scripts: {ok, from, to, complete, head, brokenAt, reason, against, catalog}.",
-)
+@json_option("ok", "from", "to", "complete", "head", "brokenAt", "reason", "against", "catalog")
 @click.option(
     "--against",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -99,7 +94,10 @@ def command(
                     report = report._replace(catalog=asyncio.run(check_catalog(dsn, progress, archives)))
             except (saved_heads.UnreadableHead, ValueError) as error:
                 raise click.UsageError(f"{error}.") from error
-        click.echo(_as_json(report, against) if as_json else _as_text(report))
+        if as_json:
+            print_json(_as_object(report, against))
+        else:
+            click.echo(_as_text(report))
         sys.exit(_status(report))
 
 
@@ -178,30 +176,34 @@ def _unproved_text(positions: tuple[int, ...]) -> str:
     )
 
 
-def _as_json(report: _Verification, against: Path | None) -> str:
+def _as_object(report: _Verification, against: Path | None) -> dict[str, object]:
     ledger, saved, catalog = report
-    document: dict[str, object] = {
+    return {
         "ok": _status(report) is ExitStatus.HOLDS,
         "from": ledger.first,
         "to": ledger.last,
         "complete": ledger.complete,
         "head": {"position": ledger.head_position, "hash": ledger.head_hash.hex()},
+        "brokenAt": ledger.broken_at,
+        "reason": ledger.reason or (saved.reason if saved else None),
+        "against": _against_as_object(saved, against) if saved else None,
+        "catalog": _catalog_as_object(catalog) if catalog else None,
     }
-    reason = ledger.reason or (saved.reason if saved else None)
-    if reason:
-        document |= {"brokenAt": ledger.broken_at, "reason": reason}
-    if saved is not None:
-        document["against"] = {
-            "file": str(against),
-            "ok": saved.reason is None and not saved.unproved,
-            "proof": saved.proof or None,
-            "unprovedPayloads": list(saved.unproved),
-        }
-    if catalog is not None:
-        document["catalog"] = {
-            "ok": not catalog.found,
-            "position": catalog.position,
-            "found": catalog.found,
-            "differences": catalog.differences,
-        }
-    return json.dumps(document)
+
+
+def _against_as_object(saved: HeadComparison, against: Path | None) -> dict[str, object]:
+    return {
+        "file": str(against),
+        "ok": saved.reason is None and not saved.unproved,
+        "proof": saved.proof or None,
+        "unprovedPayloads": list(saved.unproved),
+    }
+
+
+def _catalog_as_object(catalog: CatalogCheck) -> dict[str, object]:
+    return {
+        "ok": not catalog.found,
+        "position": catalog.position,
+        "found": catalog.found,
+        "differences": catalog.differences,
+    }
