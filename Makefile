@@ -16,7 +16,7 @@ ARGS ?=
 PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
 .PHONY: run test check bench compare chaos soak examples clean
 .DELETE_ON_ERROR:

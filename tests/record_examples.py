@@ -88,6 +88,7 @@ class Recorder:
             response.close()
             return b"".join(frames).decode()
         text = await response.text()
+        assert not text or text.endswith("\n"), f"{response.url}: a terminal shows the next prompt on the same line"
         if response.url.path == "/openapi.json":
             document = json.loads(text)
             return {name: document[name] for name in ("openapi", "info", "servers")} | {"paths": {}}

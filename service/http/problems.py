@@ -38,7 +38,7 @@ def status_of(error: type[RunfoldError]) -> int:
 
 
 def problem(status: int, code: str, title: str, detail: str, **more: Any) -> web.Response:  # noqa: ANN401
-    """Return a problem of RFC 9457 that also has Marquez's `code` and `message`, for clients of either."""
+    """Return a problem of RFC 9457, on a line, that also has Marquez's `code` and `message`, for clients of either."""
     body = {
         "type": f"/errors/{code}",
         "title": title,
@@ -49,7 +49,7 @@ def problem(status: int, code: str, title: str, detail: str, **more: Any) -> web
         **more,
     }
     text = orjson.dumps(body) if detail.isascii() else orjson.dumps(_escape_surrogates(body))
-    return web.Response(body=text, status=status, content_type="application/problem+json")
+    return web.Response(body=text + b"\n", status=status, content_type="application/problem+json")
 
 
 def _escape_surrogates(body: dict[str, Any]) -> dict[str, Any]:

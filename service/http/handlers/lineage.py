@@ -100,7 +100,7 @@ async def _answer_events(
         with streaming(request):
             await write(response, head)
             missing = await _write_pieces(response, "," if first.texts else "", second, pieces)
-            await write(response, await _tail(events, first.missing + missing))
+            await write(response, await _tail(events, first.missing + missing) + b"\n")
             await response.write_eof()
     return response
 

@@ -79,7 +79,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         pages = ledger.pages(EventFilters(run=run), PositionRange(after, head.position))
         last = await _write_events(response, pages, verdicts, limit)
         more = 0 < last < max(verdicts)
-        await write(response, b'],"next":%b}' % (dump(next_cursor(last)) if more else b"null"))
+        await write(response, b'],"next":%b}\n' % (dump(next_cursor(last)) if more else b"null"))
         await response.write_eof()
     return response
 

@@ -207,7 +207,7 @@ async def test_a_head_on_a_connection_that_lives_on_leaves_nothing_behind(job):
         assert b" 200 " in (await reader.readuntil(b"\r\n\r\n"))
         head, body = await answered(reader)
     assert head.startswith(b"HTTP/1.1 200 OK")
-    assert body == b'{"status":"alive"}'
+    assert body == b'{"status":"alive"}\n'
     writer.close()
 
 
@@ -223,7 +223,7 @@ async def test_who_wants_the_connection_closed_or_kept_is_heard(job, line, told)
     reader, writer = await asyncio.open_connection(job.host, job.port)
     writer.write(b"GET /livez " + line + b"\r\n\r\n")
     head, body = await answered(reader)
-    assert body == b'{"status":"alive"}'
+    assert body == b'{"status":"alive"}\n'
     assert told is None or told in head
     if told is None or b"close" in told:
         async with asyncio.timeout(SOON_S):

@@ -219,7 +219,7 @@ async def test_odd_input_is_recorded_to_the_byte_and_given_back_everywhere(clien
     assert (await send(client, body))[0] == 201
     assert (await bodies(db))[-1] == body
     async with client.get(EVENTS) as response:
-        assert await response.text() == f'{{"totalCount":1,"events":[{body}]}}'
+        assert await response.text() == f'{{"totalCount":1,"events":[{body}]}}\n'
     run = "9eaf075a-7d72-3143-8040-9cf47f401b86" if "my-run-1" in body else RUN
     async with client.get(f"/api/v1/jobs/runs/{run}/facets", params={"type": "run"}) as response:
         assert response.status == 200

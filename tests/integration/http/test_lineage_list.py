@@ -23,7 +23,7 @@ async def test_events_are_listed_as_sent_by_their_own_time(client):
         await send(client, one)
     async with client.get(EVENTS, params={"sortDirection": "asc"}) as response:
         in_order = [sent[2], sent[1], sent[0], sent[3]]
-        assert await response.text() == f'{{"totalCount":4,"events":[{",".join(in_order)}]}}'
+        assert await response.text() == f'{{"totalCount":4,"events":[{",".join(in_order)}]}}\n'
     found = await get(client, EVENTS, limit=2, offset=1)
     assert found == {"totalCount": 4, "events": [json.loads(sent[0]), json.loads(sent[1])]}
     found = await get(client, EVENTS, after="2024-02-01T00:00:00Z", before="2024-02-01T00:00:02Z")
@@ -52,7 +52,7 @@ async def test_a_list_of_many_large_events_is_given_piece_by_piece(client):
     sent = [event(run=uuid4(), at=f"2024-02-01T00:00:{n:02}Z", f="x" * 300_000) for n in range(60)]
     assert (await send(client, "\n".join(sent), BATCH, NDJSON))[0] == 204
     async with client.get(EVENTS, params={"sortDirection": "asc"}) as response:
-        assert await response.text() == f'{{"totalCount":60,"events":[{",".join(sent)}]}}'
+        assert await response.text() == f'{{"totalCount":60,"events":[{",".join(sent)}]}}\n'
 
 
 @pytest.mark.parametrize("text", ["x" * 3_000_000, os.urandom(1_500_000).hex()], ids=["compressed", "incompressible"])

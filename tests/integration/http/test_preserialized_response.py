@@ -131,7 +131,7 @@ async def test_an_answer_that_was_sent_shows_what_was_sent():
     await answer.prepare(request)
     (sent,) = request.writer.sent
     assert answer.headers.keys() == {"Content-Type", "Content-Length", "Date", "Server", "Location"}
-    assert (answer.content_length, answer.text, answer.status, answer.reason) == (2, "{}", 201, "Created")
+    assert (answer.content_length, answer.text, answer.status, answer.reason) == (3, "{}\n", 201, "Created")
     assert (answer.prepared, answer.keep_alive, answer.body_length) == (True, True, len(sent))
     assert await answer.prepare(request) is None
     await answer.write_eof()
