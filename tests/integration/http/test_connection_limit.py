@@ -25,7 +25,7 @@ async def connect(client):
 async def ask(reader, writer):
     writer.write(GET)
     head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
-    await reader.readexactly(len(b'{"status":"alive"}'))
+    await reader.readexactly(len(b'{"status":"alive"}\n'))
     return head.partition(b"\r\n")[0]
 
 

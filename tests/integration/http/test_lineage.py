@@ -224,7 +224,7 @@ async def test_odd_input_is_recorded_to_the_byte_and_given_back_everywhere(clien
     async with client.get(f"/api/v1/jobs/runs/{run}/facets", params={"type": "run"}) as response:
         assert response.status == 200
         facets = body[body.index('"facets": ') + len('"facets": ') : body.index('}, "job"')]
-        assert (await response.text()).replace('{"f":', '{"f": ') == f'{{"runId":"{run}","facets":{facets}}}'
+        assert (await response.text()).replace('{"f":', '{"f": ') == f'{{"runId":"{run}","facets":{facets}}}\n'
     async with client.get("/api/v1/namespaces/ns/jobs/job") as response:
         assert response.status == 200
         assert f'"latestRun":{{"id":"{run}"' in await response.text()
