@@ -23,7 +23,7 @@ ROWS = """
      order by e.position
 """
 RECORDS = """
-    select e.kind, e.subject, e.stream, e.fact, p.body::text as payload
+    select e.position, e.kind, e.subject, e.stream, e.fact, p.body::text as payload
       from runfold.events e left join runfold.payloads p on p.log = e.log and p.position = e.position
      where e.log = 0 and e.kind in ('erased', 'archived', 'restored')
      order by e.position
@@ -77,10 +77,12 @@ class AllowedGaps:
 
     def __init__(self, records: list[Any]) -> None:
         """Take the records of erasures, archives and restores, oldest first."""
-        self.erased = {(row["subject"], row["stream"], row["fact"]) for row in records if row["kind"] == "erased"}
+        self.erased: dict[Any, int] = {}
         self.archived: dict[int, int] = {}
         for row in records:
-            if row["kind"] == "archived":
+            if row["kind"] == "erased":
+                self.erased[row["subject"], row["stream"], row["fact"]] = row["position"]
+            elif row["kind"] == "archived":
                 archive = json.loads(row["payload"])
                 self.archived[archive["first"]] = archive["last"]
             elif row["kind"] == "restored":
@@ -91,7 +93,7 @@ class AllowedGaps:
         position = row["position"]
         fact = hashlib.sha256(f"erased:{position}".encode()).digest()[:16]
         archived = any(first <= position <= last for first, last in self.archived.items())
-        return archived or (row["subject"], row["stream"], fact) in self.erased
+        return archived or self.erased.get((row["subject"], row["stream"], fact), 0) > position
 
 
 def what_is_wrong(row: Any, expected: int, before: bytes, allowed: AllowedGaps) -> str | None:  # noqa: ANN401

@@ -15,6 +15,8 @@ _PASSWORD = re.compile(
     r"|(?P<parameter>[?&](?:ssl)?password=)[^&\s]+"
 )
 
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
 
 def without_password(text: str) -> str:
     """Return the text with the passwords of URLs replaced by `***`."""
@@ -22,14 +24,14 @@ def without_password(text: str) -> str:
 
 
 class _LineFormatter(logging.Formatter):
-    """Formats a record as one line. Line breaks are escaped, so that no input can forge a record."""
+    """Formats a record as one line. Control characters are escaped, so that no input can forge a record or a screen."""
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802
         return datetime.fromtimestamp(record.created, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
     def format(self, record: logging.LogRecord) -> str:
-        line = without_password(super().format(record))
-        return line.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
+        line = without_password(super().format(record)).replace("\\", "\\\\")
+        return _CONTROLS.sub(lambda match: match[0].encode("unicode_escape").decode(), line)
 
 
 def set_up(level: str) -> None:

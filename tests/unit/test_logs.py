@@ -40,6 +40,7 @@ logs.set_up("info")
 log = logging.getLogger("service.x")
 log.debug("not this")
 log.info("two\\nlines, and a fake\\r2026-01-01 ERROR")
+log.info("a title \\x1b]0;x\\x07, \\x00, \\x9b and \\u2028")
 try:
     raise ValueError("postgresql://me:secret@host/db")
 except ValueError:
@@ -57,9 +58,10 @@ def test_a_record_is_a_line_with_a_time_in_utc_and_even_a_traceback_has_no_passw
         check=True,
         timeout=60,
     )
-    first, second = said.stderr.split("\n")[:-1]
+    first, controls, second = said.stderr.split("\n")[:-1]
     time, rest = first.split(" ", 1)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(time)) < timedelta(minutes=5)
     assert re.fullmatch(r"INFO \d+ service\.x: two\\nlines, and a fake\\r2026-01-01 ERROR", rest)
+    assert controls.endswith(r"a title \x1b]0;x\x07, \x00, \x9b and \u2028")
     assert second.endswith("ValueError: postgresql://me:***@host/db")
     assert "secret" not in second
