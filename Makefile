@@ -6,6 +6,7 @@
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
 #   make chaos  faults under load: kill -9, pauses, cut connections    make chaos ARGS='--seconds 600 --seed 1f2e3d4c'
 #   make soak   a steady load for 10 minutes                           make soak ARGS='--seconds 3600 --workers 2'
+#   make mutants  plants faults in the core, each of which a test must find    make mutants ARGS='--only ledger,audit'
 #   make examples  records the examples of /openapi.json and /docs anew, from a run of the service
 #   make clean  removes .venv, caches and builds
 # To use another interpreter: make PYTHON=python3.12 run
@@ -18,7 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: run test check bench compare chaos soak examples clean
+.PHONY: run test check bench compare chaos soak mutants examples clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -43,6 +44,9 @@ chaos: $(VENV)/.dev-stamp
 
 soak: $(VENV)/.dev-stamp
 	@$(BIN)/python -m chaos.soak $(ARGS)
+
+mutants: $(VENV)/.dev-stamp
+	@$(BIN)/python -m mutants.run $(ARGS)
 
 examples: $(VENV)/.dev-stamp
 	$(BIN)/python tests/record_examples.py

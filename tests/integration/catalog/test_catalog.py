@@ -5,11 +5,13 @@ from random import Random
 from uuid import UUID
 
 import pytest
-from building import fact, new, report
+from building import fact, facts, new, report
 from histories import at
+from lost_tail import put_back, save
 from served import Served
 
-from service.catalog.page_writer import project_next_page
+from service.catalog.page_writer import project_next_page, read_page, write_page
+from service.database.connections import Connections
 from service.domain.event import RunState, Subject
 from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import PayloadContent
@@ -121,6 +123,20 @@ create function runfold.full_disk() returns trigger language plpgsql as
 $$ begin raise exception 'no space left' using errcode = 'disk_full'; end $$;
 create trigger full_disk before insert on runfold.jobs for each row execute function runfold.full_disk()
 """
+
+
+async def test_a_page_of_lost_events_is_not_written(dsn, connections, db):
+    """The ledger lost its tail while a projector held a page of it."""
+    await append_events(connections, facts(5), [None] * 5)
+    await save(db)
+    await append_events(connections, facts(5), [None] * 5)
+    page = await read_page(connections, 0)
+    assert page.upto == 10
+    await put_back(db)
+    async with Connections(dsn) as others:
+        assert await write_page(others, page) is None
+        assert await db.fetchval("select position from runfold.catalog_cursor") == 0
+        assert (await project_next_page(others)).position == 5
 
 
 async def test_a_projection_that_fails_leaves_the_cursor_where_it_was(connections, db):

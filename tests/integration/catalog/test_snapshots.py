@@ -118,6 +118,15 @@ async def test_what_was_erased_is_in_no_snapshot_and_the_rest_stays(dsn, connect
         assert json.dumps({"beat": erased - 1}).encode() not in [facet.value for facet in found.run_facets.values()]
 
 
+async def test_what_is_erased_is_not_known_although_the_catalog_has_it_still(connections, db, audit):
+    await append(connections, [beat(1), beat(2)])
+    await project_all(connections)
+    await db.fetch("select * from runfold.erase_payloads(0, $1, 'why', null)", [2])
+    found = await known(audit, 2)
+    assert found == await merged_from_the_first(audit, 2)
+    assert set(found.run_facets) == {"facet1"}
+
+
 async def test_a_rebuilt_catalog_has_the_same_snapshots(dsn, connections, db):
     await append(connections, [beat(minute) for minute in range(COUNT)])
     await project_all(connections, 300)

@@ -294,6 +294,23 @@ async def test_keys_older_than_five_seconds_let_nobody_in(serve, connections, mo
     await until(client, 200, secret)
 
 
+async def test_no_request_is_admitted_five_seconds_after_the_keys_were_read(serve, connections, monkeypatch):
+    """docs/api-keys.md promises this time, so it is not read from the program."""
+    secret = await keys.create_key(connections, "scheduler", "write")
+    client = await serve()
+    assert (await put(client, secret)).status == 200
+
+    async def away(*_):
+        raise DatabaseUnavailable("away")
+
+    monkeypatch.setattr(keys, "read_key_events", away)
+
+    async def refused():
+        return (await put(client, secret)).status == 503
+
+    await wait_until(refused, "requests are refused", 5.5)
+
+
 def test_a_key_whose_payload_was_erased_lets_nobody_in_and_a_revocation_needs_none():
     stream, at = stream_of("key", "ci"), datetime(2026, 1, 1, tzinfo=UTC)
     assert keys.apply_key_events({}, [KeyEvent(1, stream, "created", at, None)]) == {}

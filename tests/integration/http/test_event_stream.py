@@ -3,7 +3,7 @@
 import asyncio
 import json
 from contextlib import asynccontextmanager
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
@@ -12,13 +12,15 @@ from conftest import wait_until
 from served import Served
 
 from service.audit import tail as tails
-from service.audit.filters import EventFilters, FilteredFields
+from service.audit.event_text import sse_frame
+from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
 from service.audit.ledger_reader import RecordedEvent
 from service.audit.tail import LedgerTail, TailBatch
 from service.http import streaming
 from service.http.app import build_app
 from service.http.event_parameters import event_filters
 from service.http.handlers import event_stream
+from service.http.parameters import MAX_PAGE_EVENTS
 from service.http.resources import RESOURCES
 from service.http.route import RequestParameters
 from service.ledger.cursors import decode_position
@@ -114,6 +116,24 @@ async def test_who_fell_behind_what_is_kept_catches_up_alone(client, monkeypatch
         await take(ahead, 40)
         everything = await whole(client)
         assert [event for _, event in await take(behind, len(everything))] == everything
+
+
+@pytest.mark.parametrize("filters", [{}, {"kind": "transition", "state": "RUNNING"}])
+async def test_a_listener_many_pages_behind_gets_each_event_once(client, filters):
+    positions = await append(client, 2 * MAX_PAGE_EVENTS + 500)
+    async with listening(client, cursor="start", **filters) as events:
+        behind = [event["position"] for _, event in await take(events, len(positions))]
+        positions += await append(client, 3)
+        found = behind + [event["position"] for _, event in await take(events, 3)]
+    first = 1 if not filters else min(positions)
+    assert found == list(range(first, first + len(positions)))
+
+
+def test_a_listener_in_the_middle_of_a_batch_hears_the_rest_of_it():
+    fields = FilteredFields("run", UUID(int=1), "transition", "RUNNING", "api", None, None, None)
+    batch = TailBatch(0, 3, [RecordedEvent(position, fields, b"%d" % position) for position in (1, 2, 3)])
+    assert batch.sse_frames(EVERYTHING, 0).count(b"data: ") == 3
+    assert batch.sse_frames(EVERYTHING, 2) == sse_frame(3, b"3")
 
 
 async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):

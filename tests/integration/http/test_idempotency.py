@@ -4,6 +4,11 @@ from uuid import uuid4
 
 import pytest
 from building import events
+from served import Served
+
+from service.auth.keys import create_key
+from service.http.app import build_app
+from service.settings import Settings
 
 BASE = "/api/v1"
 RUNS = f"{BASE}/namespaces/etl/jobs/load/runs"
@@ -129,3 +134,26 @@ async def test_a_creation_is_answered_again_after_its_job_was_deleted(client, db
     assert await post(client, RUNS, "k") == (200, first[1])
     assert (await post(client, RUNS, "another"))[0] == 404
     assert await states(db) == ["NEW"]
+
+
+async def test_an_idempotency_key_is_its_callers_own(dsn, connections, aiohttp_client, db):
+    """Two callers that number their requests alike are no repetition of each other."""
+    ann, bob = [bearer(await create_key(connections, name, "write")) for name in ("ann", "bob")]
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, auth="on"))))
+    await client.put(f"{BASE}/namespaces/etl", json={"ownerName": "me"}, headers=ann)
+    body = {"type": "BATCH", "inputs": [], "outputs": []}
+    assert (await client.put(f"{BASE}/namespaces/etl/jobs/load", json=body, headers=ann)).status == 200
+    created = [await client.post(RUNS, headers={**caller, "Idempotency-Key": "1"}) for caller in (ann, bob)]
+    assert [answer.status for answer in created] == [201, 201]
+    first, second = [(await answer.json())["id"] for answer in created]
+    assert first != second
+    for caller, verb in ((ann, "start"), (bob, "complete")):
+        headers = {**caller, "Idempotency-Key": "2"}
+        answer = await client.post(f"{BASE}/jobs/runs/{first}/{verb}", headers=headers)
+        assert answer.status == 200, await answer.text()
+    recorded = [(row["state"], row["actor"]) for row in await events(db) if row["subject"] == "run"]
+    assert recorded == [("NEW", "ann"), ("NEW", "bob"), ("RUNNING", "ann"), ("COMPLETED", "bob")]
+
+
+def bearer(secret):
+    return {"Authorization": f"Bearer {secret}"}

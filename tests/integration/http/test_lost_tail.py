@@ -1,9 +1,10 @@
 """A database that loses the end of the ledger under a running service: a failover, or a backup that is restored."""
 
 import asyncio
+from uuid import UUID
 
 import pytest
-from building import facts
+from building import facts, report
 from conftest import DEADLINE_S, wait_until
 from lost_tail import put_back, save
 from served import Served
@@ -127,3 +128,24 @@ def bearer(secret):
 async def answers(client, headers, status):
     async with client.get("/api/v1/ledger/head", headers=headers) as answer:
         return answer.status == status
+
+
+async def test_states_of_lost_events_are_forgotten(client, db, connections):
+    """Another event has the position of the lost one: by its position alone, the state of the run seems to be known."""
+    await put(client, "etl")
+    job = {"type": "BATCH", "inputs": [], "outputs": []}
+    async with client.put(f"{NAMESPACES}/etl/jobs/load", json=job) as answer:
+        assert answer.status == 200
+    async with client.post(f"{NAMESPACES}/etl/jobs/load/runs") as answer:
+        run = (await answer.json())["id"]
+    await save(db)
+    async with client.post(f"/api/v1/jobs/runs/{run}/start") as answer:
+        lost = int(answer.headers["Runfold-Recorded"])
+    await put_back(db)
+    end = client.app[RESOURCES].end
+    await wait_until(lambda: value(end.losses), "the loss is noticed")
+    draft, _ = report(UUID(run), "FAILED")
+    appended = await append_events(connections, [draft.of_job("etl", "load")], [lost - 1])
+    assert appended.positions == [lost]
+    async with client.post(f"/api/v1/jobs/runs/{run}/complete") as answer:
+        assert answer.status == 409, await answer.text()

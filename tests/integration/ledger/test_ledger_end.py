@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from building import events, facts, head, unguarded
 from conftest import wait_until
+from lineage_client import BATCH, NDJSON, event
 from served import Served
 
 from service.domain import timestamps
@@ -71,6 +72,13 @@ async def test_a_clock_far_ahead_is_a_503_and_the_service_is_not_ready(client, d
             return answer.status == 503 and "clock" in await answer.text()
 
     await wait_until(unready, "the service is not ready")
+
+
+async def test_a_batch_that_the_clock_refuses_may_be_sent_again(client, db):
+    await set_clock_ahead(db, "2 hours")
+    async with client.post(BATCH, data=event(), headers=NDJSON) as answer:
+        (failure,) = (await answer.json())["failed_events"]
+    assert failure["retriable"], failure
 
 
 async def test_a_clock_a_little_ahead_is_logged_and_measured_and_hides_nothing(client, db, caplog):

@@ -1,4 +1,4 @@
-"""A bulk writer is held back while the catalog is far behind, and no longer than that."""
+"""Requests wait for the catalog, and bulk writers while it is far behind, and no longer than that."""
 
 import asyncio
 
@@ -53,6 +53,16 @@ async def test_too_much_waits_until_the_oldest_is_projected(catalog, projector, 
     waiting = asyncio.create_task(catalog.throttle(200, 1, 1))
     await a_moment()
     assert projector.prioritized == [100]
+    projector.on_progress(99)
+    await a_moment()
+    assert not waiting.done()
+    projector.on_progress(100)
+    await asyncio.wait_for(waiting, 1)
+
+
+async def test_a_request_waits_for_the_very_position(catalog, projector):
+    waiting = asyncio.create_task(catalog.wait_for(100))
+    await a_moment()
     projector.on_progress(99)
     await a_moment()
     assert not waiting.done()

@@ -23,6 +23,11 @@ def test_a_life_as_it_should_be_stands():
     assert not any(one.late for one in (new, start, end))
 
 
+def test_an_event_of_the_same_time_is_not_late():
+    _, start, end = judged(reported(RunState.NEW, 0), reported(RunState.RUNNING, 1), reported(RunState.COMPLETED, 1))
+    assert (start.late, end.late) == (False, False)
+
+
 def test_a_heartbeat_changes_nothing():
     *_, beat = judged(reported(RunState.NEW, 0), reported(RunState.RUNNING, 1), reported(RunState.RUNNING, 2))
     assert beat.effect is Effect.UNCHANGED

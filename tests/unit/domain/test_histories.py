@@ -1,6 +1,20 @@
 """What holds for any history: of facts in any order, and of commands."""
 
-from histories import ENDS, NOON, RUN, Command, Model, commands, histories, merged, recorded, run_facts, timeless, times
+from histories import (
+    COMMANDS,
+    ENDS,
+    NOON,
+    RUN,
+    Command,
+    Model,
+    commands,
+    histories,
+    merged,
+    recorded,
+    run_facts,
+    timeless,
+    times,
+)
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -74,6 +88,16 @@ def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, fact, 
     event, content = fact.recorded(position)
     assert apply_event(run, event) == merge_runs(run, run_registers_of(event))
     assert apply_event(run, event, content) == merge_runs(run, run_registers_of(event, content))
+
+
+@given(run_facts("api"), run_facts("api"), run_facts("api", "openlineage", "monitor"), st.sampled_from(COMMANDS), times)
+def test_the_short_way_of_a_run_that_was_created_and_started_leads_where_the_merge_does(new, start, fact, state, time):
+    """Nearly all events are of such runs; of histories in general, few are."""
+    created = new._replace(state=RunState.NEW)
+    run = merged(recorded([created, start._replace(state=RunState.RUNNING, at=time)]))
+    event, _ = fact._replace(state=state, parent_run=None).recorded(3)
+    applied = apply_transition(run, event, event.position, event.recorded_at)
+    assert applied == (None if fact.source == "monitor" else merge_runs(run, run_registers_of(event)))
 
 
 @given(parts, times, st.sampled_from(RunState), st.integers(1, 12), times)

@@ -1,0 +1,37 @@
+"""The short form of `make mutants`: some faults, of the kinds that tests once missed. docs/testing.md."""
+
+import pytest
+
+from mutants.mutant import Mutant
+from mutants.run import MUTANTS, check_all, find_broken
+
+SOME = (
+    "a listener more than a page behind loses an event per page",
+    "an Idempotency-Key is shared by all callers: transitions",
+    "the short way forgets the earlier start",
+)
+
+
+@pytest.mark.timeout(300)
+def test_some_planted_faults_are_found():
+    chosen = [mutant for area in MUTANTS.values() for mutant in area if mutant.name in SOME]
+    assert len(chosen) == len(SOME)
+    assert [result.problem for result in check_all(chosen, 1)] == [None] * len(SOME)
+
+
+@pytest.mark.timeout(300)
+def test_a_fault_that_no_test_finds_and_one_that_cannot_be_planted_are_problems():
+    harmless = Mutant(
+        "", "service/domain/ids.py", '"""Makes the', '"""Makes', ("unit/ledger/test_cursors.py::test_a_row_comes_back",)
+    )
+    unknown = harmless._replace(tests=("unit/ledger/test_cursors.py::test_nothing",))
+    broken = harmless._replace(old="not there")
+    survived, not_run, not_planted = (result.problem for result in check_all([harmless, unknown, broken], 1))
+    assert "survives unit/ledger/test_cursors.py" in survived
+    assert "could not be run" in not_run
+    assert "0 times" in not_planted
+
+
+def test_named_tests_hold_without_a_fault_or_find_nothing():
+    mutant = next(mutant for mutant in MUTANTS["domain"] if "duration" in mutant.name)
+    assert find_broken([mutant]).status == 0
