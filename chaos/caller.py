@@ -6,6 +6,7 @@ Each request is repeated until it is answered.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 from random import Random
 from typing import Any
@@ -38,11 +39,22 @@ def job_path(job: str) -> str:
 class Caller:
     """A scheduler with a journal."""
 
-    def __init__(self, client: Client, journal: Journal, random: Random) -> None:
-        """`client` sends the requests; `journal` keeps what is sent; `random` makes every choice."""
-        self._client = client
+    def __init__(self, client: Client, journal: Journal, random: Random, secrets: Mapping[str, str]) -> None:
+        """`client` sends the requests; `journal` keeps what is sent; `random` makes every choice.
+
+        `secrets` are those of two API keys at least, by name; the first is the caller's.
+        """
+        self._secrets = secrets
+        self.actor = next(iter(secrets))
+        self._client = client.with_secret(secrets[self.actor])
         self._journal = journal
         self.random = random
+
+    def other(self) -> Caller:
+        """Return a scheduler with another API key, and the same connections, journal and choices."""
+        first, *others = self._secrets
+        secrets = {name: self._secrets[name] for name in (*others, first)}
+        return Caller(self._client, self._journal, self.random, secrets)
 
     def id(self) -> UUID:
         """Return a new UUID, the same for the same seed."""
@@ -55,7 +67,7 @@ class Caller:
         for path, content in bodies.items():
             body = json.dumps(content).encode()
             # A repeated definition changes nothing, so its bytes are recorded once.
-            sent = self._journal.payload(f"the definition {path}", body)
+            sent = self._journal.payload(f"the definition {path}", body, self.actor)
             await self._client.send(Request("PUT", path, _OK, body), sending=sent.sending)
             sent.acknowledged += 1
 
@@ -63,7 +75,7 @@ class Caller:
         """Create a run and return its id."""
         args = {"token": str(self.id())}
         body = json.dumps({"args": args} | ({"id": str(run)} if run else {})).encode()
-        sent = self._journal.payload(f"the creation {args}", body, 1 if run or key else None)
+        sent = self._journal.payload(f"the creation {args}", body, self.actor, 1 if run or key else None)
         request = Request("POST", f"{job_path(job)}/runs", _OK_OR_CREATED, body, _headers(key))
         view = (await self._client.send(request, sending=sent.sending)).json
         identity = UUID(view["id"])
@@ -77,7 +89,7 @@ class Caller:
         self, run: UUID, state: str, at: datetime | None = None, key: str | None = None, *, alone: bool = True
     ) -> dict[str, Any]:
         """Report a transition and return the run view of the answer. With `alone=False` it may be refused with 409."""
-        return await self.repeat(self._journal.command(run, state, at, key, alone=alone))
+        return await self.repeat(self._journal.command(run, state, at, key, actor=self.actor, alone=alone))
 
     async def repeat(self, command: Command) -> dict[str, Any]:
         """Send a command that is in the journal, for the first time or again."""
@@ -119,7 +131,7 @@ class Caller:
 
     async def send_event(self, event: bytes) -> None:
         """Send one event as one request."""
-        sent = self._journal.payload("an OpenLineage event", event)
+        sent = self._journal.payload("an OpenLineage event", event, self.actor)
         await self._client.send(Request("POST", f"{BASE}/lineage", frozenset({201}), event), sending=sent.sending)
         sent.acknowledged += 1
 
@@ -130,7 +142,7 @@ class Caller:
             left = await self._send_batch_once(left, lines=lines)
 
     async def _send_batch_once(self, events: list[bytes], *, lines: bool) -> list[bytes]:
-        payloads = [self._journal.payload("an OpenLineage event of a batch", event) for event in events]
+        payloads = [self._journal.payload("an OpenLineage event of a batch", event, self.actor) for event in events]
 
         def sending() -> None:
             for payload in payloads:

@@ -9,6 +9,8 @@ from chaos.waiting import Violation
 
 def check(journal: Journal, ledger: Ledger) -> None:
     """Raise Violation for the first acknowledged request that the ledger does not hold as it was acknowledged."""
+    if ledger.keys != journal.keys:
+        raise Violation(f"events of API keys: {journal.keys} were acknowledged, {ledger.keys} are recorded")
     for digest, payload in journal.payloads.items():
         _check_payload(payload, ledger.payloads[digest])
         if not payload.runs <= ledger.streams[digest]:

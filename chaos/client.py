@@ -81,14 +81,23 @@ class Client:
         session: aiohttp.ClientSession,
         tally: Tally,
         random: Random,
+        secret: str,
         patience: float = PATIENCE_S,
     ) -> None:
-        """`base` is the service's URL; `tally` counts the outcomes; after `patience` seconds the client gives up."""
+        """`base` is the service's URL; `tally` counts the outcomes; after `patience` seconds the client gives up.
+
+        `secret` is that of an API key.
+        """
+        self._authorization = {"Authorization": f"Bearer {secret}"}
         self._base = base
         self._session = session
         self._tally = tally
         self._random = random
         self._patience = patience
+
+    def with_secret(self, secret: str) -> Client:
+        """Return the same client with another API key."""
+        return Client(self._base, self._session, self._tally, self._random, secret, self._patience)
 
     async def send(self, request: Request, *, sending: Callable[[], None] = _nothing) -> Answer:
         """Send a request until it is answered; call `sending` before each attempt.
@@ -123,7 +132,11 @@ class Client:
         """Send once. None: no answer, or 503."""
         try:
             async with self._session.request(
-                request.method, self._base + request.path, data=request.body, headers=request.headers, timeout=_TIMEOUT
+                request.method,
+                self._base + request.path,
+                data=request.body,
+                headers={**request.headers, **self._authorization},
+                timeout=_TIMEOUT,
             ) as response:
                 answer = Answer(response.status, await response.read())
         except TimeoutError:

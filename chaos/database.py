@@ -13,7 +13,7 @@ NAME = "runfold-chaos"
 
 _EVENTS = """
 select e.position, e.subject, e.stream, e.kind, e.state, e.transitioned_at, e.recorded_at, e.namespace, e.job, e.source,
-       e.payload_digest, convert_to(p.body::text, 'UTF8') as body
+       e.actor, e.payload_digest, convert_to(p.body::text, 'UTF8') as body
   from runfold.events e
   left join runfold.payloads p on p.log = e.log and p.position = e.position
  where e.log = 0 and e.position > $1
@@ -46,6 +46,7 @@ class Row(NamedTuple):
     namespace: str | None
     job: str | None
     source: str
+    actor: str | None
     payload_digest: bytes | None
     body: bytes | None
 

@@ -9,6 +9,8 @@ from signal import SIGCONT, SIGKILL, SIGSTOP
 from typing import Any, NamedTuple
 
 from chaos import processes
+from chaos.database_faults import clock_ahead, clock_far_ahead, fill_disk, has_disk, lock_events, open_snapshot
+from chaos.key_faults import hide_keys, revoke_key
 from chaos.waiting import Violation, until
 from chaos.world import World
 
@@ -217,6 +219,11 @@ def _has_helpers(world: World) -> bool:
 
 
 _ANYWHERE = (
+    Fault("an API key is revoked while it is used", revoke_key),
+    Fault("ACCESS EXCLUSIVE lock on runfold.events", lock_events),
+    Fault("a repeatable-read transaction is open", open_snapshot),
+    Fault("the database's clock two hours ahead", clock_far_ahead),
+    Fault("the database's clock a little ahead, and back", clock_ahead),
     Fault("kill -9 of the service", kill_service, survived=False),
     Fault("SIGTERM and restart", stop_service, survived=False),
     Fault("kill -9 of a backend", kill_backend),
@@ -239,6 +246,8 @@ _BESIDE = (
     Fault("all connections cut", cut_connections),
     Fault("connections stalled", stall),
     Fault("connections refused", refuse),
+    Fault("API keys cannot be read while one is revoked", hide_keys),
+    Fault("PostgreSQL's disk is full", fill_disk, applies=has_disk),
     Fault("kill -9 of a worker while connections are refused", kill_worker_in_need),
     Fault("SIGTERM and restart while connections are refused", stop_in_need, survived=False),
     Fault("SIGTERM and restart while connections are stalled", stop_while_stalled, survived=False, slow=True),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -19,6 +19,8 @@ class Payload:
     """A request with a unique body: a creation, a definition or an OpenLineage event."""
 
     what: str
+    actor: str
+    """The name of the API key with which it is sent."""
     limit: int | None = 1
     """How often it may be recorded; None: once per attempt, as a creation without id and key is."""
     attempts: int = 0
@@ -39,6 +41,7 @@ class Command:
     state: str
     at: datetime | None
     key: str | None
+    actor: str
     alone: bool
     """Whether no other command competes with it for this run."""
     since: datetime = field(default_factory=now)
@@ -63,16 +66,25 @@ class Journal:
     def __init__(self) -> None:
         self.payloads: dict[bytes, Payload] = {}
         self.commands: defaultdict[UUID, list[Command]] = defaultdict(list)
+        self.keys: Counter[tuple[str, str]] = Counter()
+        """The events of API keys, by name and kind."""
 
-    def payload(self, what: str, body: bytes, limit: int | None = 1) -> Payload:
+    def payload(self, what: str, body: bytes, actor: str, limit: int | None = 1) -> Payload:
         """Enter a body before it is sent for the first time."""
-        return self.payloads.setdefault(sha256(body).digest(), Payload(what, limit))
+        return self.payloads.setdefault(sha256(body).digest(), Payload(what, actor, limit))
 
     def command(
-        self, run: UUID, state: str, at: datetime | None = None, key: str | None = None, *, alone: bool = True
+        self,
+        run: UUID,
+        state: str,
+        at: datetime | None = None,
+        key: str | None = None,
+        *,
+        actor: str,
+        alone: bool = True,
     ) -> Command:
         """Enter a command before it is sent for the first time."""
-        command = Command(run, state, at, key, alone)
+        command = Command(run, state, at, key, actor, alone)
         self.commands[run].append(command)
         return command
 

@@ -150,6 +150,17 @@ async def listed(caller: Caller) -> None:
         raise Violation(f"run {run} was created and is missing in its job's list that was read afterwards")
 
 
+async def alike(caller: Caller) -> None:
+    """A run of two schedulers that number their requests alike: with its own API key, neither repeats the other."""
+    other, job, end = caller.other(), caller.random.choice(JOBS), caller.random.choice(ENDS)
+    first, second = str(caller.id()), str(caller.id())
+    run, others = await caller.create(job, key=first), await other.create(job, key=first)
+    if run == others:
+        raise Violation(f"two callers created one run with the same Idempotency-Key: {run}")
+    _expect(await caller.command(run, "RUNNING", None, second), "RUNNING", "after its start")
+    _expect(await other.command(run, end, None, second), end, "after its end by another caller")
+
+
 async def _heartbeats(caller: Caller, run: UUID, job: str, began: datetime) -> None:
     """Send OpenLineage events of a running run; mostly none, up to three."""
     for _ in range(caller.random.choice((0, 0, 0, 1, 3))):
@@ -167,6 +178,7 @@ LIVES: Sequence[tuple[Life, int]] = (
     (lineage, 4),
     (batch, 2),
     (listed, 1),
+    (alike, 2),
 )
 """Each with its relative frequency."""
 

@@ -23,10 +23,14 @@ class Load:
     """Clients that report one run after the other."""
 
     def __init__(self, journal: Journal, *, clients: int, pause: float, seed: str) -> None:
-        """`pause`: longest rest of a client between two runs, in seconds. Set `base`, the service's URL, before use."""
+        """`pause`: longest rest of a client between two runs, in seconds.
+
+        Set `base`, the service's URL, and `secrets`, those of the clients' API keys by name, before use.
+        """
         self.tally = Tally()
         self.base = ""
-        self._journal = journal
+        self.secrets: dict[str, str] = {}
+        self.journal = journal
         self._clients = clients
         self._pause = pause
         self._seed = seed
@@ -74,13 +78,16 @@ class Load:
 
     def caller(self, client: Client, chance: Random) -> Caller:
         """Return a caller beside the clients of the load."""
-        return Caller(client, self._journal, chance)
+        return Caller(client, self.journal, chance, self.secrets)
 
     async def _client(self, number: int) -> None:
         chance = Random(f"{self._seed}/{self._rounds}/{number}")
         patience = _SHORT_PATIENCE_S if number % 4 == 3 else PATIENCE_S
         async with session() as own:
-            caller = Caller(Client(self.base, own, self.tally, chance, patience), self._journal, chance)
+            names = sorted(self.secrets, reverse=number % 2 == 1)
+            secrets = {name: self.secrets[name] for name in names}
+            client = Client(self.base, own, self.tally, chance, secrets[names[0]], patience)
+            caller = Caller(client, self.journal, chance, secrets)
             while not self._ending:
                 try:
                     await live(caller)

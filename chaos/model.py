@@ -111,6 +111,7 @@ class Ledger:
         self.reported: defaultdict[UUID, list[Reported]] = defaultdict(list)
         self.payloads: Counter[bytes] = Counter()
         self.streams: dict[bytes, set[UUID]] = defaultdict(set)
+        self.keys: Counter[tuple[str, str]] = Counter()
 
     def take(self, rows: Iterable[Row]) -> None:
         """Check and merge the rows that follow the ones taken before."""
@@ -130,12 +131,20 @@ class Ledger:
     def _check_sent(self, row: Row) -> None:
         if (row.body is None) != (row.payload_digest is None):
             raise Violation(f"position {row.position}: only one of digest and payload is present")
-        if row.body is not None:
+        if row.subject == "key":
+            self._take_key(row, row.body or b"{}")
+        elif row.body is not None:
             self._take_payload(row, row.body)
         elif row.source == "api" and row.subject == "run":
             self._take_report(row)
         else:
             raise Violation(f"position {row.position} was never sent: {row}")
+
+    def _take_key(self, row: Row, body: bytes) -> None:
+        event = json.loads(body)["name"], row.kind
+        self.keys[event] += 1
+        if self.keys[event] > self._journal.keys[event]:
+            raise Violation(f"position {row.position}: API key {event} is recorded {self.keys[event]} times")
 
     def _take_payload(self, row: Row, body: bytes) -> None:
         digest = sha256(body).digest()
@@ -146,6 +155,8 @@ class Ledger:
         sent = self._journal.payloads.get(digest)
         if sent is None:
             raise Violation(f"position {row.position} has a payload that was never sent: {body[:300]!r}")
+        if row.actor != sent.actor:
+            raise Violation(f"{sent.what} was sent by {sent.actor}, and position {row.position} names {row.actor}")
         self.payloads[digest] += 1
         self.streams[digest].add(row.stream)
         limit = sent.attempts if sent.limit is None else sent.limit
@@ -160,6 +171,8 @@ class Ledger:
         sent = [command for command in self._journal.commands[row.stream] if _matches(command, found)]
         if not sent:
             raise Violation(f"{found} of run {row.stream} was never sent")
+        if row.actor not in {command.actor for command in sent}:
+            raise Violation(f"{found} of run {row.stream} was not sent by {row.actor}")
         same = [event for event in before if event.state == found.state]
         if any(event.at == found.at for event in same):
             raise Violation(f"{found} of run {row.stream} is recorded twice")

@@ -24,6 +24,7 @@ class _Passage:
         self._proxy = proxy
         self._client = client
         self._server = server
+        self._hidden = False
 
     def cut(self) -> None:
         """Abort both connections."""
@@ -33,7 +34,8 @@ class _Passage:
     async def forward_requests(self, source: asyncio.StreamReader) -> None:
         """Forward bytes of the service; only half of a piece that is to be cut."""
         while data := await source.read(_CHUNK):
-            await self._proxy.passable.wait()
+            self._hidden = self._hidden or self._proxy.hides(data)
+            await self._pass()
             if self._proxy.should_harm("requests"):
                 self._server.write(data[: len(data) // 2])
                 await self._server.drain()
@@ -41,10 +43,16 @@ class _Passage:
             self._server.write(data)
             await self._server.drain()
 
+    async def _pass(self) -> None:
+        """Wait while the proxy holds the bytes of this connection."""
+        await self._proxy.passable.wait()
+        if self._hidden:
+            await self._proxy.visible.wait()
+
     async def forward_answers(self, source: asyncio.StreamReader) -> None:
         """Forward bytes of PostgreSQL; nothing of a piece that is to be lost."""
         while data := await source.read(_CHUNK):
-            await self._proxy.passable.wait()
+            await self._pass()
             if self._proxy.should_harm("answers"):
                 return
             self._client.write(data)
@@ -67,6 +75,9 @@ class Proxy:
         self.passable = asyncio.Event()
         self.passable.set()
         self._random = random
+        self.visible = asyncio.Event()
+        self.visible.set()
+        self._marks: set[bytes] = set()
         self._harming: tuple[str, float] | None = None
         self._listener: asyncio.Server | None = None
         self._serving: set[asyncio.Task[None]] = set()
@@ -79,6 +90,7 @@ class Proxy:
     async def close(self) -> None:
         """Cut all connections and stop accepting new ones."""
         self.passable.set()
+        self.visible.set()
         self._refuse()
         for task in list(self._serving):
             task.cancel()
@@ -108,6 +120,23 @@ class Proxy:
             yield
         finally:
             self.passable.set()
+
+    def mark(self, text: bytes) -> None:
+        """Recognise connections on which a statement with this text is prepared, so that they can be hidden."""
+        self._marks.add(text)
+
+    def hides(self, data: bytes) -> bool:
+        """Return whether bytes of the service make their connection one that can be hidden."""
+        return any(mark in data for mark in self._marks)
+
+    @asynccontextmanager
+    async def hiding(self) -> AsyncIterator[None]:
+        """Within the block, hold all bytes of the connections that are recognised by `mark`."""
+        self.visible.clear()
+        try:
+            yield
+        finally:
+            self.visible.set()
 
     @asynccontextmanager
     async def refusing(self) -> AsyncIterator[None]:

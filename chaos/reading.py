@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from random import Random
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import urlencode
 from uuid import UUID
 
 from chaos.caller import BASE, JOBS, NAMESPACE, job_path
 from chaos.client import Client, Request
+from chaos.follower import Follower
 from chaos.model import Ledger, Run
+from chaos.searching import searches
 
 _OK = frozenset({200})
 _STATES = ("NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED")
@@ -25,8 +27,9 @@ _OLD = 500
 class Reading:
     """Compares the service's views with the ledger."""
 
-    def __init__(self, client: Client, ledger: Ledger, random: Random) -> None:
-        """`client` reads the views; `ledger` has the expected runs."""
+    def __init__(self, client: Client, ledger: Ledger, random: Random, followers: Sequence[Follower]) -> None:
+        """`client` reads the views; `ledger` has the expected runs, `followers` the expected events of filters."""
+        self._followers = followers
         self._client = client
         self._ledger = ledger
         self._random = random
@@ -34,7 +37,7 @@ class Reading:
 
     async def problem(self) -> str | None:
         """Return the first difference from the ledger; None if there is none."""
-        for compare in (self._head, self._single, self._lists, self._running, self._jobs):
+        for compare in (self._head, self._single, self._lists, self._running, self._jobs, self._searched, self._events):
             found = await compare()
             if found is not None:
                 return found
@@ -87,17 +90,53 @@ class Reading:
                 return f"the list of {job}: {found}"
         return None
 
-    async def _running(self) -> str | None:
-        """Page through all RUNNING runs."""
-        shown: set[UUID] = set()
-        cursor: str | None = ""
+    async def _found(self, parameters: dict[str, str]) -> list[UUID]:
+        """Page through the runs of a search."""
+        shown: list[UUID] = []
+        cursor: str | None = "start"
         while cursor is not None:
-            after = f"&cursor={quote(cursor, safe='')}" if cursor else ""
-            page = await self._get(f"/runs?state=RUNNING&limit={_MANY}{after}")
-            shown |= {UUID(view["id"]) for view in page["runs"]}
+            page = await self._get(f"/runs?{urlencode({'limit': str(_MANY), **parameters, 'cursor': cursor})}")
+            shown += [UUID(view["id"]) for view in page["runs"]]
             cursor = page["next"]
+        return shown
+
+    async def _searched(self) -> str | None:
+        """Compare what filters of runs find, and in which order."""
+        runs = list(self._ledger.runs.values())
+        for search in searches(runs, self._random):
+            shown, expected = await self._found(search.parameters), search.found_in(iter(runs))
+            if shown != expected:
+                place = next(
+                    (i for i, pair in enumerate(zip(shown, expected, strict=False)) if pair[0] != pair[1]), None
+                )
+                return (
+                    f"/runs with {search.parameters} shows {len(shown)} runs; {len(expected)} expected; the first"
+                    f" difference is at {place}"
+                )
+        return None
+
+    async def _events(self) -> str | None:
+        """Compare the first and the last events of each listener's filters."""
+        for follower in self._followers:
+            for order, expected in (("asc", follower.expected), ("desc", follower.expected[::-1])):
+                parameters = {**follower.listening.parameters, "order": order, "limit": str(_LISTED)}
+                events = (await self._get(f"/events?{urlencode(parameters)}"))["events"]
+                positions = [event["position"] for event in events]
+                shown = [position for position in positions if position <= self._ledger.position]
+                wanted = expected[: _LISTED - (len(positions) - len(shown))]
+                if shown != wanted:
+                    return (
+                        f"/events with {parameters} shows {len(shown)} events, {shown[:3]} first;"
+                        f" not {len(wanted)}, {wanted[:3]} first"
+                    )
+        return None
+
+    async def _running(self) -> str | None:
+        """Compare all RUNNING runs."""
+        found = await self._found({"state": "RUNNING"})
+        shown = set(found)
         running = {run.id for run in self._ledger.runs.values() if run.state == "RUNNING"}
-        if shown == running:
+        if shown == running and len(found) == len(shown):
             return None
         wrong = len(shown - running)
         return f"/runs?state=RUNNING shows {len(shown)} runs, of which {wrong} are not RUNNING; {len(running)} are"

@@ -47,6 +47,8 @@ class Outcome:
     positions: int = 0
     runs: int = 0
     resumed: int = 0
+    heard: int = 0
+    questions: int = 0
     verified: str = ""
     errors: int = 0
 
@@ -59,8 +61,7 @@ async def chaos(ground: Ground, force: Force, progress: Progress) -> Outcome:
     journal = Journal()
     outcome = Outcome()
     load = Load(journal, clients=force.clients, pause=force.pause, seed=ground.seed)
-    async with world(ground, load.tally) as there:
-        load.base = there.service.url
+    async with world(ground, load) as there:
         examiner = Examiner(there, journal)
         try:
             await load.caller(there.client, there.random).define()
@@ -90,6 +91,7 @@ async def _strike_all(there: World, load: Load, examiner: Examiner, plan: tuple[
             raise
         progress(f"{fault.name}: over after {outcome.struck[-1][1]:.1f} s; {examiner.ledger.position} events verified")
     await examiner.caught_up()
+    await examiner.examine(last=True)
 
 
 def _shuffled(there: World, force: Force) -> Iterator[Fault]:
@@ -119,5 +121,5 @@ async def _strike(fault: Fault, there: World, load: Load, force: Force) -> float
 def _sum_up(outcome: Outcome, load: Load, examiner: Examiner, there: World) -> None:
     outcome.counts = dict(load.tally.counts)
     outcome.positions, outcome.runs = examiner.ledger.position, len(examiner.ledger.runs)
-    outcome.resumed = examiner.resumed
+    outcome.resumed, outcome.heard, outcome.questions = examiner.resumed, examiner.heard, examiner.questions
     outcome.errors = there.service.log.count(" ERROR ")

@@ -61,7 +61,9 @@ def _figures(outcome: Outcome) -> Iterator[tuple[str, int]]:
     yield "bodies (creations, events) acknowledged", outcome.payloads
     yield "events in the ledger", outcome.positions
     yield "runs in the ledger", outcome.runs
-    yield "times that the stream of events was resumed", outcome.resumed
+    yield "times that streams of events were resumed", outcome.resumed
+    yield "events that listeners received", outcome.heard
+    yield "questions about the past", outcome.questions
     yield "lines of level ERROR in the service's log", outcome.errors
 
 

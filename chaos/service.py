@@ -120,6 +120,10 @@ class Service:
         """Wait until /readyz is 200 on several fresh connections in a row."""
         await until(self._is_ready, "/readyz is 200 again", seconds)
 
+    async def is_unready(self) -> bool:
+        """Return whether /readyz is not 200 on one of several connections."""
+        return not await self._is_ready()
+
     async def _is_ready(self) -> bool:
         timeout = aiohttp.ClientTimeout(total=5)
         try:

@@ -43,8 +43,7 @@ async def soak(ground: Ground, seconds: float, clients: int, progress: Callable[
     """Run the load for `seconds`, checking everything once a minute. Raises Violation for what does not hold."""
     journal, soaked = Journal(), Soaked()
     load = Load(journal, clients=clients, pause=_PAUSE_S, seed=ground.seed)
-    async with world(ground, load.tally) as there:
-        load.base = there.service.url
+    async with world(ground, load) as there:
         examiner = Examiner(there, journal)
         try:
             await load.caller(there.client, there.random).define()
@@ -71,6 +70,7 @@ async def _run_load(
         await examiner.caught_up()
         await examiner.examine()
         progress(f"{examiner.ledger.position} events verified; {soaked.samples[-1]}")
+    await examiner.examine(last=True)
     soaked.grown = growth(soaked.samples)
     check_growth(soaked.grown)
 

@@ -97,7 +97,7 @@ LEDGER = (
         _BATCH,
         "if item.key in complete:",
         "if item.key in self._states:",
-        (f"{_OF_APPENDER}test_a_run_that_a_fact_shared_a_batch_with_is_not_remembered_for_more_than_was_read",),
+        (f"{_OF_APPENDER}test_a_run_that_nothing_was_appended_to_by_a_command_is_read_the_next_time",),
     ),
     Mutant(
         "commands of a batch do not see each other",
@@ -116,8 +116,8 @@ LEDGER = (
     Mutant(
         "one value that PostgreSQL refuses fails its whole batch",
         "service/ledger/appender.py",
-        "if len(batch) == 1:",
-        "if batch:",
+        "if len(batch) == 1:\n",
+        "if batch:\n                for item in batch:\n                    item.fail(Invalid(error.reason))\n",
         (f"{_OF_APPENDER}test_one_bad_item_harms_no_neighbour",),
     ),
     Mutant(

@@ -31,7 +31,7 @@ from mutants.mutant import ROOT, Mutant, mutated
 
 MUTANTS = {"domain": DOMAIN, "ledger": LEDGER, "catalog": CATALOG, "audit": AUDIT, "access": ACCESS}
 
-_TEST_S = 60
+_TEST_S = 40
 """Seconds after which a test that hangs fails: a fault may make it wait for ever."""
 
 _RUN_S = 300.0
@@ -83,7 +83,9 @@ class Copy:
     def run(self, tests: Sequence[str]) -> Outcome:
         """Run tests in the copy, in a process group that is killed after _RUN_S."""
         self._report.unlink(missing_ok=True)
-        options = ("-q", "--timeout", str(_TEST_S), "-p", "no:cacheprovider", "--junitxml", str(self._report))
+        options = ["-q", "--timeout", str(_TEST_S), "-p", "no:cacheprovider", "--junitxml", str(self._report)]
+        if len(tests) == 1:
+            options.append("--exitfirst")  # of its parameters, one is enough
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
             cwd=self._root,
