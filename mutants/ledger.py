@@ -139,7 +139,7 @@ LEDGER = (
         _END,
         "if first <= known:",
         "if first < known:",
-        (f"{_OF_END}test_an_append_at_a_position_that_was_known_before_it_began_is_a_loss",),
+        (f"{_OF_END}test_an_append_at_the_last_position_that_was_known_is_a_loss",),
     ),
     Mutant(
         "what other processes append is not noticed",

@@ -34,8 +34,8 @@ MUTANTS = {"domain": DOMAIN, "ledger": LEDGER, "catalog": CATALOG, "audit": AUDI
 _TEST_S = 40
 """Seconds after which a test that hangs fails: a fault may make it wait for ever."""
 
-_RUN_S = 300.0
-"""Seconds after which a run of tests is ended; then it is not known what they would have found."""
+_RUN_S, _ALL_S = 300.0, 1_200.0
+"""Seconds after which the tests of a fault, and those of all faults, are ended: then it is not known what they find."""
 
 _SKIPPED = ignore_patterns(".git", ".venv", "*_cache", "__pycache__", "build", "dist", "node_modules")
 _OK, _FAILED = 0, 1
@@ -50,7 +50,7 @@ class Result(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """A run of tests: the status of pytest (None: ended after _RUN_S), the tests that failed, and the output."""
+    """A run of tests: the status of pytest (None: it was killed), the tests that failed, and the output."""
 
     status: int | None
     failed: frozenset[str]
@@ -73,21 +73,21 @@ class Copy:
         began = time.monotonic()
         try:
             file.write_text(mutated(mutant, text), encoding="utf-8")
-            problem = _problem(mutant, self.run(mutant.tests))
+            # Of the parameters of a single test, one that fails is enough.
+            options = ("--exitfirst",) if len(mutant.tests) == 1 else ()
+            problem = _problem(mutant, self.run(mutant.tests, _RUN_S, options))
         except (ValueError, OSError) as error:
             problem = str(error)
         finally:
             file.write_text(text, encoding="utf-8")
         return Result(mutant, time.monotonic() - began, problem)
 
-    def run(self, tests: Sequence[str]) -> Outcome:
-        """Run tests in the copy, in a process group that is killed after _RUN_S."""
+    def run(self, tests: Sequence[str], seconds: float, options: Sequence[str] = ()) -> Outcome:
+        """Run tests in the copy, in a process group that is killed after some seconds."""
         self._report.unlink(missing_ok=True)
-        options = ["-q", "--timeout", str(_TEST_S), "-p", "no:cacheprovider", "--junitxml", str(self._report)]
-        if len(tests) == 1:
-            options.append("--exitfirst")  # of its parameters, one is enough
+        usual = ("-q", "--timeout", str(_TEST_S), "-p", "no:cacheprovider", "--junitxml", str(self._report))
         process = subprocess.Popen(
-            [sys.executable, "-m", "pytest", *options, *(f"tests/{test}" for test in tests)],
+            [sys.executable, "-m", "pytest", *usual, *options, *(f"tests/{test}" for test in tests)],
             cwd=self._root,
             env=os.environ | {"PYTHONPATH": str(self._root), "PYTHONDONTWRITEBYTECODE": "1"},
             stdin=subprocess.DEVNULL,
@@ -98,7 +98,7 @@ class Copy:
         )
         status: int | None
         try:
-            output, _ = process.communicate(timeout=_RUN_S)
+            output, _ = process.communicate(timeout=seconds)
             status = process.returncode
         except subprocess.TimeoutExpired:
             status = None
@@ -150,10 +150,11 @@ def check_all(mutants: Sequence[Mutant], jobs: int) -> Iterator[Result]:
         yield from pool.map(check, mutants)
 
 
-def find_broken(mutants: Sequence[Mutant]) -> Outcome:
+def run_unchanged(mutants: Sequence[Mutant], jobs: int) -> Outcome:
     """Run all named tests without a fault: a test that fails anyway finds nothing."""
     with copies(1) as (copy,):
-        return copy.run(sorted({test for mutant in mutants for test in mutant.tests}))
+        tests = sorted({test for mutant in mutants for test in mutant.tests})
+        return copy.run(tests, _ALL_S, ("-n", str(jobs), "--dist", "loadfile") if jobs > 1 else ())
 
 
 def _select(words: Sequence[str]) -> list[Mutant]:
@@ -184,9 +185,9 @@ def main() -> int:
     mutants = _select([word for word in given.only.split(",") if word])
     if not mutants or given.jobs < 1:
         reader.error("--only selects no fault, or --jobs is below 1")
-    healthy = find_broken(mutants)
-    if healthy.status != _OK:
-        print(f"Named tests fail without any fault:\n{healthy.output[-4000:]}")
+    unchanged = run_unchanged(mutants, given.jobs)
+    if unchanged.status != _OK:
+        print(f"Without any fault, the named tests fail or do not end:\n{unchanged.output[-4000:]}")
         return 1
     results = []
     for result in check_all(mutants, given.jobs):

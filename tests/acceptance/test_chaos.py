@@ -13,15 +13,17 @@ SEED = "short"
 SHORT = Force(seconds=12, clients=10, before=40, longest=1.5, turns=1)
 
 FAULTS = {
-    "embedded": ("kill_service", "kill_postmaster", "kill_both", "stop_service", "kill_backend", "pause_backends"),
-    "workers": ("kill_service", "kill_worker", "kill_helper", "pause_service", "terminate_all"),
-    "beside": ("kill_server_beside", "lose_answers", "cut_requests", "cut_connections", "stall", "refuse"),
+    "embedded": ("kill_service", "kill_postmaster", "kill_both", "kill_backend", "clock_far_ahead", "clock_ahead"),
+    "workers": ("kill_service", "kill_worker", "kill_helper", "pause_service", "terminate_all", "revoke_key"),
+    "beside": ("kill_server_beside", "lose_answers", "cut_requests", "stall", "refuse", "lock_events"),
+    "disk": ("stop_in_need", "open_snapshot", "fill_disk", "hide_keys", "cut_connections"),
 }
 
 
 def ground(directory, kind):
     print_progress(f"seed {SEED}")
-    return Ground(directory, f"{SEED}/{kind}", 1 if kind == "embedded" else 2, embedded=kind != "beside")
+    beside = kind in ("beside", "disk")
+    return Ground(directory, f"{SEED}/{kind}", 1 if kind == "embedded" else 2, embedded=not beside)
 
 
 @pytest.mark.parametrize("kind", FAULTS)
@@ -30,6 +32,8 @@ async def test_whatever_befalls_it_what_it_acknowledged_is_there_once(kind, tmp_
     assert outcome.struck
     assert outcome.transitions > 100
     assert outcome.payloads > 100
+    assert outcome.heard > outcome.positions
+    assert outcome.questions > 0
     assert outcome.verified.startswith(f"Positions 1 to {outcome.positions} hold.")
 
 

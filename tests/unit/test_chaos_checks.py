@@ -21,10 +21,10 @@ def at(minutes):
     return NOON + timedelta(minutes=minutes)
 
 
-def row(position, state, time, *, run=RUN, body=None, recorded=None):
+def row(position, state, time, *, run=RUN, body=None, recorded=None, actor="ann"):
     digest = sha256(body).digest() if body is not None else None
     recorded = recorded or at(position)
-    return Row(position, "run", run, "transition", state, time, recorded, "chaos", "job", "api", digest, body)
+    return Row(position, "run", run, "transition", state, time, recorded, "chaos", "job", "api", actor, digest, body)
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def ledger(journal):
 
 
 def acknowledged(journal, state, time=None, *, key=None, shown=None, alone=True):
-    said = journal.command(RUN, state, time, key, alone=alone)
+    said = journal.command(RUN, state, time, key, actor="ann", alone=alone)
     said.sending()
     said.acknowledged, said.shown = True, shown or time
     return said
 
 
 def created(journal, body, limit=1, attempts=1):
-    sent = journal.payload("a creation", body, limit)
+    sent = journal.payload("a creation", body, "ann", limit)
     sent.attempts = attempts
     return sent
 
@@ -70,7 +70,7 @@ def test_a_lost_command_is_found(journal, ledger):
 
 def test_a_command_recorded_at_another_time_is_found(journal, ledger):
     acknowledged(journal, "RUNNING", at(1))
-    journal.command(RUN, "RUNNING", at(2))
+    journal.command(RUN, "RUNNING", at(2), actor="ann")
     ledger.take([row(1, "RUNNING", at(2))])
     with pytest.raises(Violation, match="not recorded at its time"):
         check(journal, ledger)
@@ -120,11 +120,14 @@ def test_a_run_answered_under_another_id_is_found(journal, ledger):
         ([row(1, "NEW", at(0), body=b"{}"), row(2, "NEW", at(0), body=b"{}")], "recorded 2 times"),
         ([row(1, "NEW", at(0), body=b"{}")._replace(body=b"{ }")], "SHA-256"),
         ([row(1, "NEW", at(0), body=b"{}")._replace(body=None)], "only one of digest and payload"),
+        ([row(1, "NEW", at(0), body=b"{}", actor="bob")], "sent by ann, and position 1 names bob"),
+        ([row(1, "RUNNING", at(1), actor=None)], "was not sent by None"),
+        ([row(1, None, at(0), body=b'{"name": "x"}')._replace(subject="key", kind="created")], "API key"),
     ],
 )
 def test_a_ledger_that_cannot_be_is_found(rows, what, journal, ledger):
     for state, time in (("RUNNING", at(1)), ("RUNNING", at(0)), ("COMPLETED", at(0)), ("FAILED", at(0))):
-        journal.command(RUN, state, time)
+        journal.command(RUN, state, time, actor="ann")
     created(journal, b"{}", attempts=2)
     with pytest.raises(Violation, match=what):
         ledger.take(rows)
