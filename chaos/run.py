@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from chaos.disk import can_mount
 from chaos.examiner import CHECKED
 from chaos.faults import FAULTS
 from chaos.options import directory, parser, print_progress, report
@@ -35,6 +36,8 @@ async def _run(given: argparse.Namespace, base: Path) -> None:
     kinds = [given.world] if given.world else list(KINDS)
     force = Force(given.seconds / len(kinds), given.clients, only=tuple(given.only.split(",")) if given.only else ())
     outcomes = []
+    if "beside" in kinds and not can_mount():
+        print_progress("a full disk is left out: mounting a file system needs root")
     for kind in kinds:
         print_progress(f"{_WORLDS[kind]}:")
         outcome = await chaos(ground(kind, base, given.seed), force, lambda line: print_progress(f"  {line}"))
