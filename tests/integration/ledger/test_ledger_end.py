@@ -108,10 +108,10 @@ async def test_what_another_process_appends_is_projected_without_a_request(clien
     async def projected():
         return await db.fetchval("select position from runfold.catalog_cursor") == await head(db)
 
-    for batches in (0, 1, 10):  # what is there when the service starts is projected anyway
+    for batches in (0, 1, 2):  # what is there when the service starts is projected anyway
         for _ in range(batches):
             await append_events(connections, facts(500), [None] * 500)
-        await wait_until(projected, "the catalog holds it", deadline=2.0)
+        await wait_until(projected, "the catalog holds it", deadline=10.0)
     assert client.app[RESOURCES].end.position == await head(db)
 
 
