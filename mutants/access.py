@@ -75,7 +75,9 @@ ACCESS = (
         "service/http/body_budget.py",
         "if more > 0 and budget.used + more > budget.limit:",
         "if more > budget.limit:",
-        ("integration/http/test_bodies_under_way.py::test_all_bodies_together_are_bounded_and_the_bound_is_free_again",),
+        (
+            "integration/http/test_bodies_under_way.py::test_all_bodies_together_are_bounded_and_the_bound_is_free_again",
+        ),
     ),
     Mutant(
         "the first key does not close the service",

@@ -127,7 +127,7 @@ AUDIT = (
         _READER,
         'if row["open"]:',
         'if not row["position"]:',
-        (f"{_OF_READER}test_known_at_waits_for_an_append_that_may_carry_an_earlier_time",),
+        (f"{_OF_READER}test_known_at_a_time_that_has_passed_waits_for_an_append_that_began_before_it",),
     ),
     Mutant(
         "what was recorded at the time of knownAt was not known then",
@@ -148,7 +148,7 @@ AUDIT = (
         "service/audit/postings.py",
         "within = (position for position in positions if after < position <= upto)",
         "within = (position for position in positions if after < position < upto)",
-        ("integration/audit/test_postings.py::test_any_filter_anywhere",),
+        ("integration/audit/test_postings.py::test_the_first_and_the_last_event_of_a_range_are_in_it",),
     ),
     Mutant(
         "of two neighbours in a bitmap one is skipped",

@@ -10,10 +10,13 @@ from urllib.parse import quote
 from uuid import uuid4
 
 import pytest
-from building import held_head
+from building import facts, held_head
 
+from service.database.connections import Connections
+from service.domain import timestamps
 from service.http.resources import RESOURCES
 from service.ledger.cursors import PositionCursor, encode_position
+from service.ledger.events import append_within
 
 BASE = "/api/v1"
 SPACED = '{\n "args": {"a": "1"},\r\n "nominalStartTime": "2024-01-01T00:00:00Z"\n}'
@@ -115,6 +118,17 @@ async def test_known_at_waits_for_an_append_that_may_carry_an_earlier_time(clien
         done, _ = await asyncio.wait({asked}, timeout=0.2)
         assert not done
     assert (await asked)["state"] == "COMPLETED"
+
+
+async def test_known_at_a_time_that_has_passed_waits_for_an_append_that_began_before_it(client, dsn, run):
+    async with Connections(dsn) as connections, connections.connection() as connection, connection.transaction():
+        appended = await append_within(connection, facts(1), [None])
+        then = timestamps.now()
+        assert appended.recorded_at < then
+        asked = asyncio.create_task(get(client, f"/jobs/runs/{run}", knownAt=then.isoformat()))
+        done, _ = await asyncio.wait({asked}, timeout=0.2)
+        assert not done
+    assert (await asked)["asOf"]["position"] == appended.positions[0]
 
 
 async def test_valid_at_is_the_run_as_it_was_by_its_own_times(client, run):

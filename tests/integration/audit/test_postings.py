@@ -113,6 +113,14 @@ async def test_any_filter_anywhere(filled, audit, connections):
     await examine(audit, filled, cases[len(cases) // 2 :])
 
 
+async def test_the_first_and_the_last_event_of_a_range_are_in_it(filled, audit, connections):
+    await post_all(connections)
+    for upto in (100, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK):
+        for after in (upto - 50, upto - 1):
+            kinds = {filled[after].kind, filled[upto - 1].kind}
+            await examine(audit, filled, [(EventFilters(kinds=(kind,)), after, upto, 100) for kind in kinds])
+
+
 @pytest.mark.usefixtures("filled")
 async def test_only_full_chunks_are_posted_and_only_once(db, connections):
     await post_all(connections)
