@@ -36,11 +36,14 @@ ACCESS = (
         (f"{_OF_KEYS}test_keys_older_than_five_seconds_let_nobody_in",),
     ),
     Mutant(
-        "a stream goes on after its key was revoked",
+        "streams and batches of lines go on after their key was revoked",
         _GUARD,
         "request.transport.abort()",
         "pass",
-        (f"{_OF_KEYS}test_a_stream_ends_when_its_key_is_revoked_and_no_other_stream",),
+        (
+            f"{_OF_KEYS}test_a_stream_ends_when_its_key_is_revoked_and_no_other_stream",
+            f"{_OF_KEYS}test_a_stream_of_lines_ends_when_its_key_is_revoked",
+        ),
     ),
     Mutant(
         "a batch of lines goes on to be recorded after its key was revoked",
@@ -48,13 +51,6 @@ ACCESS = (
         "check_again(request)  # a batch may last for hours",
         "pass",
         (f"{_OF_KEYS}test_each_batch_of_a_stream_checks_the_key",),
-    ),
-    Mutant(
-        "a batch of lines is not cut when its key is revoked",
-        _GUARD,
-        "if route.long_lasting or not request.content.is_eof():",
-        "if route.long_lasting:",
-        (f"{_OF_KEYS}test_a_stream_of_lines_ends_when_its_key_is_revoked",),
     ),
     Mutant(
         "a key is not checked again when the body is complete",
@@ -136,10 +132,10 @@ ACCESS = (
         (f"{_OF_IDEMPOTENCY}test_a_start_without_a_time_that_is_repeated_with_its_key_after_the_end_is_200",),
     ),
     Mutant(
-        "a command that changed nothing is said to have recorded an event",
+        "a command that recorded an event is said to have recorded none",
         "service/http/recorded.py",
         "if result.decision is _APPEND and result.position else NOT_RECORDED",
-        "if result.position else NOT_RECORDED",
+        "if result.decision is None else NOT_RECORDED",
         ("integration/http/test_recorded.py::test_the_position_of_what_was_recorded_or_none",),
     ),
     Mutant(

@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiohttp.test_utils import make_mocked_request
-from building import facts
+from building import fact, facts
 from conftest import wait_until
 from served import Served
 
@@ -99,6 +99,15 @@ async def test_filters_are_those_of_the_pages(client):
     assert [event for _, event in found] == await whole(client, kind="transition", state="RUNNING")
 
 
+async def test_of_what_comes_only_what_matches_is_heard(client):
+    async with listening(client, state="COMPLETED") as events:
+        appender = client.app[RESOURCES].appender
+        sent = [fact(uuid4(), state) for state in ("RUNNING", "COMPLETED", "RUNNING", None, "COMPLETED")]
+        recorded = await asyncio.gather(*map(appender.fact, sent))
+        found = [event["position"] for _, event in await take(events, 2)]
+    assert found == [recorded[1].position, recorded[4].position]
+
+
 async def test_what_another_process_appends_is_heard(client, aiohttp_client, dsn):
     other = await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
     async with listening(client) as events:
@@ -134,6 +143,17 @@ def test_a_listener_in_the_middle_of_a_batch_hears_the_rest_of_it():
     batch = TailBatch(0, 3, [RecordedEvent(position, fields, b"%d" % position) for position in (1, 2, 3)])
     assert batch.sse_frames(EVERYTHING, 0).count(b"data: ") == 3
     assert batch.sse_frames(EVERYTHING, 2) == sse_frame(3, b"3")
+
+
+async def test_who_begins_before_what_is_kept_reads_the_ledger_first(client, monkeypatch):
+    monkeypatch.setattr(tails, "_KEPT_BATCHES", 1)
+    async with listening(client) as ahead:
+        for _ in range(3):
+            await append(client, 2)
+            await take(ahead, 2)
+        everything = await whole(client)
+        async with listening(client, cursor="start") as late:
+            assert [event for _, event in await take(late, len(everything))] == everything
 
 
 async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):

@@ -109,6 +109,7 @@ async def test_a_lost_key_and_one_that_is_revoked_after_the_loss_are_refused(cli
     """The revocation has a position that the process had read before."""
     async with Connections(dsn) as connections:
         old = bearer(await create_key(connections, "old", "read"))
+        await wait_until(lambda: answers(client, {}, 401), "requests need a key")
         await save(db)
         await append_events(connections, facts(30), [None] * 30)
         lost = bearer(await create_key(connections, "lost", "read"))
