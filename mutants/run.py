@@ -85,7 +85,8 @@ class Copy:
     def run(self, tests: Sequence[str], seconds: float, options: Sequence[str] = ()) -> Outcome:
         """Run tests in the copy, in a process group that is killed after some seconds."""
         self._report.unlink(missing_ok=True)
-        usual = ("-q", "--timeout", str(_TEST_S), "-p", "no:cacheprovider", "--junitxml", str(self._report))
+        usual = ["-q", "--timeout", str(_TEST_S), "-p", "no:cacheprovider", "--junitxml", str(self._report)]
+        usual += ["--hypothesis-profile", "first-failure"]
         process = subprocess.Popen(
             [sys.executable, "-m", "pytest", *usual, *options, *(f"tests/{test}" for test in tests)],
             cwd=self._root,

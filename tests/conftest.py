@@ -18,7 +18,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from proxy import Proxy
 from served import Served
 
@@ -38,6 +38,9 @@ settings.register_profile(
     deadline=None,
     max_examples=50,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.register_profile(  # of `make mutants`: that an example fails is enough
+    "first-failure", settings.get_profile("runfold"), phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("runfold")
 

@@ -1,4 +1,4 @@
-"""The short form of `make mutants`: some faults, of the kinds that tests once missed. docs/testing.md."""
+"""The short form of `make mutants`: three faults, one of which no test once found. docs/testing.md."""
 
 import pytest
 
@@ -7,19 +7,19 @@ from mutants.run import MUTANTS, check_all, run_unchanged
 
 SOME = (
     "a listener more than a page behind loses an event per page",
-    "an Idempotency-Key is shared by all callers: transitions",
-    "the short way forgets the earlier start",
+    "an event of the same time is late",
+    "rule 3: the same start again is recorded",
 )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_some_planted_faults_are_found():
     chosen = [mutant for area in MUTANTS.values() for mutant in area if mutant.name in SOME]
     assert len(chosen) == len(SOME)
     assert [result.problem for result in check_all(chosen, 1)] == [None] * len(SOME)
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_a_fault_that_no_test_finds_and_one_that_cannot_be_planted_are_problems():
     harmless = Mutant(
         "", "service/domain/ids.py", '"""Makes the', '"""Makes', ("unit/ledger/test_cursors.py::test_a_row_comes_back",)
