@@ -12,9 +12,10 @@ from hashlib import sha256
 from importlib import import_module
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
+from service.audit.event_lines import CSV_HEADER, EventLinePage, PositionRange, TextFormat
 from service.audit.event_text import as_record
 from service.audit.filters import EventFilters
-from service.audit.ledger_reader import CSV_HEADER, EventLinePage, LedgerReader, PositionRange, TextFormat
+from service.audit.ledger_reader import LedgerReader
 from service.database.connections import Connections
 from service.errors import OperatorError
 from service.ledger.events import Head
@@ -189,6 +190,6 @@ async def export_events(
             async for page in pages:
                 writer.write(page)
                 events += len(page.lines)
-                progress(page.covered - span.after, span.upto - span.after)
+                progress(page.rest.after - span.after, span.upto - span.after)
         writer.close()
         return ExportResult(head, events, target.hexdigest())

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from service.audit.event_lines import CSV_HEADER
 from service.audit.evidence import ArchiveHistory, EvidenceReader, PayloadOwner
 from service.audit.exported_records import RecordReader, UnreadableExport, as_written, open_records, time_of
 from service.audit.filters import EventFilters, FilteredFields
 from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
-from service.audit.ledger_reader import CSV_HEADER
 from service.domain.event import make_tuple
 from service.ledger.events import LOG
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from datetime import datetime, timedelta
-from enum import StrEnum
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
+from service.audit.event_lines import (
+    BY_POSITIONS,
+    BY_RANGE,
+    BY_STREAM,
+    PAGE_BYTES,
+    EventLine,
+    EventLinePage,
+    PositionRange,
+    ReadOrder,
+    TextFormat,
+    fetch_lines,
+)
 from service.audit.filters import EventFilters, FilteredFields
 from service.audit.postings import LedgerEnds
 from service.database.connections import Connections
@@ -24,9 +35,6 @@ from service.ledger.archive_records import PayloadLocation, group_by_file
 from service.ledger.events import LOG, Head
 from service.ledger.rows import event_of
 from service.payloads.contents import decode_payload
-
-PAGE_BYTES = 4 * 1024 * 1024
-"""Bytes of payload, as text, after which a page ends before its limit: it has one event more at most."""
 
 PAGE_EVENTS = 1000
 """Events in a page where all events of a filter are read."""
@@ -41,32 +49,6 @@ UNPOSTED_POSITIONS = 20_000
 """Positions that one page scans where the ledger has no postings yet."""
 
 
-class TextFormat(StrEnum):
-    """The text form of an event."""
-
-    JSON = "json"
-    CSV = "csv"
-
-
-CSV_HEADER = (
-    "log,position,subject,id,kind,state,transitionedAt,recordedAt,namespace,job,parentRun,source,actor,fact,"
-    "requestDigest,payloadDigest,hash,payload"
-)
-
-
-OLDEST_FIRST = {"direction": "asc", "begin": "t.position > :after", "end": "s.position <= :upto"}
-NEWEST_FIRST = {"direction": "desc", "begin": "t.position <= :upto", "end": "s.position > :after"}
-"""Parts of the statements that select events, for either order."""
-
-
-def line_statements(which: str, order: dict[str, str]) -> dict[TextFormat, str]:
-    """Return the statements that select events in a way (which_….sql) and in an order, by the text form."""
-    selection = load_text(f"which_{which}", **order)
-    lines = {form: load_text(f"line_{form}") for form in TextFormat}
-    return {form: load("event_lines", which=selection, line=line, **order) for form, line in lines.items()}
-
-
-_RANGE, _STREAM, _POSITIONS = (line_statements(which, OLDEST_FIRST) for which in ("range", "stream", "positions"))
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
 _HISTORY, _STORED_REGISTERS, _COUNT_RANGE = load("history"), load("stored_registers"), load("count_range")
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
@@ -75,28 +57,6 @@ _RECORDED_AFTER = load("recorded_after", line=load_text("line_json"))
 _TICK = timedelta(microseconds=1)
 
 _filtered_fields = itemgetter(*FilteredFields._fields)
-
-
-class EventLine(NamedTuple):
-    """An event as text, and its position."""
-
-    position: int
-    text: bytes
-
-
-class PositionRange(NamedTuple):
-    """The positions after `after` up to and including `upto`."""
-
-    after: int
-    upto: int
-
-
-class EventLinePage(NamedTuple):
-    """Events of a filter, complete up to position `covered`; `done` where that is the end of the span."""
-
-    lines: list[EventLine]
-    covered: int
-    done: bool
 
 
 class RecordedEvent(NamedTuple):
@@ -170,20 +130,28 @@ class LedgerReader:
         return Head(row["position"], row["hash"], row["recorded_at"]) if row["hash"] else Head(0, b"", at)
 
     async def page(
-        self, filters: EventFilters, span: PositionRange, limit: int, form: TextFormat = TextFormat.JSON
+        self,
+        filters: EventFilters,
+        span: PositionRange,
+        limit: int,
+        form: TextFormat = TextFormat.JSON,
+        order: ReadOrder = ReadOrder.OLDEST_FIRST,
     ) -> EventLinePage:
-        """Return the first events of a filter in a span: `limit` at most, and fewer where payloads are large."""
-        if span.upto <= span.after:
-            return EventLinePage([], span.after, done=True)
+        """Return the first events of a filter in a span, in an order: `limit` at most, fewer where payloads are large.
+
+        It may also have fewer, or none, where the rest of the span is not searched yet.
+        """
+        if span.empty:
+            return EventLinePage([], span)
         async with self._connections.connection() as connection:
             if filters.run is not None:
-                return _page(
-                    await fetch_lines(connection, _STREAM[form], filters, span, limit, filters.run), span, limit
-                )
+                found = await fetch_lines(connection, BY_STREAM[form, order], filters, span, limit, filters.run)
+                return found.page(span, span, limit, order)
             if filters.any_event:
                 limit = min(limit, span.upto - span.after)  # positions have no gaps
-                return _page(await fetch_lines(connection, _RANGE[form], filters, span, limit), span, limit)
-            return await self._page_of_filter(connection, filters, span, limit, form)
+                found = await fetch_lines(connection, BY_RANGE[form, order], filters, span, limit)
+                return found.page(span, span, limit, order)
+            return await self._page_of_filter(connection, filters, span, limit, (form, order))
 
     async def _page_of_filter(
         self,
@@ -191,44 +159,57 @@ class LedgerReader:
         filters: EventFilters,
         span: PositionRange,
         limit: int,
-        form: TextFormat,
+        how: tuple[TextFormat, ReadOrder],
     ) -> EventLinePage:
-        edge = min(span.upto, (await self._read_ends(connection)).posted)
-        if span.after >= edge:
-            unposted = PositionRange(span.after, min(span.after + UNPOSTED_POSITIONS, span.upto))
-            page = _page(await fetch_lines(connection, _RANGE[form], filters, unposted, limit), unposted, limit)
-            return page._replace(done=page.covered >= span.upto)
-        positions = await postings.find_positions(connection, filters, span.after, edge, limit)
+        """Search what comes first in the order: the posted part of the span, or the part that is not posted yet."""
+        order = how[1]
+        posted = (await self._read_ends(connection)).posted
+        parts = PositionRange(span.after, min(span.upto, posted)), PositionRange(max(span.after, posted), span.upto)
+        first = parts[0] if order is ReadOrder.OLDEST_FIRST else parts[1]
+        if first.empty:
+            first = parts[1] if order is ReadOrder.OLDEST_FIRST else parts[0]
+        if first.upto > posted:
+            scanned = first.first(UNPOSTED_POSITIONS, order)
+            found = await fetch_lines(connection, BY_RANGE[how], filters, scanned, limit)
+            return found.page(scanned, span, limit, order)
+        newest_first = order is ReadOrder.NEWEST_FIRST
+        positions = await postings.find_positions(connection, filters, *first, limit, newest_first=newest_first)
         if not positions:
-            return EventLinePage([], edge, done=edge >= span.upto)
-        lines, total = await fetch_lines(connection, _POSITIONS[form], filters, span, limit, positions)
-        searched = positions[-1] if len(positions) == limit else edge
-        covered = lines[-1].position if len(lines) < total else searched
-        return EventLinePage(lines, covered, done=covered >= span.upto)
+            return EventLinePage([], span.beyond_range(first, order))
+        found = await fetch_lines(connection, BY_POSITIONS[how], filters, first, limit, positions)
+        if len(found.lines) < found.found:
+            return EventLinePage(found.lines, span.beyond(found.lines[-1].position, order))
+        if len(positions) == limit:  # the lines may be fewer: postings hold hashes
+            return EventLinePage(found.lines, span.beyond(positions[-1], order))
+        return EventLinePage(found.lines, span.beyond_range(first, order))
 
-    async def collect(self, filters: EventFilters, span: PositionRange, limit: int) -> EventLinePage:
+    async def collect(
+        self, filters: EventFilters, span: PositionRange, limit: int, order: ReadOrder = ReadOrder.OLDEST_FIRST
+    ) -> EventLinePage:
         """Return a page with fewer than `limit` events only where the span ends or payloads are large."""
         lines: list[EventLine] = []
         size = 0
         while True:
-            page = await self.page(filters, span, limit - len(lines))
+            page = await self.page(filters, span, limit - len(lines), order=order)
             lines += page.lines
             size += sum(len(line.text) for line in page.lines)
             if page.done or len(lines) >= limit or size >= PAGE_BYTES:
-                return EventLinePage(lines, page.covered, page.done)
-            span = PositionRange(page.covered, span.upto)
+                return page._replace(lines=lines)
+            span = page.rest
 
     async def pages(
-        self, filters: EventFilters, span: PositionRange, form: TextFormat = TextFormat.JSON
+        self,
+        filters: EventFilters,
+        span: PositionRange,
+        form: TextFormat = TextFormat.JSON,
+        order: ReadOrder = ReadOrder.OLDEST_FIRST,
     ) -> AsyncGenerator[EventLinePage]:
         """Yield all events of a filter in a span, reading one page ahead. At most two pages are in memory."""
         reading: asyncio.Task[EventLinePage] | None = None
         try:
-            page = await self.page(filters, span, PAGE_EVENTS, form)
+            page = await self.page(filters, span, PAGE_EVENTS, form, order)
             while not page.done:
-                reading = asyncio.create_task(
-                    self.page(filters, PositionRange(page.covered, span.upto), PAGE_EVENTS, form)
-                )
+                reading = asyncio.create_task(self.page(filters, page.rest, PAGE_EVENTS, form, order))
                 yield page
                 page = await reading
             yield page
@@ -298,28 +279,6 @@ class LedgerReader:
     async def locate_archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
         """Return the files that have the payloads of some positions; erased payloads are in none."""
         return await group_by_file(self._connections, positions)
-
-
-async def fetch_lines(
-    connection: Any,  # noqa: ANN401
-    statement: str,
-    filters: EventFilters,
-    span: PositionRange,
-    limit: int,
-    *more: UUID | Sequence[int],
-) -> tuple[list[EventLine], int]:
-    """Return the lines of a page, and the number of lines that it would have if payloads had no size."""
-    classes = filters.kinds, filters.states, filters.sources
-    names = filters.namespace, filters.job, filters.actor
-    rows = await connection.fetch(statement, LOG, *span, limit, PAGE_BYTES, *classes, *names, *more)
-    return [EventLine(row["position"], row["line"]) for row in rows], rows[0]["found"] if rows else 0
-
-
-def _page(fetched: tuple[list[EventLine], int], span: PositionRange, limit: int) -> EventLinePage:
-    lines, total = fetched
-    if lines and (len(lines) < total or total == limit):
-        return EventLinePage(lines, lines[-1].position, done=lines[-1].position >= span.upto)
-    return EventLinePage(lines, span.upto, done=True)
 
 
 def _count_arguments(filters: EventFilters, span: PositionRange) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -93,49 +93,48 @@ def _terms(filters: EventFilters) -> _Terms:
     return _Terms([facet for facet, _ in pairs], [value for _, value in pairs])
 
 
-async def find_positions(connection: Any, filters: EventFilters, after: int, upto: int, limit: int) -> list[int]:  # noqa: ANN401
-    """Return the first `limit` positions of a filter in (after, upto], all of which must be posted.
-
-    Postings hold hashes of values, which may collide: the caller must compare the events' values.
-    """
-    found: list[int] = []
-    terms = _terms(filters)
-    chunk, last, window = after // CHUNK, (upto - 1) // CHUNK, _FIRST_WINDOW
-    while chunk <= last and len(found) < limit:
-        end = min(chunk + window - 1, last)
-        rows = await connection.fetch(_POSTINGS, LOG, *terms, chunk, end)
-        for matching_chunk, offsets in _matching_offsets(rows):
-            base = matching_chunk * CHUNK + 1
-            positions = (base + offset for offset in bitmaps.ascending(offsets))
-            within = (position for position in positions if after < position <= upto)
-            found += islice(within, limit - len(found))
-            if len(found) >= limit:
-                break
-        chunk, window = end + 1, min(window * _GROWTH, _LAST_WINDOW)
-    return found
-
-
-async def find_last_positions(
+async def find_positions(
     connection: Any,  # noqa: ANN401
     filters: EventFilters,
     after: int,
     upto: int,
     limit: int,
+    *,
+    newest_first: bool = False,
 ) -> list[int]:
-    """Return the last `limit` positions of a filter in (after, upto], the greatest first; see find_positions."""
+    """Return the first `limit` positions of a filter in (after, upto], all of which must be posted.
+
+    `newest_first`: the last ones, the greatest first. Postings hold hashes of values, which may collide: the caller
+    must compare the events' values.
+    """
     found: list[int] = []
     terms = _terms(filters)
-    chunk, last, window = (upto - 1) // CHUNK, after // CHUNK, _FIRST_WINDOW
-    while chunk >= last and len(found) < limit:
-        begin = max(chunk - window + 1, last)
-        rows = await connection.fetch(_POSTINGS, LOG, *terms, begin, chunk)
-        for matching_chunk, offsets in reversed(list(_matching_offsets(rows))):
-            base = matching_chunk * CHUNK + 1
-            positions = [base + offset for offset in bitmaps.ascending(offsets)]
-            within = (position for position in reversed(positions) if after < position <= upto)
-            found += islice(within, limit - len(found))
-        chunk, window = begin - 1, min(window * _GROWTH, _LAST_WINDOW)
+    chunks = range(after // CHUNK, (upto - 1) // CHUNK + 1)
+    if newest_first:
+        chunks = chunks[::-1]
+    window = _FIRST_WINDOW
+    while chunks and len(found) < limit:
+        searched, chunks = chunks[:window], chunks[window:]
+        rows = await connection.fetch(_POSTINGS, LOG, *terms, min(searched), max(searched))
+        for position in _positions(rows, newest_first=newest_first):
+            if after < position <= upto:
+                found.append(position)
+                if len(found) >= limit:
+                    break
+        window = min(window * _GROWTH, _LAST_WINDOW)
     return found
+
+
+def _positions(rows: Iterable[Any], *, newest_first: bool) -> Iterator[int]:
+    """Yield the positions that match in rows of postings, which are in the order of chunks."""
+    if not newest_first:
+        for chunk, offsets in _matching_offsets(rows):
+            base = chunk * CHUNK + 1
+            yield from (base + offset for offset in bitmaps.ascending(offsets))
+        return
+    for chunk, offsets in reversed(list(_matching_offsets(rows))):
+        base = chunk * CHUNK + 1
+        yield from [base + offset for offset in bitmaps.ascending(offsets)][::-1]
 
 
 async def count_events(connection: Any, filters: EventFilters, first_chunk: int, last_chunk: int) -> int:  # noqa: ANN401

@@ -9,8 +9,9 @@ from functools import reduce
 from typing import NamedTuple
 from uuid import UUID
 
+from service.audit.event_lines import PositionRange
 from service.audit.filters import EventFilters
-from service.audit.ledger_reader import LedgerReader, PositionRange
+from service.audit.ledger_reader import LedgerReader
 from service.domain.bitemporal import ValidAt
 from service.domain.event import Kind, RunState
 from service.domain.event_verdicts import EventVerdict, HistoryJudge

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from service.audit.event_lines import PositionRange, ReadOrder
 from service.audit.filters import EventFilters
-from service.audit.ledger_reader import LedgerReader, PositionRange
+from service.audit.ledger_reader import LedgerReader
 from service.domain.event import SOURCES, Kind
 from service.errors import Malformed
 from service.http.parameters import Location, Parameter, choices, run_states, text, time, uuid
@@ -106,7 +107,10 @@ def position_after(cursor: Cursor, head: Head) -> int:
 
 
 async def selected_positions(
-    ledger: LedgerReader, filters: EventFilters, cursor: Cursor = START, *, newest_first: bool = False
+    ledger: LedgerReader,
+    filters: EventFilters,
+    cursor: Cursor = START,
+    order: ReadOrder = ReadOrder.OLDEST_FIRST,
 ) -> PositionRange:
     """Return the positions that the cursor and the bounds in time leave.
 
@@ -115,7 +119,7 @@ async def selected_positions(
     head = await ledger.head()
     place = position_after(cursor, head)
     after, upto = place, head.position
-    if newest_first:
+    if order is ReadOrder.NEWEST_FIRST:
         after, upto = 0, place if isinstance(cursor, PositionCursor) else head.position
     if filters.since is None and filters.until is None:
         return PositionRange(after, upto)

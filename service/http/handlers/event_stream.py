@@ -8,9 +8,10 @@ from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
+from service.audit.event_lines import PositionRange
 from service.audit.event_text import next_cursor, sse_frame
 from service.audit.filters import EventFilters
-from service.audit.ledger_reader import LedgerReader, PositionRange
+from service.audit.ledger_reader import LedgerReader
 from service.audit.tail import LedgerTail
 from service.auth.keys import Scope
 from service.http.event_parameters import FILTERS, LAST_EVENT_ID, STREAM_CURSOR, event_filters, position_after
@@ -64,7 +65,7 @@ async def _frames(
         recent = tail.read_after(position)
         if recent.behind:
             page = await ledger.page(filters, PositionRange(position, (await ledger.head()).position), MAX_PAGE_EVENTS)
-            position = page.covered
+            position = page.rest.after
             if page.lines:
                 yield b"".join([sse_frame(line.position, line.text) for line in page.lines])
                 written = clock()

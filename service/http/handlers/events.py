@@ -7,9 +7,8 @@ from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
+from service.audit.event_lines import CSV_HEADER, EventLinePage, PositionRange, ReadOrder, TextFormat
 from service.audit.event_text import as_record, next_cursor
-from service.audit.ledger_reader import CSV_HEADER, EventLinePage, PositionRange, TextFormat
-from service.audit.newest_first import NewestFirstReader
 from service.auth.keys import Scope
 from service.http.event_parameters import CURSOR, FILTERS, SINCE, UNTIL, bounded_event_filters, selected_positions
 from service.http.fast_path import json_response
@@ -27,7 +26,7 @@ _DEFAULT_LIMIT = 100
 _LIMIT = optional_integer(
     "limit", f"The maximum number of events; else {_DEFAULT_LIMIT}, or all as lines.", 1, MAX_PAGE_EVENTS
 )
-_ORDER = choice("order", "`asc`: the oldest first; `desc`: the newest first.", ("asc", "desc"), "asc")
+_ORDER = choice("order", "`asc`: the oldest first; `desc`: the newest first.", tuple(ReadOrder), ReadOrder.OLDEST_FIRST)
 
 
 async def read(request: web.Request) -> web.StreamResponse:
@@ -35,16 +34,15 @@ async def read(request: web.Request) -> web.StreamResponse:
     parameters = parameters_of(request)
     filters, limit, cursor = bounded_event_filters(parameters), parameters[_LIMIT], parameters[CURSOR]
     ledger = request.app[RESOURCES].ledger
-    newest_first = parameters[_ORDER] == "desc"
-    span = await selected_positions(ledger, filters, cursor, newest_first=newest_first)
-    reader = NewestFirstReader(ledger.connections) if newest_first else ledger
+    order = ReadOrder(parameters[_ORDER])
+    span = await selected_positions(ledger, filters, cursor, order)
     accepted = request.headers.get(hdrs.ACCEPT, "")
     if any(kind in accepted for kind in NDJSON_TYPES):
-        return await _stream(request, reader.pages(filters, span, TextFormat.JSON), span, NDJSON_TYPES[0], limit)
+        return await _stream(request, ledger.pages(filters, span, TextFormat.JSON, order), span, NDJSON_TYPES[0], limit)
     if _CSV_TYPE in accepted:
-        return await _stream(request, reader.pages(filters, span, TextFormat.CSV), span, _CSV_TYPE, limit)
-    page = await reader.collect(filters, span, limit or _DEFAULT_LIMIT)
-    following = b"null" if page.done else dump(next_cursor(page.covered))
+        return await _stream(request, ledger.pages(filters, span, TextFormat.CSV, order), span, _CSV_TYPE, limit)
+    page = await ledger.collect(filters, span, limit or _DEFAULT_LIMIT, order)
+    following = b"null" if page.done else dump(next_cursor(page.covered(order)))
     return json_response(
         request, b'{"events":[%b],"next":%b}' % (b",".join([line.text for line in page.lines]), following)
     )

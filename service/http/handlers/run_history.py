@@ -7,9 +7,9 @@ from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
+from service.audit.event_lines import EventLine, EventLinePage, PositionRange
 from service.audit.event_text import next_cursor
 from service.audit.filters import EventFilters
-from service.audit.ledger_reader import EventLine, EventLinePage, PositionRange
 from service.audit.run_history import HistoryVerdict, PastRun
 from service.auth.keys import Scope
 from service.errors import RunNotFound

@@ -3,8 +3,9 @@
 import pytest
 
 from bench import millions
+from service.audit.event_lines import PositionRange
 from service.audit.filters import EventFilters
-from service.audit.ledger_reader import LedgerReader, PositionRange
+from service.audit.ledger_reader import LedgerReader
 from service.audit.verification import verify_ledger
 from service.catalog.page_writer import project_next_page
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.audit.bitmaps import CHUNK
+from service.audit.event_lines import PositionRange, ReadOrder, TextFormat
 from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
-from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
-from service.audit.newest_first import NewestFirstReader
+from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import _POSTINGS, _terms, post_next, read_ends
 from service.database.connections import Connections
 from service.ledger.events import LOG, append_events
@@ -81,21 +81,14 @@ async def examine(audit, traits, cases):
     for wanted, after, upto, limit in cases:
         span = PositionRange(after, max(after, upto))
         expected = [n for n in range(span.after + 1, span.upto + 1) if wanted.match(traits[n - 1])]
-        page = await audit.collect(wanted, span, limit)
-        assert [line.position for line in page.lines] == expected[:limit]
-        assert page.done or page.covered < span.upto
-        rest = await audit.collect(wanted, PositionRange(page.covered, span.upto), 1000)
-        assert [line.position for line in rest.lines] == expected[limit : limit + 1000]
         assert await audit.count(wanted, span) == len(expected)
-        await examine_newest_first(NewestFirstReader(audit.connections), wanted, span, limit, expected[::-1])
-
-
-async def examine_newest_first(reader, wanted, span, limit, expected):
-    page = await reader.collect(wanted, span, limit)
-    assert [line.position for line in page.lines] == expected[:limit]
-    assert page.done or page.covered > span.after
-    rest = await reader.collect(wanted, PositionRange(span.after, page.covered), 1000)
-    assert [line.position for line in rest.lines] == expected[limit : limit + 1000]
+        for order in ReadOrder:
+            in_order = expected if order is ReadOrder.OLDEST_FIRST else expected[::-1]
+            page = await audit.collect(wanted, span, limit, order)
+            assert [line.position for line in page.lines] == in_order[:limit]
+            assert page.done or page.rest.upto - page.rest.after < span.upto - span.after
+            rest = await audit.collect(wanted, page.rest, 1000, order)
+            assert [line.position for line in rest.lines] == in_order[limit : limit + 1000]
 
 
 async def test_any_filter_anywhere(filled, audit, connections):
@@ -162,7 +155,8 @@ async def test_times_become_positions(audit):
 
 
 async def test_a_page_of_large_payloads_ends_early(audit, connections, monkeypatch):
-    monkeypatch.setattr("service.audit.ledger_reader.PAGE_BYTES", 1000)
+    for module in ("event_lines", "ledger_reader"):
+        monkeypatch.setattr(f"service.audit.{module}.PAGE_BYTES", 1000)
     drafts = facts(20)
     appended = await append_events(connections, drafts, [None] * len(drafts))
     span = PositionRange(0, max(appended.positions))

@@ -8,10 +8,11 @@ import pytest
 from building import fact, facts, new, report, unguarded
 from histories import NOON, at
 
-from service.audit import ledger_reader, newest_first, postings
+from service.audit import event_lines, ledger_reader, postings
 from service.audit.bitmaps import CHUNK
+from service.audit.event_lines import PositionRange, ReadOrder, TextFormat
 from service.audit.filters import EventFilters
-from service.audit.ledger_reader import LedgerReader, PositionRange, TextFormat
+from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import post_next
 from service.catalog.page_writer import project_next_page
 from service.catalog.run_search import Order, RunFilters, RunSearch
@@ -139,37 +140,37 @@ COUNTED = "int, bigint, bigint, text[], text[], text[], text, text, text"
 A_RUN = "'00000000-0000-0000-0000-000000000001'"
 AUDITED = {
     "a page of the ledger": (
-        ledger_reader._RANGE[TextFormat.JSON],
+        event_lines.BY_RANGE[TextFormat.JSON, ReadOrder.OLDEST_FIRST],
         FILTERS,
         f"0, 3, 9, 5, 1000, {ANY}",
         {"events_position_key"},
     ),
     "a page as CSV": (
-        ledger_reader._RANGE[TextFormat.CSV],
+        event_lines.BY_RANGE[TextFormat.CSV, ReadOrder.OLDEST_FIRST],
         FILTERS,
         f"0, 3, 9, 5, 1000, {ANY}",
         {"events_position_key"},
     ),
     "a page of a run": (
-        ledger_reader._STREAM[TextFormat.JSON],
+        event_lines.BY_STREAM[TextFormat.JSON, ReadOrder.OLDEST_FIRST],
         f"{FILTERS}, uuid",
         f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
         {"events_pkey"},
     ),
     "events at positions": (
-        ledger_reader._POSITIONS[TextFormat.JSON],
+        event_lines.BY_POSITIONS[TextFormat.JSON, ReadOrder.OLDEST_FIRST],
         f"{FILTERS}, bigint[]",
         f"0, 0, 9, 5, 1000, {ANY}, array[2, 7]",
         {"events_position_key"},
     ),
     "a page, newest first": (
-        newest_first._RANGE[TextFormat.JSON],
+        event_lines.BY_RANGE[TextFormat.JSON, ReadOrder.NEWEST_FIRST],
         FILTERS,
         f"0, 3, 9, 5, 1000, {ANY}",
         {"events_position_key"},
     ),
     "a page of a run, newest first": (
-        newest_first._STREAM[TextFormat.JSON],
+        event_lines.BY_STREAM[TextFormat.JSON, ReadOrder.NEWEST_FIRST],
         f"{FILTERS}, uuid",
         f"0, 0, 9, 5, 1000, {ANY}, {A_RUN}",
         {"events_pkey"},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.audit.ledger_reader import OLDEST_FIRST
+from service.audit.event_lines import ReadOrder, selection
 from service.database import statements
 from service.database.statements import load, load_text
 
@@ -56,10 +56,10 @@ def test_every_file_loads(name):
 
 
 @pytest.mark.parametrize("name", sorted(FRAGMENTS))
-def test_every_part_loads_within_its_statement(name):
-    assert "$" in load(
-        "event_lines", which=load_text(name, **OLDEST_FIRST), line=load_text("line_csv"), direction="asc"
-    )
+@pytest.mark.parametrize("order", ReadOrder)
+def test_every_part_loads_within_its_statement(name, order):
+    which = selection(name.removeprefix("which_"), order)
+    assert "$" in load("event_lines", which=which, line=load_text("line_csv"), direction=order)
 
 
 def test_parameters_are_numbered_in_the_order_of_the_list(write):
