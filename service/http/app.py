@@ -154,10 +154,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     auditors = registry.for_requests(_AUDITORS)
     audit = LedgerReader(auditors, on_head=posting.notify_appended)
     tail = LedgerTail(audit)
-    reader = RunReader(
-        registry.connections(_READERS, keep_plans=True, command_timeout_s=limit_s),
-        capacity=settings.queue_capacity,
-    )
+    readers = registry.connections(_READERS, keep_plans=True, command_timeout_s=limit_s)
+    reader = RunReader(readers, capacity=settings.queue_capacity)
 
     on_append = _on_append(catalog, posting, tail, app[REQUEST_METRICS])
     watch = LedgerWatch(
@@ -166,6 +164,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     appender = Appender(
         registry.connections(keep_plans=True, command_timeout_s=limit_s),
         registry.connections(_BULK, wait_s=None, command_timeout_s=limit_s),
+        readers,
         limits=QueueLimits(settings.queue_capacity, settings.queue_bytes, settings.max_batch),
         on_append=on_append,
         throttle=catalog.throttle,

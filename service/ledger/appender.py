@@ -25,6 +25,7 @@ from service.ledger.batch import OUTCOME_UNKNOWN, AppendBatch, AppendResult, OnA
 from service.ledger.bulk_appender import BulkAppender, RecordedFact, Throttle, no_throttle
 from service.ledger.expiry import expire
 from service.ledger.ledger_end import LedgerEnd
+from service.ledger.repeats import RepeatLookup
 from service.ledger.run_cache import RunCache
 
 _log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class Appender:
         self,
         connections: Connections,
         bulk_connections: Connections | None = None,
+        lookups: Connections | None = None,
         *,
         limits: QueueLimits = _QUEUE_LIMITS,
         on_append: OnAppend = lambda _position, _events: None,
@@ -72,7 +74,7 @@ class Appender:
         catch_up: CatchUp = _do_nothing,
         end: LedgerEnd | None = None,
     ) -> None:
-        """Take the writer's connection, and the connections for facts in bulk (None: they share the writer's).
+        """Take the writer's connection, those for facts in bulk and those for look-ups (None: the writer's is used).
 
         on_append: is called after each commit; throttle: limits bulk appends; catch_up: see CatchUp.
         end: what this process knows of the ledger's end.
@@ -97,6 +99,7 @@ class Appender:
             health=self.health,
             end=self._end,
         )
+        self._repeats = RepeatLookup(lookups or connections)
         self._run_cache = RunCache()
         self._waiting: deque[PendingAppend] = deque()
         self.held_bytes = 0
@@ -117,12 +120,12 @@ class Appender:
     @property
     def depth(self) -> int:
         """Number of waiting items."""
-        return len(self._waiting)
+        return len(self._waiting) + self._repeats.depth
 
     @property
     def full(self) -> bool:
         """Whether the next item would be rejected."""
-        return len(self._waiting) >= self._limits.items or self.held_bytes >= self._limits.bytes
+        return self.depth >= self._limits.items or self.held_bytes >= self._limits.bytes
 
     def start(self) -> None:
         """Start the writer."""
@@ -137,12 +140,14 @@ class Appender:
         self._wake()
         if self._writer is not None:
             await self._writer
+        await self._repeats.drain()
         if self._expiry is not None:
             self._expiry.cancel()
 
     def _pending(self) -> Iterator[asyncio.Future[AppendResult]]:
-        """Yield the futures of all items that wait or are being appended."""
-        return (item.future for items in (self._in_flight, self._waiting) for item in items)
+        """Yield the futures of all items that wait or are being appended or looked up."""
+        yield from (item.future for items in (self._in_flight, self._waiting) for item in items)
+        yield from self._repeats.pending()
 
     def command(self, draft: Draft, command: Command) -> asyncio.Future[AppendResult]:
         """Append the draft if the command, by the stream's state, decides APPEND. Raises Overloaded and Unavailable."""
@@ -178,7 +183,7 @@ class Appender:
         if self._closing:
             raise Unavailable("the service is shutting down; nothing was recorded")
         self._connections.state.raise_if_down()
-        if len(self._waiting) >= self._limits.items:
+        if self.depth >= self._limits.items:
             raise Overloaded(f"{self._limits.items} requests are waiting already; nothing was recorded")
         size = _memory_of(item)
         if size and self.held_bytes and self.held_bytes + size > self._limits.bytes:
@@ -234,8 +239,9 @@ class Appender:
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
         """Append a batch; if PostgreSQL refuses a value, find its item by bisection. Returns the items to try again."""
         self._forget_lost_states()
+        attempt = AppendBatch(batch, self._run_cache, self._end)
         try:
-            requeued = await AppendBatch(batch, self._run_cache, self._end).execute(self._connections, self._on_append)
+            requeued = await attempt.execute(self._connections, self._on_append)
         except ValueRefused as error:
             if len(batch) == 1:
                 batch[0].fail(Invalid(f"this cannot be recorded: {error.reason}"))
@@ -252,6 +258,7 @@ class Appender:
             self.health.failed(error)
             await asyncio.sleep(_PAUSE_AFTER_LOSS_S)
             return requeue_or_fail(batch, error)
+        self._repeats.add(attempt.refused)
         self._forget_lost_states()
         return requeued
 

@@ -16,7 +16,7 @@ from service.domain.event import RunState, Subject, make_tuple
 from service.domain.run import apply_transition
 from service.errors import DatabaseUnavailable, Unavailable
 from service.ledger.aggregates import AGGREGATES
-from service.ledger.events import AppendedBatch, AppendOutcome, append_events, find_recorded_transitions, read_streams
+from service.ledger.events import AppendedBatch, AppendOutcome, append_events, read_streams
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_cache import RunCache
 from service.payloads.contents import decode_payload
@@ -141,6 +141,13 @@ def requeue_or_fail(items: Iterable[PendingAppend], cause: DatabaseUnavailable |
     return requeued
 
 
+class RefusedTransition(NamedTuple):
+    """A transition that was refused, and the registers of its run at that time."""
+
+    item: PendingAppend
+    registers: Any
+
+
 class AppendBatch:
     """A batch of items, and the states of the streams that it has read."""
 
@@ -154,15 +161,16 @@ class AppendBatch:
         """The registers of each stream that has a command, as read or cached."""
         self._parents: dict[StreamKey, Any] = {}
         self._appending: list[PendingAppend] = []
+        self.refused: list[RefusedTransition] = []
+        """Transitions that are refused unless they repeat a recorded one, which is to be looked up: see repeats.py."""
 
     async def execute(self, connections: Connections, on_append: OnAppend) -> list[PendingAppend]:
-        """Append the batch and resolve its items. Returns the items to try again.
+        """Append the batch and resolve its items, except for `refused`. Returns the items to try again.
 
         Raises ValueRefused and DatabaseUnavailable for the whole batch; then no item is resolved.
         """
         await self._read(connections)
         self._decide()
-        await self._resolve_repeated_conflicts(connections)
         appended = await self._append(connections)
         if appended and _RECORDED in appended.outcomes:
             on_append(max(appended.positions), appended.outcomes.count(_RECORDED))
@@ -252,17 +260,6 @@ class AppendBatch:
         state = self._parents[parent]
         return state is None or (parent[0] is Subject.JOB and state.hidden)
 
-    async def _resolve_repeated_conflicts(self, connections: Connections) -> None:
-        """Rule 0 of the decision table: a conflict is a repetition if it was recorded, with another key or none."""
-        conflicts = [item for item in self._items if item.decision is _CONFLICT and item.draft.state in _REPORTED]
-        if not conflicts:
-            return
-        appending = {(item.key, item.draft.state, item.draft.transitioned_at) for item in self._appending}
-        recorded = await find_recorded_transitions(connections, [item.draft for item in conflicts])
-        for index, item in enumerate(conflicts):
-            if index in recorded or (item.key, item.draft.state, item.draft.transitioned_at) in appending:
-                item.decision = Decision.UNCHANGED
-
     async def _append(self, connections: Connections) -> AppendedBatch | None:
         if not self._appending:
             return None
@@ -300,7 +297,10 @@ class AppendBatch:
                     continue
             if recorded and item.position and key in states:
                 states[key] = _next_state(states[key], item.draft, item.position, recorded_at)
-            item.resolve(_result(item, states.get(key), recorded_at if recorded else None))
+            if item.decision is _CONFLICT and item.draft.state in _REPORTED:
+                self.refused.append(RefusedTransition(item, states[key]))
+            else:
+                item.resolve(_result(item, states.get(key), recorded_at if recorded else None))
         self._update_run_cache()
         return requeue_or_fail(lost)
 

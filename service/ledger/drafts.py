@@ -35,6 +35,12 @@ _REPORTED = {state: _with_lengths("transition", state) for state in RunState}
 """The beginning of the text whose digest is the fact of a reported transition."""
 
 
+def reported_fact(state: RunState, at: datetime) -> bytes:
+    """Return the fact of a transition that is reported without an Idempotency-Key."""
+    time = orjson.dumps(at)[1:-1]  # equals isoformat(), in a fifth of the time
+    return _fact(_REPORTED[state] + b"%d:%b" % (len(time), time))
+
+
 class Caller:
     """The caller of a request: the name of its API key and its Idempotency-Key; None where it has none."""
 
@@ -58,7 +64,6 @@ class Caller:
 
 def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, caller: Caller) -> Draft:
     """Return a reported transition. `explicit`: the caller gave the time, it is not the time of the request."""
-    time = orjson.dumps(at)[1:-1]  # equals isoformat(), in a fifth of the time
     keyed = caller.key is not None
     draft = (
         _RUN,
@@ -71,8 +76,8 @@ def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, c
         None,
         "api",
         caller.actor,
-        caller.fact() if keyed else _fact(_REPORTED[state] + b"%d:%b" % (len(time), time)),
-        short_digest("transition", state, time if explicit else "") if keyed else None,
+        caller.fact() if keyed else reported_fact(state, at),
+        short_digest("transition", state, orjson.dumps(at)[1:-1] if explicit else "") if keyed else None,
         None,
         None,
         EMPTY_PAYLOAD,

@@ -12,8 +12,9 @@ from service.database.connections import Connections
 from service.database.statements import load
 from service.domain.decisions import KnownEvent
 from service.domain.draft import Draft
-from service.domain.event import Event, Kind, Subject
+from service.domain.event import Event, Kind, RunState, Subject
 from service.ledger.aggregates import AGGREGATES
+from service.ledger.drafts import reported_fact
 from service.ledger.erasure_replay import remove_erased
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.rows import event_of
@@ -157,8 +158,9 @@ async def _without_erased(
 
 
 async def find_recorded_transitions(connections: Connections, drafts: Sequence[Draft]) -> set[int]:
-    """Return the indexes of transitions that are recorded: same run, state and time, with any key."""
-    columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts])
+    """Return the indexes of transitions that the run API recorded: same run, state and time, with any key."""
+    facts = [reported_fact(RunState(d.state or ""), d.transitioned_at) for d in drafts]
+    columns = ([d.stream for d in drafts], [d.state for d in drafts], [d.transitioned_at for d in drafts], facts)
     async with connections.connection() as connection:
         return {row["n"] - 1 for row in await connection.fetch(_RECORDED_TRANSITIONS, LOG, *columns)}
 

@@ -103,6 +103,10 @@ async def index_entries(connections, *tables):
 
 PARAMETERS = {
     "read_streams": ("int, uuid[], bytea[]", "0, array['{run}']::uuid[], array[null, '\\x00']::bytea[]"),
+    "recorded_transitions": (
+        "int, uuid[], text[], timestamptz[], bytea[]",
+        "0, array['{run}']::uuid[], array['FAILED'], array[now()], array['\\x00']::bytea[]",
+    ),
     "payloads": ("int, bigint[]", "0, array[1, 2]"),
     "head": ("int", "0"),
     "catalog_rows": ("uuid[]", "array['{run}']::uuid[]"),
@@ -132,6 +136,8 @@ async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_
             assert "Index Scan Backward using ledger_head_pkey" in found, found
         if statement == "read_streams":
             assert {"events_pkey", "events_fact_key", "runs_pkey"} == set(re.findall(r"using (\w+)", found)), found
+        if statement == "recorded_transitions":
+            assert {"events_fact_key", "events_of_keys"} == set(re.findall(r"using (\w+)", found)), found
 
 
 FILTERS = "int, bigint, bigint, int, bigint, text[], text[], text[], text, text, text"

@@ -1,0 +1,1 @@
+drop index runfold.events_of_keys;
