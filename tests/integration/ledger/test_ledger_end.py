@@ -112,7 +112,11 @@ async def test_what_another_process_appends_is_projected_without_a_request(clien
         for _ in range(batches):
             await append_events(connections, facts(500), [None] * 500)
         await wait_until(projected, "the catalog holds it", deadline=10.0)
-    assert client.app[RESOURCES].end.position == await head(db)
+
+    async def known():
+        return client.app[RESOURCES].end.position == await head(db)
+
+    await wait_until(known, "the process knows where the ledger ends", deadline=10.0)
 
 
 def test_an_append_at_a_position_that_was_known_before_it_began_is_a_loss():
