@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,10 +79,29 @@ def _root_logger() -> Iterator[None]:
     root.handlers[:] = handlers
 
 
+MEMORY = Path("/dev/shm")
+MEMORY_BYTES = 2 * 1024**3
+
+
+def fast_directory() -> Path | None:
+    """Return a file system in memory with space for a server and its databases; None if there is none.
+
+    A database has 300 files. To create and drop one takes six times as much CPU time on a disk: ext4 passes over the
+    inodes of files that were deleted lately, which are thousands here.
+    """
+    try:
+        return MEMORY if shutil.disk_usage(MEMORY).free > MEMORY_BYTES and os.access(MEMORY, os.W_OK) else None
+    except OSError:
+        return None
+
+
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres() -> Iterator[str]:
     """A server of our own, with the schema in a template database."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), settings=QUICK) as server:
+    with (
+        tempfile.TemporaryDirectory(prefix="runfold-tests-", dir=fast_directory()) as directory,
+        EmbeddedPostgres(Path(directory) / "data", settings=QUICK) as server,
+    ):
         template = database(server.dsn, TEMPLATE)
         asyncio.run(execute(server.dsn, f"create database {TEMPLATE}"))
         migrations.upgrade(template)
