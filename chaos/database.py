@@ -31,6 +31,12 @@ select pid
   from pg_stat_activity
  where datname = current_database() and backend_type = 'client backend' and application_name <> '{NAME}'
 """
+_WAITING = f"""
+select count(*)
+  from pg_stat_activity
+ where datname = current_database() and application_name <> '{NAME}' and state = 'active' and wait_event_type = 'Lock'
+   and clock_timestamp() - query_start > make_interval(secs => $1)
+"""
 
 
 class Row(NamedTuple):
@@ -83,6 +89,10 @@ class Database:
     async def connections(self) -> list[int]:
         """Return the process ids of all other client backends."""
         return [row[0] for row in await self._fetch(_OTHERS)]
+
+    async def waiting(self, seconds: float) -> int:
+        """Return how many statements of the service have waited for locks for longer than some seconds."""
+        return int((await self._fetch(_WAITING, seconds))[0][0])
 
     async def terminate(self, pids: list[int]) -> None:
         """End connections with pg_terminate_backend."""

@@ -12,6 +12,8 @@ import asyncpg
 from chaos.database import NAME
 from chaos.waiting import Violation, until
 from chaos.world import World
+from service.catalog.projector_process import CONNECTIONS_OF_PROJECTOR
+from service.database.connections import COMMAND_TIMEOUT_S
 from service.settings import CONNECTIONS
 
 _SOME = 20
@@ -21,6 +23,9 @@ _MANY = 200
 """Requests that must be answered while a transaction is open."""
 
 _NOTICED_S = 30.0
+
+_GIVEN_UP_S = COMMAND_TIMEOUT_S + 2.0
+"""Seconds after which no statement waits any more, but those of projectors, which may take longer."""
 
 _LOCK = "lock table runfold.events in access exclusive mode"
 _CONTENT = "select count(*) as events, max(position) as last, max(recorded_at) as at from runfold.events where log = 0"
@@ -54,15 +59,20 @@ async def _until_counted(world: World, name: str, count: int, seconds: float) ->
 
 
 async def lock_events(world: World, longest: float) -> None:
-    """Lock the table of events: requests are answered 503 in time, and take no more connections than otherwise."""
+    """Lock the table of events: the service opens no more connections than otherwise, and gives up statements."""
     async with _connected(world) as connection, connection.transaction():
         await connection.execute(_LOCK)
-        end = asyncio.get_running_loop().time() + world.random.uniform(longest / 3, longest)
+        end = asyncio.get_running_loop().time() + world.random.uniform(longest / 3, 2 * longest)
         while asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.2)
             open_ = len(await world.database.connections())
             if open_ > CONNECTIONS * world.workers:
                 raise Violation(f"while runfold.events is locked, the service has {open_} connections")
+            waiting = await world.database.waiting(_GIVEN_UP_S)
+            if waiting > CONNECTIONS_OF_PROJECTOR * world.workers:
+                raise Violation(
+                    f"{waiting} statements wait for the lock, more than {_GIVEN_UP_S:.0f} s after they began"
+                )
 
 
 async def open_snapshot(world: World, longest: float) -> None:

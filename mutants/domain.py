@@ -90,7 +90,7 @@ DOMAIN = (
         _REGISTERS,
         "return merged if total <= FACET_LIMITS.size and",
         "return merged if",
-        ("unit/domain/test_facet_limits.py::test_they_never_add_up_to_more_than_the_limits",),
+        ("unit/domain/test_facet_limits.py::test_a_large_one_gives_way_and_the_small_ones_stay",),
     ),
     Mutant(
         "a deleted name is visible",
