@@ -90,7 +90,7 @@ DOMAIN = (
         _REGISTERS,
         "return merged if total <= FACET_LIMITS.size and",
         "return merged if",
-        ("unit/domain/test_facet_limits.py::test_a_large_one_gives_way_and_the_small_ones_stay",),
+        ("unit/domain/test_facet_limits.py::test_what_fits_alone_and_not_together_is_left_out",),
     ),
     Mutant(
         "a deleted name is visible",

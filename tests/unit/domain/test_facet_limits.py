@@ -77,6 +77,12 @@ def test_a_large_one_gives_way_and_the_small_ones_stay():
     assert count_omitted(found) == 1
 
 
+def test_what_fits_alone_and_not_together_is_left_out():
+    one, other = reported(1, a=b"x" * (SIZE * 2 // 3)), reported(2, b=b"x" * (SIZE * 2 // 3))
+    assert count_omitted(one) == count_omitted(other) == 0
+    assert count_omitted(merge_facets(one, other)) == 2
+
+
 def test_a_large_one_that_leaves_room_for_the_others_is_kept():
     assert count_omitted(reported(1, a=b"1", b=b"1", large=b"x" * 30)) == 0
 
