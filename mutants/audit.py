@@ -90,8 +90,8 @@ AUDIT = (
     Mutant(
         "a listener more than a page behind loses an event per page",
         _STREAM,
-        "position = page.covered",
-        "position = page.covered + 1",
+        "position = page.rest.after",
+        "position = page.rest.after + 1",
         (f"{_OF_STREAMS}test_a_listener_many_pages_behind_gets_each_event_once",),
     ),
     Mutant(
@@ -131,16 +131,16 @@ AUDIT = (
     ),
     Mutant(
         "a page that is full is taken for the last one",
-        _READER,
-        "if lines and (len(lines) < total or total == limit):",
-        "if lines and len(lines) < total:",
+        "service/audit/event_lines.py",
+        "if self.lines and (len(self.lines) < self.found or self.found == limit):",
+        "if self.lines and len(self.lines) < self.found:",
         (f"{_OF_READER}test_pages_make_up_the_whole_for_every_filter",),
     ),
     Mutant(
         "a filter leaves out the last position",
         "service/audit/postings.py",
-        "within = (position for position in positions if after < position <= upto)",
-        "within = (position for position in positions if after < position < upto)",
+        "            if after < position <= upto:\n",
+        "            if after < position < upto:\n",
         ("integration/audit/test_postings.py::test_the_first_and_the_last_event_of_a_range_are_in_it",),
     ),
     Mutant(
