@@ -36,10 +36,15 @@ async def append(connections: Connections, *drafts: Draft) -> AppendedBatch:
 
 
 async def fill(db: asyncpg.Connection, connections: Connections) -> None:
-    """Append twenty-five events of five runs, a payload with each: two partitions are full."""
+    """Append twenty-five events of five runs, a payload with each: two partitions of ten positions are full."""
     await db.execute(small_partitions())
     for minute in range(SIZE * 5 // 2):
         await append(connections, fact(RUNS[minute % 5], RunState.RUNNING, minute))
+
+
+async def time_of(db: asyncpg.Connection, position: int) -> datetime:
+    """Return when a position was recorded: what was recorded before that time are the positions before it."""
+    return await db.fetchval("select recorded_at from runfold.events where position = $1", position)
 
 
 async def project_all(connections: Connections) -> None:

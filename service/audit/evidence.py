@@ -17,7 +17,7 @@ from uuid import UUID
 from service.database.connections import Connections
 from service.database.statements import load
 from service.domain.event import FACT_BYTES, Kind
-from service.ledger.archive_records import Archive, decode_archive
+from service.ledger.archive_records import Archive, ArchiveIndex, decode_archive
 from service.ledger.events import LOG
 
 _ENDS, _EVENTS, _HASH = load("verify_ends"), load("verify_events"), load("verify_hash")
@@ -58,7 +58,7 @@ class PayloadOwner(NamedTuple):
 
 def open_evidence(dsn: str) -> Connections:
     """Return connections that find no code but PostgreSQL's own."""
-    return Connections(dsn, _CONNECTIONS, builtins_only=True)
+    return Connections(dsn, _CONNECTIONS, builtins_only=True, command_timeout_s=_STATEMENT_TIMEOUT_S)
 
 
 class EvidenceReader:
@@ -136,13 +136,13 @@ class EvidenceReader:
         """Return the positions at which a payload may be missing, because its archive or its erasure is recorded."""
         if not owners:
             return set()
-        archives = (await self.archives()).current
-        archived = {owner.position for owner in owners if any(one.covers(owner.position) for one in archives)}
+        archives = ArchiveIndex((await self.archives()).current)
+        archived = {owner.position for owner in owners if archives.find(owner.position)}
         return archived | await self.erased([owner for owner in owners if owner.position not in archived])
 
     async def _fetch(self, statement: str, *arguments: Any) -> list[Any]:  # noqa: ANN401  what asyncpg takes
         async with self._connections.connection() as connection:
-            rows: list[Any] = await connection.fetch(statement, *arguments, timeout=_STATEMENT_TIMEOUT_S)
+            rows: list[Any] = await connection.fetch(statement, *arguments)
             return rows
 
 

@@ -21,6 +21,7 @@ from service.audit.exported_records import RecordReader, UnreadableExport, as_wr
 from service.audit.filters import EventFilters, FilteredFields
 from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
 from service.domain.event import make_tuple
+from service.ledger.archive_records import ArchiveIndex
 from service.ledger.events import LOG
 
 _PAGE = 5000
@@ -73,7 +74,7 @@ class _Comparison:
     ) -> None:
         self._reader = reader
         self._claim = claim
-        self._archives = archives
+        self._archives = ArchiveIndex(archives.recorded)
         self._records = records
         self._iterator: Iterator[Any] = iter(records)
         self._events = 0
@@ -122,7 +123,7 @@ class _Comparison:
 
     async def _compare(self, row: ChainRow, body: bytes | None) -> None:
         self._events += 1
-        archives = [one for one in self._archives.recorded if one.covers(row.position)]
+        archives = list(self._archives.covering(row.position))
         record = next(self._iterator, None)
         found = None if record is None else self._records.payload_of(record, row, archives)
         if found is None:

@@ -1,13 +1,15 @@
 """Finds archived payloads by the records that the ledger keeps of archives.
 
 The payload of an `archived` event names the file, its SHA-256 and the positions it covers; a `restored` event revokes
-it. These payloads stay in the database when the rest of their partition is archived.
+it. These payloads stay in the database when those around them are archived.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_right
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from hashlib import sha256
+from itertools import accumulate
 from typing import NamedTuple
 
 import msgspec
@@ -41,6 +43,29 @@ class Archive(msgspec.Struct, frozen=True):
     def covers(self, position: int) -> bool:
         """Return whether the file covers a position."""
         return self.first <= position <= self.last
+
+
+class ArchiveIndex:
+    """Archives by position. Current ones do not overlap; all that were ever recorded may."""
+
+    def __init__(self, archives: Iterable[Archive]) -> None:
+        """Take archives in any order."""
+        self._archives = sorted(archives, key=lambda archive: archive.first)
+        self._firsts = [archive.first for archive in self._archives]
+        self._reach = list(accumulate((archive.last for archive in self._archives), max))
+        """The last position that an archive up to this one covers."""
+
+    def covering(self, position: int) -> Iterator[Archive]:
+        """Yield the archives that cover a position."""
+        index = bisect_right(self._firsts, position) - 1
+        while index >= 0 and self._reach[index] >= position:
+            if self._archives[index].covers(position):
+                yield self._archives[index]
+            index -= 1
+
+    def find(self, position: int) -> Archive | None:
+        """Return an archive that covers a position; None where none does."""
+        return next(self.covering(position), None)
 
 
 decode_archive = msgspec.json.Decoder(Archive).decode
@@ -96,13 +121,9 @@ async def locate_payloads(connections: Connections, positions: Collection[int]) 
     """Return the files of archived payloads, by position; positions whose payload is not archived are left out."""
     if not positions:
         return {}
-    archives = await current_archives(connections)
-    return {
-        position: PayloadLocation(archive.file, archive.sha256)
-        for position in positions
-        for archive in archives
-        if archive.covers(position)
-    }
+    index = ArchiveIndex(await current_archives(connections))
+    found = ((position, index.find(position)) for position in positions)
+    return {position: PayloadLocation(archive.file, archive.sha256) for position, archive in found if archive}
 
 
 async def group_by_file(connections: Connections, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:

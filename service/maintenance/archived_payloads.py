@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 
 from service.database.connections import Connections
-from service.database.statements import load
 from service.errors import OperatorError
-from service.ledger.archive_records import Archive, current_archives
+from service.ledger.archive_records import Archive, ArchiveIndex, current_archives
 from service.maintenance import parquet_files
 
-_LOCK = load("try_session_lock")
-_LOCK_KEY = 0x52554E_52455441
-
-
-@asynccontextmanager
-async def exclusive_maintenance(dsn: str) -> AsyncIterator[None]:
-    """Exclude other commands that move payloads, or need all of them, until the block ends.
-
-    Raises OperatorError while another one runs.
-    """
-    async with Connections(dsn) as connections, connections.connection() as connection:  # its session holds the lock
-        if not await connection.fetchval(_LOCK, _LOCK_KEY):
-            raise OperatorError("Another archive, restore or rebuild is under way; run this again when it is done.")
-        yield
+_OPEN_FILES = 4
+"""Files open at once: each has a row group of some megabytes in memory, and positions come nearly in order."""
 
 
 def checked_path(archive: Archive, directory: Path | None) -> Path:
@@ -47,26 +34,34 @@ def checked_path(archive: Archive, directory: Path | None) -> Path:
 
 
 class ArchivedPayloads:
-    """The payloads that are in archives and not in the database."""
+    """The payloads of archives. A few files are open at once, however many there are."""
 
-    def __init__(self, files: Sequence[tuple[Archive, parquet_files.PayloadFile]]) -> None:
-        """Take each archive with its open file."""
-        self._files = files
+    def __init__(self, paths: Mapping[Archive, Path]) -> None:
+        """Take each archive with the path of its file."""
+        self._paths = paths
+        self._index = ArchiveIndex(paths)
+        self._open: OrderedDict[Archive, parquet_files.PayloadFile] = OrderedDict()
 
     def get(self, position: int) -> str | None:
         """Return an archived payload; None where no archive has it. Raises OperatorError."""
-        for archive, file in self._files:
-            if archive.covers(position):
-                return file.get(position)
-        return None
+        archive = self._index.find(position)
+        return None if archive is None else self._file(archive).get(position)
+
+    def _file(self, archive: Archive) -> parquet_files.PayloadFile:
+        file = self._open.pop(archive, None) or parquet_files.PayloadFile(self._paths[archive])
+        self._open[archive] = file
+        if len(self._open) > _OPEN_FILES:
+            self._open.popitem(last=False)[1].close()
+        return file
 
     def close(self) -> None:
         """Close the files."""
-        for _, file in self._files:
+        for file in self._open.values():
             file.close()
+        self._open.clear()
 
 
 async def open_archived_payloads(connections: Connections, directory: Path | None = None) -> ArchivedPayloads:
     """Open the files of all current archives. Raises OperatorError where one cannot be used."""
-    paths = [(archive, checked_path(archive, directory)) for archive in await current_archives(connections)]
-    return ArchivedPayloads([(archive, parquet_files.PayloadFile(path)) for archive, path in paths])
+    archives = await current_archives(connections)
+    return ArchivedPayloads({archive: checked_path(archive, directory) for archive in archives})

@@ -25,7 +25,8 @@ from service.domain.event import Subject
 from service.errors import OperatorError
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.events import LOG
-from service.maintenance.archived_payloads import exclusive_maintenance, open_archived_payloads
+from service.maintenance.archived_payloads import open_archived_payloads
+from service.maintenance.locks import exclusive_maintenance
 
 SCHEMA = "runfold_verify"
 

@@ -54,7 +54,7 @@ async def erasable_events(dsn: str, target: UUID | int) -> list[ErasableEvent]:
 
     Raises OperatorError as it would, and DatabaseUnavailable.
     """
-    async with Connections(dsn) as connections:
+    async with Connections(dsn, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
         await require_owner(connections, "Erasing")
         positions = [target] if isinstance(target, int) else await _positions_of_run(connections, target)
         await _check(connections, positions)
@@ -72,13 +72,12 @@ async def erase_payloads(dsn: str, target: UUID | int, why: str, actor: str | No
 
     Erasing again changes nothing. Raises OperatorError, which says what to do, and DatabaseUnavailable.
     """
-    async with Connections(dsn) as connections:
+    async with Connections(dsn, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
         await require_owner(connections, "Erasing")
         positions = [target] if isinstance(target, int) else await _positions_of_run(connections, target)
         await _check(connections, positions)
         async with connections.connection() as connection:
-            arguments = (LOG, positions, why, actor)
-            erasure = await connection.fetchrow(_ERASE, *arguments, timeout=_STATEMENT_TIMEOUT_S)
+            erasure = await connection.fetchrow(_ERASE, LOG, positions, why, actor)
         while (await project_next_page(connections)).position < erasure["last"]:
             pass
         return ErasureResult(positions, erasure["removed"], await _copies(connections, positions))
@@ -119,7 +118,7 @@ async def _check_some(connections: Connections, positions: list[int]) -> None:
             raise OperatorError(f"There is no payload at position {position}.")
         if event["subject"] in _PROTECTED or event["kind"] == Kind.ERASED:
             raise OperatorError(f"The payload at position {position} cannot be erased: the ledger itself needs it.")
-        if event["body"] is None and position not in erased and position in archived:
+        if position not in erased and position in archived:
             raise OperatorError(
                 f"The payload at position {position} is archived in {archived[position].file}. Bring it back first:"
                 f" runfold restore {position}; then erase it, archive again, and delete the old file."

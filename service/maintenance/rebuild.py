@@ -17,7 +17,8 @@ from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load
 from service.ledger.events import LOG, read_head
-from service.maintenance.archived_payloads import exclusive_maintenance, open_archived_payloads
+from service.maintenance.archived_payloads import open_archived_payloads
+from service.maintenance.locks import exclusive_maintenance
 
 SCHEMA = "runfold_rebuild"
 

@@ -15,7 +15,8 @@ from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, append_within
 from service.maintenance import parquet_files
-from service.maintenance.archived_payloads import checked_path, exclusive_maintenance
+from service.maintenance.archived_payloads import checked_path
+from service.maintenance.locks import exclusive_maintenance
 from service.maintenance.parquet_files import PayloadRow
 
 _DIGESTS, _PUT = load("digests_at"), load("put_payloads")
@@ -40,7 +41,7 @@ async def restore_payloads(
     archives that were recorded as restored stay restored, the others are unchanged.
     """
     parquet_files.import_pyarrow()
-    async with Connections(dsn) as connections:
+    async with Connections(dsn, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
         await require_owner(connections, "Restoring")
         async with exclusive_maintenance(dsn):
             archives = [
@@ -81,4 +82,4 @@ async def _put(connection: Any, rows: list[PayloadRow], path: Path) -> None:  # 
             raise OperatorError(
                 f"{path}: the payload of position {row.position} is not the one its event was recorded with."
             )
-    await connection.execute(_PUT, LOG, positions, [row.body for row in rows], timeout=_STATEMENT_TIMEOUT_S)
+    await connection.execute(_PUT, LOG, positions, [row.body for row in rows])

@@ -25,7 +25,7 @@ async def test_payloads_leave_come_back_and_go_for_good(dsn, db, connections, lo
     await fill(db, connections)
     before = LATER.date().isoformat()
     nothing = await run(log, "archive", "--before", "2020-01-01", "--to", str(tmp_path), DATABASE_URL=dsn)
-    assert nothing == (0, "Nothing to archive: no partition of payloads is full and that old.\n", "")
+    assert nothing == (0, "Nothing to archive: the database has no payload that old.\n", "")
     done = await run(log, "archive", "--before", f"{before}T23:00:00Z", "--to", str(tmp_path), DATABASE_URL=dsn)
     assert done.output.startswith("Positions 1 to 10: 10 payloads are in payloads-0-1-10.parquet, SHA-256 ")
     refused = await run(log, "erase", "3", "--why", "x", "--yes", DATABASE_URL=dsn)
@@ -96,10 +96,10 @@ async def test_what_a_command_records_names_who_did_it_and_cli_as_its_source(dsn
         assert ended.status == 0, ended
     recorded = await db.fetch("select source, actor from runfold.events where position > 25 order by position")
     expected = [actor for _, actor in commands]
-    expected.insert(2, "bob")  # two partitions are archived
+    expected[2:2] = ["bob", "bob"]  # archived in three files
     assert [tuple(row) for row in recorded] == [("cli", actor) for actor in expected]
     exported = await run(log, "export", "--source", "cli", *url)
-    assert len(exported.output.splitlines()) == 6
+    assert len(exported.output.splitlines()) == 7
     assert (await run(log, "verify", *url)).status == 0
 
 

@@ -35,10 +35,12 @@ from service.maintenance.archive import archive_payloads
 @database_options
 @limit_facets
 def command(before: datetime, directory: Path, actor: str, *, as_json: bool, database_url: str, data_dir: Path) -> None:
-    """Move old payloads from the database to Parquet files, a million positions each.
+    """Move old payloads from the database to Parquet files of at most a million positions each.
 
     Only payloads are moved. Events stay in the ledger, and runs and jobs stay as they are. The ledger records the names
     and digests of the files: keep the files. `runfold restore` brings the payloads back.
+
+    Each run writes new files for what has become old since the last one: monthly runs make a file a month.
     """
     archives: list[dict[str, object]] = []
 
@@ -54,7 +56,7 @@ def command(before: datetime, directory: Path, actor: str, *, as_json: bool, dat
     ):
         asyncio.run(archive_payloads(dsn, before, directory, on_step, actor))
     if not archives and not as_json:
-        click.echo("Nothing to archive: no partition of payloads is full and that old.")
+        click.echo("Nothing to archive: the database has no payload that old.")
 
 
 def _line(archived: Archive) -> str:

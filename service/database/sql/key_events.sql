@@ -4,6 +4,8 @@
 select e.position, e.stream, e.kind, e.recorded_at, p.body::text as body
   from (select t.position, t.stream, t.kind, t.recorded_at from runfold.events t
          where t.log = :log and t.subject = 'key' offset 0) e
-  left join runfold.payloads p on p.log = :log and p.position = e.position
+  left join lateral (
+      select t.body from runfold.payloads t where t.log = :log and t.position = e.position offset 0
+  ) p on true
  where e.position > :after
  order by e.position

@@ -110,7 +110,7 @@ async def test_partitions_come_into_being_though_the_role_could_not_make_them(db
         "set session_replication_role = replica",
         "select runfold.ensure_payload_partition(9)",
         "select * from runfold.erase_payloads(0, '{1}', 'because', null)",
-        "select runfold.drop_archived_payloads('payloads_0')",
+        "select runfold.replace_archived_partitions('{payloads_0}')",
         "create table runfold.mine ()",
         "update public.runfold_version set version_num = ''",
     ],

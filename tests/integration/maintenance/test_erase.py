@@ -173,7 +173,7 @@ async def test_what_cannot_be_erased_is_said(dsn, tmp_path, what, sentence):
 
 
 async def test_an_archived_payload_is_restored_before_it_is_erased(filled, dsn, tmp_path):
-    [old, _] = await archive_payloads(dsn, LATER, tmp_path)
+    [old, *_] = await archive_payloads(dsn, LATER, tmp_path)
     with pytest.raises(OperatorError, match=rf"{old.file}. Bring it back first: runfold restore 3;"):
         await erase_payloads(dsn, 3, "article 17")
     await restore_payloads(dsn, 3)

@@ -14,6 +14,7 @@ FILES = sorted(path.stem for path in statements._DIRECTORY.glob("*.sql"))
 PARTS = {
     "catalog": "runs",
     "subject": "run",
+    "partition": "payloads_0",
     "direction": "desc",
     "key": "t.ended_at",
     "beyond": "<",
