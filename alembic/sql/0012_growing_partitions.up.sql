@@ -38,13 +38,9 @@ end
 $$;
 revoke all on function runfold.attach_payload_table from public;
 
--- The number of positions in the smallest partition, and in a file of archived payloads. An append that passes a multiple of
--- it calls ensure_payload_partition.
-create or replace function runfold.payload_partition_size() returns bigint
-language sql immutable as 'select 1000000::bigint';
-
--- Creates partitions until they reach position (n + 1) * size. A new one has a quarter as many positions as there are between
--- the archived payloads and it: the number of partitions grows with the logarithm of the ledger's length.
+-- Creates partitions until they reach position (n + 1) * size; an append that passes a multiple of the size calls this. A new
+-- one has a quarter as many positions as there are between the archived payloads and it, and at least `size`: the number of
+-- partitions grows with the logarithm of the ledger's length.
 create or replace function runfold.ensure_payload_partition(n bigint) returns void
 language plpgsql security definer set search_path = pg_catalog, pg_temp as $$
 declare

@@ -17,12 +17,12 @@ def uncovered(within: Positions, covered: Iterable[Positions]) -> list[Positions
     """Return the parts of a range that no other one covers, in order."""
     parts = []
     first = within.first
-    for one in sorted(covered):
+    for one in sorted(one for one in covered if one.first <= one.last):
+        if one.first > within.last:
+            break
         if one.first > first:
-            parts.append(Positions(first, min(one.first - 1, within.last)))
+            parts.append(Positions(first, one.first - 1))
         first = max(first, one.last + 1)
-        if first > within.last:
-            return parts
     return [*parts, Positions(first, within.last)] if first <= within.last else parts
 
 
