@@ -53,7 +53,14 @@ begin
     if ending >= (n + 1) * size then
         return;
     end if;
-    lock table runfold.payloads in share update exclusive mode;  -- attaching needs it; one session at a time looks again
+    begin
+        lock table runfold.payloads in share update exclusive mode nowait;  -- attaching needs it
+    exception when lock_not_available then  -- of ANALYZE, for example
+        if ending >= n * size then
+            return;  -- there is room until the next call
+        end if;
+        lock table runfold.payloads in share update exclusive mode;
+    end;
     select coalesce(max(p.last), 0) into ending from runfold.payload_partitions() p;
     select coalesce(min(coalesce(a.last, 0)), 0) into archived
       from runfold.ledger_head h

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from partitions import LATER, append, holds, project_all, small_partitions, time_of
 
-from service.database import migrations
+from service.audit.verification import verify_ledger
+from service.database import migrations, statements
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
 from service.domain.event import Kind
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
@@ -55,23 +56,42 @@ async def test_a_billion_positions_have_some_thirty_partitions(db, connections):
 
 
 MEMORY = "select sum(total_bytes)::bigint from pg_backend_memory_contexts"
+NO_FILTERS = (None,) * 6
 STATEMENTS = {
-    "payloads": (list(range(BILLION, BILLION + 20)),),
-    "events_at": ([BILLION + 1],),
-    "lineage_payloads": ([BILLION + 1], 1_000_000),
-    "events_after": (BILLION, 10, 1_000_000, 1_000_000),
-    "key_events": (BILLION,),
+    "archivable_positions": (BILLION, BILLION + 9),
     "archive_records": (),
-    "history": (uuid4(), 0, 2 * BILLION, 10),
-    "put_payloads": ([], []),
+    "event_lines": (BILLION, BILLION + 9, 10, MILLION, *NO_FILTERS),
+    "events_after": (BILLION, 10, MILLION, MILLION),
+    "events_at": ([BILLION + 1],),
+    "history": (uuid4(), 0, 2 * BILLION, 10, MILLION),
+    "key_events": (BILLION,),
+    "lineage_payloads": ([BILLION + 1], MILLION),
+    "payloads": (list(range(BILLION, BILLION + 20)),),
     "payloads_between": (BILLION, BILLION + 9),
+    "put_payloads": ([], []),
+    "recorded_after": (BILLION, 10, MILLION),
+    "removable_payloads": (BILLION, BILLION + 9, 1),
+    "remove_payloads": ([BILLION + 100],),
+    "verify_ends": (),
     "verify_payloads": (BILLION, BILLION + 9),
     "verify_sizes": (BILLION, BILLION + 9),
-    "verify_ends": (),
+}
+"""Every statement on payloads, with arguments after the log."""
+
+PARTS = {
+    "direction": "asc",
+    "which": load_text("which_range", direction="asc"),
+    "line": load_text("line_json"),
 }
 
 
-async def test_a_session_keeps_as_much_in_memory_and_locks_as_few_tables_as_with_a_young_ledger(db, connections):
+def test_these_are_all_statements_on_payloads():
+    files = Path(statements.__file__).with_name("sql").glob("*.sql")
+    found = {file.stem for file in files if "runfold.payloads" in file.read_text(encoding="utf-8")}
+    assert found - {"verify_tables"} == STATEMENTS.keys()  # that one reads the system catalogue
+
+
+async def test_a_session_keeps_little_more_in_memory_and_locks_few_tables_at_a_billion_positions(db, connections):
     """Ten executions of each statement: from the sixth on, plans are generic."""
     await grow_to(db, BILLION)
     await append(connections, *facts(10))
@@ -80,7 +100,7 @@ async def test_a_session_keeps_as_much_in_memory_and_locks_as_few_tables_as_with
         for name, arguments in STATEMENTS.items():
             for _ in range(10):
                 async with connection.transaction():
-                    await connection.fetch(load(name), 0, *arguments)
+                    await connection.fetch(load(name, **PARTS), 0, *arguments)
                     locks = await connection.fetchval("select count(*) from pg_locks where pid = pg_backend_pid()")
                 assert locks < 200, name
         assert await connection.fetchval(MEMORY) - before < 8 * 1024 * 1024
@@ -95,6 +115,19 @@ async def test_partitions_are_sized_by_what_is_not_archived(db, connections):
     await db.execute("select runfold.ensure_payload_partition($1)", last // MILLION)
     added = (await read_partitions(connections))[-1]
     assert (added.first, added.last - added.first + 1) == (last + 1, (last - 95 * MILLION) // 4 // MILLION * MILLION)
+
+
+async def test_appends_do_not_wait_for_a_partition_that_is_not_needed_yet(dsn, db, connections):
+    await db.execute(small_partitions())
+    await append(connections, *facts(9))
+    analyzing = await asyncpg.connect(dsn)
+    async with analyzing.transaction():
+        await analyzing.execute("lock table runfold.payloads in share update exclusive mode")
+        await append(connections, *facts(10))
+        assert (await read_partitions(connections))[-1].last == 20
+    await append(connections, *facts(5))
+    assert (await read_partitions(connections))[-1].last == 40
+    await analyzing.close()
 
 
 @pytest.fixture
