@@ -28,7 +28,7 @@ from service.maintenance.locks import exclusive_maintenance, in_short_transactio
 from service.maintenance.parquet_files import PayloadRow
 from service.maintenance.position_ranges import Positions, pieces, uncovered
 
-_ARCHIVABLE = load("archivable")
+_ARCHIVABLE, _ARCHIVED = load("archivable"), load("archives")
 _PAYLOADS, _POSITIONS = load("payloads_between"), load("archivable_positions")
 _ERASED_SINCE = load("erased_since")
 _LOCK_HEAD = load("lock_head")
@@ -85,7 +85,7 @@ async def _archive_all(
 ) -> list[Archive]:
     """Archive partition by partition, so that the space of each is free before the next one is written to files."""
     (bounds,) = await connections.fetch(_ARCHIVABLE, LOG, before)
-    covered = [Positions(one.first, one.last) for one in await archive_records.current_archives(connections)]
+    covered = [Positions(row["first"], row["last"]) for row in await connections.fetch(_ARCHIVED, LOG)]
     removal = ArchivedRemoval(connections, bounds["head"], recording.on_step)
     done: list[Archive] = []
     for partition in await read_partitions(connections):

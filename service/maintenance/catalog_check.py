@@ -35,7 +35,7 @@ Progress = Callable[[int, int], None]
 
 _STATEMENTS = catalog_statements(SCHEMA)
 _CURSOR, _ERASED_SINCE = load("catalog_cursor"), load("erased_since")
-_PRIMARY_KEY, _POSTINGS, _ARCHIVES = load("verify_primary_key"), load("verify_postings"), load("verify_archives")
+_PRIMARY_KEY, _POSTINGS, _ARCHIVES = load("verify_primary_key"), load("verify_postings"), load("archives")
 _DROP = f"drop schema if exists {SCHEMA} cascade"
 _PAGE_EVENTS = 2000
 _CONNECTIONS = 3

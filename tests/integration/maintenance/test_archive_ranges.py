@@ -12,7 +12,9 @@ from partitions import LATER, RUNS, append, catalog, fill, holds, project_all, t
 
 from service.audit.evidence import open_evidence
 from service.cli.main import cli
-from service.domain.event import RunState, Subject
+from service.domain.event import Kind, RunState, Subject
+from service.ledger import archive_records
+from service.ledger.archive_records import Archive
 from service.ledger.events import read_payloads
 from service.maintenance import archived_removal
 from service.maintenance.archive import archive_payloads
@@ -104,6 +106,16 @@ async def test_a_payload_leaves_only_once_the_ledger_records_its_archive(small, 
         await small.execute(one)
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="not all archived"):
         await small.execute("select runfold.replace_archived_partitions('{payloads_0}')")
+
+
+async def test_a_record_that_no_archive_made_keeps_nothing_from_being_archived(small, dsn, connections, tmp_path):
+    forged = Archive("f", "d", "0" * 64, 1, 10, 10)
+    await append(connections, archive_records.archive_draft(Kind.ARCHIVED, forged, None))
+    bodies = await read_payloads(connections, range(1, 31))
+    [done] = await archive_payloads(dsn, await time_of(small, 20), tmp_path)
+    assert (done.first, done.last, done.payloads) == (1, 19, 19)
+    await restore_payloads(dsn)
+    assert await read_payloads(connections, range(1, 31)) == bodies
 
 
 async def test_commands_hold_after_an_early_archive(small, dsn, connections, tmp_path):
