@@ -191,7 +191,6 @@ async def test_a_downgraded_database_goes_on(dsn, db, connections):
     await grow_to(db, 20 * MILLION)
     reached = (await read_partitions(connections))[-1].last
     assert reached > 21 * MILLION
-    await db.execute("set client_min_messages = error")
     await asyncio.to_thread(downgrade, dsn)
     for position in (20 * MILLION + 5, reached - 3, reached + MILLION - 3):
         await db.execute("update runfold.ledger_head set position = $1", position)
