@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from building import fact, facts, unguarded
 from click.testing import CliRunner
-from partitions import LATER, RUNS, fill
+from partitions import LATER, RUNS, fill, time_of
 
 from service.audit import saved_heads
 from service.audit.export_comparison import _chain_fields
@@ -159,7 +159,7 @@ async def test_an_export_holds_after_its_payloads_were_archived_or_erased(dsn, d
     await fill(db, connections)
     before, after = tmp_path / "before", tmp_path / "after"
     await export(dsn, before, "--format", form)
-    await archive_payloads(dsn, LATER, tmp_path)
+    await archive_payloads(dsn, await time_of(db, 21), tmp_path)
     await erase_payloads(dsn, 23, "article 17")
     await export(dsn, after, "--format", form)
     for file in (before, after):
