@@ -28,8 +28,16 @@ from mutants.catalog import CATALOG
 from mutants.domain import DOMAIN
 from mutants.ledger import LEDGER
 from mutants.mutant import ROOT, Mutant, mutated
+from mutants.retention import RETENTION
 
-MUTANTS = {"domain": DOMAIN, "ledger": LEDGER, "catalog": CATALOG, "audit": AUDIT, "access": ACCESS}
+MUTANTS = {
+    "domain": DOMAIN,
+    "ledger": LEDGER,
+    "catalog": CATALOG,
+    "audit": AUDIT,
+    "access": ACCESS,
+    "retention": RETENTION,
+}
 
 _TEST_S = 40
 """Seconds after which a test that hangs fails: a fault may make it wait for ever."""

@@ -181,23 +181,23 @@ language plpgsql set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
 as $$
 declare
-    found_ record;
+    span   record;
     fresh  text;
     part   text;
     ledger record;
 begin
     select min(p.first) as first, max(p.last) as last, sum(p.last - p.first + 1) as positions,
            (array_agg(p.name order by p.first))[1] as name
-      into found_
+      into span
       from runfold.payload_partitions() p
      where p.name = any (p_names);
-    if found_.positions is distinct from found_.last - found_.first + 1
-       or exists (select from runfold.ledger_head h where h.position < found_.last)
-       or runfold.has_unarchived_payload(found_.first, found_.last) then
+    if span.positions is distinct from coalesce(span.last - span.first + 1, 0)
+       or exists (select from runfold.ledger_head h where h.position < span.last)
+       or runfold.has_unarchived_payload(span.first, span.last) then
         raise exception 'the payloads of % are not all archived', array_to_string(p_names, ', ')
             using errcode = 'object_not_in_prerequisite_state';
     end if;
-    fresh := found_.name || '_kept';
+    fresh := span.name || '_kept';
     perform runfold.create_payload_table(fresh);
     for ledger in select h.log from runfold.ledger_head h loop
         execute format('insert into runfold.%I (log, position, body) '
@@ -206,16 +206,16 @@ begin
                        ' cross join lateral (select * from runfold.payloads q '
                        '                      where q.log = $1 and q.position = e.position offset 0) p '
                        ' where e.log = $1 and e.subject in (''key'', ''ledger'') and e.position between $2 and $3',
-                       fresh) using ledger.log, found_.first, found_.last;
+                       fresh) using ledger.log, span.first, span.last;
     end loop;
     foreach part in array p_names loop
         execute format('alter table runfold.payloads detach partition runfold.%I', part);
         execute format('drop table runfold.%I', part);
     end loop;
-    execute format('alter table runfold.%I rename to %I', fresh, found_.name);
-    execute format('alter table runfold.%I rename constraint %I to %I', found_.name, fresh || '_pkey',
-                   found_.name || '_pkey');
-    perform runfold.attach_payload_table(found_.name, found_.first, found_.last);
+    execute format('alter table runfold.%I rename to %I', fresh, span.name);
+    execute format('alter table runfold.%I rename constraint %I to %I', span.name, fresh || '_pkey',
+                   span.name || '_pkey');
+    perform runfold.attach_payload_table(span.name, span.first, span.last);
 end
 $$;
 revoke all on function runfold.replace_archived_partitions from public;

@@ -62,6 +62,6 @@ class ArchivedPayloads:
 
 
 async def open_archived_payloads(connections: Connections, directory: Path | None = None) -> ArchivedPayloads:
-    """Check the files of all current archives, and give access to them. Raises OperatorError where one cannot be used."""
+    """Check the files of all current archives and return them. Raises OperatorError where one cannot be used."""
     archives = await current_archives(connections)
     return ArchivedPayloads({archive: checked_path(archive, directory) for archive in archives})

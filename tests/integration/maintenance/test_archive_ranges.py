@@ -99,13 +99,22 @@ async def test_a_payload_leaves_only_once_the_ledger_records_its_archive(small, 
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="does not record an archive"):
         await small.execute("insert into runfold.archives values (0, 1, 10, 'f', 'd')")
     [done] = await archive_payloads(dsn, await time_of(small, 11), tmp_path)
+    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="append-only"):
+        await small.execute("delete from runfold.payloads where position = 11")
     await restore_payloads(dsn)
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="does not record an archive"):
         await small.execute("insert into runfold.archives values (0, 1, 10, $1, $2)", done.file, done.sha256)
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="append-only"):
         await small.execute(one)
-    with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="not all archived"):
-        await small.execute("select runfold.replace_archived_partitions('{payloads_0}')")
+
+
+async def test_a_partition_is_replaced_only_when_all_of_it_is_archived(db, dsn, connections, tmp_path):
+    await fill(db, connections)
+    await archive_payloads(dsn, await time_of(db, 10), tmp_path)
+    for names in ("{payloads_0}", "{payloads_1}", "{payloads_2}", "{payloads_0,payloads_2}", "{payloads}"):
+        with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="not all archived"):
+            await db.execute("select runfold.replace_archived_partitions($1::text::text[])", names)
+    assert await db.fetchval(PAYLOADS) == [*range(10, 27)]
 
 
 async def test_a_record_that_no_archive_made_keeps_nothing_from_being_archived(small, dsn, connections, tmp_path):
