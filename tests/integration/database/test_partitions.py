@@ -31,7 +31,7 @@ from service.maintenance.restore import restore_payloads
 
 MILLION = 1_000_000
 BILLION = 1000 * MILLION
-PREVIOUS = "0010"
+PREVIOUS = "0011"
 """The revision before partitions grew."""
 
 
