@@ -24,7 +24,7 @@ from service.http.resources import RESOURCES
 from service.http.route import Body, Route, Tag, parameters_of
 from service.ledger.batch import AppendResult
 from service.payloads.json_writer import dump
-from service.payloads.run_ids import parse_uuid
+from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import CreateRun, LookUpRuns
 
 _RUN_PREFIX = RUN.removesuffix("{id}")
@@ -76,11 +76,9 @@ async def look_up(request: web.Request) -> web.Response:
     size, count = 0, _FIRST_LOOK_UPS
     while len(found) < len(ids) and size < PAGE_BYTES:
         texts = ids[len(found) : len(found) + count]
-        valid = {text: run_id for text in texts if (run_id := parse_uuid(text))}
-        runs = dict(zip(valid, await reader.read_all(valid.values()), strict=True))
-        for text in texts:
-            run = runs.get(text)
-            view = dump(views.run_view(text, run)) if run is not None else b""
+        run_ids = [run_uuid(text) for text in texts]
+        for text, run_id, run in zip(texts, run_ids, await reader.read_all(run_ids), strict=True):
+            view = dump(views.run_view(str(run_id), run)) if run is not None else b""
             found[text] = Fragment(view) if view else None
             size += len(view)
         mean_size = size // len(found) + 1
@@ -126,8 +124,9 @@ ROUTES = (
         scope=Scope.READ,  # it records nothing
         tag=Tag.RUNS,
         summary="Look up many runs at once",
-        description="Up to 10,000 ids; null for an id that is not known. Where the runs take more than some 8 MiB, the "
-        "answer has the first ones, and `omitted` lists the ids to send again.",
+        description="Up to 10,000 ids, each a UUID or the `runId` of an OpenLineage event; null for an id that is not "
+        "known. Where the runs take more than some 8 MiB, the answer has the first ones, and `omitted` lists the ids "
+        "to send again.",
         body=Body(LookUpRuns),
         answers={200: responses.FoundRuns},
         errors=(Invalid,),

@@ -139,7 +139,8 @@ def _type(schema: dict[str, Any]) -> str:
         return f"array of {_type(schema.get('items', {}))}"
     if schema.get("type") == "object" and schema.get("additionalProperties"):
         return f"object of {_type(schema['additionalProperties'])}"
-    return escape(schema.get("format") or schema.get("type") or "any")
+    types = schema.get("type", "any")
+    return escape(schema.get("format") or (types if isinstance(types, str) else " or ".join(types)))
 
 
 def _types(description: dict[str, Any]) -> str:
@@ -154,9 +155,10 @@ def _named_type(name: str, schema: dict[str, Any]) -> str:
         for field, of in schema.get("properties", {}).items()
     )
     search_text = escape(f"{name} {' '.join(schema.get('properties', {}))}".lower())
+    fields = table(("Field (* required)", "Type"), rows) if "properties" in schema else f"<p>{_type(schema)}</p>"
     return (
         f'<article id="type-{name}" data-find="{search_text}"><h3>{escape(name)}</h3>'
-        f"{prose(schema.get('description', ''))}{table(('Field (* required)', 'Type'), rows)}</article>"
+        f"{prose(schema.get('description', ''))}{fields}</article>"
     )
 
 
