@@ -40,11 +40,12 @@ async def create(request: web.Request) -> web.Response:
     """Record the creation of a run; a creation that is repeated is answered 200."""
     names = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
-    created = await create_run(request.app[RESOURCES], *names, body, keyed_caller(request))
-    return _created(request, str(created.id), created.result)
+    resources = request.app[RESOURCES]
+    created = await create_run(resources, *names, body, keyed_caller(request))
+    return _created(request, resources.addresses.prefix(request), str(created.id), created.result)
 
 
-def _created(request: web.Request, run: str, result: AppendResult) -> web.Response:
+def _created(request: web.Request, prefix: str, run: str, result: AppendResult) -> web.Response:
     if result.decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
     view = dump(views.run_view(run, result.registers))
@@ -53,7 +54,7 @@ def _created(request: web.Request, run: str, result: AppendResult) -> web.Respon
     status = HTTPStatus.CREATED if result.decision is Decision.APPEND else HTTPStatus.OK
     recorded = recorded_position(result)
     # Relative to the request's URL (RFC 9110, 10.2.2): scheme and host that clients use are known to a proxy only.
-    return json_response(request, view, status, location=f"{_RUN_PREFIX}{run}", recorded=recorded)
+    return json_response(request, view, status, location=f"{prefix}{_RUN_PREFIX}{run}", recorded=recorded)
 
 
 async def list_of_job(request: web.Request) -> web.Response:

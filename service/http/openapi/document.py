@@ -53,10 +53,22 @@ _HEADERS: Mapping[str, dict[str, Any]] = {
 """The schemas of the headers of answers."""
 
 
+_ROOT = "/"
+
+
 @cache
-def document_json(routes: tuple[Route, ...]) -> bytes:
-    """Return the document as JSON."""
+def _document_json(routes: tuple[Route, ...]) -> bytes:
     return orjson.dumps(document(routes))
+
+
+def document_json(routes: tuple[Route, ...], server: str = "") -> bytes:
+    """Return the document as JSON. `server` is the path or URL below which clients find the routes."""
+    text = _document_json(routes)
+    return text.replace(_servers(_ROOT), _servers(server), 1) if server else text
+
+
+def _servers(url: str) -> bytes:
+    return b'"servers":%b' % orjson.dumps([{"url": url}])
 
 
 @cache
@@ -73,7 +85,7 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
             "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": _ROOT}],
         "security": [{}, {_BEARER: []}],
         "tags": [{"name": tag} for tag in Tag],
         "paths": paths,
