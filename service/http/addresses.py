@@ -45,6 +45,11 @@ class Addresses:
         self._trusted = parse_networks(trusted_proxies)
         self._is_trusted = lru_cache(maxsize=1024)(self._is_in_trusted_network)
 
+    @property
+    def has_trusted_proxies(self) -> bool:
+        """Whether there are proxies whose headers count."""
+        return bool(self._trusted)
+
     def prefix(self, request: web.BaseRequest) -> str:
         """Return the path below which the client of a request finds the service; `` is the root."""
         return self.base_path if not self._trusted else self._forwarded_prefix(request)

@@ -41,7 +41,7 @@ class CrossSiteGuard:
 
         `addresses` tells the hosts that proxies forward.
         """
-        self._addresses = addresses or Addresses()
+        self._addresses = addresses if addresses is not None and addresses.has_trusted_proxies else None
         names = {name.strip().lower() for name in allowed.split(",")} - {""}
         self._any = ANY_HOST in names
         self._allowed = names
@@ -54,14 +54,17 @@ class CrossSiteGuard:
         if route.scope is Scope.OPEN:
             return
         host = request.headers.get(hdrs.HOST)
-        if not self._any:
+        self._check_host(host)
+        if self._addresses is not None:
             # A proxy that puts its own name into Host would hide a foreign one.
-            for each in (host, self._addresses.forwarded_host(request)):
-                if each is not None and not self._is_known(each):
-                    shown = ascii(each[:_SHOWN])
-                    raise CrossSite(f"without authentication, Host {shown} is not answered; --allowed-hosts allows it")
+            self._check_host(self._addresses.forwarded_host(request))
         if request.method not in _SAFE:
             self._check_origin(request, host or "")
+
+    def _check_host(self, host: str | None) -> None:
+        if host is not None and not self._any and not self._is_known(host):
+            shown = ascii(host[:_SHOWN])
+            raise CrossSite(f"without authentication, Host {shown} is not answered; allow it with --allowed-hosts")
 
     def _check_origin(self, request: web.Request, host: str) -> None:
         site, origin = request.headers.get(_FETCH_SITE), request.headers.get(hdrs.ORIGIN)
