@@ -122,7 +122,7 @@ class NotFound(RunfoldError):
 
 
 class RunNotFound(NotFound):
-    """No event of a run with this id is recorded, or the id is not a UUID.
+    """No event of a run with this id is recorded. The id is a UUID, or what an OpenLineage event had as `runId`.
 
     Create the run first (`POST /api/v1/namespaces/{namespace}/jobs/{job}/runs`), or send an OpenLineage event
     that names it. With `knownAt`, request a later time.

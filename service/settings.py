@@ -26,6 +26,8 @@ class Settings:
     auth: str = "auto"
     insecure: bool = False
     allowed_hosts: str = ""
+    base_path: str = ""
+    trusted_proxies: str = ""
     access_log: bool = False
     queue_capacity: int = 10_000
     queue_bytes: int = 64 * 1024 * 1024

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 MAX_AHEAD = timedelta(hours=24)
 """How far ahead of the server's clock a time may be. In a last-writer-wins register a later one would win for ever."""
 
-_ISO = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)"
-    r"(?:(?:([Zz])|([+\- ])(\d\d)(?::?([0-5]\d))?)(?:\[[A-Za-z0-9_/+:-]{1,64}\])?)?",
-    re.ASCII,
+_FORM = (
+    "([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)"
+    r"(?:(?:([Zz])|([ +-])([0-9]{2})(?::?([0-5][0-9]))?)(?:\[[A-Za-z0-9_/+:-]{1,64}\])?)?"
 )
+_ISO = re.compile(_FORM)
+JSON_SCHEMA: dict[str, Any] = {"format": "date-time", "pattern": f"^{_FORM}$"}
+"""What texts parse() takes, as keywords of JSON Schema: `format` is what to send, `pattern` every form that is read."""
+
 _ZONE = re.compile(r"[\d:.,]\[[^\]]*\]\Z", re.ASCII)
 """The end of a time with the name of a zone and without an offset."""
 

@@ -21,6 +21,7 @@ from service.catalog.run_search import RunSearch
 from service.database.connections import Connections
 from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS
+from service.http.addresses import ADDRESSES, Addresses
 from service.http.authentication import GUARD, Authenticator
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.cross_site import CrossSiteGuard
@@ -57,10 +58,11 @@ def build_app(settings: Settings) -> web.Application:
     """Return the application. It opens its resources when it starts; when it stops, it drains and closes them."""
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     state = DatabaseState(probed=True)
+    addresses = Addresses(settings.base_path, settings.trusted_proxies)
     guard = Authenticator(
         Connections(settings.database_url, statement_cache_size=settings.statement_cache_size, state=state),
         settings.auth,
-        CrossSiteGuard(settings.host, settings.allowed_hosts),
+        CrossSiteGuard(settings.host, settings.allowed_hosts, addresses),
     )
     metrics = RequestMetrics()
     app = web.Application(
@@ -69,7 +71,7 @@ def build_app(settings: Settings) -> web.Application:
         handler_args=HANDLER_ARGS,
     )
     app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, metrics, process_registry()
-    app[ROUTE_TABLE], app[_DATABASE_STATE] = ROUTES, state
+    app[ROUTE_TABLE], app[_DATABASE_STATE], app[ADDRESSES] = ROUTES, state, addresses
     app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
@@ -175,6 +177,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         resource.start()
     app[RESOURCES] = Resources(
         settings,
+        app[ADDRESSES],
         appender,
         reader,
         catalog,

@@ -4,9 +4,9 @@ Such a service trusts its network. A browser on that network sends requests for 
 post to 127.0.0.1, and a page whose name is made to resolve to 127.0.0.1 (DNS rebinding) can read the answers, too. So,
 while authentication is off:
 
-- the Host of a request must be an address or name of this machine, the address that is listened on, or configured. A
-  page can choose the name in its own URL, but not an IP address: a service that listens on every address answers to
-  any of them;
+- the Host of a request, and the one that a trusted proxy forwards, must be an address or name of this machine, the
+  address that is listened on, or configured. A page can choose the name in its own URL, but not an IP address: a
+  service that listens on every address answers to any of them;
 - a request that is not safe (RFC 9110, 9.2.1) must not come from another origin. As in Go's CrossOriginProtection,
   `Sec-Fetch-Site` decides, and in browsers without it `Origin`. Clients that are not browsers send neither.
 """
@@ -21,6 +21,7 @@ from multidict import istr
 
 from service.auth.keys import Scope
 from service.errors import CrossSite
+from service.http.addresses import Addresses
 from service.http.route import Route
 
 _SAFE = frozenset({hdrs.METH_GET, hdrs.METH_HEAD, hdrs.METH_OPTIONS})
@@ -35,8 +36,12 @@ ANY_HOST = "*"
 class CrossSiteGuard:
     """Which hosts a service without authentication answers to, and which origins may write."""
 
-    def __init__(self, listening_on: str, allowed: str) -> None:
-        """Take the host that is listened on, and further ones: `name` or `name:port`, separated by commas; `*`: any."""
+    def __init__(self, listening_on: str, allowed: str, addresses: Addresses | None = None) -> None:
+        """Take the host that is listened on, and further ones: `name` or `name:port`, separated by commas; `*`: any.
+
+        `addresses` tells the hosts that proxies forward.
+        """
+        self._addresses = addresses if addresses is not None and addresses.has_trusted_proxies else None
         names = {name.strip().lower() for name in allowed.split(",")} - {""}
         self._any = ANY_HOST in names
         self._allowed = names
@@ -49,11 +54,17 @@ class CrossSiteGuard:
         if route.scope is Scope.OPEN:
             return
         host = request.headers.get(hdrs.HOST)
+        self._check_host(host)
+        if self._addresses is not None:
+            # A proxy that puts its own name into Host would hide a foreign one.
+            self._check_host(self._addresses.forwarded_host(request))
+        if request.method not in _SAFE:
+            self._check_origin(request, host or "")
+
+    def _check_host(self, host: str | None) -> None:
         if host is not None and not self._any and not self._is_known(host):
             shown = ascii(host[:_SHOWN])
             raise CrossSite(f"without authentication, Host {shown} is not answered; allow it with --allowed-hosts")
-        if request.method not in _SAFE:
-            self._check_origin(request, host or "")
 
     def _check_origin(self, request: web.Request, host: str) -> None:
         site, origin = request.headers.get(_FETCH_SITE), request.headers.get(hdrs.ORIGIN)

@@ -11,7 +11,7 @@ from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.domain.event import SOURCES, Kind
 from service.errors import Malformed
-from service.http.parameters import Location, Parameter, choices, run_states, text, time, uuid
+from service.http.parameters import Location, Parameter, choices, run_reference, run_states, text, time
 from service.http.route import RequestParameters
 from service.ledger import cursors
 from service.ledger.cursors import PositionCursor
@@ -24,7 +24,7 @@ Cursor = PositionCursor | str
 
 _NAMESPACE = text("namespace", "Only events of this namespace.")
 _JOB = text("job", "Only events of jobs of this name and of their runs.")
-_RUN = uuid("run", "Only events of this run.")
+_RUN = run_reference("run", "Only events of this run: its id, or its `runId` in OpenLineage events.")
 _KIND = choices("kind", "Only events of these kinds.", Kind)
 _STATE = run_states("state", "Only transitions to one of these states.")
 _ACTOR = text("actor", "Only events that the API key of this name recorded.")
@@ -43,7 +43,7 @@ def _decode_cursor(texts: Sequence[str]) -> Cursor:
 CURSOR: Parameter[Cursor] = Parameter(
     name="cursor",
     description="`next` of the page before, `start` or `now`.",
-    schema={"type": "string", "default": START},
+    schema={"type": "string", **cursors.JSON_SCHEMA, "default": START},
     decode=lambda texts: _decode_cursor(texts) or START,
     default=START,
 )
@@ -51,7 +51,7 @@ CURSOR: Parameter[Cursor] = Parameter(
 STREAM_CURSOR: Parameter[Cursor] = Parameter(
     name="cursor",
     description="Where to begin: `now`, `start`, or an `id` of this stream.",
-    schema={"type": "string", "default": NOW},
+    schema={"type": "string", **cursors.JSON_SCHEMA, "default": NOW},
     decode=lambda texts: _decode_cursor(texts) or NOW,
     default=NOW,
 )
@@ -59,7 +59,7 @@ STREAM_CURSOR: Parameter[Cursor] = Parameter(
 LAST_EVENT_ID: Parameter[Cursor] = Parameter(
     name="Last-Event-ID",
     description="The `id` of the last event that was received. It takes precedence over `cursor`.",
-    schema={"type": "string"},
+    schema={"type": "string", **cursors.JSON_SCHEMA},
     decode=_decode_cursor,
     default="",
     location=Location.HEADER,

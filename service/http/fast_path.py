@@ -240,9 +240,13 @@ _RUN = f"{_PREFIX}{{id}}"
 class RunRouter:
     """The handler of every request of an application: routes those of runs, passes the others to the application."""
 
-    def __init__(self, app: web.Application) -> None:
-        """Take an application to which all routes, middlewares and signal handlers have been added."""
+    def __init__(self, app: web.Application, base_path: str = "") -> None:
+        """Take an application to which all routes, middlewares and signal handlers have been added.
+
+        `base_path` is a path below which the same routes are found, too.
+        """
         self.app = app
+        self.base_path = base_path
         self.steps_aside = bool(app.middlewares) or bool(app.on_response_prepare)
         """Whether something in the application expects to see every request or response."""
         routes = [] if self.steps_aside else app.router.routes()
@@ -254,7 +258,9 @@ class RunRouter:
     def __call__(self, request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         """Call the handler of the request. Unusual paths and `Expect` are left to the application's own router."""
         assert isinstance(request, web.Request)  # noqa: S101  the application's request factory makes these
-        path = request.rel_url.raw_path
+        path = given = request.rel_url.raw_path
+        if self.base_path:
+            path = self._without_base_path(given)
         if path.startswith(_PREFIX):
             run, slash, rest = path[_PREFIX_LENGTH:].partition("/")
             route = self._routes.get((request.method, slash + rest))
@@ -263,20 +269,24 @@ class RunRouter:
                 match.add_app(self.app)
                 request._match_info = match  # noqa: SLF001  PRIVATE_NAMES
                 return route.handler(request)
+        # Clients join a base URL and a path, each with a slash. A slash that belongs to a name is percent-encoded.
         if path[-1:] == "/" or "//" in path:
-            request = _without_extra_slashes(request)
+            path = _SLASHES.sub("/", path)
+            path = path.removesuffix("/") if len(path) > 1 else path
+        if path is not given:
+            request = _with_path(request, path)
         return self.app._handle(request)  # noqa: SLF001  PRIVATE_NAMES
 
+    def _without_base_path(self, path: str) -> str:
+        """Return a path below the base path as one of the root; any other path as it is."""
+        single = _SLASHES.sub("/", path) if "//" in path else path
+        below = single.removeprefix(self.base_path)
+        return below or "/" if below != single and below[:1] in ("", "/") else path
 
-def _without_extra_slashes(request: web.Request) -> web.Request:
-    """Return a request for the same path without a slash at its end and with single slashes.
 
-    Clients join a base URL and a path, each with a slash. A slash that belongs to a name is percent-encoded.
-    """
-    url = request.rel_url
-    path = _SLASHES.sub("/", url.raw_path)
-    path = path.removesuffix("/") if len(path) > 1 else path
-    query = f"?{url.raw_query_string}" if url.raw_query_string else ""
+def _with_path(request: web.Request, path: str) -> web.Request:
+    """Return a request for another path."""
+    query = f"?{text}" if (text := request.rel_url.raw_query_string) else ""
     return request.clone(rel_url=URL(path + query, encoded=True))
 
 
@@ -348,6 +358,9 @@ class FastRunner(web.AppRunner):
     """Runs an application on connections of `connection`, with fast routes and responses where it allows them."""
 
     connection: type[FastConnection] = FastConnection
+    base_path = ""
+    """The path below which the routes are found, too."""
 
     async def _make_server(self) -> web.Server:
-        return FastServer(await super()._make_server(), RunRouter(self.app), self.connection)
+        router = RunRouter(self.app, self.base_path)
+        return FastServer(await super()._make_server(), router, self.connection)

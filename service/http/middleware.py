@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 from service.auth.keys import Scope
 from service.domain.ids import uuid7
 from service.errors import Conflict, RunfoldError
+from service.http.addresses import ADDRESSES
 from service.http.authentication import Authenticator
 from service.http.fast_path import REQUEST_ID
 from service.http.paths import REST
@@ -46,7 +47,7 @@ def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics) ->
         except web.HTTPException as error:
             if error.status < _FIRST_ERROR:
                 raise
-            response = _with_request_id(of_http(error), request)
+            response = _with_request_id(of_http(error, _prefix(request)), request)
         except Exception:  # noqa: BLE001  every request is answered
             response = _internal_error(request)
         else:
@@ -78,6 +79,10 @@ NO_ROUTE = Route(
 """Takes the requests that no other route takes. It is not part of the described API."""
 
 
+def _prefix(request: web.Request) -> str:
+    return request.app[ADDRESSES].prefix(request)
+
+
 def _with_request_id(response: web.StreamResponse, request: web.Request) -> web.StreamResponse:
     response.headers[REQUEST_ID] = _request_id(request)
     return response
@@ -91,7 +96,7 @@ def _request_id(request: web.Request) -> str:
 
 def _refuse(error: RunfoldError, request: web.Request) -> web.StreamResponse:
     """Answer an error. A conflict is logged: two reporters contradict each other, and one is recorded."""
-    response = _with_request_id(of_error(error), request)
+    response = _with_request_id(of_error(error, _prefix(request)), request)
     if isinstance(error, Conflict):
         _log.warning(
             "refused: %s %.500s: %d %s; key %s, caller %s, request %s",
@@ -111,7 +116,7 @@ def _internal_error(request: web.Request) -> web.StreamResponse:
     request_id = _request_id(request)
     _log.exception("request %s: %s %s failed", request_id, request.method, request.path)
     detail = f"Something is wrong here; logged as {request_id}."
-    response = problem(SERVER_ERROR, "internal", "Internal error", detail)
+    response = problem(SERVER_ERROR, "internal", "Internal error", detail, prefix=_prefix(request))
     response.headers[REQUEST_ID] = request_id
     return response
 

@@ -6,6 +6,7 @@ A route (service/http/route.py) lists the parameters that it takes. Handlers rea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +19,8 @@ from aiohttp import web
 from service.domain import timestamps
 from service.domain.event import RunState
 from service.errors import Invalid, Malformed
-from service.payloads.run_ids import parse_uuid
+from service.payloads.run_ids import run_uuid
+from service.payloads.schemas import STORABLE
 
 T = TypeVar("T")
 
@@ -93,7 +95,7 @@ def time(name: str, description: str, *, of_event: bool = False) -> Parameter[da
             raise Invalid(f"parameter {name}: {timestamps.too_far_ahead(at)}")
         return at
 
-    schema = {"type": "string", "format": "date-time"}
+    schema = {"type": "string", **timestamps.JSON_SCHEMA}
     return Parameter(name=name, description=description, schema=schema, decode=decode, default=None)
 
 
@@ -150,32 +152,33 @@ def text(name: str, description: str) -> Parameter[str | None]:
             raise Malformed(f"parameter {name} holds a character that cannot be recorded")
         return texts[0]
 
-    return Parameter(name=name, description=description, schema={"type": "string"}, decode=decode, default=None)
+    schema = {"type": "string", **STORABLE}
+    return Parameter(name=name, description=description, schema=schema, decode=decode, default=None)
 
 
-def uuid(name: str, description: str) -> Parameter[UUID | None]:
-    """Declare a UUID in its canonical form of 36 characters."""
+def run_reference(name: str, description: str) -> Parameter[UUID | None]:
+    """Declare the id of a run: a UUID, or any other text that OpenLineage events had as runId."""
 
     def decode(texts: Sequence[str]) -> UUID:
-        value = parse_uuid(texts[0])
-        if value is None:
-            raise Malformed(f"parameter {name} is not a UUID")
-        return value
+        if not texts[0] or not is_recordable(texts[0]):
+            raise Malformed(f"parameter {name} is not the id of a run")
+        return run_uuid(texts[0])
 
-    schema = {"type": "string", "format": "uuid"}
+    schema = {"type": "string", "minLength": 1, **STORABLE}
     return Parameter(name=name, description=description, schema=schema, decode=decode, default=None)
 
 
 def choice(name: str, description: str, values: Sequence[str], default: str | None = None) -> Parameter[str]:
-    """Declare one of several lower-case words, in letters of either case; required where there is no default."""
+    """Declare one of several lower-case words, also in upper case; required where there is no default."""
+    known = {form: value for value in values for form in (value, value.upper())}
 
     def decode(texts: Sequence[str]) -> str:
-        value = texts[0].lower()
-        if value not in values:
+        value = known.get(texts[0])
+        if value is None:
             raise Malformed(f"parameter {name} must be one of {', '.join(values)}")
         return value
 
-    schema: dict[str, Any] = {"type": "string", "enum": list(values)}
+    schema: dict[str, Any] = {"type": "string", "enum": sorted(known, key=str.isupper)}
     return Parameter(
         name=name,
         description=description,
@@ -223,17 +226,20 @@ def boolean(name: str, description: str) -> Parameter[bool]:
     return Parameter(name=name, description=description, schema=schema, decode=decode, default=False)
 
 
+_PRINTABLE = re.compile("^[ -~]+$")
+
+
 def _decode_key(texts: Sequence[str]) -> str:
     key = texts[0]
-    if not (0 < len(key) <= _MAX_KEY and key.isprintable()):
-        raise Malformed(f"the Idempotency-Key must be 1 to {_MAX_KEY} printable characters")
+    if len(key) > _MAX_KEY or _PRINTABLE.fullmatch(key) is None:
+        raise Malformed(f"the Idempotency-Key must be 1 to {_MAX_KEY} printable characters of ASCII")
     return key
 
 
 IDEMPOTENCY_KEY: Parameter[str | None] = Parameter(
     name="Idempotency-Key",
     description="Chosen by the caller. The same key with the same content records nothing again.",
-    schema={"type": "string", "minLength": 1, "maxLength": _MAX_KEY},
+    schema={"type": "string", "minLength": 1, "maxLength": _MAX_KEY, "pattern": _PRINTABLE.pattern},
     decode=_decode_key,
     default=None,
     location=Location.HEADER,

@@ -37,10 +37,13 @@ def status_of(error: type[RunfoldError]) -> int:
     return next((STATUS[kind] for kind in error.__mro__ if kind in STATUS), SERVER_ERROR)
 
 
-def problem(status: int, code: str, title: str, detail: str, **more: Any) -> web.Response:  # noqa: ANN401
-    """Return a problem of RFC 9457, on a line, that also has Marquez's `code` and `message`, for clients of either."""
+def problem(status: int, code: str, title: str, detail: str, *, prefix: str = "", **more: Any) -> web.Response:  # noqa: ANN401
+    """Return a problem of RFC 9457, on a line, that also has Marquez's `code` and `message`, for clients of either.
+
+    `prefix` is the path below which the client finds the service.
+    """
     body = {
-        "type": f"/errors/{code}",
+        "type": f"{prefix}/errors/{code}",
         "title": title,
         "status": status,
         "detail": detail,
@@ -60,14 +63,14 @@ def _escape_surrogates(body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def of_error(error: RunfoldError) -> web.Response:
-    """Return the answer to an error of the service."""
+def of_error(error: RunfoldError, prefix: str = "") -> web.Response:
+    """Return the answer to an error of the service; `prefix` as for problem()."""
     more: dict[str, Any] = {name: orjson.Fragment(text) for name, text in error.extensions.items()}
     if error.errors:
         more["errors"] = [_escape_surrogates(field._asdict()) for field in error.errors]
     if isinstance(error, errors.Conflict):
         more["run"] = orjson.Fragment(error.run)
-    response = problem(status_of(type(error)), error.code, error.title, error.detail, **more)
+    response = problem(status_of(type(error)), error.code, error.title, error.detail, prefix=prefix, **more)
     if isinstance(error, errors.Unavailable):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthenticated):
@@ -95,12 +98,12 @@ def unrouted(method: str, path: str, allowed: set[str]) -> web.HTTPException:
     return error
 
 
-def of_http(error: web.HTTPException) -> web.Response:
-    """Return the answer to an error that aiohttp raises: no such route, wrong method, too large."""
+def of_http(error: web.HTTPException, prefix: str = "") -> web.Response:
+    """Return the answer to an error that aiohttp raises (no such route, wrong method); `prefix` as for problem()."""
     title = HTTP_TITLES.get(error.status, error.reason)
     # Marquez's words, which its clients may match; the page of the error explains more.
     detail = ": ".join([f"HTTP {error.status} {error.reason}", *getattr(error, "__notes__", ())])
-    response = problem(error.status, f"http-{error.status}", title, detail)
+    response = problem(error.status, f"http-{error.status}", title, detail, prefix=prefix)
     if isinstance(error, web.HTTPMethodNotAllowed):
         response.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
     return response

@@ -16,17 +16,26 @@ from service.http.parameters import AT, IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, i
 from service.http.resources import RESOURCES
 from service.http.route import CONTEXT, parameters_of
 from service.ledger.drafts import Caller
-from service.payloads.run_ids import parse_uuid
+from service.payloads.run_ids import parse_uuid, run_uuid
 from service.payloads.schemas import MAX_NAME
 
 
 def run_id(request: web.Request) -> tuple[str, UUID]:
-    """Return the run id of the path, as text and as UUID. Raises RunNotFound for a text that is not a UUID."""
+    """Return the run id of the path, as text and as UUID.
+
+    A text that is not a UUID is the runId of OpenLineage events, and becomes the UUID that they are recorded with.
+    """
     text = request.match_info["id"]
     run = parse_uuid(text)
     if run is None:
-        raise RunNotFound(text)
+        run = run_uuid(text)
+        return str(run), run
     return text.lower(), run
+
+
+def run_not_found(request: web.Request) -> RunNotFound:
+    """Return the error for a run that is not known, which names its id as the request has it."""
+    return RunNotFound(request.match_info["id"])
 
 
 def name(request: web.Request, part: str) -> str:

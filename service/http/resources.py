@@ -13,6 +13,7 @@ from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
+from service.http.addresses import Addresses
 from service.http.ledger_verification import LedgerVerifier
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
@@ -25,6 +26,7 @@ class Resources(NamedTuple):
     """One object of each kind for each process."""
 
     settings: Settings
+    addresses: Addresses
     appender: Appender
     reader: RunReader
     catalog: CatalogFreshness

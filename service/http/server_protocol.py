@@ -17,6 +17,7 @@ from typing import Any
 from aiohttp import hdrs, http_exceptions, web
 
 from service.errors import Malformed, Overloaded, RunfoldError
+from service.http.addresses import ADDRESSES
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.fast_path import FastConnection, FastRunner, FastServer, PreserializedResponse
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
@@ -96,6 +97,8 @@ class _ConnectionLimit:
             self._exceeded = False
 
 
+_TOO_MANY = "too many connections are open; nothing was recorded"
+
 _UNBOUNDED = BodyBudget(sys.maxsize)
 """For applications without a budget."""
 
@@ -103,12 +106,13 @@ _UNBOUNDED = BodyBudget(sys.maxsize)
 class _Connection(FastConnection):
     """Answers as problems the errors that aiohttp answers as text; closes itself where there are too many."""
 
-    __slots__ = ("_head", "_refused")
+    __slots__ = ("_head", "_prefix", "_refused")
 
     limit = _ConnectionLimit(inf)
 
     def __init__(self, server: FastServer, **settings: Any) -> None:  # noqa: ANN401  those of RequestHandler
         super().__init__(server, **settings)
+        self._prefix = server.router.base_path
         self._head = (server.router.app.get(BODY_BUDGET) or _UNBOUNDED).hold()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -116,7 +120,7 @@ class _Connection(FastConnection):
         self._refused = not self.limit.add()
         if self._refused:
             assert isinstance(transport, asyncio.Transport)  # noqa: S101  a server's is
-            transport.write(_TOO_MANY)
+            transport.write(_serialize(of_error(Overloaded(_TOO_MANY), self._prefix)))
             transport.close()
             return
         super().connection_made(transport)
@@ -136,7 +140,7 @@ class _Connection(FastConnection):
                 raise Malformed(f"the request line and the headers have more than {MAX_HEAD_BYTES} bytes")
         except RunfoldError as error:
             if self.transport is not None and not self.is_answering:
-                self.transport.write(_serialize(of_error(error)))
+                self.transport.write(_serialize(of_error(error, self._prefix)))
             self.force_close()
 
     def release_head(self) -> None:
@@ -153,7 +157,7 @@ class _Connection(FastConnection):
     ) -> web.StreamResponse:
         """Answer a request that the parser rejected, or an error that was raised outside of every handler."""
         super().handle_error(request, status, exc, message)  # logs, and raises if a response has begun
-        response = _error_response(status, exc)
+        response = _error_response(status, exc, self._prefix)
         response.force_close()
         return response
 
@@ -163,7 +167,7 @@ class _Connection(FastConnection):
         """Send a response; an error raised outside of every handler (an unknown Expect, 417) as a problem."""
         # The first check is the quick one: isinstance() of a response goes through ABCMeta and takes 0.1 microseconds.
         if type(resp) is not PreserializedResponse and isinstance(resp, web.HTTPClientError):
-            resp = of_http(resp)
+            resp = of_http(resp, self._prefix)
         return super().finish_response(request, resp, start_time)
 
 
@@ -184,23 +188,12 @@ class HttpRunner(FastRunner):
         super().__init__(app, **settings)
         limits = {"__slots__": (), "limit": _ConnectionLimit(max_connections)}
         self.connection = type("_LimitedConnection", (_Connection,), limits)
+        addresses = app.get(ADDRESSES)
+        self.base_path = addresses.base_path if addresses is not None else ""
 
 
-def _error_response(status: int, error: BaseException | None) -> web.Response:
+def _error_response(status: int, error: BaseException | None, prefix: str) -> web.Response:
     if isinstance(error, http_exceptions.HttpProcessingError):
-        return of_error(Malformed(next(reason for kind, reason in _REASONS if isinstance(error, kind))))
-    return problem(status, "internal", "Internal error", "Something is wrong here; the log has more.")
-
-
-def _refusal() -> bytes:
-    error = Overloaded("too many connections are open; nothing was recorded")
-    body = of_error(error).body
-    assert isinstance(body, bytes)  # noqa: S101  a problem's is
-    head = (
-        "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/problem+json\r\nConnection: close\r\n"
-        f"Retry-After: {error.retry_after}\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
-_TOO_MANY = _refusal()
+        return of_error(Malformed(next(reason for kind, reason in _REASONS if isinstance(error, kind))), prefix)
+    detail = "Something is wrong here; the log has more."
+    return problem(status, "internal", "Internal error", detail, prefix=prefix)

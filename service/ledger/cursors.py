@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime, timedelta
 from hashlib import sha256
 from struct import Struct, error
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.domain.registers import EPOCH
@@ -18,6 +18,11 @@ _ROW = Struct(">Bq16s")
 _POSITION_VERSION = 1
 _ROW_VERSION = 2
 _MAX_LENGTH = 64
+JSON_SCHEMA: dict[str, Any] = {"format": "cursor", "pattern": "^[A-Za-z0-9_-]*$", "maxLength": _MAX_LENGTH}
+"""Keywords of JSON Schema for a place in a log. The format is our own: a text that this service returned."""
+
+RUNS_JSON_SCHEMA: dict[str, Any] = JSON_SCHEMA | {"format": "cursor-of-runs"}
+"""Keywords of JSON Schema for a place in a list of runs."""
 
 
 class PositionCursor(NamedTuple):

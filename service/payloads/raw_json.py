@@ -91,6 +91,14 @@ def _each_element(text: str) -> Iterator[str]:
         at = _skip_sign(text, at, ",")
 
 
+def check_end(text: str) -> None:
+    """Raise ValueError for a text that is not JSON, unless only NaN, Infinity or -Infinity stand in it for values.
+
+    Such a text ends where it seems to end, although it is not JSON: json.dumps of Python writes it.
+    """
+    json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+
+
 def value(text: str) -> object:
     """Return a decoded value, with numbers as text. Raises ValueError for a text that is not JSON."""
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=_raise_not_json)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID, uuid3
 
 import msgspec
+
+_HEX = "[0-9a-fA-F]"
+UUID_SCHEMA: dict[str, Any] = {
+    "format": "uuid",
+    "pattern": f"^{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}$",
+}
+"""What texts parse_uuid() takes, as keywords of JSON Schema."""
 
 
 class _NoNamespace:

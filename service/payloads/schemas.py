@@ -1,35 +1,47 @@
 """The types of request bodies: msgspec validates by them, and /openapi.json is generated from them.
 
-Fields have the names of OpenLineage and Marquez. Unknown fields are ignored, as in Marquez.
+Fields have the names of OpenLineage and Marquez. Unknown fields are ignored, as in Marquez. What is checked after
+decoding is described by keywords of JSON Schema (`extra_json_schema`), which msgspec does not check. The schema of
+OpenLineage events is in service/http/openapi/lineage_schema.py.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Raw, Struct
 
+from service.domain import timestamps
+from service.payloads.run_ids import UUID_SCHEMA
+
 MAX_NAME = 1024
 """Maximum length of the name of a namespace or job, in characters, as in Marquez."""
 
-Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+STORABLE: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
+"""Keywords of JSON Schema for a text that PostgreSQL can store: without NUL."""
+
+Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=STORABLE)]
+Text = Annotated[str, Meta(extra_json_schema=STORABLE)]
+Time = Annotated[str, Meta(extra_json_schema=timestamps.JSON_SCHEMA)]
+Uuid = Annotated[str, Meta(extra_json_schema=UUID_SCHEMA)]
+Scalar = Annotated[Raw, Meta(extra_json_schema={"type": ["string", "number", "boolean"], **STORABLE})]
 
 
 class CreateRun(Struct):
     """POST /namespaces/{ns}/jobs/{job}/runs. `args`: strings, numbers or booleans, kept as strings."""
 
-    id: str | None = None
-    args: dict[str, Raw] | None = None
-    nominalStartTime: str | None = None  # noqa: N815  Marquez's name
-    nominalEndTime: str | None = None  # noqa: N815
+    id: Uuid | None = None
+    args: dict[Text, Scalar] | None = None
+    nominalStartTime: Time | None = None  # noqa: N815  Marquez's name
+    nominalEndTime: Time | None = None  # noqa: N815
 
 
 class PutNamespace(Struct):
     """PUT /namespaces/{ns}."""
 
     ownerName: Name  # noqa: N815
-    description: str | None = None
+    description: Text | None = None
 
 
 class DatasetId(Struct):
@@ -45,14 +57,14 @@ class PutJob(Struct):
     type: Literal["BATCH", "STREAM", "SERVICE"]
     inputs: list[DatasetId]
     outputs: list[DatasetId]
-    location: str | None = None
-    description: str | None = None
+    location: Text | None = None
+    description: Text | None = None
 
 
 class LookUpRuns(Struct):
     """POST /runs/lookup."""
 
-    ids: Annotated[list[str], Meta(max_length=10_000)]
+    ids: Annotated[list[Text], Meta(max_length=10_000)]
 
 
 class OpenLineageRun(Struct):

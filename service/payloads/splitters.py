@@ -243,12 +243,16 @@ class CheckedArray:
 
 
 def _check_json(number: int | None, text: bytes) -> None:
-    """Raise Malformed for an element that is not JSON; msgspec also refuses half a surrogate pair, which is."""
+    """Raise Malformed for an element that is not JSON: where it ends, and the next one begins, is not certain.
+
+    The end of an element with NaN or Infinity is certain: it alone is refused, when it is read as an event. msgspec
+    also refuses half a surrogate pair, which is JSON.
+    """
     try:
         _decode(text)
     except msgspec.DecodeError:
         try:
-            raw_json.value(text.decode())
+            raw_json.check_end(text.decode())
         except UnicodeDecodeError as error:
             place = f"{error.reason} at its byte {error.start}"
             raise Malformed(f"element {number} of the batch is not UTF-8: {place}") from None

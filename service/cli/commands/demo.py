@@ -14,6 +14,7 @@ from yarl import URL
 from service.cli.commands.background import service_in
 from service.cli.commands.lives import LIVES, STEPS, Player, Step
 from service.cli.commands.options import DEFAULTS, data_dir_option, require_data_dir
+from service.http.addresses import parse_base_path
 from service.server.serve import stop_requested
 
 _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
@@ -28,7 +29,7 @@ def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) 
     try:
         url = URL(text)
         if url.scheme in {"http", "https"} and url.host:
-            return url.origin()
+            return url.origin().with_path(parse_base_path(url.raw_path), encoded=True)
     except ValueError:
         pass
     raise click.BadParameter("it must be a URL such as http://127.0.0.1:5000.")
@@ -94,8 +95,7 @@ class _Demo:
             raise click.ClickException(f"No service answers on {self._url}, and the demo starts none with https.")
         require_data_dir(self._data_dir)
         self._print(f"No service answers on {self._url}: starting one with an embedded PostgreSQL.")
-        host, port = self._url.host or "", self._url.port or 0
-        async with service_in(self._data_dir, host, port) as service:
+        async with service_in(self._data_dir, self._url) as service:
             await self._play(session)
             if stay:
                 stop = stop_requested()
@@ -105,10 +105,12 @@ class _Demo:
                 for task in tasks:
                     task.cancel()
         self._print("\nThe service is stopped; its data are kept. This command starts it again:")
-        self._print(f"runfold serve --port {port} --data-dir {quote(str(self._data_dir))}")
+        path = self._url.raw_path.removesuffix("/")
+        options = ["--port", str(self._url.port), *(["--base-path", path] if path else [])]
+        self._print(f"runfold serve {' '.join(options)} --data-dir {quote(str(self._data_dir))}")
 
     async def _play(self, session: aiohttp.ClientSession) -> None:
-        player = Player(session, f"{self._url}/api/v1", with_key="Authorization" in session.headers)
+        player = Player(session, str(self._url / "api/v1"), with_key="Authorization" in session.headers)
         on_terminal = self._console.is_terminal
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
         with Progress(*columns, console=self._console, transient=True, disable=not on_terminal) as progress:

@@ -17,7 +17,7 @@ from service.audit import saved_heads
 from service.audit.export import ExportFormat, ExportResult, export_events
 from service.audit.filters import EventFilters
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options, parse_time
+from service.cli.commands.options import RunId, database_options, parse_time
 from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_json
 from service.domain.event import SOURCES, Kind, RunState
@@ -60,7 +60,7 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice([kind.value for kind in Kind]),
             help="Only events of this kind. Repeatable.",
         ),
-        click.option("--run", type=click.UUID, metavar="ID", help="Only events of this run."),
+        click.option("--run", type=RunId(), metavar="ID", help="Only events of this run: its UUID, or its runId."),
         click.option("--job", help="Only events of jobs of this name."),
         click.option("--namespace", help="Only events of this namespace."),
     ):

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
+from uuid import UUID
 
 import click
 from click.core import ParameterSource
@@ -16,6 +17,7 @@ from service.cli.database_url import check_database_url
 from service.cli.environment import RequiredTextOption, SettingOption
 from service.domain import timestamps
 from service.domain.registers import FACET_LIMITS
+from service.payloads.run_ids import run_uuid
 from service.settings import PROCESS, Settings
 
 NO_DATA_DIR = Path()
@@ -142,6 +144,20 @@ def limit_facets(command: Callable[..., Any]) -> Callable[..., Any]:
         return command(*arguments, **options)
 
     return facet_settings(limited)
+
+
+class RunId(click.ParamType[UUID]):
+    """The id of a run: a UUID, or any other text that OpenLineage events had as runId."""
+
+    name = "run"
+
+    def convert(self, value: UUID | str, _param: click.Parameter | None, _context: click.Context | None) -> UUID:
+        """Return the run's UUID."""
+        if isinstance(value, UUID):
+            return value
+        if not value:
+            self.fail("it must not be empty.")
+        return run_uuid(value)
 
 
 def operating_system_user() -> str:

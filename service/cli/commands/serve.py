@@ -16,12 +16,28 @@ from service.auth import keys
 from service.cli.commands.database import Database, migrate, owned, wait_for_database
 from service.cli.commands.options import database_options, facet_settings, require_data_dir, setting
 from service.embedded.files import has_cluster
+from service.http.addresses import parse_base_path, parse_networks
 from service.server import sockets
 from service.server.serve import STOP_SIGNALS, serve
 from service.server.workers import supervise
 from service.settings import INLINE, PROCESS, Settings
 
 _POSITIVE = click.IntRange(min=1)
+
+
+def _check_base_path(_context: click.Context, _parameter: click.Parameter, path: str) -> str:
+    try:
+        return parse_base_path(path)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
+
+
+def _check_networks(_context: click.Context, _parameter: click.Parameter, networks: str) -> str:
+    try:
+        parse_networks(networks)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from error
+    return networks
 
 
 @click.command("serve", short_help="Serve the HTTP API.")
@@ -45,6 +61,16 @@ _POSITIVE = click.IntRange(min=1)
     "Names by which the service may be addressed while requests need no API key, besides loopback and --host:"
     " name or name:port, separated by commas; pages of these origins may write, too. *: any name.",
     show_default="none",
+)
+@setting(
+    "--base-path",
+    "Path below which clients find the service, such as /runfold. Requests are answered there and at the root.",
+    callback=_check_base_path,
+)
+@setting(
+    "--trusted-proxies",
+    "Addresses and CIDR blocks of proxies, separated by commas, whose X-Forwarded-Proto, -Host and -Prefix are used.",
+    callback=_check_networks,
 )
 @setting("--access-log/--no-access-log", "Log each request on one line.")
 @setting(
@@ -135,7 +161,7 @@ def _serve(settings: Settings, bound: socket.socket, database: Database) -> None
             _refuse_exposure(bound, authenticated=has_keys, insecure=settings.insecure)
 
     def ready() -> None:
-        url = click.style(sockets.url(bound), bold=True)
+        url = click.style(sockets.url(bound) + settings.base_path, bold=True)
         click.echo(f"Runfold answers on {url}, recording in {database.name}. Ctrl-C or SIGTERM stops it.")
 
     listeners = sockets.listen(bound, settings.workers)

@@ -11,7 +11,7 @@ import click
 
 from service.audit.ledger_reader import LedgerReader
 from service.cli.commands.database import attached
-from service.cli.commands.options import database_options
+from service.cli.commands.options import RunId, database_options
 from service.cli.json_output import json_option, print_json
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
@@ -30,14 +30,17 @@ class _Run(NamedTuple):
 
 
 @click.command("show", short_help="Show a run and its latest events.")
-@click.argument("run", type=click.UUID)
+@click.argument("run", type=RunId())
 @click.option(
     "--events", "limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Latest events."
 )
 @json_option("run", "job", "events", "latest")
 @database_options
 def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir: Path) -> None:
-    """Show a run as merged from its events, and the latest of them, read from the ledger."""
+    """Show a run as merged from its events, and the latest of them, read from the ledger.
+
+    RUN is its UUID, or the runId that its OpenLineage events had.
+    """
     with attached(database_url, data_dir) as dsn:
         found = asyncio.run(_read(dsn, run, limit))
     if found is None:

@@ -6,19 +6,30 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.errors import NotFound
+from service.http.addresses import ADDRESSES
 from service.http.fast_path import json_response
 from service.http.openapi import document, html, pages
 from service.http.route import ROUTE_TABLE, Route, Tag
 
+_LOCAL = "http://localhost:5000"
+"""The origin in shell commands where no proxy tells by which the reader has come."""
+
 
 async def schema(request: web.Request) -> web.Response:
     """Answer this API as OpenAPI 3.1."""
-    return json_response(request, document.document_json(request.app[ROUTE_TABLE]))
+    addresses = request.app[ADDRESSES]
+    server = (addresses.origin(request) or "") + addresses.prefix(request)
+    return json_response(request, document.document_json(request.app[ROUTE_TABLE], server))
+
+
+def _page(request: web.Request, content: bytes) -> web.Response:
+    addresses = request.app[ADDRESSES]
+    return html.page_response(content, addresses.prefix(request), addresses.origin(request) or _LOCAL)
 
 
 async def read(request: web.Request) -> web.Response:
     """Answer the page of this API."""
-    return html.page_response(pages.docs_page(request.app[ROUTE_TABLE]))
+    return _page(request, pages.docs_page(request.app[ROUTE_TABLE]))
 
 
 async def error(request: web.Request) -> web.Response:
@@ -26,12 +37,13 @@ async def error(request: web.Request) -> web.Response:
     page = pages.error_pages().get(request.match_info["code"])
     if page is None:
         raise NotFound("there is no error of this code; /docs lists all codes")
-    return html.page_response(page)
+    return _page(request, page)
 
 
-async def root(_request: web.Request) -> web.Response:
+async def root(request: web.Request) -> web.Response:
     """Redirect to /docs."""
-    return web.Response(status=web.HTTPFound.status_code, headers={"Location": "/docs"}, text="See /docs.\n")
+    path = f"{request.app[ADDRESSES].prefix(request)}/docs"
+    return web.Response(status=web.HTTPFound.status_code, headers={"Location": path}, text=f"See {path}.\n")
 
 
 ROUTES = (

@@ -16,8 +16,10 @@ from service.http.route import Route, Tag, parameters_of
 from service.ledger.events import LOG
 from service.payloads.json_writer import dump
 
-_FROM = optional_integer("from", f"The first position; else {MAX_POSITIONS - 1:,} before the last.", 1, MAX_INTEGER)
-_TO = optional_integer("to", "The last position; else the ledger's head.", 0, MAX_INTEGER)
+_FROM = optional_integer(
+    "from", f"The first position, at most the last; else {MAX_POSITIONS - 1:,} before it.", 1, MAX_INTEGER
+)
+_TO = optional_integer("to", "The last position, at most the ledger's head, which is the default.", 1, MAX_INTEGER)
 
 
 async def head(request: web.Request) -> web.Response:

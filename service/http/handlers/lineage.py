@@ -150,7 +150,8 @@ ROUTES = (
         summary="Record many OpenLineage events",
         description="A JSON array, or any number of lines, read as a stream. 204: all were recorded; 200: not all. "
         "A batch is not a transaction: where a stream breaks off, the events that were complete are recorded, and the "
-        "problem has `summary` and `failed_events`. An array is read whole before any of it is recorded.",
+        "problem has `summary` and `failed_events`. An array is read whole before any of it is recorded; of one "
+        "with NaN or Infinity, which JSON does not have, the events that have them are refused.",
         body=Body(OpenLineageEvent, array=True, media_types=("application/json", NDJSON_TYPES[0])),
         answers={204: None, 200: responses.BatchResult},
         long_lasting=True,

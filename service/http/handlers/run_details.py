@@ -11,7 +11,7 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice
 from service.http.paths import RUN
-from service.http.request_values import run_id, slice_of
+from service.http.request_values import run_id, run_not_found, slice_of
 from service.http.resources import RESOURCES
 from service.http.route import Route, Tag, parameters_of
 from service.payloads.json_writer import dump
@@ -25,7 +25,7 @@ async def facets(request: web.Request) -> web.Response:
     kind = parameters_of(request)[_TYPE]
     registers = await request.app[RESOURCES].reader.read(run)
     if registers is None:
-        raise RunNotFound(text)
+        raise run_not_found(request)
     selected = registers.run_facets if kind == "run" else registers.job_facets
     return json_response(
         request, dump({"runId": text, "facets": views.facets_view(selected), **views.omitted_view(selected)})
@@ -35,12 +35,12 @@ async def facets(request: web.Request) -> web.Response:
 async def children(request: web.Request) -> web.Response:
     """List the runs that name this one as their parent."""
     resources = request.app[RESOURCES]
-    text, run = run_id(request)
+    _, run = run_id(request)
     page = slice_of(request)
     await resources.catalog.wait_until_current()
     runs, total = await resources.lineage_events.children(run, page)
     if not total and await resources.reader.read(run) is None:
-        raise RunNotFound(text)
+        raise run_not_found(request)
     return json_response(request, dump(views.runs_view(runs, total)))
 
 

@@ -19,7 +19,7 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import optional_integer, time
 from service.http.paths import RUN
-from service.http.request_values import run_id
+from service.http.request_values import run_id, run_not_found
 from service.http.resources import RESOURCES
 from service.http.route import Route, Tag, parameters_of
 from service.http.streaming import streaming, write
@@ -41,11 +41,11 @@ async def read(request: web.Request) -> web.Response:
         known_at, valid_at = parameters[_KNOWN_AT], parameters[_VALID_AT]
         past = await request.app[RESOURCES].history.run_at(run, known_at, valid_at)
         if past is None:
-            raise RunNotFound(text)
+            raise run_not_found(request)
         return json_response(request, dump(views.run_view(text, past.run) | {"asOf": _as_of_view(past)}))
     registers = await request.app[RESOURCES].reader.read(run)
     if registers is None:
-        raise RunNotFound(text)
+        raise run_not_found(request)
     return json_response(request, dump(views.run_view(text, registers)))
 
 
@@ -69,7 +69,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     after = position_after(cursor, head)
     verdicts = await request.app[RESOURCES].history.verdicts(run, head.position)
     if not verdicts:
-        raise RunNotFound(text)
+        raise run_not_found(request)
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers={hdrs.CONTENT_TYPE: "application/json"})
     response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})

@@ -41,7 +41,7 @@ def _decode_cursor(texts: Sequence[str]) -> RunCursor | None:
 _CURSOR: Parameter[RunCursor | None] = Parameter(
     name="cursor",
     description="`next` of the page before, or `start`.",
-    schema={"type": "string", "default": START},
+    schema={"type": "string", **cursors.RUNS_JSON_SCHEMA, "default": START},
     decode=_decode_cursor,
     default=None,
 )

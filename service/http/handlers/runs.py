@@ -24,7 +24,7 @@ from service.http.resources import RESOURCES
 from service.http.route import Body, Route, Tag, parameters_of
 from service.ledger.batch import AppendResult
 from service.payloads.json_writer import dump
-from service.payloads.run_ids import parse_uuid
+from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import CreateRun, LookUpRuns
 
 _RUN_PREFIX = RUN.removesuffix("{id}")
@@ -40,11 +40,12 @@ async def create(request: web.Request) -> web.Response:
     """Record the creation of a run; a creation that is repeated is answered 200."""
     names = name(request, "namespace"), name(request, "job")
     body = await json_body(request)
-    created = await create_run(request.app[RESOURCES], *names, body, keyed_caller(request))
-    return _created(request, str(created.id), created.result)
+    resources = request.app[RESOURCES]
+    created = await create_run(resources, *names, body, keyed_caller(request))
+    return _created(request, resources.addresses.prefix(request), str(created.id), created.result)
 
 
-def _created(request: web.Request, run: str, result: AppendResult) -> web.Response:
+def _created(request: web.Request, prefix: str, run: str, result: AppendResult) -> web.Response:
     if result.decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
     view = dump(views.run_view(run, result.registers))
@@ -53,7 +54,7 @@ def _created(request: web.Request, run: str, result: AppendResult) -> web.Respon
     status = HTTPStatus.CREATED if result.decision is Decision.APPEND else HTTPStatus.OK
     recorded = recorded_position(result)
     # Relative to the request's URL (RFC 9110, 10.2.2): scheme and host that clients use are known to a proxy only.
-    return json_response(request, view, status, location=f"{_RUN_PREFIX}{run}", recorded=recorded)
+    return json_response(request, view, status, location=f"{prefix}{_RUN_PREFIX}{run}", recorded=recorded)
 
 
 async def list_of_job(request: web.Request) -> web.Response:
@@ -76,11 +77,9 @@ async def look_up(request: web.Request) -> web.Response:
     size, count = 0, _FIRST_LOOK_UPS
     while len(found) < len(ids) and size < PAGE_BYTES:
         texts = ids[len(found) : len(found) + count]
-        valid = {text: run_id for text in texts if (run_id := parse_uuid(text))}
-        runs = dict(zip(valid, await reader.read_all(valid.values()), strict=True))
-        for text in texts:
-            run = runs.get(text)
-            view = dump(views.run_view(text, run)) if run is not None else b""
+        run_ids = [run_uuid(text) for text in texts]
+        for text, run_id, run in zip(texts, run_ids, await reader.read_all(run_ids), strict=True):
+            view = dump(views.run_view(str(run_id), run)) if run is not None else b""
             found[text] = Fragment(view) if view else None
             size += len(view)
         mean_size = size // len(found) + 1
@@ -126,8 +125,9 @@ ROUTES = (
         scope=Scope.READ,  # it records nothing
         tag=Tag.RUNS,
         summary="Look up many runs at once",
-        description="Up to 10,000 ids; null for an id that is not known. Where the runs take more than some 8 MiB, the "
-        "answer has the first ones, and `omitted` lists the ids to send again.",
+        description="Up to 10,000 ids, each a UUID or the `runId` of an OpenLineage event; null for an id that is not "
+        "known. Where the runs take more than some 8 MiB, the answer has the first ones, and `omitted` lists the ids "
+        "to send again.",
         body=Body(LookUpRuns),
         answers={200: responses.FoundRuns},
         errors=(Invalid,),

@@ -16,7 +16,7 @@ from service.http.parameters import AT, IDEMPOTENCY_KEY
 from service.http.paths import RUN
 from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_body import read_body
-from service.http.request_values import keyed_caller, reported_time, run_id
+from service.http.request_values import keyed_caller, reported_time, run_id, run_not_found
 from service.http.resources import RESOURCES
 from service.http.route import Handler, Route, Tag
 from service.ledger import drafts
@@ -38,6 +38,8 @@ def _transition_to(state: RunState) -> Handler:
         draft = drafts.transition(run, state, at, explicit=explicit, caller=keyed_caller(request))
         command = Transition(state, at, draft.request_digest)
         result = await request.app[RESOURCES].appender.command(draft, command)
+        if result.decision is Decision.UNKNOWN:
+            raise run_not_found(request)
         view = _transitioned(text, command, result)
         return json_response(request, view, recorded=recorded_position(result))
 
@@ -56,8 +58,6 @@ async def _refuse_content(request: web.Request) -> None:
 
 def _transitioned(run: str, command: Transition, result: AppendResult) -> bytes:
     decision = result.decision
-    if decision is Decision.UNKNOWN:
-        raise RunNotFound(run)
     if decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
     view = dump(views.run_view(run, result.registers))

@@ -15,13 +15,14 @@ from msgspec import Struct
 
 from service.auth.keys import Scope
 from service.errors import RunfoldError, Unavailable
-from service.http.openapi import responses
+from service.http.fast_path import RECORDED
+from service.http.openapi import lineage_schema, responses
 from service.http.openapi.examples import Example, examples_of
 from service.http.parameters import Location, Parameter
 from service.http.paths import BASE
 from service.http.problems import STATUS, status_of
 from service.http.route import Body, Route, Tag
-from service.payloads.schemas import MAX_NAME
+from service.payloads.schemas import MAX_NAME, STORABLE, OpenLineageEvent
 
 _COMPONENT = "#/components/schemas/{name}"
 _BEARER = "apiKey"
@@ -38,18 +39,36 @@ Repeating a request records nothing twice, with one exception: a run that is cre
 `Idempotency-Key` is a new run each time. So send one of the two, and repeat any request whose answer did not arrive.
 The header `Runfold-Recorded` of an answer says whether the request recorded an event, and at which position."""
 
+_NAME_IN_PATH = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, **STORABLE}
 _PATH_PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
-    "namespace": ("The namespace's name.", {"type": "string", "minLength": 1, "maxLength": MAX_NAME}),
-    "job": ("The job's name.", {"type": "string", "minLength": 1, "maxLength": MAX_NAME}),
-    "id": ("The run's id.", {"type": "string", "format": "uuid"}),
-    "code": ("The last part of an error's `type`.", {"type": "string"}),
+    "namespace": ("The namespace's name.", _NAME_IN_PATH),
+    "job": ("The job's name.", _NAME_IN_PATH),
+    "id": ("The run's id: a UUID, or the `runId` of its OpenLineage events.", {"type": "string", "minLength": 1}),
+    "code": ("The last part of an error's `type`.", {"type": "string", "minLength": 1}),
 }
+_HEADERS: Mapping[str, dict[str, Any]] = {
+    str(hdrs.LOCATION): {"type": "string", "format": "uri-reference"},
+    str(RECORDED): {"type": "string", "pattern": "^(none|[1-9][0-9]*)$"},
+}
+"""The schemas of the headers of answers."""
+
+
+_ROOT = "/"
 
 
 @cache
-def document_json(routes: tuple[Route, ...]) -> bytes:
-    """Return the document as JSON."""
+def _document_json(routes: tuple[Route, ...]) -> bytes:
     return orjson.dumps(document(routes))
+
+
+def document_json(routes: tuple[Route, ...], server: str = "") -> bytes:
+    """Return the document as JSON. `server` is the path or URL below which clients find the routes."""
+    text = _document_json(routes)
+    return text.replace(_servers(_ROOT), _servers(server), 1) if server else text
+
+
+def _servers(url: str) -> bytes:
+    return b'"servers":%b' % orjson.dumps([{"url": url}])
 
 
 @cache
@@ -66,7 +85,7 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
             "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": _ROOT}],
         "security": [{}, {_BEARER: []}],
         "tags": [{"name": tag} for tag in Tag],
         "paths": paths,
@@ -180,7 +199,7 @@ def _answer(route: Route, status: int, examples: list[Example]) -> dict[str, Any
     if status in route.headers:
         answer["headers"] = {
             name: _with_example(
-                {"description": description, "schema": {"type": "string", "format": "uri-reference"}},
+                {"description": description, "schema": _HEADERS[name]},
                 [each.headers[name] for each in matching if name in each.headers],
             )
             for name, description in route.headers[status].items()
@@ -209,8 +228,9 @@ def _reference(kind: type[Struct]) -> dict[str, str]:
 
 def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
     kinds = dict.fromkeys([responses.Problem, *(kind for route in routes for kind in _types(route))])
-    _, components = msgspec.json.schema_components(kinds, ref_template=_COMPONENT)
-    return dict(sorted(components.items()))
+    described = [kind for kind in kinds if kind is not OpenLineageEvent]
+    _, components = msgspec.json.schema_components(described, ref_template=_COMPONENT)
+    return dict(sorted((components | lineage_schema.COMPONENTS).items()))
 
 
 def _types(route: Route) -> Iterator[type[Struct]]:

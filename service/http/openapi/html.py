@@ -33,6 +33,13 @@ _ICON = (
 )
 
 
+PREFIX = "@prefix@"
+"""Stands in a page for the path below which its reader finds the service, before every path of a link."""
+
+SERVER = "@server@"
+"""Stands in a page for the URL of the service, in shell commands."""
+
+
 def page(title: str, body: str, *, script: bool = False) -> bytes:
     """Return a whole page in UTF-8."""
     text = (
@@ -44,8 +51,9 @@ def page(title: str, body: str, *, script: bool = False) -> bytes:
     return text.encode()
 
 
-def page_response(content: bytes) -> web.Response:
-    """Answer a page."""
+def page_response(content: bytes, prefix: str, origin: str) -> web.Response:
+    """Answer a page; `prefix` is the path below which its reader finds the service, `origin` scheme and host."""
+    content = content.replace(SERVER.encode(), (origin + prefix).encode()).replace(PREFIX.encode(), prefix.encode())
     return web.Response(body=content, content_type="text/html", charset="utf-8", headers=HEADERS)
 
 

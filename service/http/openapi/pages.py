@@ -15,12 +15,11 @@ from aiohttp import hdrs
 from service.errors import RunfoldError
 from service.http.openapi.document import document, error_kinds, operation_id
 from service.http.openapi.examples import Example, main_example
-from service.http.openapi.html import code, inline, page, prose, table
+from service.http.openapi.html import PREFIX, SERVER, code, inline, page, prose, table
 from service.http.problems import HTTP_TITLES, status_of
 from service.http.route import Route, Tag
 
 _FIRST_ERROR = str(int(HTTPStatus.BAD_REQUEST))
-_SERVER = "http://localhost:5000"
 
 
 @cache
@@ -59,10 +58,10 @@ def _search_text(route: Route) -> str:
 
 def _intro(description: dict[str, Any]) -> str:
     info = description["info"]
-    errors = "".join(f'<a href="/errors/{kind.code}"><code>{kind.code}</code></a> ' for kind in error_kinds())
+    errors = "".join(f'<a href="{PREFIX}/errors/{kind.code}"><code>{kind.code}</code></a> ' for kind in error_kinds())
     return (
         f"<h1>{escape(info['title'])} API</h1>"
-        f'<p class="faint">Version {escape(info["version"])} · <a href="/openapi.json">OpenAPI document</a></p>'
+        f'<p class="faint">Version {escape(info["version"])} · <a href="{PREFIX}/openapi.json">OpenAPI document</a></p>'
         f"{prose(info['description'])}"
         "<p>Where authentication is on, send <code>Authorization: Bearer SECRET</code>; "
         "<code>runfold keys create</code> makes secrets.</p>"
@@ -139,7 +138,8 @@ def _type(schema: dict[str, Any]) -> str:
         return f"array of {_type(schema.get('items', {}))}"
     if schema.get("type") == "object" and schema.get("additionalProperties"):
         return f"object of {_type(schema['additionalProperties'])}"
-    return escape(schema.get("format") or schema.get("type") or "any")
+    types = schema.get("type", "any")
+    return escape(schema.get("format") or (types if isinstance(types, str) else " or ".join(types)))
 
 
 def _types(description: dict[str, Any]) -> str:
@@ -154,16 +154,17 @@ def _named_type(name: str, schema: dict[str, Any]) -> str:
         for field, of in schema.get("properties", {}).items()
     )
     search_text = escape(f"{name} {' '.join(schema.get('properties', {}))}".lower())
+    fields = table(("Field (* required)", "Type"), rows) if "properties" in schema else f"<p>{_type(schema)}</p>"
     return (
         f'<article id="type-{name}" data-find="{search_text}"><h3>{escape(name)}</h3>'
-        f"{prose(schema.get('description', ''))}{table(('Field (* required)', 'Type'), rows)}</article>"
+        f"{prose(schema.get('description', ''))}{fields}</article>"
     )
 
 
 def _curl(route: Route, example: Example) -> str:
     request = example.request
     method = "" if route.method == hdrs.METH_GET else f" -X {route.method}"
-    lines = [f"curl{method} {_quoted(_SERVER + request.target)}"]
+    lines = [f"curl{method} {_quoted(SERVER + request.target)}"]
     lines += [f"  -H {_quoted(f'{name}: {value}')}" for name, value in request.headers.items()]
     if request.body is not None:
         text = request.body if isinstance(request.body, str) else orjson.dumps(request.body).decode()
@@ -197,7 +198,7 @@ def error_pages() -> dict[str, bytes]:
             f"{title} - Runfold",
             f'<main class="single"><p class="faint">Status {status} · <code>{escape(name)}</code></p>'
             f"<h1>{escape(title)}</h1>{prose(text)}"
-            f'<p><a href="/docs#errors">All errors, and the API</a></p></main>',
+            f'<p><a href="{PREFIX}/docs#errors">All errors, and the API</a></p></main>',
         )
         for name, status, title, text in _errors()
     }

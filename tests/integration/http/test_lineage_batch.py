@@ -41,6 +41,35 @@ async def test_what_is_no_array_is_no_batch(client, body):
     assert (await send(client, body, BATCH))[0] == 400
 
 
+@pytest.mark.parametrize("form", ["array", "lines"])
+@pytest.mark.parametrize("constant", ["NaN", "Infinity", "-Infinity"])
+async def test_of_a_batch_with_nan_only_the_events_that_have_it_are_refused(client, db, form, constant):
+    """Python writes such numbers, which JSON does not have; where the events end is certain all the same."""
+    good, run = many(3), "870492da-ecfb-4be0-91b9-9a89ddd3db90"
+    bad = [
+        event(run=run, f=float(constant)),
+        event(run=run, f={"a": ["}],NaN", {"b": [float(constant), 1]}]}),
+        constant,
+    ]
+    assert all(constant in one for one in bad)
+    sent = [good[0], bad[0], bad[1], good[1], bad[2], good[2]]
+    array = form == "array"
+    body = "[" + " ,\n".join(sent) + " ]" if array else "\n".join(sent)
+    status, answer = await send(client, body, BATCH, *(() if array else (NDJSON,)))
+    report = json.loads(answer)
+    assert (status, report["summary"]["successful"], report["summary"]["non_retriable"]) == (200, 3, 3)
+    assert [one["index"] for one in report["failed_events"]] == [1, 2, 4]
+    assert all(f"{constant} is not JSON" in one["reason"] for one in report["failed_events"][:2])
+    assert (await bodies(db))[-3:] == good
+
+
+@pytest.mark.parametrize("element", ["nan", "-NaN", "NaN1", '{"a":NaN', "NaN NaN", '{"a":NaN]}', "'NaN'"])
+async def test_an_array_with_what_only_resembles_nan_is_broken_and_records_nothing(client, db, element):
+    before = await head(db)
+    assert (await send(client, f"[{event()},{element}]", BATCH))[0] == 400
+    assert await head(db) == before
+
+
 async def test_lines_are_told_by_their_number_and_blank_ones_passed_over(client, db):
     good = many(3)
     body = f"{good[0]}\n\n  \r\n{{broken\n{good[1]}\r\n\xe9\n{good[2]}".encode("latin-1")

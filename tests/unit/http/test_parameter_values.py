@@ -16,12 +16,13 @@ from service.http import parameters
 from service.http.parameters import AT, IDEMPOTENCY_KEY, LIMIT, OFFSET, PAGE_LIMIT, STALE
 from service.http.route import CONTEXT, Context, Route, Tag, parameters_of
 from service.http.routes import ROUTES
+from service.payloads.run_ids import run_uuid
 
 KIND = parameters.choice("kind", "A kind.", ("run", "job"))
 ORDER = parameters.choice("order", "An order.", ("desc", "asc"), "desc")
 STATES = parameters.run_states("state", "States.")
 NAME = parameters.text("name", "A name.")
-ID = parameters.uuid("id", "An id.")
+ID = parameters.run_reference("id", "The id of a run.")
 TIME = parameters.time("time", "A time.")
 FIRST = parameters.optional_integer("first", "The first.", 1, 100)
 ALL = (KIND, ORDER, STATES, NAME, ID, TIME, FIRST, AT, LIMIT, OFFSET, STALE, IDEMPOTENCY_KEY)
@@ -62,6 +63,7 @@ def read(parameter, query="", *, declared=ALL, headers=None):
         (NAME, "name=", ""),
         (NAME, "name=a%20b", "a b"),
         (ID, f"id={RUN.upper()}", UUID(RUN)),
+        (ID, "id=a%2Fb", run_uuid("a/b")),
         (TIME, "time=2024-01-01T00:00:00Z", datetime(2024, 1, 1, tzinfo=UTC)),
         (TIME, "time=2999-01-01T00:00:00Z", datetime(2999, 1, 1, tzinfo=UTC)),
         (FIRST, "", None),
@@ -86,7 +88,9 @@ def test_a_value_is_read(parameter, query, value):
         (STATES, "state="),
         (STATES, "state=NEW,"),
         (NAME, "name=%00"),
-        (ID, "id=1"),
+        (ID, "id="),
+        (ID, "id=%00"),
+        (KIND, "kind=Run"),
         (TIME, "time=noon"),
         (FIRST, "first=0"),
         (FIRST, "first=101"),
