@@ -7,16 +7,6 @@ alter type runfold.run_row
     add attribute contradicted boolean,
     add attribute restarted boolean;
 
--- Few runs have a mark. In the order of each list of runs, so that a list of those with a mark has an index, too.
-create index runs_contradicted on runfold.runs (state, (coalesce(started_at, created_at)) desc, id desc) where contradicted;
-create index runs_contradicted_by_end on runfold.runs (state, ended_at desc, id desc)
- where contradicted and ended_at is not null;
-create index runs_contradicted_by_update on runfold.runs (state, position desc) where contradicted;
-create index runs_restarted on runfold.runs (state, (coalesce(started_at, created_at)) desc, id desc) where restarted;
-create index runs_restarted_by_end on runfold.runs (state, ended_at desc, id desc)
- where restarted and ended_at is not null;
-create index runs_restarted_by_update on runfold.runs (state, position desc) where restarted;
-
 -- Runs that name a job which is not their own, under that job: producers may use one run id for several jobs.
 create table runfold.run_jobs (
     job_id     uuid        not null,

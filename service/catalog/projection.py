@@ -201,7 +201,7 @@ def run_row(run_id: UUID, catalog_run: CatalogRun) -> RunRow:
         run.parent_run.run if run.parent_run else None,
         aggregates.pack_registers(run),
         since_snapshot,
-        run.is_contradicted,
+        bool(run.overruled),
         run.latest_start is not None and run.restarted_at is not None,
     )
     return make_tuple(RunRow, row)
@@ -292,7 +292,7 @@ def _counters(run: RunRegisters) -> list[tuple[UUID, str]]:
     counters: list[tuple[UUID, str]] = [(job_id(created.namespace, created.job), state)]
     if run.jobs:
         counters += [(job_id(*name), state) for name in run.other_jobs]
-    if run.is_contradicted:
+    if run.overruled:
         counters.append((ALL_JOBS, CONTRADICTED))
     if run.latest_start is not None and run.restarted_at is not None:
         counters.append((ALL_JOBS, RESTARTED))

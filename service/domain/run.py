@@ -91,7 +91,7 @@ class RunRegisters(NamedTuple):
     """Position of the last event other than an erasure."""
 
     overruled: tuple[Terminal, ...] = _NO_ENDS
-    """The latest report of each other terminal state than that of `terminal`, the latest first."""
+    """The latest report of each other terminal state than that of `terminal`, the latest first: they contradict it."""
 
     latest_start: datetime | None = None
     """The latest START: heartbeats, which set `started_at` too, do not count."""
@@ -113,11 +113,6 @@ class RunRegisters(NamedTuple):
         if ended is not None:
             return ended.state
         return RunState.NEW if self.started_at is None else RunState.RUNNING
-
-    @property
-    def is_contradicted(self) -> bool:
-        """Whether ends in several states were reported."""
-        return bool(self.overruled)
 
     @property
     def contradicting_ends(self) -> tuple[Terminal, ...]:

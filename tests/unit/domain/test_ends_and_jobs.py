@@ -80,7 +80,7 @@ def test_a_failed_write_of_spark_is_completed_and_shows_both_ends():
 def test_ends_of_one_state_do_not_contradict():
     run = merged(recorded([reported("FAILED", 1), reported("FAILED", 2), reported("ABORTED", 3, source="monitor")]))
     assert "ends" not in run_view("id", run)
-    assert not run.is_contradicted
+    assert run.contradicting_ends == ()
 
 
 def test_a_second_life_shows_its_start_until_it_has_ended_too():
