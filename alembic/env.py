@@ -41,8 +41,8 @@ def _note_revision(**_step: object) -> None:
     context.execute(_NOTE_REVISION)
 
 
-# Each migration is a transaction of its own: the lock that adds a column is not held while an index is made, and readers
-# wait for a moment only.
+# Each migration is a transaction of its own: the lock that adds a column is not held while an index is made,
+# and readers wait for a moment only.
 _OPTIONS: dict[str, Any] = {
     "version_table": "runfold_version",
     "transaction_per_migration": True,

@@ -94,8 +94,8 @@ def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, fact, 
 def test_the_short_way_of_a_run_that_was_created_and_started_leads_where_the_merge_does(new, start, fact, state, time):
     """Nearly all events are of such runs; of histories in general, few are."""
     created = new._replace(state=RunState.NEW)
-    run = merged(recorded([created, start._replace(state=RunState.RUNNING, at=time)]))
-    event, _ = fact._replace(state=state, parent_run=None).recorded(3)
+    run = merged(recorded([created, start._replace(state=RunState.RUNNING, at=time, job=new.job)]))
+    event, _ = fact._replace(state=state, parent_run=None, job=new.job).recorded(3)
     applied = apply_transition(run, event, event.position, event.recorded_at)
     assert applied == (None if fact.source == "monitor" else merge_runs(run, run_registers_of(event)))
 
