@@ -15,7 +15,7 @@ from histories import (
     timeless,
     times,
 )
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service.domain.decisions import Decision
@@ -90,6 +90,7 @@ def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, fact, 
     assert apply_event(run, event, content) == merge_runs(run, run_registers_of(event, content))
 
 
+@settings(max_examples=250)  # with 50, no start may be later than the one before
 @given(run_facts("api"), run_facts("api"), run_facts("api", "openlineage", "monitor"), st.sampled_from(COMMANDS), times)
 def test_the_short_way_of_a_run_that_was_created_and_started_leads_where_the_merge_does(new, start, fact, state, time):
     """Nearly all events are of such runs; of histories in general, few are."""
