@@ -86,7 +86,7 @@ create trigger refused before update on runfold_version for each row execute fun
 
 
 async def test_each_migration_and_its_revision_are_one_transaction(empty_dsn):
-    await asyncio.to_thread(migrations.upgrade, empty_dsn, "0010")
+    await asyncio.to_thread(migrations.upgrade, empty_dsn, "0012")
     await execute(empty_dsn, REFUSE)
     with pytest.raises(Exception, match="refused"):
         await upgrade(empty_dsn)
