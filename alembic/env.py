@@ -1,6 +1,7 @@
 """Runs the migrations over asyncpg, one process at a time."""
 
 import asyncio
+from typing import Any
 
 import asyncpg
 from sqlalchemy import Connection, pool, text
@@ -35,15 +36,28 @@ end $$
 """Creates the table of the revision from that comment, after a dump of the schema alone was restored."""
 
 
+def _note_revision(**_step: object) -> None:
+    """Note the revision that a migration has reached, in its transaction."""
+    context.execute(_NOTE_REVISION)
+
+
+# Each migration is a transaction of its own: the lock that adds a column is not held while an index is made,
+# and readers wait for a moment only.
+_OPTIONS: dict[str, Any] = {
+    "version_table": "runfold_version",
+    "transaction_per_migration": True,
+    "on_version_apply": _note_revision,
+}
+
+
 def _migrate(connection: Connection) -> None:
     connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
     connection.execute(text(_RESTORE_REVISION))
     connection.commit()
     try:
-        context.configure(connection=connection, version_table="runfold_version")
+        context.configure(connection=connection, **_OPTIONS)
         with context.begin_transaction():
             context.run_migrations()
-            context.execute(_NOTE_REVISION)
     finally:
         connection.rollback()
         connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
@@ -63,9 +77,8 @@ async def _online() -> None:
 
 
 if context.is_offline_mode():
-    context.configure(dialect_name="postgresql", literal_binds=True, version_table="runfold_version")
+    context.configure(dialect_name="postgresql", literal_binds=True, **_OPTIONS)
     with context.begin_transaction():
         context.run_migrations()
-        context.execute(_NOTE_REVISION)
 else:
     asyncio.run(_online())

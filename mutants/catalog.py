@@ -17,9 +17,30 @@ CATALOG = (
     Mutant(
         "a run that changes its state is counted twice",
         _PROJECTION,
-        "counts[old] = counts.get(old, 0) - 1",
-        "counts[old] = counts.get(old, 0)",
+        "counts[key] = counts.get(key, 0) - 1",
+        "counts[key] = counts.get(key, 0)",
         (f"{_OF_CATALOG}test_counts_are_what_counting_would_say",),
+    ),
+    Mutant(
+        "a further job of a run does not count it",
+        _PROJECTION,
+        "counters += [(job_id(*name), state) for name in run.other_jobs]",
+        "pass",
+        (f"{_OF_CATALOG}test_counts_are_what_counting_would_say",),
+    ),
+    Mutant(
+        "a job that becomes the run's own lists it twice",
+        "service/catalog/page_writer.py",
+        "gone = {row[:2] for row in old - new} - {row[:2] for row in changed}",
+        "gone = set()",
+        ("integration/http/test_ends.py::test_a_job_that_becomes_the_runs_own_has_it_once",),
+    ),
+    Mutant(
+        "a run with contradicting ends is not marked",
+        _PROJECTION,
+        "bool(run.overruled),",
+        "False,",
+        ("integration/http/test_ends.py::test_a_failed_write_of_spark_is_found_by_its_contradicting_ends",),
     ),
     Mutant(
         "snapshots come an event too late",

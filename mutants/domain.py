@@ -5,6 +5,7 @@ from mutants.mutant import Mutant
 _RUN, _REGISTERS = "service/domain/run.py", "service/domain/registers.py"
 _DECISIONS = "service/domain/decisions.py"
 _OF_RUNS, _OF_HISTORIES = "unit/domain/test_run.py::", "unit/domain/test_histories.py::"
+_OF_ENDS, _OF_VERDICTS = "unit/domain/test_ends_and_jobs.py::", "unit/domain/test_event_verdicts.py::"
 _OF_DECISIONS = "unit/domain/test_decisions.py::"
 
 DOMAIN = (
@@ -28,6 +29,50 @@ DOMAIN = (
         "RunState.COMPLETED: 1, RunState.FAILED: 2",
         "RunState.COMPLETED: 2, RunState.FAILED: 1",
         (f"{_OF_RUNS}test_between_ends_of_the_same_time_the_worse_stands",),
+    ),
+    Mutant(
+        "the latest report of another terminal state is dropped",
+        _RUN,
+        "return terminal, tuple(overruled)",
+        "return terminal, _NO_ENDS",
+        (f"{_OF_ENDS}test_the_ends_are_the_latest_reports_of_each_state_and_the_one_that_stands_follows",),
+    ),
+    Mutant(
+        "a heartbeat is a START",
+        _RUN,
+        "(content.starts or event.source == API)",
+        "True",
+        (f"{_OF_ENDS}test_the_latest_start_is_that_of_a_command_or_of_an_event_that_is_no_heartbeat",),
+    ),
+    Mutant(
+        "the short way knows no START",
+        _RUN,
+        "latest_start = _greatest(latest_start, at)",
+        "pass",
+        (f"{_OF_HISTORIES}test_the_short_way_of_a_run_that_was_created_and_started_leads_where_the_merge_does",),
+    ),
+    Mutant(
+        "the jobs of a run depend on the order of its events",
+        _RUN,
+        "names = sorted({*_jobs_of(a), *_jobs_of(b)})[:MAX_JOBS]",
+        "names = [*dict.fromkeys([*_jobs_of(a), *_jobs_of(b)])][:MAX_JOBS]",
+        (f"{_OF_ENDS}test_the_jobs_are_those_of_the_events_the_first_so_many_and_the_runs_own",),
+    ),
+    Mutant(
+        "each START begins an attempt, also without an end before it",
+        "service/domain/event_verdicts.py",
+        "if phase == _START and ended:",
+        "if phase == _START:",
+        (f"{_OF_VERDICTS}test_attempts_are_counted_from_each_start_after_an_end_by_the_times_of_the_reports",),
+    ),
+    Mutant(
+        "an erased START is still a START",
+        "service/domain/erasure.py",
+        "latest_start=None if run.latest_start == stamp.at else run.latest_start,",
+        "",
+        (
+            "integration/http/test_ends.py::test_an_erased_start_is_no_start_any_more_and_an_earlier_one_takes_its_place",
+        ),
     ),
     Mutant(
         "a mention goes before a creation",

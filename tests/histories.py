@@ -49,6 +49,7 @@ contents = st.builds(
     inputs=st.none() | datasets,
     outputs=st.none() | datasets,
     facet_nominal=st.none() | st.tuples(st.none() | times, st.none() | times),
+    starts=st.booleans(),
 )
 
 

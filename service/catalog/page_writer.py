@@ -255,6 +255,7 @@ class _Writer:
             for item in _merged(namespaces_before, changes.namespaces, merge_namespaces).items()
         ]
         await self._put_runs(runs.values())
+        await self._put_runs_of_jobs(before, projected.runs)
         await self._put_snapshots(projected.snapshots)
         # The last slices are written together with the counters and the cursor: mostly, they are all there is.
         *job_slices, jobs = list(_slices(jobs, _REGISTERS)) or [[]]
@@ -262,7 +263,7 @@ class _Writer:
         for subject, slices in ((Subject.JOB, job_slices), (Subject.NAMESPACE, namespace_slices)):
             for rows in slices:
                 await self._connection.execute(self._statements.put[subject], *_columns(rows, len(rows[0])))
-        counts = projection.count_changes(before, runs)
+        counts = projection.count_changes(before, projected.runs)
         await self._connection.execute(
             self._statements.write_page,
             *_columns(jobs, 9),
@@ -317,6 +318,14 @@ class _Writer:
     async def _put_runs(self, rows: Iterable[projection.RunRow]) -> None:
         for slice_ in _slices(rows, _RUN_REGISTERS):
             await self._connection.execute(self._statements.put[Subject.RUN], slice_)
+
+    async def _put_runs_of_jobs(self, before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]) -> None:
+        old, new = projection.runs_of_other_jobs(before), projection.runs_of_other_jobs(after)
+        changed = new - old
+        gone = {row[:2] for row in old - new} - {row[:2] for row in changed}
+        if changed or gone:
+            columns = *_columns(sorted(gone), 2), *_columns(sorted(changed), 3)
+            await self._connection.execute(self._statements.put_runs_of_jobs, *columns)
 
     async def _put_snapshots(self, snapshots: Sequence[tuple[UUID, RunRegisters]]) -> None:
         if not snapshots:

@@ -69,6 +69,16 @@ class RunRow(NamedTuple):
     parent_run: UUID | None
     registers: bytes
     since: int
+    contradicted: bool
+    restarted: bool
+
+
+class RunOfJob(NamedTuple):
+    """A row of the table `run_jobs`: a run that names a job which is not its own."""
+
+    job_id: UUID
+    run_id: UUID
+    created_at: datetime
 
 
 class _Mentions:
@@ -191,8 +201,20 @@ def run_row(run_id: UUID, catalog_run: CatalogRun) -> RunRow:
         run.parent_run.run if run.parent_run else None,
         aggregates.pack_registers(run),
         since_snapshot,
+        bool(run.overruled),
+        run.latest_start is not None and run.restarted_at is not None,
     )
     return make_tuple(RunRow, row)
+
+
+def runs_of_other_jobs(runs: Mapping[UUID, CatalogRun]) -> set[RunOfJob]:
+    """Return the rows of `run_jobs` of runs; nearly all runs have none."""
+    return {
+        RunOfJob(job_id(*name), run_id, run.created.at)
+        for run_id, (run, _) in runs.items()
+        if run.jobs and run.created is not None
+        for name in run.other_jobs
+    }
 
 
 def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
@@ -239,16 +261,39 @@ def group_erasures(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[S
     return groups
 
 
-def count_changes(before: Mapping[UUID, CatalogRun], after: Mapping[UUID, RunRow]) -> dict[tuple[UUID, str], int]:
-    """Return by how much the number of runs changes, by job and state."""
+ALL_JOBS = UUID(int=0)
+"""Stands for all jobs in counters of runs by mark, which are no states of a single job."""
+
+CONTRADICTED, RESTARTED = "contradicted", "restarted"
+"""Marks of runs: ends in several states were reported; a START was reported after the end."""
+
+
+def count_changes(before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]) -> dict[tuple[UUID, str], int]:
+    """Return by how much the number of runs changes, by job and state, and by mark."""
     counts: dict[tuple[UUID, str], int] = {}
-    for run_id, row in after.items():
-        run = before.get(run_id)
-        if run is not None and run.registers.created is not None:
-            created = run.registers.created
-            old = (job_id(created.namespace, created.job), run.registers.state)
-            if old == (row.job_id, row.state):
-                continue
-            counts[old] = counts.get(old, 0) - 1
-        counts[row.job_id, row.state] = counts.get((row.job_id, row.state), 0) + 1
+    for run_id, run in after.items():
+        old = _counters(before[run_id].registers) if run_id in before else []
+        new = _counters(run.registers)
+        if old == new:
+            continue
+        for key in old:
+            counts[key] = counts.get(key, 0) - 1
+        for key in new:
+            counts[key] = counts.get(key, 0) + 1
     return {key: change for key, change in counts.items() if change}
+
+
+def _counters(run: RunRegisters) -> list[tuple[UUID, str]]:
+    """Return the counters that count a run."""
+    created = run.created
+    if created is None:
+        return []
+    state = run.state
+    counters: list[tuple[UUID, str]] = [(job_id(created.namespace, created.job), state)]
+    if run.jobs:
+        counters += [(job_id(*name), state) for name in run.other_jobs]
+    if run.overruled:
+        counters.append((ALL_JOBS, CONTRADICTED))
+    if run.latest_start is not None and run.restarted_at is not None:
+        counters.append((ALL_JOBS, RESTARTED))
+    return counters

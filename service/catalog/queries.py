@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from service.catalog.projection import ALL_JOBS, CONTRADICTED, RESTARTED
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.event import RunState
@@ -33,13 +34,15 @@ def load_page(name: str, **parts: str) -> str:
 _NAMESPACES = load_page("list_namespaces")
 _NAMESPACE = load("catalog_rows", catalog="namespaces")
 _VISIBLE = load_text("visible_jobs")
-_JOBS, _COUNT_JOBS = load_page("list_jobs", visible=_VISIBLE), load("count_jobs", visible=_VISIBLE)
+_JOB_PARTS = {"visible": _VISIBLE, "newest_run_state": load_text("newest_run_state")}
+_JOBS, _COUNT_JOBS = load_page("list_jobs", **_JOB_PARTS), load("count_jobs", **_JOB_PARTS)
 _JOB = load("visible_job", visible=_VISIBLE)
 _RUNS, _COUNT_RUNS = load_page("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load_page("latest_runs")
 _REVISION = load("revision")
 _LAG, _OLDEST_SNAPSHOT = load("lag"), load("oldest_snapshot")
 _HEALTH, _SET_ASIDE = load("health"), load("list_set_aside")
+_MARKED_RUNS = load("marked_runs")
 
 MAX_COUNTED = 1_000
 """Events set aside are counted up to here."""
@@ -71,6 +74,13 @@ class CatalogHealth(NamedTuple):
 
     read_only: bool
     set_aside: int
+
+
+class MarkedRuns(NamedTuple):
+    """The number of runs of which ends in several states were reported, and of those with a START after their end."""
+
+    contradicted: int
+    restarted: int
 
 
 class EventSetAside(NamedTuple):
@@ -111,6 +121,12 @@ class CatalogQueries:
         """Return what of the catalog's state needs an operator."""
         (row,) = await self._connections.fetch(_HEALTH, LOG, MAX_COUNTED)
         return CatalogHealth(row["read_only"], row["set_aside"])
+
+    async def marked_runs(self) -> MarkedRuns:
+        """Return the number of runs with each mark."""
+        rows = await self._connections.fetch(_MARKED_RUNS, ALL_JOBS, [CONTRADICTED, RESTARTED])
+        totals = {row["mark"]: row["total"] for row in rows}
+        return MarkedRuns(totals.get(CONTRADICTED, 0), totals.get(RESTARTED, 0))
 
     async def set_aside(self, limit: int) -> list[EventSetAside]:
         """Return the events that could not be projected, oldest first."""

@@ -29,7 +29,8 @@ class RunFilters(NamedTuple):
     """What runs must match; None matches any.
 
     `…_after` includes its bound, `…_before` does not. A run that ended at running_at was not running then. `updated` is
-    the time at which the run's last event was recorded.
+    the time at which the run's last event was recorded. `contradicted`: ends in several states were reported.
+    `restarted`: a START was reported after the end.
     """
 
     states: tuple[str, ...] | None = None
@@ -42,6 +43,8 @@ class RunFilters(NamedTuple):
     updated_after: datetime | None = None
     ended_before: datetime | None = None
     ended_after: datetime | None = None
+    contradicted: bool | None = None
+    restarted: bool | None = None
 
 
 class RunOrder(StrEnum):
@@ -100,11 +103,25 @@ _TIME_PARTS: Mapping[Order, dict[str, str]] = {
 BY_START = {order: load_page("runs_by_time", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
 BY_NAME = {order: load_page("runs_by_name", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
 BY_END = {order: load_page("runs_by_time", key=_END_KEY, **parts) for order, parts in _TIME_PARTS.items()}
-BY_UPDATE = {
-    Order.DESC: load_page("runs_by_update", direction="desc", beyond="<", within=">=", filters=_FILTERS),
-    Order.ASC: load_page("runs_by_update", direction="asc", beyond=">", within="<=", filters=_FILTERS),
+_UPDATE_PARTS: Mapping[Order, dict[str, str]] = {
+    Order.DESC: {"direction": "desc", "beyond": "<", "within": ">=", "filters": _FILTERS},
+    Order.ASC: {"direction": "asc", "beyond": ">", "within": "<=", "filters": _FILTERS},
 }
+BY_UPDATE = {order: load_page("runs_by_update", **parts) for order, parts in _UPDATE_PARTS.items()}
 RUNNING_AT = load_page("runs_running_at", filters=_FILTERS)
+
+
+def _marked(mark: str, order: Order) -> dict[RunOrder, str]:
+    """Return the statements for runs with a mark, which only a condition without `or` finds by its partial indexes."""
+    filters = {"filters": f"t.{mark} and {_FILTERS}"}
+    return {
+        RunOrder.START: load_page("runs_by_time", key=_START_KEY, **_TIME_PARTS[order] | filters),
+        RunOrder.END: load_page("runs_by_time", key=_END_KEY, **_TIME_PARTS[order] | filters),
+        RunOrder.UPDATE: load_page("runs_by_update", **_UPDATE_PARTS[order] | filters),
+    }
+
+
+MARKED = {(mark, order): _marked(mark, order) for mark in ("contradicted", "restarted") for order in Order}
 _POSITION_AT = load("position_at")
 
 _TICK = timedelta(microseconds=1)
@@ -144,7 +161,8 @@ class RunSearch:
             last = (*_row_filters(filters, bounds), PAGE_BYTES)
             if by is RunOrder.UPDATE:
                 first_and_far = _update_bounds(after, bounds, order)
-                rows = await connection.fetch(BY_UPDATE[order], _states(filters), *first_and_far, limit + 1, *last)
+                statement = _statement(filters, by, order)
+                rows = await connection.fetch(statement, _states(filters), *first_and_far, limit + 1, *last)
             else:
                 first, far = _time_bounds(filters, after, by, order)
                 at = () if filters.running_at is None else (filters.running_at,)
@@ -168,8 +186,10 @@ def _states(filters: RunFilters) -> list[str]:
 def _statement(filters: RunFilters, by: RunOrder, order: Order) -> str:
     if filters.running_at is not None:
         return RUNNING_AT
-    if by is RunOrder.END:
-        return BY_END[order]
+    if filters.contradicted or filters.restarted:
+        return MARKED["contradicted" if filters.contradicted else "restarted", order][by]
+    if by is not RunOrder.START:
+        return (BY_END if by is RunOrder.END else BY_UPDATE)[order]
     return (BY_START if filters.namespace is None and filters.job is None else BY_NAME)[order]
 
 
@@ -186,7 +206,9 @@ def _row_filters(filters: RunFilters, bounds: _PositionBounds) -> tuple[object, 
     """Return the arguments of run_filters.sql."""
     started_only = filters.started_before is not None or filters.started_after is not None
     started = filters.started_after, filters.started_before
-    return filters.namespace, filters.job, started_only, *started, filters.ended_after, filters.ended_before, *bounds
+    ended = filters.ended_after, filters.ended_before
+    marks = filters.contradicted, filters.restarted
+    return filters.namespace, filters.job, started_only, *started, *ended, *bounds, *marks
 
 
 def _update_bounds(after: RunCursor | None, bounds: _PositionBounds, order: Order) -> tuple[int, int]:

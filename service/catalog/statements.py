@@ -14,6 +14,7 @@ TABLES = (
     "namespaces",
     "jobs",
     "runs",
+    "run_jobs",
     "run_snapshots",
     "run_counts",
     "lineage_counts",
@@ -31,6 +32,7 @@ class CatalogStatements(NamedTuple):
     rows: Mapping[Subject, str]
     put: Mapping[Subject, str]
     write_page: str
+    put_runs_of_jobs: str
     put_snapshots: str
     drop_snapshots: str
     prune_snapshots: str
@@ -54,6 +56,7 @@ def catalog_statements(schema: str) -> CatalogStatements:
         rows=rows | {Subject.RUN: statement("run_rows")},
         put={subject: statement(name) for subject, name in put.items()},
         write_page=statement("write_page", **{name: load_text(name, schema=schema) for name in parts}),
+        put_runs_of_jobs=statement("put_runs_of_jobs"),
         put_snapshots=statement("put_snapshots"),
         drop_snapshots=statement("drop_snapshots"),
         prune_snapshots=statement("prune_snapshots"),

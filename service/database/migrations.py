@@ -117,6 +117,7 @@ def run_sql_file(op: Any, name: str) -> None:  # noqa: ANN401  alembic's op is a
     if context.as_sql:
         context.impl.static_output(sql)
         return
+    op.execute("select")  # the driver begins the transaction with the first statement that SQLAlchemy executes
     op.get_bind().connection.run_async(lambda connection: connection.execute(sql))
 
 

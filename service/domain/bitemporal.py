@@ -34,5 +34,8 @@ class ValidAt:
             return None
         happened = self._happened or RunRegisters(updated_at=self._all.updated_at)
         return happened._replace(
-            created=self._all.created, position=self._all.position, last_report_position=self._all.last_report_position
+            created=self._all.created,
+            position=self._all.position,
+            last_report_position=self._all.last_report_position,
+            jobs=self._all.jobs,
         )

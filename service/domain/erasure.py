@@ -37,6 +37,7 @@ def run_without(run: RunRegisters, stamp: Stamp) -> RunRegisters:
         nominal=_unless_stamped(run.nominal, stamp),
         run_facets=_facets_without(run.run_facets, stamp),
         job_facets=_facets_without(run.job_facets, stamp),
+        latest_start=None if run.latest_start == stamp.at else run.latest_start,
     )
 
 

@@ -14,13 +14,16 @@ make_tuple = tuple.__new__
 It fills in no defaults and does not check the length: the tuple must have all fields.
 """
 
+API = "api"
+"""The source of commands: of the run API, and of definitions of jobs and namespaces."""
+
 MONITOR = "monitor"
 """The source of ends that were inferred, not reported: a reported end always takes precedence."""
 
 CLI = "cli"
 """The source of records that a command of `runfold` makes: keys, archives, erasures. Until 0.1 they had `api`."""
 
-SOURCES = ("api", "openlineage", "import", MONITOR, CLI)
+SOURCES = (API, "openlineage", "import", MONITOR, CLI)
 """How an event reached the service."""
 
 
@@ -70,11 +73,19 @@ class DatasetName(NamedTuple):
     name: str
 
 
+class JobName(NamedTuple):
+    """The name of a job."""
+
+    namespace: str
+    name: str
+
+
 class Content(NamedTuple):
     """The content of an event's payload, apart from its transition. JSON values are the bytes that were received.
 
     A facet whose value is None is deleted (`_deleted: true`, OpenLineage). `inputs` and `outputs` are None where the
-    payload names none, `facet_nominal` is (start, end) of the `nominalTime` facet.
+    payload names none, `facet_nominal` is (start, end) of the `nominalTime` facet. `starts`: an OpenLineage event is a
+    START; the ledger's row has the state RUNNING for heartbeats, too.
     """
 
     args: bytes = b""
@@ -85,6 +96,7 @@ class Content(NamedTuple):
     inputs: tuple[DatasetName, ...] | None = None
     outputs: tuple[DatasetName, ...] | None = None
     facet_nominal: tuple[datetime | None, datetime | None] | None = None
+    starts: bool = False
 
 
 NO_CONTENT = Content()

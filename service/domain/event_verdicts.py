@@ -6,14 +6,15 @@ that owned registers and has lost all of them is superseded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from service.domain.event import MONITOR, Content, Event, Kind, RunState
-from service.domain.registers import StampedFacet
+from service.domain.registers import StampedFacet, phase_of
 from service.domain.run import TERMINAL_RANK, InferredEnd, RunRegisters, merge_runs, run_registers_of
 
 
@@ -24,7 +25,10 @@ class Effect(StrEnum):
     """It changed the state, and a part of the change is in the state today."""
 
     SUPERSEDED = "superseded"
-    """It changed the state when it was recorded; later events have replaced the whole change."""
+    """It changed the state when it was recorded; later events have replaced the whole change.
+
+    An end that another one replaced is superseded, also where `ends` still shows it.
+    """
 
     UNCHANGED = "unchanged"
     """The state before and after it differs in updatedAt only."""
@@ -34,7 +38,8 @@ class EventVerdict(NamedTuple):
     """The effect of an event.
 
     `changed` names the registers that it changed. `superseded_by` is the position of the event that replaced the last
-    of them. `late`: its own time is before that of an event that was recorded earlier.
+    of them. `late`: its own time is before that of an event that was recorded earlier. `attempt`: 1 until the job that
+    the event names is reported as started again after an end, by the times of the reports.
     """
 
     effect: Effect
@@ -42,28 +47,33 @@ class EventVerdict(NamedTuple):
     changed: tuple[str, ...]
     superseded_by: int | None
     reason: str
+    attempt: int = 1
 
 
 class _JudgedEvent:
     """An event, and the registers that it owns so far."""
 
-    __slots__ = ("changed", "late", "owned", "position", "reason", "superseded_by")
+    __slots__ = ("at", "changed", "job", "late", "owned", "position", "reason", "superseded_by")
 
-    def __init__(self, position: int, changed: tuple[str, ...], reason: str, *, late: bool) -> None:
-        self.position = position
+    def __init__(self, event: Event, changed: tuple[str, ...], reason: str, *, late: bool) -> None:
+        self.position = event.position
+        self.at = event.transitioned_at
+        self.job = _job_of(event)
         self.changed = changed
         self.reason = reason
         self.late = late
         self.owned: set[str] = set()
         self.superseded_by: int | None = None
 
-    def verdict(self) -> EventVerdict:
+    def verdict(self, restarts: Sequence[datetime]) -> EventVerdict:
+        """Return the verdict; `restarts`: when the later attempts of the event's job began."""
+        attempt = 1 + bisect_right(restarts, self.at)
         if not self.changed:
-            return EventVerdict(Effect.UNCHANGED, self.late, (), None, self.reason)
+            return EventVerdict(Effect.UNCHANGED, self.late, (), None, self.reason, attempt)
         if self.superseded_by is None:
-            return EventVerdict(Effect.STANDS, self.late, self.changed, None, self.reason)
+            return EventVerdict(Effect.STANDS, self.late, self.changed, None, self.reason, attempt)
         reason = f"{self.reason}; replaced by position {self.superseded_by}"
-        return EventVerdict(Effect.SUPERSEDED, self.late, self.changed, self.superseded_by, reason)
+        return EventVerdict(Effect.SUPERSEDED, self.late, self.changed, self.superseded_by, reason, attempt)
 
 
 class HistoryJudge:
@@ -75,6 +85,8 @@ class HistoryJudge:
         self._owners: dict[str, _JudgedEvent] = {}
         self._events: list[_JudgedEvent] = []
         self._latest: datetime | None = None
+        self._reports: dict[_Job, list[tuple[datetime, int]]] = {}
+        """The STARTs and ends of each job: time and phase."""
 
     def add(self, event: Event, content: Content) -> None:
         """Merge the next event."""
@@ -82,9 +94,11 @@ class HistoryJudge:
         after = merge_runs(before, part)
         changed = tuple(name for name in _candidates(part, before) if _value(before, name) != _value(after, name))
         late = self._latest is not None and event.transitioned_at < self._latest
-        judged = _JudgedEvent(event.position, changed, _reason(event, before, changed, late=late), late=late)
+        judged = _JudgedEvent(event, changed, _reason(event, before, changed, late=late), late=late)
         for name in changed:
             self._change_owner(name, judged, keeps=_value(after, name) is not None)
+        if part.latest_start is not None or part.terminal is not None:
+            self._reports.setdefault(_job_of(event), []).append((event.transitioned_at, phase_of(event)))
         self._events.append(judged)
         self._run = after
         self._latest = max(self._latest or event.transitioned_at, event.transitioned_at)
@@ -102,7 +116,30 @@ class HistoryJudge:
 
     def verdicts(self) -> Iterator[EventVerdict]:
         """Return the verdicts in the order of the events."""
-        return (judged.verdict() for judged in self._events)
+        restarts = {job: _restarts(reports) for job, reports in self._reports.items()}
+        return (judged.verdict(restarts.get(judged.job, ())) for judged in self._events)
+
+
+_Job = tuple[str | None, str | None]
+"""Namespace and name."""
+
+_START = 1
+"""The phase of a start; those of ends are greater."""
+
+
+def _job_of(event: Event) -> _Job:
+    return event.namespace, event.job
+
+
+def _restarts(reports: Iterable[tuple[datetime, int]]) -> list[datetime]:
+    """Return the times of the STARTs, of any number of STARTs and ends, that follow an end."""
+    restarts = []
+    ended = False
+    for at, phase in sorted(reports):
+        if phase == _START and ended:
+            restarts.append(at)
+        ended = phase != _START
+    return restarts
 
 
 def _candidates(part: RunRegisters, before: RunRegisters) -> Iterator[str]:
@@ -112,6 +149,11 @@ def _candidates(part: RunRegisters, before: RunRegisters) -> Iterator[str]:
         yield "startedAt"
     if part.ended is not None or isinstance(before.ended, InferredEnd):
         yield "ended"  # an inferred end counts until any event is recorded after it
+        yield "restartedAt"
+    elif part.latest_start is not None:
+        yield "restartedAt"
+    if part.terminal is not None:
+        yield "ends"
     if part.parent_run is not None:
         yield "parentRun"
     if part.nominal is not None:
@@ -137,6 +179,8 @@ _VALUES: dict[str, Callable[[RunRegisters], Any]] = {
     "created": attrgetter("created"),
     "startedAt": attrgetter("started_at"),
     "ended": attrgetter("ended"),
+    "ends": lambda run: run.contradicting_ends or None,
+    "restartedAt": attrgetter("restarted_at"),
     "parentRun": attrgetter("parent_run"),
     "nominalTimes": attrgetter("nominal"),
 }

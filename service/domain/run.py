@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeVar
 
-from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, RunState, make_tuple
+from service.domain.event import API, MONITOR, NO_CONTENT, Content, Event, JobName, Kind, RunState, make_tuple
 from service.domain.registers import (
     EPOCH,
     StampedFacet,
@@ -67,6 +67,11 @@ class InferredEnd(NamedTuple):
 
 
 _NO_FACETS: Mapping[str, StampedFacet] = {}
+_NO_ENDS: tuple[Terminal, ...] = ()
+_NO_JOBS: tuple[JobName, ...] = ()
+
+MAX_JOBS = 256
+"""Most jobs that a run counts for: of more, the first in alphabetical order, and its own."""
 
 
 class RunRegisters(NamedTuple):
@@ -85,6 +90,15 @@ class RunRegisters(NamedTuple):
     last_report_position: int = 0
     """Position of the last event other than an erasure."""
 
+    overruled: tuple[Terminal, ...] = _NO_ENDS
+    """The latest report of each other terminal state than that of `terminal`, the latest first: they contradict it."""
+
+    latest_start: datetime | None = None
+    """The latest START: heartbeats, which set `started_at` too, do not count."""
+
+    jobs: tuple[JobName, ...] = _NO_JOBS
+    """The jobs that the events name, sorted, MAX_JOBS at most; empty where they name the run's own only."""
+
     @property
     def ended(self) -> Terminal | InferredEnd | None:
         """The end that counts: the reported one, else the inferred one while it is the last event of the run."""
@@ -99,6 +113,30 @@ class RunRegisters(NamedTuple):
         if ended is not None:
             return ended.state
         return RunState.NEW if self.started_at is None else RunState.RUNNING
+
+    @property
+    def contradicting_ends(self) -> tuple[Terminal, ...]:
+        """The latest report of each terminal state, the earliest first, where several states were reported; else ()."""
+        if not self.overruled or self.terminal is None:
+            return _NO_ENDS
+        return (*reversed(self.overruled), self.terminal)
+
+    @property
+    def restarted_at(self) -> datetime | None:
+        """The latest START, where it lies after the end that counts."""
+        started, ended = self.latest_start, self.ended
+        return started if started is not None and ended is not None and started > ended.at else None
+
+    @property
+    def job(self) -> JobName | None:
+        """The run's own job: that of its creator, else of its earliest event."""
+        return JobName(self.created.namespace, self.created.job) if self.created else None
+
+    @property
+    def other_jobs(self) -> list[JobName]:
+        """The jobs that the events name besides the run's own."""
+        own = self.job
+        return [name for name in self.jobs if name != own]
 
     @property
     def nominal_times(self) -> tuple[datetime | None, datetime | None]:
@@ -150,6 +188,9 @@ def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegister
         _NO_FACETS if no_content else _stamped(event, content.run_facets),
         _NO_FACETS if no_content else _stamped(event, content.job_facets),
         position,
+        _NO_ENDS,
+        at if state == _RUNNING and (content.starts or event.source == API) else None,
+        _NO_JOBS,
     )
     return make_tuple(RunRegisters, registers)
 
@@ -185,18 +226,23 @@ def _stamped(event: Event, facets: Mapping[str, bytes | None]) -> Mapping[str, S
 
 def merge_runs(a: RunRegisters, b: RunRegisters) -> RunRegisters:
     """Merge two parts of a run's history; the order and overlap of the parts do not matter."""
+    created = _earlier_created(a.created, b.created)
+    terminal, overruled = _merge_ends(a, b) if a.terminal or b.terminal else (None, _NO_ENDS)
     merged = (
         a.position if a.position > b.position else b.position,
         a.updated_at if a.updated_at > b.updated_at else b.updated_at,
-        _earlier_created(a.created, b.created),
+        created,
         _least(a.started_at, b.started_at),
-        _greatest(a.terminal, b.terminal) if a.terminal or b.terminal else None,
+        terminal,
         _greatest(a.inferred, b.inferred) if a.inferred or b.inferred else None,
         latest(a.parent_run, b.parent_run) if a.parent_run or b.parent_run else None,
         latest(a.nominal, b.nominal) if a.nominal or b.nominal else None,
         merge_facets(a.run_facets, b.run_facets) if a.run_facets or b.run_facets else _NO_FACETS,
         merge_facets(a.job_facets, b.job_facets) if a.job_facets or b.job_facets else _NO_FACETS,
         a.last_report_position if a.last_report_position > b.last_report_position else b.last_report_position,
+        overruled,
+        _greatest(a.latest_start, b.latest_start) if a.latest_start or b.latest_start else None,
+        _merge_jobs(a, b, created),
     )
     return make_tuple(RunRegisters, merged)
 
@@ -213,6 +259,8 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
     rank = TERMINAL_RANK.get(state)
     if by.parent_run or created is None or created.implied or (rank is None and state != _RUNNING):
         return None
+    if by.job != created.job or by.namespace != created.namespace:
+        return None
     (
         _,
         updated_at,
@@ -225,9 +273,16 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
         run_facets,
         job_facets,
         last_report_position,
+        overruled,
+        latest_start,
+        jobs,
     ) = run
     if rank is None:
         started_at = _least(started_at, at)
+        if by.source == API:
+            latest_start = _greatest(latest_start, at)
+    elif overruled or (terminal is not None and terminal.rank != rank):
+        return None
     else:
         terminal = _greatest(terminal, Terminal(at, rank, RunState(state)))
     merged = (
@@ -242,6 +297,9 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
         run_facets,
         job_facets,
         position if position > last_report_position else last_report_position,
+        overruled,
+        latest_start,
+        jobs,
     )
     return make_tuple(RunRegisters, merged)
 
@@ -258,6 +316,35 @@ def _earlier_created(a: Created | None, b: Created | None) -> Created | None:
     if a.implied is not b.implied:
         return b if a.implied else a
     return a if a.order() <= b.order() else b
+
+
+def _merge_ends(a: RunRegisters, b: RunRegisters) -> tuple[Terminal | None, tuple[Terminal, ...]]:
+    """Return the end that stands, the greatest of the latest reports of each state, and the others of these."""
+    one, two = a.terminal, b.terminal
+    if not a.overruled and not b.overruled and (one is None or two is None or one.rank == two.rank):
+        return _greatest(one, two), _NO_ENDS
+    by_rank: dict[int, Terminal] = {}
+    for end in (one, two, *a.overruled, *b.overruled):
+        if end is not None:
+            by_rank[end.rank] = max(end, by_rank.get(end.rank, end))
+    terminal, *overruled = sorted(by_rank.values(), reverse=True)
+    return terminal, tuple(overruled)
+
+
+def _merge_jobs(a: RunRegisters, b: RunRegisters, created: Created | None) -> tuple[JobName, ...]:
+    """Return the jobs of both; only the first MAX_JOBS names are kept, which no order of merges changes."""
+    if not a.jobs and not b.jobs:
+        one, two = a.created, b.created
+        if one is None or two is None or (one.job == two.job and one.namespace == two.namespace):
+            return _NO_JOBS
+    names = sorted({*_jobs_of(a), *_jobs_of(b)})[:MAX_JOBS]
+    own = created is not None and names == [(created.namespace, created.job)]
+    return _NO_JOBS if own else tuple(names)
+
+
+def _jobs_of(run: RunRegisters) -> tuple[JobName, ...]:
+    own = run.job
+    return run.jobs or ((own,) if own else _NO_JOBS)
 
 
 def _least(a: datetime | None, b: datetime | None) -> datetime | None:

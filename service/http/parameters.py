@@ -216,14 +216,23 @@ def run_states(name: str, description: str) -> Parameter[tuple[str, ...] | None]
 
 def boolean(name: str, description: str) -> Parameter[bool]:
     """Declare `true` or `false`, which is the default."""
+    schema = {"type": "boolean", "default": False}
+    return Parameter(name=name, description=description, schema=schema, decode=_decode_boolean(name), default=False)
 
+
+def optional_boolean(name: str, description: str) -> Parameter[bool | None]:
+    """Declare `true` or `false`; None where it is not given."""
+    schema = {"type": "boolean"}
+    return Parameter(name=name, description=description, schema=schema, decode=_decode_boolean(name), default=None)
+
+
+def _decode_boolean(name: str) -> Callable[[Sequence[str]], bool]:
     def decode(texts: Sequence[str]) -> bool:
         if texts[0] not in ("true", "false"):
             raise Malformed(f"parameter {name} must be true or false")
         return texts[0] == "true"
 
-    schema = {"type": "boolean", "default": False}
-    return Parameter(name=name, description=description, schema=schema, decode=decode, default=False)
+    return decode
 
 
 _PRINTABLE = re.compile("^[ -~]+$")

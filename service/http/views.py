@@ -50,6 +50,13 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "facets": facets_view(run.run_facets) if run.run_facets else {},
         "job": {"namespace": created.namespace, "name": created.job} if created else None,
     }
+    if ended is not None:
+        if run.overruled:
+            view["ends"] = [{"state": end.state, "endedAt": end.at} for end in run.contradicting_ends]
+        if (start := run.latest_start) is not None and start > ended.at:  # run.restarted_at, for every view
+            view["restartedAt"] = start
+    if run.jobs and run.job is not None:
+        view["jobs"] = [name._asdict() for name in sorted({run.job, *run.jobs})]
     return view | omitted_view(run.run_facets) if run.run_facets else view
 
 

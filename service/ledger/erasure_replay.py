@@ -17,7 +17,7 @@ from service.payloads.contents import decode_payload
 T = TypeVar("T")
 
 _STAMPS = load("stamps")
-_OF_STREAM, _OF_JOB = load("payloads_of_stream"), load("payloads_of_job")
+_OF_STREAM, _OF_JOB = load("replayed_events"), load("payloads_of_job")
 _EVENTS_AT = load("events_at")
 _BATCH_EVENTS = 200
 """Events read at once, with their payloads."""
@@ -56,7 +56,7 @@ async def _history(
     stream_id: UUID,
     registers: Any,  # noqa: ANN401
 ) -> AsyncIterator[tuple[Event, str | None]]:
-    """Yield the events with a payload that were merged into registers."""
+    """Yield the events with a payload that were merged into registers, and the starts of a run without one."""
     if subject is Subject.JOB:
         job = registers.namespace, registers.name, registers.position
         rows = await connection.fetch(_OF_JOB, log, stream_id, *job, timeout=_JOB_TIMEOUT_S)

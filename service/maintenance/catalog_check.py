@@ -65,6 +65,7 @@ _UNPACK_RUN = AGGREGATES[Subject.RUN].unpack
 # `since` only says when the next snapshot is due; runs that are older than snapshots count from another event.
 _TABLES: Mapping[str, _Table] = {
     "runs": _Table(("id",), frozenset({"since"}), _UNPACK["runs"]),
+    "run_jobs": _Table(("job_id", "run_id")),
     "jobs": _Table(("id",), unpack=_UNPACK["jobs"]),
     "namespaces": _Table(("id",), unpack=_UNPACK["namespaces"]),
     "run_snapshots": _Table(("id", "position"), unpack=_UNPACK_RUN, subset=True),

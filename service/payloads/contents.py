@@ -151,6 +151,7 @@ def lineage_content(event: OpenLineageEvent) -> Content:
         inputs=_names(event.inputs),
         outputs=_names(event.outputs),
         facet_nominal=_nominal(run_facets.get("nominalTime")),
+        starts=event.eventType == "START",
     )
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import json
+import re
 import signal
 from uuid import uuid4
 
 import pytest
-from building import fact
+from building import fact, report
 from programs import program, run
 
 from service.catalog.page_writer import project_next_page
@@ -42,6 +43,24 @@ async def test_runs_are_listed_newest_first_and_by_state(known, dsn, connections
     listed = json.loads((await run(log, "runs", "--state", "COMPLETED", "--json", "--database-url", dsn)).output)
     assert [(found["id"], found["job"]["name"]) for found in listed] == [(str(known[0]), "load")]
     assert json.loads((await run(log, "runs", "--job", "none", "--json", "--database-url", dsn)).output) == []
+
+
+async def test_contradicting_ends_and_second_lives_are_found_and_shown(connections, dsn, log):
+    spark, twice = uuid4(), uuid4()
+    facts = [fact(spark, "RUNNING", 1), fact(spark, "FAILED", 2), fact(spark, "COMPLETED", 3, job="other")]
+    again = report(twice, "RUNNING", 9)[0].of_job("etl", "load")
+    await append_events(connections, [*facts, fact(twice, "FAILED", 5), again], [None] * 5)
+    await project_next_page(connections)
+    for option, line in (
+        ("--contradicted", f"{spark}  COMPLETED .*  etl load  \\(also FAILED at 2024-01-01T12:02:00Z\\)"),
+        ("--restarted", f"{twice}  FAILED .*  etl load  \\(restarted at 2024-01-01T12:09:00Z\\)"),
+    ):
+        ended = await run(log, "runs", option, "--database-url", dsn)
+        assert re.fullmatch(line, ended.output.rstrip()), ended.output
+    shown = (await run(log, "show", spark, "--database-url", dsn)).output
+    assert "also ended 2024-01-01T12:02:00Z FAILED\n" in shown
+    assert "also job   etl other\n" in shown
+    assert "restarted  2024-01-01T12:09:00Z\n" in (await run(log, "show", twice, "--database-url", dsn)).output
 
 
 async def test_a_run_is_shown_with_its_latest_events(known, dsn, log):

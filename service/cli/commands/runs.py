@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -28,6 +29,8 @@ _CONNECTIONS = 2
 )
 @click.option("--namespace", help="Only runs of this namespace.")
 @click.option("--job", help="Only runs of jobs of this name.")
+@click.option("--contradicted", is_flag=True, help="Only runs of which ends in several states were reported.")
+@click.option("--restarted", is_flag=True, help="Only runs that were reported as started again after their end.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N", help="List N runs at most."
 )
@@ -35,21 +38,22 @@ _CONNECTIONS = 2
 @database_options
 def command(
     states: tuple[str, ...],
-    namespace: str | None,
-    job: str | None,
     limit: int,
     *,
     as_json: bool,
     database_url: str,
     data_dir: Path,
+    **filters: Any,  # noqa: ANN401  fields of RunFilters
 ) -> None:
     """List runs from the catalog, newest first: id, state, start, duration, and job.
 
+    Behind them: other reported ends, and the latest start where it lies after the end.
+
     A running service keeps the catalog up to date. Where it is behind the ledger, that is reported on standard error.
     """
-    filters = RunFilters(states=states or None, namespace=namespace, job=job)
+    given = {name: value for name, value in filters.items() if value}
     with attached(database_url, data_dir) as dsn:
-        runs, behind = asyncio.run(_read(dsn, filters, limit))
+        runs, behind = asyncio.run(_read(dsn, RunFilters(states or None, **given), limit))
     if as_json:
         print_json([views.run_view(str(run.id), run.registers) for run in runs])
     else:
@@ -71,4 +75,8 @@ def _line(run: FoundRun) -> str:
     job = view["job"] or {"namespace": "", "name": ""}
     duration = "" if view["durationMs"] is None else f"{view['durationMs'] / 1000:.3f}s"
     name = printable(f"{job['namespace']} {job['name']}")
-    return f"{view['id']}  {view['state']:<9}  {time_of(view['startedAt']):<20}  {duration:>12}  {name}"
+    line = f"{view['id']}  {view['state']:<9}  {time_of(view['startedAt']):<20}  {duration:>12}  {name}"
+    notes = [f"also {end['state']} at {time_of(end['endedAt'])}" for end in view.get("ends", ())[:-1]]
+    if "restartedAt" in view:
+        notes.append(f"restarted at {time_of(view['restartedAt'])}")
+    return f"{line}  ({', '.join(notes)})" if notes else line

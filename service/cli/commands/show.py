@@ -56,6 +56,13 @@ def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir
     click.echo(f"state      {view['state']}")
     click.echo(f"started    {time_of(view['startedAt'])}")
     click.echo(f"ended      {time_of(view['endedAt'])}")
+    for end in view.get("ends", ())[:-1]:
+        click.echo(f"also ended {time_of(end['endedAt'])} {end['state']}")
+    if "restartedAt" in view:
+        click.echo(f"restarted  {time_of(view['restartedAt'])}")
+    for other in view.get("jobs", ()):
+        if other != job:
+            click.echo(f"also job   {printable(' '.join(other.values()))}")
     click.echo(f"facets     {printable(', '.join(view['facets']))}")
     click.echo(f"events     {found.events}" + (f", the latest {len(found.latest)}:" if found.latest else ""))
     for event in found.latest:

@@ -4,8 +4,6 @@ select j.id, j.registers
   from runfold.jobs j
  where {visible}
    and (:namespace_id::uuid is null or j.namespace_id = :namespace_id)
-   and (:states::text[] is null or (
-           select r.state from runfold.runs r where r.job_id = j.id
-            order by r.created_at desc, r.id desc limit 1) = any (:states))
+   and (:states::text[] is null or {newest_run_state} = any (:states))
  order by j.updated_at desc, j.id
  limit :limit offset :offset

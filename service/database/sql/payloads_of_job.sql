@@ -4,6 +4,8 @@ select e.position
   from (
       select 'run' as subject, r.id as stream from runfold.runs r where r.job_id = :job_id
        union all
+      select 'run', m.run_id from runfold.run_jobs m where m.job_id = :job_id
+       union all
       select 'job', :job_id
   ) s
  cross join lateral (

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from service.auth.keys import Scope
-from service.catalog.queries import CatalogHealth
+from service.catalog.queries import CatalogHealth, MarkedRuns
 from service.errors import Unavailable
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.request_metrics import RequestMetrics
@@ -46,11 +46,12 @@ def _registry(collector: Collector) -> CollectorRegistry:
 
 
 class _DatabaseReadings(NamedTuple):
-    """The positions of the ledger's head and of the catalog, what needs an operator, the oldest snapshot's age."""
+    """The positions of the ledger's head and of the catalog, what needs an operator, and what else the metrics show."""
 
     head: int
     projected: int
     health: CatalogHealth
+    marked: MarkedRuns
     oldest_snapshot_s: float
 
 
@@ -58,7 +59,12 @@ async def _database(resources: Resources) -> _DatabaseReadings | None:
     """Return the state of the database; None while it cannot be read."""
     queries = resources.queries
     try:
-        return _DatabaseReadings(*await queries.positions(), await queries.health(), await queries.oldest_snapshot_s())
+        return _DatabaseReadings(
+            *await queries.positions(),
+            await queries.health(),
+            await queries.marked_runs(),
+            await queries.oldest_snapshot_s(),
+        )
     except Unavailable:
         return None
 
@@ -98,7 +104,7 @@ class _ServiceCollector(Collector):
             "runfold_projector_restarts", "Projector processes started in place of one that ended.", restarts
         )
         if self._database is not None:
-            head, projected, health, oldest_snapshot_s = self._database
+            head, projected, health, marked, oldest_snapshot_s = self._database
             refused = health.read_only or self._resources.appender.health.problem is not None
             yield GaugeMetricFamily("runfold_database_writable", "Whether the database takes writes.", not refused)
             yield GaugeMetricFamily("runfold_ledger_position", "Events in the ledger, of all processes.", head)
@@ -110,6 +116,12 @@ class _ServiceCollector(Collector):
             )
             yield GaugeMetricFamily(
                 "runfold_catalog_set_aside_events", "Events that could not be projected.", health.set_aside
+            )
+            yield GaugeMetricFamily(
+                "runfold_contradicted_runs", "Runs of which ends in several states were reported.", marked.contradicted
+            )
+            yield GaugeMetricFamily(
+                "runfold_restarted_runs", "Runs that were reported as started again after their end.", marked.restarted
             )
             yield GaugeMetricFamily(
                 "runfold_database_oldest_snapshot_seconds",

@@ -110,6 +110,7 @@ def _event_json(line: EventLine, history: HistoryVerdict) -> bytes:
         "changed": verdict.changed,
         "supersededBy": verdict.superseded_by,
         "reason": verdict.reason,
+        "attempt": verdict.attempt,
         "incomplete": history.incomplete,
     }
     return b'%b,"verdict":%b}' % (line.text[:-1], dump(view))
@@ -136,7 +137,7 @@ ROUTES = (
         scope=Scope.READ,
         tag=Tag.LEDGER,
         summary="Read a run's history",
-        description="Oldest first, every event whole, with its effect on the run.",
+        description="Oldest first, every event whole, with its effect on the run, and the attempt that it belongs to.",
         parameters=(_LIMIT, CURSOR),
         answers={200: responses.History},
         errors=(RunNotFound,),

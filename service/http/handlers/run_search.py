@@ -13,7 +13,7 @@ from service.http import views
 from service.http.event_parameters import START, check_order
 from service.http.fast_path import json_response
 from service.http.openapi import responses
-from service.http.parameters import ORDER, PAGE_LIMIT, STALE, Parameter, run_states, text, time
+from service.http.parameters import ORDER, PAGE_LIMIT, STALE, Parameter, optional_boolean, run_states, text, time
 from service.http.paths import BASE
 from service.http.request_values import wait_unless_stale
 from service.http.resources import RESOURCES
@@ -23,8 +23,8 @@ from service.ledger.cursors import RowCursor
 from service.payloads.json_writer import dump
 
 _STATE = run_states("state", "Only runs in one of these states.")
-_NAMESPACE = text("namespace", "Only runs of this namespace.")
-_JOB = text("job", "Only runs of jobs of this name.")
+_NAMESPACE = text("namespace", "Only runs whose own job is in this namespace.")
+_JOB = text("job", "Only runs whose own job has this name.")
 _STARTED_BEFORE = time("startedBefore", "Only runs that started before this time.")
 _STARTED_AFTER = time("startedAfter", "Only runs that started at this time or later.")
 _RUNNING_AT = time("runningAt", "Only runs that were running at this time.")
@@ -32,6 +32,12 @@ _UPDATED_BEFORE = time("updatedBefore", "Only runs whose last event was recorded
 _UPDATED_AFTER = time("updatedAfter", "Only runs whose last event was recorded at this time or later.")
 _ENDED_BEFORE = time("endedBefore", "Only runs that ended before this time.")
 _ENDED_AFTER = time("endedAfter", "Only runs that ended at this time or later.")
+_CONTRADICTED = optional_boolean(
+    "contradicted", "`true`: only runs of which ends in several states were reported; `false`: only others."
+)
+_RESTARTED = optional_boolean(
+    "restarted", "`true`: only runs that were reported as started again after their end; `false`: only others."
+)
 
 
 def _decode_cursor(texts: Sequence[str]) -> RunCursor | None:
@@ -82,7 +88,8 @@ def _filters(parameters: RequestParameters) -> RunFilters:
         check_order(after.name, parameters[after], before.name, parameters[before])
     started, updated, ended = ((parameters[before], parameters[after]) for before, after in bounds)
     names = parameters[_STATE], parameters[_NAMESPACE], parameters[_JOB]
-    return RunFilters(*names, *started, parameters[_RUNNING_AT], *updated, *ended)
+    marks = parameters[_CONTRADICTED], parameters[_RESTARTED]
+    return RunFilters(*names, *started, parameters[_RUNNING_AT], *updated, *ended, *marks)
 
 
 ROUTES = (
@@ -106,6 +113,8 @@ ROUTES = (
             _UPDATED_AFTER,
             _ENDED_BEFORE,
             _ENDED_AFTER,
+            _CONTRADICTED,
+            _RESTARTED,
             ORDER,
             PAGE_LIMIT,
             _CURSOR,

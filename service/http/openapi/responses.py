@@ -40,8 +40,19 @@ class JobId(Struct, forbid_unknown_fields=True):
     name: str
 
 
+class ReportedEnd(Struct, forbid_unknown_fields=True):
+    """The latest report of a terminal state."""
+
+    state: Literal["COMPLETED", "FAILED", "ABORTED"]
+    endedAt: datetime
+
+
 class Run(Struct, forbid_unknown_fields=True):
-    """A run, as its history makes it; `facetsOmitted`: at least this many facets are in its events only."""
+    """A run, as its history makes it; `facetsOmitted`: at least this many facets are in its events only.
+
+    `ends` where ends in several states were reported: the latest of each state, the one that stands last.
+    `restartedAt`: the latest start, where it lies after the end. `jobs` where its events name several.
+    """
 
     id: str
     createdAt: datetime
@@ -58,6 +69,9 @@ class Run(Struct, forbid_unknown_fields=True):
     outputDatasetVersions: list[Any]
     facets: dict[str, Any]
     job: JobId | None
+    ends: list[ReportedEnd] | UnsetType = UNSET
+    restartedAt: datetime | UnsetType = UNSET
+    jobs: list[JobId] | UnsetType = UNSET
     facetsOmitted: int | UnsetType = UNSET
     asOf: AsOf | UnsetType = UNSET
 
@@ -256,13 +270,17 @@ class EventPage(Struct, forbid_unknown_fields=True):
 
 
 class Verdict(Struct, forbid_unknown_fields=True):
-    """The effect of an event on its run; `incomplete` where the verdict leaves out an archived payload."""
+    """The effect of an event on its run; `incomplete` where the verdict leaves out an archived payload.
+
+    `attempt`: 1 until the job that the event names is reported as started again after an end.
+    """
 
     effect: str
     late: bool
     changed: list[str]
     supersededBy: int | None
     reason: str | None
+    attempt: int
     incomplete: bool
 
 

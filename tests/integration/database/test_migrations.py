@@ -78,6 +78,36 @@ async def test_the_sql_alone_makes_the_same_schema(empty_dsn, dsn):
     assert await shape(empty_dsn) == await shape(dsn)
 
 
+REFUSE = """
+create function refuse() returns trigger language plpgsql as $$
+begin if new.version_num = '0014' then raise 'refused'; end if; return new; end$$;
+create trigger refused before update on runfold_version for each row execute function refuse()
+"""
+
+
+async def test_each_migration_and_its_revision_are_one_transaction(empty_dsn):
+    await asyncio.to_thread(migrations.upgrade, empty_dsn, "0012")
+    await execute(empty_dsn, REFUSE)
+    with pytest.raises(Exception, match="refused"):
+        await upgrade(empty_dsn)
+    found = await shape(empty_dsn)
+    assert ("revision", "0013", "") in found
+    assert [name for kind, name, _ in found if kind == "index" and name.startswith("runs_contradicted")] == []
+    assert await noted(empty_dsn) == "Runfold, revision 0013"
+    await execute(empty_dsn, "drop trigger refused on runfold_version; drop function refuse")
+    await upgrade(empty_dsn)
+    assert ("revision", migrations.newest_revision(), "") in await shape(empty_dsn)
+    assert await noted(empty_dsn) == f"Runfold, revision {migrations.newest_revision()}"
+
+
+async def noted(dsn):
+    connection = await connect(dsn)
+    try:
+        return await connection.fetchval("select obj_description('runfold'::regnamespace, 'pg_namespace')")
+    finally:
+        await connection.close()
+
+
 async def test_a_migration_that_fails_leaves_nothing_behind(empty_dsn):
     await execute(empty_dsn, "create schema runfold; create table runfold.run_counts ()")
     with pytest.raises(Exception, match="run_counts"):

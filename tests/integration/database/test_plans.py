@@ -18,6 +18,7 @@ from service.catalog.page_writer import project_next_page
 from service.catalog.run_search import Order, RunFilters, RunSearch
 from service.database.statements import load
 from service.domain.event import RunState, Subject
+from service.domain.ids import job_id
 from service.ledger.events import append_events, read_head, read_streams
 
 GROW = """
@@ -40,7 +41,7 @@ select gen_random_uuid(), $2::int * (n + 10), gen_random_uuid(), 'etl', 'load', 
   from generate_series(1, 50000) n
 """
 SCANS = "select relname, seq_scan from pg_stat_user_tables where schemaname = 'runfold' and relname = any ($1)"
-BIG = ["events", "runs", "event_postings"]
+BIG = ["events", "runs", "run_jobs", "event_postings"]
 READ = "select sum(idx_tup_read) from pg_stat_user_indexes where relname = any ($1) and schemaname = 'runfold'"
 A_FEW = 100
 """Index entries that a short answer may cost, of tens of thousands that there are."""
@@ -280,16 +281,16 @@ SEARCHES = RunFilters(
     updated_after=NOON,
     ended_before=at(-899),
     ended_after=ENDED,
+    contradicted=True,
+    restarted=True,
 )
 
 
 @pytest.mark.parametrize("order", Order)
 @pytest.mark.parametrize("field", RunFilters._fields)
 async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, order, connections, db):
-    lines = [("RUNNING", STARTED), ("ABORTED", ENDED)]
-    for state, time in lines:
-        draft = fact(RUN, state)._replace(namespace="rare", job="seldom", transitioned_at=time, fact=uuid4().bytes)
-        await append_events(connections, [draft], [None])
+    for state, time in (("RUNNING", STARTED), ("FAILED", at(-950)), ("ABORTED", ENDED), ("RUNNING", at(-800))):
+        await append_events(connections, [report(RUN, state, time)[0].of_job("rare", "seldom")], [None])
     await project_next_page(connections)
     await db.execute(GROW_RUNS, NOON, -1 if field == "updated_after" else 1)  # the others: updated before, or after it
     await db.execute("analyze runfold.runs")
@@ -298,6 +299,39 @@ async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, 
     assert [(run.id, run.registers.state) for run in found.runs] == [(RUN, RunState.ABORTED)]
     assert await scans(connections) == before
     assert await index_entries(connections, "runs") - entries < A_FEW
+
+
+GROW_RUNS_OF_JOB = """
+insert into runfold.runs (id, position, job_id, namespace, job, state, created_at, registers)
+select gen_random_uuid(), 2, $1, 'etl', 'load', 'RUNNING', $2::timestamptz - n * interval '1 second', '\\x00'
+  from generate_series(1, 50000) n
+"""
+GROW_NAMED = """
+insert into runfold.run_jobs (job_id, run_id, created_at)
+select $1, r.id, r.created_at from runfold.runs r where r.position = 2
+"""
+
+
+@pytest.mark.parametrize("statement", ["a page of a job's runs", "the latest runs of jobs"])
+async def test_the_newest_runs_of_a_job_are_found_by_its_indexes_also_where_they_are_other_jobs_runs(
+    statement, connections, db
+):
+    own, named = job_id("etl", "load"), job_id("etl", "clean")
+    await db.execute(GROW_RUNS_OF_JOB, own, NOON)
+    await db.execute(GROW_NAMED, named)
+    await db.execute("vacuum analyze runfold.runs, runfold.run_jobs")
+    sql, before = {
+        "a page of a job's runs": (load("list_runs_of_job"), lambda job: (job, None, 10, 20)),
+        "the latest runs of jobs": (load("latest_runs"), lambda job: ([job], 10)),
+    }[statement]
+    scanned = await scans(connections)
+    for job in (own, named):
+        entries = await index_entries(connections, "runs", "run_jobs")
+        async with connections.connection() as connection:
+            rows = await connection.fetch(sql, *before(job))
+        assert len(rows) == 10
+        assert await index_entries(connections, "runs", "run_jobs") - entries < 2 * A_FEW
+    assert await scans(connections) == scanned
 
 
 async def plan(connection, call):

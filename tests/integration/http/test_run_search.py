@@ -8,7 +8,17 @@ from building import fact
 from histories import NOON, at
 
 from service.catalog.queries import PAGE_BYTES
-from service.catalog.run_search import BY_END, BY_NAME, BY_START, BY_UPDATE, RUNNING_AT, Order, RunFilters
+from service.catalog.run_search import (
+    BY_END,
+    BY_NAME,
+    BY_START,
+    BY_UPDATE,
+    MARKED,
+    RUNNING_AT,
+    Order,
+    RunFilters,
+    RunOrder,
+)
 from service.http.resources import RESOURCES
 from service.ledger import cursors
 from service.ledger.cursors import PositionCursor, RowCursor
@@ -200,10 +210,20 @@ async def test_what_cannot_be_meant_is_400(client, params):
         (RUNNING_AT, "runs_by_duration", (None, None), (*FROM, 100, NOON)),
         (RUNNING_AT, "runs_of_namespace", ("etl", None), (*FROM, 100, NOON)),
         (RUNNING_AT, "runs_named", (None, "load"), (*FROM, 100, NOON)),
+        *(
+            (MARKED[mark, order][by], f"runs_{mark}{suffix}", (None, None), bounds)
+            for order in Order
+            for mark in ("contradicted", "restarted")
+            for by, suffix, bounds in (
+                (RunOrder.START, "", (*FROM, 100)),
+                (RunOrder.END, "_by_end", (*FROM, 100)),
+                (RunOrder.UPDATE, "_by_update", (9, 1, 100)),
+            )
+        ),
     ],
 )
 async def test_every_search_goes_by_an_index(connections, statement, index, names, bounds):
-    filters = (*names, False, None, None, None, None, None, None)
+    filters = (*names, False, *[None] * 8)
     async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
         plan = str(await prepared.explain(["RUNNING"], *bounds, *filters, PAGE_BYTES))

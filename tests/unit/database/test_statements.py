@@ -21,6 +21,7 @@ PARTS = {
     "within": ">= :far_time",
     "filters": load_text("run_filters"),
     "visible": load_text("visible_jobs"),
+    "newest_run_state": load_text("newest_run_state"),
     "of": "e.namespace = :namespace",
     "begin": "t.position > :after",
     "end": "s.position <= :upto",

@@ -1,5 +1,7 @@
 """The effect of each event of a history."""
 
+from datetime import timedelta
+
 from histories import RunFact, at, histories, judge_history, recorded
 from hypothesis import given
 
@@ -46,10 +48,42 @@ def test_a_later_end_supersedes_the_one_before():
     assert second.effect is Effect.STANDS
 
 
-def test_an_earlier_end_is_a_late_report_that_changes_nothing():
-    *_, late = judged(reported(RunState.NEW, 0), reported(RunState.COMPLETED, 3), reported(RunState.FAILED, 2))
+def test_an_earlier_end_in_the_same_state_is_a_late_report_that_changes_nothing():
+    *_, late = judged(reported(RunState.NEW, 0), reported(RunState.COMPLETED, 3), reported(RunState.COMPLETED, 2))
     assert (late.effect, late.late) == (Effect.UNCHANGED, True)
     assert "takes precedence" in late.reason
+
+
+def test_an_earlier_end_in_another_state_contradicts_the_one_that_stands():
+    *_, end, late = judged(reported(RunState.NEW, 0), reported(RunState.COMPLETED, 3), reported(RunState.FAILED, 2))
+    assert (end.effect, end.changed) == (Effect.STANDS, ("ended",))
+    assert (late.effect, late.changed, late.reason) == (Effect.STANDS, ("ends",), "a late report that set ends")
+
+
+STARTS = Content(starts=True)
+
+
+def test_attempts_are_counted_from_each_start_after_an_end_by_the_times_of_the_reports():
+    verdicts = judged(
+        reported(RunState.RUNNING, 1),
+        reported(RunState.FAILED, 3),
+        reported(RunState.RUNNING, 5),
+        reported(RunState.COMPLETED, 7),
+        reported(RunState.RUNNING, 2, "openlineage"),
+        reported(RunState.RUNNING, 6, "openlineage"),
+        reported(RunState.RUNNING, 9, "openlineage"),
+        reported(RunState.RUNNING, 9, "openlineage", STARTS),
+    )
+    assert [verdict.attempt for verdict in verdicts] == [1, 1, 2, 2, 1, 2, 3, 3]
+    assert verdicts[2].changed == verdicts[7].changed == ("restartedAt",)
+    assert verdicts[2].reason == "a report that set restartedAt; replaced by position 4"
+    assert (verdicts[7].effect, verdicts[6].effect) == (Effect.STANDS, Effect.UNCHANGED)
+
+
+def test_a_start_of_another_job_under_the_same_id_is_no_further_attempt():
+    one = reported(RunState.RUNNING, 1), reported(RunState.FAILED, 2)
+    other = (report._replace(job="clean", at=report.at + timedelta(minutes=5)) for report in one)
+    assert [verdict.attempt for verdict in judged(*one, *other)] == [1] * 4
 
 
 def test_an_inferred_end_is_superseded_by_whatever_comes_after_it():
@@ -75,7 +109,8 @@ def test_a_facet_said_anew_is_superseded_while_the_start_it_came_with_stands():
 def view(run):
     ended = run.ended
     facets = {k: v[:2] for k, v in run.run_facets.items()}, {k: v[:2] for k, v in run.job_facets.items()}
-    return run.created, run.started_at, ended, run.parent_run, run.nominal, facets
+    ends = run.contradicting_ends, run.restarted_at
+    return run.created, run.started_at, ended, ends, run.parent_run, run.nominal, facets
 
 
 @given(histories("api", "openlineage", "monitor"))

@@ -15,7 +15,7 @@ from histories import (
     timeless,
     times,
 )
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from service.domain.decisions import Decision
@@ -90,12 +90,13 @@ def test_the_short_way_to_advance_a_run_leads_where_the_merge_does(found, fact, 
     assert apply_event(run, event, content) == merge_runs(run, run_registers_of(event, content))
 
 
+@settings(max_examples=250)  # with 50, no start may be later than the one before
 @given(run_facts("api"), run_facts("api"), run_facts("api", "openlineage", "monitor"), st.sampled_from(COMMANDS), times)
 def test_the_short_way_of_a_run_that_was_created_and_started_leads_where_the_merge_does(new, start, fact, state, time):
     """Nearly all events are of such runs; of histories in general, few are."""
     created = new._replace(state=RunState.NEW)
-    run = merged(recorded([created, start._replace(state=RunState.RUNNING, at=time)]))
-    event, _ = fact._replace(state=state, parent_run=None).recorded(3)
+    run = merged(recorded([created, start._replace(state=RunState.RUNNING, at=time, job=new.job)]))
+    event, _ = fact._replace(state=state, parent_run=None, job=new.job).recorded(3)
     applied = apply_transition(run, event, event.position, event.recorded_at)
     assert applied == (None if fact.source == "monitor" else merge_runs(run, run_registers_of(event)))
 
@@ -106,7 +107,10 @@ def test_what_was_sent_moves_a_run_as_what_was_recorded_does(found, at, state, p
     draft = drafts.transition(RUN, state, at, explicit=True, caller=Caller()).of_job("etl", "load")
     applied = apply_transition(run, draft, position, recorded_at)
     assert applied in (None, merge_runs(run, run_registers_of(draft.at(position, recorded_at))))
-    assert applied is not None or state == "NEW" or run.created is None or run.created.implied
+    if applied is None:
+        created = run.created
+        contradicts = state in ENDS and run.terminal is not None and (run.overruled or run.terminal.state != state)
+        assert state == "NEW" or created is None or created.implied or contradicts or run.job != ("etl", "load")
 
 
 @given(parts)
