@@ -1,6 +1,7 @@
 # Requires make and Python 3.11 or newer. The pinned dependencies are installed into .venv when they are needed.
 #   make run    serves on http://127.0.0.1:5000          make run ARGS='--port 8080'
 #   make test   every check and every test               make test ARGS='-k ledger'
+#   make test-containers   builds the image, and checks it and the compose files, with Docker    ARGS='-k image'
 #   make check  formatter, linter, type checker
 #   make bench  measures the run API and prints tables
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
@@ -19,7 +20,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: run test check bench compare chaos soak mutants examples clean
+.PHONY: run test test-containers check bench compare chaos soak mutants examples clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -27,6 +28,9 @@ run: $(VENV)/.run-stamp
 
 test: check
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
+
+test-containers: $(VENV)/.dev-stamp
+	@tests/containers/run.sh $(ARGS)
 
 check: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .

@@ -3,6 +3,7 @@
 import click
 
 from service import logs
+from service.cli import volume
 from service.cli.commands import (
     archive,
     demo,
@@ -40,7 +41,7 @@ class _Program(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command and its arguments. Raises UsageError for a misspelt variable, unless help is wanted."""
         if not set(ctx.help_option_names) & set(args):
-            check_environment(variables_of(self))
+            check_environment([*variables_of(self), volume.VARIABLE])
         return super().resolve_command(ctx, args)
 
 

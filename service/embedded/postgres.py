@@ -19,7 +19,7 @@ from typing import Self
 from service.embedded import files
 from service.embedded.binaries import Binaries, choose
 from service.embedded.files import EmbeddedError
-from service.embedded.process import User, accessible_path, environment, server_user, spawn
+from service.embedded.process import User, accessible_path, environment, require_name, server_user, spawn
 
 __all__ = ["EmbeddedError", "EmbeddedPostgres", "attach"]
 
@@ -154,6 +154,8 @@ class EmbeddedPostgres:
         self._connect(binaries)
 
     def _create(self, binaries: Binaries, user: User | None, server_lock: int) -> None:
+        if user is None:
+            require_name()
         _log.info("creating a PostgreSQL %s in %s", binaries.version, self.data_dir)
         unfinished = Path(tempfile.mkdtemp(prefix="postgres.new-", dir=self.data_dir))
         if user is not None:

@@ -60,6 +60,18 @@ def server_user(cluster: Path) -> User | None:
     )
 
 
+def require_name() -> None:
+    """Raise EmbeddedError if the current user has no entry in the user database: initdb refuses to run without one."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise EmbeddedError(
+            f"This user, uid {os.geteuid()}, has no entry in /etc/passwd, without which PostgreSQL's initdb creates no"
+            " data: run Runfold as a user that has one (in its image: 10001), add one, or give the URL of a running"
+            " server with --database-url."
+        ) from None
+
+
 def _owner(cluster: Path) -> User:
     owner = cluster.stat()
     if owner.st_uid == 0:

@@ -57,20 +57,27 @@ def test_the_wheel_s_migrations_work_away_from_the_repository(wheel, tmp_path):
     assert head
 
 
+def test_the_label_of_the_image_has_the_version():
+    assert f"\nARG VERSION={version()}\n" in (REPOSITORY / "deploy/Dockerfile").read_text()
+
+
 def pins(name):
     lines = (REPOSITORY / name).read_text().splitlines()
     return {re.sub("[-_.]+", "-", line.partition("==")[0]).lower(): line.partition("==")[2] for line in lines}
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-build.txt", "requirements-dev.txt"])
+REQUIREMENTS = ("requirements.txt", "requirements-build.txt", "requirements-parquet.txt", "requirements-dev.txt")
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
 def test_every_line_of_the_requirements_is_a_pin(name):
     for line in (REPOSITORY / name).read_text().splitlines():
         assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9A-Za-z.]+", line), line
 
 
 def test_tests_run_with_the_versions_that_are_delivered():
-    assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
-    assert pins("requirements-build.txt").items() <= pins("requirements-dev.txt").items()
+    for name in REQUIREMENTS:
+        assert pins(name).items() <= pins("requirements-dev.txt").items()
 
 
 def test_what_the_service_depends_on_is_pinned():

@@ -13,6 +13,7 @@ import click
 from click.core import ParameterSource
 from platformdirs import user_data_path
 
+from service.cli import volume
 from service.cli.database_url import check_database_url
 from service.cli.environment import RequiredTextOption, SettingOption
 from service.domain import timestamps
@@ -21,10 +22,14 @@ from service.payloads.run_ids import run_uuid
 from service.settings import PROCESS, Settings
 
 NO_DATA_DIR = Path()
-"""The data directory of a user that has no home directory. A directory that is given is made absolute."""
+"""The data directory where there is no default: of a user without a home directory, and in a container without a
+volume. A directory that is given is made absolute."""
 
 
 def _default_data_dir() -> Path:
+    directory = volume.directory()
+    if directory is not None:
+        return directory if volume.is_mounted(directory) else NO_DATA_DIR
     try:
         return user_data_path("runfold", appauthor=False)
     except RuntimeError:  # neither HOME nor an entry for this uid, as in a container
@@ -70,8 +75,15 @@ def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -
 
 
 def require_data_dir(data_dir: Path) -> Path:
-    """Return the data directory. Raises UsageError if none was given and this user has no home directory."""
+    """Return the data directory. Raises UsageError if none was given and there is no default."""
     if data_dir == NO_DATA_DIR:
+        directory = volume.directory()
+        if directory is not None:
+            raise click.UsageError(
+                f"No volume is mounted at {directory}, so the data of an embedded PostgreSQL would be lost with this"
+                " container: choose the database of a running server with --database-url, mount a volume there"
+                f" (docker run --volume runfold:{directory} ...), or choose a directory with --data-dir."
+            )
         raise click.UsageError(
             "This user has no home directory for the data of an embedded PostgreSQL: choose a directory with"
             " --data-dir, or the database of a running server with --database-url."
@@ -84,6 +96,11 @@ def _make_absolute(context: click.Context, parameter: click.Parameter, path: Pat
     return path if is_default else path.absolute()
 
 
+def _why_no_default() -> str:
+    directory = volume.directory()
+    return "none, as this user has no home directory" if directory is None else f"{directory}, if a volume is mounted"
+
+
 def data_dir_option(help_text: str) -> Callable[[F], F]:
     """Return --data-dir. It is made absolute; it is neither read nor created unless it is used."""
     return setting(
@@ -91,7 +108,7 @@ def data_dir_option(help_text: str) -> Callable[[F], F]:
         help_text,
         cls=RequiredTextOption,
         type=click.Path(file_okay=False, readable=False, path_type=Path),
-        show_default=True if DEFAULTS.data_dir != NO_DATA_DIR else "none, as this user has no home directory",
+        show_default=True if DEFAULTS.data_dir != NO_DATA_DIR else _why_no_default(),
         callback=_make_absolute,
     )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import logging
 import signal
 import socket
 import sys
@@ -23,6 +24,8 @@ from service.server.workers import supervise
 from service.settings import INLINE, PROCESS, Settings
 
 _POSITIVE = click.IntRange(min=1)
+
+_log = logging.getLogger(__name__)
 
 
 def _check_base_path(_context: click.Context, _parameter: click.Parameter, path: str) -> str:
@@ -132,6 +135,7 @@ def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
         _refuse_exposure(bound, authenticated=authenticated, insecure=settings.insecure)
         with owned(settings.database_url, settings.data_dir, workers=settings.workers) as database:
             _serve(dataclasses.replace(settings, database_url=database.dsn), bound, database)
+    _log.info("stopped")
 
 
 class _Exposed(click.ClickException):

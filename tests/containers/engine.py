@@ -1,0 +1,133 @@
+"""The Docker engine, by its command line, and containers of the image."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+REPOSITORY = Path(__file__).parents[2]
+DEADLINE_S = 120.0
+POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE", "docker.io/library/postgres:18")
+PASSWORD = "abc-DEF_123"
+BUILD_ARGUMENTS = ("PYTHON_IMAGE", "CA_CERTIFICATES", "PIP_INDEX_URL")
+
+
+class Ended(Exception):
+    """A command ended with another status than expected; has its output."""
+
+
+def docker(*arguments: str, status: int | None = 0, text: str = "", timeout: float = 600, **env: str) -> str:
+    """Run docker; return its output and errors. `status` None: any."""
+    ended = subprocess.run(
+        ["docker", *arguments],
+        input=text,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=timeout,
+        cwd=REPOSITORY,
+        env={**os.environ, **env},
+        check=False,
+    )
+    if status is not None and ended.returncode != status:
+        raise Ended(f"docker {' '.join(arguments)}: {ended.returncode}\n{ended.stdout[-4000:]}")
+    return ended.stdout
+
+
+def wait_for(condition: Callable[[], object], what: str, deadline_s: float = DEADLINE_S) -> None:
+    """Check a condition until it holds: an engine sends no signal for most of them."""
+    end = time.monotonic() + deadline_s
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {deadline_s} s: {what}")
+        time.sleep(0.1)
+
+
+def build(tag: str, **arguments: str) -> None:
+    """Build the image of this checkout; the arguments of run.sh are passed on."""
+    passed = {name: os.environ[name] for name in BUILD_ARGUMENTS if name in os.environ} | arguments
+    options = [option for name, value in passed.items() for option in ("--build-arg", f"{name}={value}")]
+    docker("build", "--progress=plain", *options, "--file", "deploy/Dockerfile", "--tag", tag, ".", DOCKER_BUILDKIT="1")
+
+
+class Container:
+    """A container that runs in the background."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def inspect(self, path: str) -> object:
+        """Return a part of the description, such as `State.Health.Status`."""
+        described = json.loads(docker("inspect", self.name))[0]
+        for key in path.split("."):
+            described = described[key]
+        return described
+
+    @property
+    def running(self) -> bool:
+        return bool(self.inspect("State.Running"))
+
+    @property
+    def health(self) -> object:
+        return self.inspect("State.Health.Status")
+
+    def logs(self) -> str:
+        return docker("logs", self.name)
+
+    def exec(self, *arguments: str, status: int | None = 0, text: str = "") -> str:
+        return docker("exec", "--interactive", self.name, *arguments, status=status, text=text)
+
+    def url(self, port: int = 5000) -> str:
+        """Return the address of a published port."""
+        return "http://" + docker("port", self.name, str(port)).split()[0]
+
+    def wait_until_ready(self) -> None:
+        """Wait until /readyz, asked from inside, is 200. Raises Ended if the container has ended."""
+
+        def ready() -> bool:
+            said = self.exec("sh", "-c", "runfold-healthcheck && echo healthy", status=None)
+            if "is not running" in said and not self.running:
+                raise Ended(self.logs())
+            return said == "healthy\n"
+
+        wait_for(ready, f"{self.name} is ready")
+
+
+@contextmanager
+def container(image: str, *command: str, options: tuple[str, ...] = ()) -> Iterator[Container]:
+    """Run a container in the background, and remove it with its anonymous volumes."""
+    name = f"runfold-test-{uuid4().hex[:12]}"
+    docker("run", "--detach", "--name", name, *options, image, *command)
+    try:
+        yield Container(name)
+    finally:
+        docker("rm", "--force", "--volumes", name)
+
+
+@contextmanager
+def volume() -> Iterator[str]:
+    name = f"runfold-test-{uuid4().hex[:12]}"
+    docker("volume", "create", name)
+    try:
+        yield name
+    finally:
+        docker("volume", "rm", name)
+
+
+def http_status(url: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> int:
+    """Return the status of the answer to a request."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers}, method=method)  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310  one of ours
+            return answer.status
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code
