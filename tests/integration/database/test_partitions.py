@@ -164,9 +164,9 @@ async def test_a_database_with_small_partitions_goes_on_and_so_does_a_process_th
     async with Connections(previous_dsn, keep_plans=True) as old:
         for _ in range(8):
             await append(old, *facts(4))
-        await project_all(old)
         await archive_as_before(db, old, tmp_path)
         await asyncio.to_thread(migrations.upgrade, previous_dsn)
+        await project_all(old)
         for _ in range(20):
             await append(old, *facts(4))
         partitions = await read_partitions(old)
