@@ -362,5 +362,5 @@ class FastRunner(web.AppRunner):
     """The path below which the routes are found, too."""
 
     async def _make_server(self) -> web.Server:
-        router = RunRouter(self.app, self.base_path)
-        return FastServer(await super()._make_server(), router, self.connection)
+        server = await super()._make_server()  # start-up hooks may add signal handlers, which the router looks for
+        return FastServer(server, RunRouter(self.app, self.base_path), self.connection)
