@@ -9,6 +9,7 @@ from record_examples import record
 
 from service.http.openapi.document import document, error_statuses
 from service.http.openapi.examples import EXAMPLES_FILE, examples_of, main_example
+from service.http.openapi.html import SERVER
 from service.http.openapi.pages import docs_page
 from service.http.routes import ROUTES
 
@@ -101,7 +102,7 @@ def test_an_error_of_an_example_is_one_that_the_route_declares(route):
 def test_the_docs_show_the_request_and_the_answer(route):
     example = main_example(route)
     page = docs_page(ROUTES).decode()
-    assert f"http://localhost:5000{example.request.target.replace('&', '&amp;')}" in page
+    assert f"{SERVER}{example.request.target.replace('&', '&amp;')}" in page
     assert f"<pre><code>HTTP/1.1 {example.answer.status} " in page
 
 
