@@ -2,37 +2,26 @@
 
 import asyncio
 import logging
-import os
-import re
-import select
-import shutil
 import signal
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
-from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
 import pytest
+from databases import QUICK, TEMPLATE, database, execute, fast_directory
 from hypothesis import HealthCheck, Phase, settings
 from proxy import Proxy
 from served import Served
+from services import Service, serve
+from waiting import DEADLINE_S
 
 from service.database import migrations
 from service.database.connections import Connections
 from service.embedded.postgres import EmbeddedPostgres
 from service.http.app import build_app
 from service.settings import Settings
-
-REPOSITORY = Path(__file__).parents[1]
-DEADLINE_S = 30.0
-QUICK = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "200"}
-TEMPLATE = "runfold_template"
 
 settings.register_profile(
     "runfold",
@@ -46,29 +35,6 @@ settings.register_profile(  # of `make mutants`: that an example fails is enough
 settings.load_profile("runfold")
 
 
-async def wait_until(condition: Callable[[], Awaitable[object]], what: str, deadline: float = DEADLINE_S) -> None:
-    """Check a condition until it holds: a test that waits for a database has no other signal."""
-    try:
-        async with asyncio.timeout(deadline):
-            while not await condition():  # noqa: ASYNC110  the database sends no signal
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        pytest.fail(f"not within {deadline} s: {what}")
-
-
-def database(dsn: str, name: str) -> str:
-    """Return the address of another database of the same server."""
-    return urlsplit(dsn)._replace(path=f"/{name}").geturl().replace("postgresql:///", "postgresql://runfold@/")
-
-
-async def execute(dsn: str, sql: str) -> None:
-    connection = await asyncpg.connect(dsn)
-    try:
-        await connection.execute(sql)
-    finally:
-        await connection.close()
-
-
 @pytest.fixture(autouse=True)
 def _root_logger() -> Iterator[None]:
     """Undo what commands that run in this process set: they replace the handlers of the root logger, and its level."""
@@ -77,22 +43,6 @@ def _root_logger() -> Iterator[None]:
     yield
     root.setLevel(level)
     root.handlers[:] = handlers
-
-
-MEMORY = Path("/dev/shm")
-MEMORY_BYTES = 2 * 1024**3
-
-
-def fast_directory() -> Path | None:
-    """Return a file system in memory with space for a server and its databases; None if there is none.
-
-    A database has 300 files. To create and drop one takes six times as much CPU time on a disk: ext4 passes over the
-    inodes of files that were deleted lately, which are thousands here.
-    """
-    try:
-        return MEMORY if shutil.disk_usage(MEMORY).free > MEMORY_BYTES and os.access(MEMORY, os.W_OK) else None
-    except OSError:
-        return None
 
 
 @pytest.fixture(scope="session")
@@ -160,27 +110,6 @@ async def six_connections(dsn: str) -> AsyncIterator[list[Connections]]:
 async def client(dsn: str, aiohttp_client):
     """A client of the service, which runs in this process."""
     return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
-
-
-class Service(NamedTuple):
-    """The real program in a process of its own."""
-
-    url: str
-    dsn: str
-    process: subprocess.Popen
-
-
-def serve(dsn: str, log: Path) -> Service:
-    """Start `runfold serve` on a free port, and wait until it has printed its address."""
-    command = [sys.executable, "-m", "service", "serve", "--port", "0", "--database-url", dsn]
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, cwd=REPOSITORY, stdout=output, stderr=output)
-    descriptor = os.pidfd_open(process.pid)
-    end = time.monotonic() + DEADLINE_S
-    while not (found := re.search(rb"http://[\w.]+:\d+", log.read_bytes())):
-        assert not select.select([descriptor], [], [], 0.02)[0], log.read_text()
-        assert time.monotonic() < end, log.read_text()
-    return Service(found[0].decode(), dsn, process)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 from building import fact
-from conftest import REPOSITORY
+from programs import REPOSITORY
 
 from service.audit.verification import verify_ledger
 from service.catalog.page_writer import project_next_page

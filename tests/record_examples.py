@@ -15,7 +15,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from conftest import QUICK, database, execute, serve
+from databases import QUICK, database, execute
+from services import serve
 from yarl import URL
 
 from service.database import migrations

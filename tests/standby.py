@@ -14,8 +14,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import asyncpg
-from conftest import DEADLINE_S, wait_until
 from proxy import Proxy
+from waiting import DEADLINE_S, wait_until
 
 from service.embedded.binaries import Binaries, choose
 from service.embedded.files import cluster_in

@@ -14,8 +14,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from building import facts
-from conftest import database, execute, wait_until
+from databases import database, execute
 from programs import DEADLINE_S, REPOSITORY, program, run
+from waiting import wait_until
 
 from service.cli.commands.lives import LIVES
 from service.database.migrations import newest_revision

@@ -11,13 +11,16 @@ import asyncpg
 import marquez_client.client
 import pytest
 import requests
-from conftest import DEADLINE_S, REPOSITORY, TEMPLATE, Service, database, execute, serve
+from databases import TEMPLATE, database, execute
 from marquez_client import Clients, MarquezClient, errors
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.serde import Serde
 from openlineage.client.transport.async_http import AsyncHttpConfig, AsyncHttpTransport
 from openlineage.client.transport.http import HttpConfig, HttpTransport
+from programs import REPOSITORY
+from services import Service, serve
+from waiting import DEADLINE_S
 
 WRONG = ["rf_wrong", None]
 

@@ -5,10 +5,10 @@ import tempfile
 from pathlib import Path
 
 import aiohttp
-from conftest import DEADLINE_S, wait_until
 from programs import program
 from proxy import Proxy
 from standby import PRIMARY_SETTINGS, standby
+from waiting import DEADLINE_S, wait_until
 
 from service.database import migrations
 from service.embedded.postgres import EmbeddedPostgres

@@ -13,9 +13,10 @@ from uuid import uuid4
 
 import pytest
 from building import facts
-from conftest import execute, wait_until
+from databases import execute
 from programs import DEADLINE_S, REPOSITORY, Ended, program, run
 from proxy import Proxy
+from waiting import wait_until
 
 from service.database.migrations import newest_revision
 from service.ledger.events import append_events

@@ -8,8 +8,8 @@ from uuid import uuid4
 import aiohttp
 import pytest
 from building import APPENDING, events, head, held_head
-from conftest import wait_until
 from served import Served
+from waiting import wait_until
 from yarl import URL
 
 from service.http.app import build_app

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from conftest import wait_until
 from programs import program, until_ended
+from waiting import wait_until
 
 PROJECTOR = "service.catalog.projector_process"
 RUNS = "/api/v1/namespaces/etl/jobs/load/runs"

@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from conftest import execute
+from databases import execute
 from partitions import LATER, RUNS, fill
 from programs import run
 

@@ -7,7 +7,7 @@ from uuid import uuid4
 import click
 import pytest
 from click.testing import CliRunner
-from conftest import execute
+from databases import execute
 from histories import at
 from partitions import LATER, RUNS, fill
 from programs import run

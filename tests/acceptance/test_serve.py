@@ -9,8 +9,8 @@ import aiohttp
 import asyncpg
 import pytest
 from building import held_head
-from conftest import wait_until
 from programs import command_line, program, run, until_ended
+from waiting import wait_until
 
 from service.embedded.postgres import FEWEST_CONNECTIONS, attach
 from service.settings import CONNECTIONS

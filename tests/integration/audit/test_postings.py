@@ -6,10 +6,10 @@ from uuid import UUID
 
 import pytest
 from building import facts
-from conftest import wait_until
 from histories import NOON
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from waiting import wait_until
 
 from service.audit.bitmaps import CHUNK
 from service.audit.event_lines import PositionRange, ReadOrder, TextFormat

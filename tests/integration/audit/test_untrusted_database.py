@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from building import fact, unguarded
-from conftest import execute
+from databases import execute
 
 from service.audit.verification import verify_ledger
 from service.ledger.events import append_events

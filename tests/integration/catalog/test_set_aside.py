@@ -5,8 +5,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from building import fact
-from conftest import wait_until
 from served import Served
+from waiting import wait_until
 
 from service.catalog import projection
 from service.catalog.page_writer import project_next_page

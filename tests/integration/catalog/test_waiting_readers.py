@@ -2,7 +2,7 @@
 
 import pytest
 from building import facts
-from conftest import wait_until
+from waiting import wait_until
 
 from service.catalog import projector as projectors
 from service.catalog.projector import Projector

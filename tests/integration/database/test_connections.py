@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from building import held_head
-from conftest import wait_until
+from waiting import wait_until
 
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, Overloaded, ValueRefused

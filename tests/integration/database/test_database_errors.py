@@ -12,7 +12,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from building import held_head
-from conftest import database, execute, wait_until
+from databases import database, execute
+from waiting import wait_until
 
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, ValueRefused

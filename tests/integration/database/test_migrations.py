@@ -5,7 +5,8 @@ import sys
 
 import pytest
 from asyncpg import connect
-from conftest import REPOSITORY, execute
+from databases import execute
+from programs import REPOSITORY
 
 from alembic import command
 from service.database import migrations

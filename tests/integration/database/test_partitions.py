@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from building import facts, unguarded
-from conftest import database, execute
+from databases import database, execute
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from partitions import LATER, append, holds, project_all, small_partitions, time_of

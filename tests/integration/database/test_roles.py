@@ -7,7 +7,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from building import facts
-from conftest import execute
+from databases import execute
 from partitions import small_partitions
 from served import Served
 

@@ -9,11 +9,11 @@ import pytest
 from aiohttp import ClientError, web
 from aiohttp.test_utils import make_mocked_request
 from click.testing import CliRunner
-from conftest import wait_until
 from lineage_client import BATCH, LINEAGE, NDJSON, event, recorded_events
 from marquez_client import MarquezClient
 from openlineage.client.transport.http import ApiKeyTokenProvider
 from served import Served
+from waiting import wait_until
 from yarl import URL
 
 from service.auth import keys

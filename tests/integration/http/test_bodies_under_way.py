@@ -7,9 +7,9 @@ import zlib
 from uuid import uuid4
 
 import pytest
-from conftest import wait_until
 from lineage_client import BATCH, GZIP, JSON, LINEAGE, event, head, many, recorded_events, send
 from served import Served
+from waiting import wait_until
 
 from service.http import lineage_batch, request_body
 from service.http.app import build_app

@@ -3,7 +3,7 @@
 import asyncio
 
 from aiohttp.test_utils import TestServer
-from conftest import wait_until
+from waiting import wait_until
 
 from service.http.app import build_app
 from service.http.server_protocol import HttpRunner

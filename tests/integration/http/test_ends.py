@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 from lineage_client import BATCH, NDJSON, event, get, send
-from test_metrics import scrape
+from scraping import scrape
 
 from service.maintenance.catalog_check import check_catalog
 from service.maintenance.erase import erase_payloads

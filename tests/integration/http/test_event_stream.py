@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 from aiohttp.test_utils import make_mocked_request
 from building import fact, facts
-from conftest import wait_until
 from served import Served
+from waiting import wait_until
 
 from service.audit import tail as tails
 from service.audit.event_text import sse_frame

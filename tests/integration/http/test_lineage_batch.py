@@ -6,8 +6,8 @@ import json
 import zlib
 
 import pytest
-from conftest import wait_until
 from lineage_client import BATCH, GZIP, NDJSON, bodies, event, head, many, recorded_events, send
+from waiting import wait_until
 
 
 async def test_a_batch_that_was_recorded_whole_is_answered_204(client, db):

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 from building import facts, report
-from conftest import DEADLINE_S, wait_until
 from lost_tail import put_back, save
 from served import Served
+from waiting import DEADLINE_S, wait_until
 
 from service.auth.keys import create_key, revoke_key
 from service.database.connections import Connections

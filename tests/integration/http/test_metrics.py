@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-from conftest import execute
-from prometheus_client.parser import text_string_to_metric_families
+from databases import execute
+from scraping import scrape
 from served import Served
 
 from service.database.connections import Connections
@@ -13,18 +13,6 @@ from service.database.roles import grant
 from service.errors import DatabaseUnavailable
 from service.http.app import build_app
 from service.settings import Settings
-
-
-async def scrape(client) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
-    response = await client.get("/metrics")
-    assert response.status == 200
-    assert response.content_type == "text/plain"
-    families = text_string_to_metric_families(await response.text())
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in families
-        for sample in family.samples
-    }
 
 
 def request_key(route: str, method: str, status: str):

@@ -6,8 +6,9 @@ from uuid import uuid4
 
 import pytest
 from building import fact
-from conftest import database, execute, wait_until
+from databases import database, execute
 from served import Served
+from waiting import wait_until
 
 from service.errors import DatabaseUnavailable
 from service.http.app import build_app

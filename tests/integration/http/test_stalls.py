@@ -6,8 +6,8 @@ import time
 from uuid import uuid4
 
 import pytest
-from conftest import DEADLINE_S, wait_until
 from served import Served
+from waiting import DEADLINE_S, wait_until
 
 from service.http.app import build_app
 from service.settings import CONNECTIONS, INLINE, Settings

@@ -12,8 +12,8 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from conftest import wait_until
 from programs import program, run
+from waiting import wait_until
 
 from service.cli.main import cli
 from service.errors import Unavailable

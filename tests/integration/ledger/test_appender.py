@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from building import APPENDING, events, fact, held_head, new, report
-from conftest import wait_until
+from waiting import wait_until
 
 from service.domain.decisions import Decision
 from service.domain.event import RunState, Subject

@@ -9,8 +9,8 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from building import APPENDING, events, fact, facts, held_head, new, report, unguarded
-from conftest import wait_until
 from histories import at
+from waiting import wait_until
 
 from service.database.connections import Connections
 from service.domain.event import RunState, Subject

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 from building import events, facts, head, unguarded
-from conftest import wait_until
 from lineage_client import BATCH, NDJSON, event
 from served import Served
+from waiting import wait_until
 
 from service.domain import timestamps
 from service.errors import ClockAhead

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 from building import fact, new, report
-from conftest import wait_until
+from waiting import wait_until
 
 from service.database.connections import Connections
 from service.domain.decisions import Decision

@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 from building import events
-from conftest import REPOSITORY
 from partitions import fill, holds, time_of
+from programs import REPOSITORY
 
 from service.errors import OperatorError
 from service.ledger.events import read_payloads

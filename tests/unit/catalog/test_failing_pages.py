@@ -1,7 +1,7 @@
 """Which failures set an event aside, and how the culprit of a page is found."""
 
 import pytest
-from conftest import DEADLINE_S
+from waiting import DEADLINE_S
 
 from service.catalog.failures import PageSize, is_caused_by_page, reason_of
 from service.catalog.freshness import LagWatch
