@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from service.database.connections import Connections
+from service.database.scram import verifier
 from service.database.statements import load
 from service.errors import OperatorError
 
-_CREATE = load("create_role")
+_CREATE, _SET_PASSWORD = load("create_role"), load("set_role_password")
 _OWNER, _FIND_ROLE, _GRANTS = load("owner"), load("find_role"), load("grants_for_role")
 
 
@@ -39,6 +40,12 @@ async def grant(connections: Connections, role: str) -> bool:
         for granted in await connection.fetch(_GRANTS, role):
             await connection.execute(granted["statement"])
     return not row["exists"]
+
+
+async def set_password(connections: Connections, role: str, password: str) -> None:
+    """Set the password of a role. The statement has only its verifier. Raises DatabaseUnavailable without the right."""
+    async with connections.connection() as connection:
+        await connection.execute(await connection.fetchval(_SET_PASSWORD, role, verifier(password)))
 
 
 async def _create(connections: Connections, role: str) -> None:

@@ -10,7 +10,7 @@ from service.cli.commands.options import database_options
 from service.cli.json_output import json_option, print_json
 from service.database import migrations
 from service.database.connections import Connections
-from service.database.roles import grant
+from service.database.roles import grant, set_password
 
 
 @click.command("migrate", short_help="Bring the database's schema up to date.")
@@ -19,8 +19,17 @@ from service.database.roles import grant
 @click.option(
     "--role", metavar="NAME", help="Grant this role the rights that serving needs, and no others; create it if missing."
 )
+@click.option(
+    "--role-password",
+    envvar="RUNFOLD_ROLE_PASSWORD",
+    show_envvar=True,
+    metavar="PASSWORD",
+    help="With --role: set its password. Prefer the environment variable; other users can see arguments.",
+)
 @json_option("revision", "role", "roleCreated")
-def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None, as_json: bool) -> None:
+def command(
+    database_url: str, data_dir: Path, *, sql: bool, role: str | None, role_password: str | None, as_json: bool
+) -> None:
     """Bring the database's schema up to date. `runfold serve` does this when it starts.
 
     With --role, `runfold serve` can run as a role that cannot change or remove recorded events: it reads the ledger,
@@ -40,19 +49,22 @@ def command(database_url: str, data_dir: Path, *, sql: bool, role: str | None, a
         return
     with attached(database_url, data_dir, must_exist=False) as dsn:
         migrate(dsn)
-        created = asyncio.run(_grant(dsn, role)) if role else False
+        created = asyncio.run(_grant(dsn, role, role_password)) if role else False
     if as_json:
         print_json({"revision": migrations.newest_revision(), "role": role, "roleCreated": created})
         return
     click.echo(f"The schema is at revision {migrations.newest_revision()}.")
     if role:
         click.echo(f"{role} can serve and cannot change what was recorded.")
-    if created:
+    if created and role_password is None:
         click.echo(
             f"{role} is new and has no password yet: set one with ALTER ROLE ... PASSWORD, or \\password in psql."
         )
 
 
-async def _grant(dsn: str, role: str) -> bool:
+async def _grant(dsn: str, role: str, password: str | None) -> bool:
     async with Connections(dsn) as connections:
-        return await grant(connections, role)
+        created = await grant(connections, role)
+        if password is not None:
+            await set_password(connections, role, password)
+        return created
