@@ -3,11 +3,11 @@
 import asyncio
 from typing import Any
 
-import asyncpg
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic import context
+from service.database.hosts import hosts_of
 
 _LOCK = 0x52554E464F4C44  # "RUNFOLD" in ASCII. Replicas that start at the same time migrate one after the other.
 
@@ -66,9 +66,7 @@ def _migrate(connection: Connection) -> None:
 
 async def _online() -> None:
     dsn = context.config.attributes["dsn"]
-    engine = create_async_engine(
-        "postgresql+asyncpg://", async_creator=lambda: asyncpg.connect(dsn), poolclass=pool.NullPool
-    )
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=hosts_of(dsn).connect, poolclass=pool.NullPool)
     try:
         async with engine.connect() as connection:
             await connection.run_sync(_migrate)

@@ -1,4 +1,4 @@
-"""Connections to PostgreSQL. Only this module and failures.py handle the driver's exceptions."""
+"""Connections to PostgreSQL. Only this module, hosts.py and failures.py handle the driver's exceptions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any, Self
 import asyncpg
 
 from service.database.failures import translate
+from service.database.hosts import CONNECT_TIMEOUT_S, hosts_of
 from service.database.outages import DatabaseState
 from service.errors import DatabaseUnavailable, Overloaded
 
 COMMAND_TIMEOUT_S = 10.0
 """Time limit of a statement; after it, it is unknown whether the statement was executed."""
 
-_CONNECT_TIMEOUT_S = 5.0
 _WAIT_S = 10.0
 
 _CANCEL_LEAD, _LOCK_LEAD = 0.9, 0.85
@@ -83,7 +83,7 @@ class Connections:
         """Whether the database answers."""
         self._limit_s = limit_s
         self.size = size
-        self._dsn = dsn
+        self._hosts = hosts_of(dsn)
         self._statement_cache_size = statement_cache_size
         self.command_timeout_s = command_timeout_s
         """Seconds after which a statement is given up."""
@@ -231,11 +231,8 @@ class Connections:
             self._places.release()
 
     async def _connect(self) -> asyncpg.Connection:
-        connection = await asyncpg.connect(
-            self._dsn,
-            timeout=_CONNECT_TIMEOUT_S,
-            command_timeout=self.command_timeout_s,
-            statement_cache_size=self._statement_cache_size,
+        connection = await self._hosts.connect(
+            command_timeout=self.command_timeout_s, statement_cache_size=self._statement_cache_size
         )
         try:
             await connection.execute(self._settings)
@@ -247,6 +244,6 @@ class Connections:
 
 async def _close(connection: asyncpg.Connection) -> None:
     try:
-        await asyncio.wait_for(connection.close(), _CONNECT_TIMEOUT_S)
+        await asyncio.wait_for(connection.close(), CONNECT_TIMEOUT_S)
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError):
         connection.terminate()

@@ -15,6 +15,7 @@ _HOST_UNKNOWN = "the host name of the database cannot be resolved"
 _NOT_ACCEPTING = "the database accepts no connections now: it is starting, stopping or recovering"
 _FULL = "the database takes no more connections"
 _LOST = "the connection to the database was lost"
+_NO_PRIMARY = "no host of the database is of the kind that target_session_attrs in its URL requires"
 _OTHER_SCHEMA = "the database's schema does not fit this version of Runfold; run: runfold migrate"
 _NO_RIGHT = (
     "the database role lacks a right that Runfold needs; as the owner of the tables, run: runfold migrate --role NAME"
@@ -98,7 +99,7 @@ def translate(error: Exception) -> RunfoldError | None:
     return None
 
 
-_WHILE_STARTING = frozenset({_NO_ANSWER, _TIMED_OUT, _HOST_UNKNOWN, _NOT_ACCEPTING, _FULL, _LOST})
+_WHILE_STARTING = frozenset({_NO_ANSWER, _TIMED_OUT, _HOST_UNKNOWN, _NOT_ACCEPTING, _FULL, _LOST, _NO_PRIMARY})
 
 
 def may_be_starting(error: DatabaseUnavailable) -> bool:
@@ -117,7 +118,9 @@ def _of_client_error(error: Exception) -> str:
     """The driver raises InterfaceError for a broken connection, InternalClientError where one confuses its state."""
     if isinstance(error, asyncpg.ClientConfigurationError):
         return "the database URL cannot be used"
-    if isinstance(error, (asyncpg.UnsupportedServerFeatureError, asyncpg.TargetServerAttributeNotMatched)):
+    if isinstance(error, asyncpg.TargetServerAttributeNotMatched):
+        return _NO_PRIMARY
+    if isinstance(error, asyncpg.UnsupportedServerFeatureError):
         return "the database server is not of the kind that is needed"
     return _LOST
 

@@ -252,7 +252,7 @@ async def test_after_closing_none_is_opened(dsn):
 
 
 async def test_closing_does_not_wait_for_a_server_that_does_not_answer(make_proxy, monkeypatch):
-    monkeypatch.setattr("service.database.connections._CONNECT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("service.database.connections.CONNECT_TIMEOUT_S", 0.05)
     connections = (await make_proxy()).connections()
     await connections.fetch("select 1")
     monkeypatch.setattr(asyncpg.Connection, "close", never)

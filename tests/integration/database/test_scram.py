@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from conftest import execute
+from databases import execute
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from programs import run

@@ -98,7 +98,7 @@ def test_errors_of_the_drivers_sockets_are_the_databases(error, message):
         (asyncpg.InterfaceError("connection is closed"), "was lost"),
         (asyncpg.InternalClientError("got result for unknown protocol state"), "was lost"),
         (asyncpg.ClientConfigurationError("invalid DSN"), "URL cannot be used"),
-        (asyncpg.TargetServerAttributeNotMatched("none is a primary"), "not of the kind"),
+        (asyncpg.TargetServerAttributeNotMatched("none is a primary"), "no host of the database"),
     ],
 )
 def test_errors_of_the_driver_itself_are_told_apart(error, message):
