@@ -29,6 +29,7 @@ OperatorError                 a command of the program failed; for operators, no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import StrEnum
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -164,6 +165,14 @@ class NamespaceNotFound(NotFound):
         super().__init__(f"Namespace '{namespace}' not found.")
 
 
+class ConflictKind(StrEnum):
+    """Why a request contradicts a run's history."""
+
+    START_AFTER_END = "start_after_end"
+    OTHER_END = "other_end"
+    OTHER_CONTENT = "other_content"
+
+
 class Conflict(RunfoldError):
     """The run ended in another state or before this start, or was created with other content. Nothing was recorded.
 
@@ -174,10 +183,11 @@ class Conflict(RunfoldError):
     code = "conflict"
     title = "The request contradicts the run's history"
 
-    def __init__(self, detail: str, run: bytes) -> None:
-        """Take the message, and the current run as JSON."""
+    def __init__(self, detail: str, run: bytes, kind: ConflictKind) -> None:
+        """Take the message, the current run as JSON, and the reason."""
         super().__init__(detail)
         self.run = run
+        self.kind = kind
 
 
 class TooSlow(RunfoldError):

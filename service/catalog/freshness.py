@@ -103,6 +103,11 @@ class CatalogFreshness:
         """How many processes of the projector were started in place of one that ended."""
         return self._projector.status().restarts
 
+    @property
+    def projector_problem(self) -> str | None:
+        """Why this process has no working projector, whether or not events are pending."""
+        return self._projector.status().problem
+
     def problem(self, head: int, projected: int) -> str | None:
         """Return why the projector does not work, by the positions of the ledger head and of the catalog's cursor.
 
@@ -111,7 +116,7 @@ class CatalogFreshness:
         if projected < head:
             self.notify_appended(head)
         stalled_s = self._lag.observe(head, projected, asyncio.get_running_loop().time())
-        problem = self._projector.status().problem
+        problem = self.projector_problem
         if problem is None and stalled_s >= _STALLED_S:
             problem = f"{head - projected} events are pending, and none was projected for {stalled_s:.0f} s"
         return problem

@@ -40,7 +40,7 @@ _JOB = load("visible_job", visible=_VISIBLE)
 _RUNS, _COUNT_RUNS = load_page("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load_page("latest_runs")
 _REVISION = load("revision")
-_LAG, _OLDEST_SNAPSHOT = load("lag"), load("oldest_snapshot")
+_LAG, _CATALOG_LAG, _OLDEST_SNAPSHOT = load("lag"), load("catalog_lag"), load("oldest_snapshot")
 _HEALTH, _SET_ASIDE = load("health"), load("list_set_aside")
 _MARKED_RUNS = load("marked_runs")
 
@@ -110,6 +110,12 @@ class CatalogQueries:
         """Return the positions of the ledger head and of the catalog's cursor."""
         (row,) = await self._connections.fetch(_LAG, LOG)
         return row["head"], row["projected"]
+
+    async def lag_s(self, projected: int) -> float:
+        """Return how many seconds ago the first event after the cursor's position was recorded; 0 if there is none."""
+        (row,) = await self._connections.fetch(_CATALOG_LAG, LOG, projected)
+        seconds: float = row["seconds"]
+        return seconds
 
     async def oldest_snapshot_s(self) -> float:
         """Return the age of the oldest open transaction that keeps old row versions; 0 if there is none."""

@@ -18,6 +18,7 @@ from service.catalog.projector import CatalogProjector, Projector
 from service.catalog.projector_process import ProjectorProcess, projector_connections
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
+from service.catalog.run_totals import RunTotals
 from service.database.connections import Connections
 from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS
@@ -25,8 +26,10 @@ from service.http.addresses import ADDRESSES, Addresses
 from service.http.authentication import GUARD, Authenticator
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.cross_site import CrossSiteGuard
-from service.http.handlers.metrics import REGISTRY, REQUEST_METRICS, process_registry
+from service.http.handlers.metrics import process_report
 from service.http.ledger_verification import LedgerVerifier
+from service.http.metric_families import REGISTRY, REQUEST_METRICS, process_registry
+from service.http.metric_reports import SIBLINGS, NoSiblings, Siblings
 from service.http.middleware import NO_ROUTE, access_log, wrap_handler
 from service.http.paths import REST
 from service.http.request_metrics import RequestMetrics
@@ -54,8 +57,11 @@ SETTINGS = web.AppKey("settings", Settings)
 _DATABASE_STATE = web.AppKey("database_state", DatabaseState)
 
 
-def build_app(settings: Settings) -> web.Application:
-    """Return the application. It opens its resources when it starts; when it stops, it drains and closes them."""
+def build_app(settings: Settings, siblings: Siblings | None = None) -> web.Application:
+    """Return the application. It opens its resources when it starts; when it stops, it drains and closes them.
+
+    `siblings`: the other workers of the service; None: there are none.
+    """
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     state = DatabaseState(probed=True)
     addresses = Addresses(settings.base_path, settings.trusted_proxies)
@@ -72,6 +78,7 @@ def build_app(settings: Settings) -> web.Application:
     )
     app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, metrics, process_registry()
     app[ROUTE_TABLE], app[_DATABASE_STATE], app[ADDRESSES] = ROUTES, state, addresses
+    app[SIBLINGS] = siblings or NoSiblings()
     app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
@@ -187,12 +194,15 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         LedgerVerifier(settings.database_url, audit),
         RunHistory(audit),
         RunSearch(auditors),
+        RunTotals(lists),
         tail,
         end,
     )
     await guard.start()
     await define_default(appender)
+    app[SIBLINGS].start(lambda: process_report(app))
     yield
+    await app[SIBLINGS].close()
     await guard.close()
     await appender.drain()
     await reader.drain()

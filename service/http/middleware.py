@@ -43,7 +43,7 @@ def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics) ->
                 _check_query(route, request)
             response = await handler(request)
         except RunfoldError as error:
-            response = _refuse(error, request)
+            response = _refuse(error, request, metrics)
         except web.HTTPException as error:
             if error.status < _FIRST_ERROR:
                 raise
@@ -94,10 +94,11 @@ def _request_id(request: web.Request) -> str:
     return given if 0 < len(given) <= _MAX_ID and given.isascii() and given.isprintable() else str(uuid7())
 
 
-def _refuse(error: RunfoldError, request: web.Request) -> web.StreamResponse:
-    """Answer an error. A conflict is logged: two reporters contradict each other, and one is recorded."""
+def _refuse(error: RunfoldError, request: web.Request, metrics: RequestMetrics) -> web.StreamResponse:
+    """Answer an error. A conflict is logged and counted: two reporters contradict each other, and one is recorded."""
     response = _with_request_id(of_error(error, _prefix(request)), request)
     if isinstance(error, Conflict):
+        metrics.refused(error.kind)
         _log.warning(
             "refused: %s %.500s: %d %s; key %s, caller %s, request %s",
             request.method,

@@ -5,20 +5,22 @@ A counter and a histogram of prometheus-client take about 3 microseconds for eac
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from itertools import accumulate
 
 from aiohttp import hdrs, web
 from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
 
+from service.errors import ConflictKind
+from service.histograms import Histogram
 from service.http.paths import REST
 from service.payloads.event_slices import LeftOut
 
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of the histogram's buckets, in seconds."""
 
-BATCH_BOUNDS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0)
+BATCH_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 _NO_ROUTE = "(no route)"
-_NAMES = [*(str(bound) for bound in BOUNDS), "+Inf"]
 
 
 class _RouteCounters:
@@ -41,8 +43,8 @@ class RequestMetrics:
     def __init__(self) -> None:
         """Start with empty counters."""
         self._counters: dict[tuple[web.AbstractRoute | str, int], _RouteCounters] = {}
-        self._batches = [0] * (len(BATCH_BOUNDS) + 1)
-        self._events = 0
+        self._batches = Histogram(BATCH_BOUNDS)
+        self._conflicts = dict.fromkeys(ConflictKind, 0)
         self.left_out = LeftOut()
         """Ill-formed parts of OpenLineage events that were recorded and left out of what is derived from them."""
 
@@ -69,24 +71,25 @@ class RequestMetrics:
 
     def appended(self, events: int) -> None:
         """Count a batch that was committed."""
-        self._events += events
-        self._batches[bisect_left(BATCH_BOUNDS, events)] += 1
+        self._batches.observe(events)
+
+    def refused(self, kind: ConflictKind) -> None:
+        """Count a request that was answered 409."""
+        self._conflicts[kind] += 1
 
     def families(self) -> Iterator[Metric]:
         """Return the counters as Prometheus metrics."""
         yield self._requests()
         yield self._durations()
         yield CounterMetricFamily(
-            "runfold_appended_events", "Events that this process appended to the ledger.", self._events
+            "runfold_appended_events", "Events that this service appended to the ledger.", self._batches.total
         )
         yield self._warnings()
-        yield _histogram(
-            HistogramMetricFamily("runfold_append_batch_events", "Events appended in one commit."),
-            [],
-            [*(f"{bound:.0f}" for bound in BATCH_BOUNDS), "+Inf"],
-            self._batches,
-            self._events,
-        )
+        yield histogram_family("runfold_append_batch_events", "Events appended in one commit.", self._batches)
+        conflicts = CounterMetricFamily("runfold_conflicts", "Requests refused with 409, by reason.", labels=["kind"])
+        for kind, count in self._conflicts.items():
+            conflicts.add_metric([kind], count)
+        yield conflicts
 
     def _requests(self) -> Metric:
         family = CounterMetricFamily(
@@ -119,19 +122,21 @@ class RequestMetrics:
         for counters in self._counters.values():
             by_route.setdefault((counters.route, counters.method), []).append(counters)
         for labels, rows in by_route.items():
-            buckets = [sum(column) for column in zip(*(row.buckets for row in rows), strict=True)]
-            _histogram(family, list(labels), _NAMES, buckets, sum(row.seconds for row in rows))
+            durations = Histogram(BOUNDS)
+            durations.counts = [sum(column) for column in zip(*(row.buckets for row in rows), strict=True)]
+            durations.total = sum(row.seconds for row in rows)
+            _add_histogram(family, list(labels), durations)
         return family
 
 
-def _histogram(
-    family: HistogramMetricFamily, labels: list[str], names: list[str], counts: list[int], total: float
-) -> HistogramMetricFamily:
-    """Add a series; each bucket of Prometheus includes the buckets below it."""
-    running = 0
-    buckets: list[tuple[str, float]] = []
-    for name, count in zip(names, counts, strict=True):
-        running += count
-        buckets.append((name, running))
-    family.add_metric(labels, buckets, total)
+def histogram_family(name: str, documentation: str, histogram: Histogram) -> Metric:
+    """Return a histogram without labels as a metric."""
+    family = HistogramMetricFamily(name, documentation)
+    _add_histogram(family, [], histogram)
     return family
+
+
+def _add_histogram(family: HistogramMetricFamily, labels: list[str], histogram: Histogram) -> None:
+    """Add a series; each bucket of Prometheus includes the buckets below it."""
+    names = [*(str(bound) for bound in histogram.bounds), "+Inf"]
+    family.add_metric(labels, list(zip(names, accumulate(histogram.counts), strict=True)), histogram.total)

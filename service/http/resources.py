@@ -13,6 +13,7 @@ from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
+from service.catalog.run_totals import RunTotals
 from service.http.addresses import Addresses
 from service.http.ledger_verification import LedgerVerifier
 from service.ledger.appender import Appender
@@ -36,6 +37,7 @@ class Resources(NamedTuple):
     verifier: LedgerVerifier
     history: RunHistory
     run_search: RunSearch
+    run_totals: RunTotals
     tail: LedgerTail
     end: LedgerEnd
 

@@ -123,9 +123,14 @@ class Appender:
         return len(self._waiting) + self._repeats.depth
 
     @property
+    def saturation(self) -> float:
+        """How full the queue is: 0 is empty; from 1 on, the next item is rejected."""
+        return max(self.depth / self._limits.items, self.held_bytes / self._limits.bytes)
+
+    @property
     def full(self) -> bool:
         """Whether the next item would be rejected."""
-        return self.depth >= self._limits.items or self.held_bytes >= self._limits.bytes
+        return self.saturation >= 1
 
     def start(self) -> None:
         """Start the writer."""
@@ -239,7 +244,7 @@ class Appender:
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
         """Append a batch; if PostgreSQL refuses a value, find its item by bisection. Returns the items to try again."""
         self._forget_lost_states()
-        attempt = AppendBatch(batch, self._run_cache, self._end)
+        attempt = AppendBatch(batch, self._run_cache, self._end, self.health.commits)
         try:
             requeued = await attempt.execute(self._connections, self._on_append)
         except ValueRefused as error:

@@ -102,8 +102,10 @@ class BulkAppender:
             return []
         began = time.monotonic()
         for attempt in range(1, _MAX_ATTEMPTS + 1):
+            sent = time.perf_counter()
             try:
                 appended = await append_events(self._connections, drafts, [None] * len(drafts), self._end)
+                self._health.commits.observe(time.perf_counter() - sent)
                 break
             except DatabaseUnavailable as error:
                 self._health.failed(error)

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from service.errors import OperatorError
 from service.http.app import build_app
+from service.http.metric_reports import Siblings
 from service.http.server_protocol import HttpRunner
 from service.os_process import configure_gc
 from service.server.file_descriptors import max_connections, raise_limit
@@ -57,11 +58,21 @@ async def wait_for_stop(stop: asyncio.Event, check: HealthCheck) -> None:
             await asyncio.wait_for(stop.wait(), _CHECK_INTERVAL_S)
 
 
-async def serve(settings: Settings, listener: socket.socket, *, ready: Callable[[], None], check: HealthCheck) -> None:
-    """Answer requests on a bound socket until a stop signal; call `ready` when it listens. Raises ProcessLost."""
+async def serve(
+    settings: Settings,
+    listener: socket.socket,
+    *,
+    ready: Callable[[], None],
+    check: HealthCheck,
+    siblings: Siblings | None = None,
+) -> None:
+    """Answer requests on a bound socket until a stop signal; call `ready` when it listens. Raises ProcessLost.
+
+    `siblings`: the other workers of the service, if this process is one of several.
+    """
     stop = stop_requested()
     room = max_connections(raise_limit())
-    runner = HttpRunner(build_app(settings), max_connections=room, access_log=None, shutdown_timeout=DRAIN_S)
+    runner = HttpRunner(build_app(settings, siblings), max_connections=room, access_log=None, shutdown_timeout=DRAIN_S)
     try:
         await runner.setup()
         configure_gc()

@@ -18,6 +18,7 @@ import uvloop
 from service import logs
 from service.os_process import python_command, terminate_with_parent
 from service.server.serve import CLOSE_S, HealthCheck, ProcessLost, serve, stop_requested, wait_for_stop
+from service.server.siblings import ReportExchange, WorkerSiblings
 from service.settings import Settings, unpack
 
 _READY = b"ready\n"
@@ -39,7 +40,8 @@ async def supervise(
     Raises ProcessLost when `check` returns a sentence, or when a worker ends before it was ready.
     """
     stop = stop_requested()
-    workers = [_Worker(settings, listener, stop) for listener in listeners]
+    exchange = ReportExchange(len(listeners))
+    workers = [_Worker(settings, listener, stop, exchange) for listener in listeners]
     announcement = asyncio.create_task(_announce(workers, ready))
     try:
         await wait_for_stop(stop, lambda: check() or next((w.failure for w in workers if w.failure), None))
@@ -60,12 +62,15 @@ async def _announce(workers: Sequence["_Worker"], ready: Callable[[], None]) -> 
 class _Worker:
     """A listening socket and the process that serves it, which is replaced when it ends."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    def __init__(
+        self, settings: Settings, listener: socket.socket, stop: asyncio.Event, exchange: ReportExchange
+    ) -> None:
         self.started = asyncio.Event()
         self.failure: str | None = None
         self._settings = settings.pack()
         self._listener = listener.fileno()
         self._stop = stop
+        self._exchange = exchange
         self._process: Process | None = None
         self._supervision = asyncio.create_task(self._supervise())
 
@@ -80,10 +85,14 @@ class _Worker:
 
     async def _supervise(self) -> None:
         while not self._stop.is_set():
-            self._process = process = await self._start()
+            ours, theirs = socket.socketpair()
+            with theirs:
+                self._process = process = await self._start(theirs)
+            link = await self._exchange.attach(ours)
             if self._stop.is_set():
                 self._signal(signal.SIGTERM)
             status = await self._wait(process)
+            await self._exchange.detach(link, replaced=self.started.is_set() and not self._stop.is_set())
             if self._stop.is_set():
                 return
             if not self.started.is_set():
@@ -93,12 +102,13 @@ class _Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), _RESTART_DELAY_S)
 
-    async def _start(self) -> Process:
+    async def _start(self, siblings: socket.socket) -> Process:
+        inherited = (self._listener, siblings.fileno())
         process = await asyncio.create_subprocess_exec(
-            *python_command("service.server.workers", str(self._listener), str(os.getpid())),
+            *python_command("service.server.workers", *map(str, inherited), str(os.getpid())),
             stdin=PIPE,
             stdout=PIPE,
-            pass_fds=[self._listener],
+            pass_fds=inherited,
             start_new_session=True,  # Ctrl-C reaches the parent alone, which then stops the workers
         )
         with suppress(ConnectionError):
@@ -116,14 +126,19 @@ class _Worker:
             self._process.send_signal(number)
 
 
+async def _serve(settings: Settings, listener: socket.socket, siblings: socket.socket, check: HealthCheck) -> None:
+    await serve(settings, listener, ready=_report_ready, check=check, siblings=WorkerSiblings(siblings))
+
+
 def _report_ready() -> None:
     os.write(1, _READY)
 
 
-def main(listener: int, parent: int) -> None:
-    """Run a worker: serve the inherited socket with the settings from standard input."""
+def main(listener: int, siblings: int, parent: int) -> None:
+    """Run a worker: serve an inherited socket with the settings from standard input; report metrics over the other."""
     terminate_with_parent(parent)
-    os.set_inheritable(listener, False)  # noqa: FBT003  it takes no keyword; the projector process must not inherit the port
+    for inherited in (listener, siblings):
+        os.set_inheritable(inherited, False)  # noqa: FBT003  it takes no keyword; the projector process must not inherit them
     settings = unpack(sys.stdin.buffer.read())
     logs.set_up(settings.log_level)
 
@@ -131,11 +146,11 @@ def main(listener: int, parent: int) -> None:
         return None if os.getppid() == parent else "The parent process has ended."
 
     try:
-        uvloop.run(serve(settings, socket.socket(fileno=listener), ready=_report_ready, check=check))
+        uvloop.run(_serve(settings, socket.socket(fileno=listener), socket.socket(fileno=siblings), check))
     except ProcessLost as lost:
         _log.error("%s", lost)
         sys.exit(1)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(*map(int, sys.argv[1:]))

@@ -10,7 +10,7 @@ import pytest
 SERVICE, TESTS = Path(__file__).parents[2] / "service", Path(__file__).parents[1]
 
 LAYERS = (
-    ("errors", "settings", "logs", "os_process"),
+    ("errors", "settings", "logs", "os_process", "histograms"),
     ("domain",),
     ("payloads", "database", "embedded"),
     ("ledger",),

@@ -15,8 +15,8 @@ from service.domain.draft import Draft
 from service.errors import Invalid, RunfoldError, UnsupportedType
 from service.http.authentication import check_again
 from service.http.fast_path import json_response
-from service.http.handlers.metrics import REQUEST_METRICS
 from service.http.lineage_batch import batch_report, ingest_body
+from service.http.metric_families import REQUEST_METRICS
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice, text, time
 from service.http.paths import BASE

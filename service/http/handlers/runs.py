@@ -10,7 +10,7 @@ from orjson import Fragment
 from service.auth.keys import Scope
 from service.catalog.queries import PAGE_BYTES
 from service.domain.decisions import Decision
-from service.errors import Conflict, Invalid, JobNotFound, KeyReused, NamespaceNotFound
+from service.errors import Conflict, ConflictKind, Invalid, JobNotFound, KeyReused, NamespaceNotFound
 from service.http import views
 from service.http.definitions import create_run
 from service.http.fast_path import json_response
@@ -50,7 +50,8 @@ def _created(request: web.Request, prefix: str, run: str, result: AppendResult) 
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
     view = dump(views.run_view(run, result.registers))
     if result.decision is Decision.CONFLICT:
-        raise Conflict(f"Run '{run}' exists already, with another job or content.", view)
+        detail = f"Run '{run}' exists already, with another job or content."
+        raise Conflict(detail, view, ConflictKind.OTHER_CONTENT)
     status = HTTPStatus.CREATED if result.decision is Decision.APPEND else HTTPStatus.OK
     recorded = recorded_position(result)
     # Relative to the request's URL (RFC 9110, 10.2.2): scheme and host that clients use are known to a proxy only.

@@ -8,7 +8,7 @@ from service.auth.keys import Scope
 from service.domain.decisions import Decision, Transition
 from service.domain.event import RunState
 from service.domain.run import RunRegisters
-from service.errors import Conflict, Invalid, KeyReused, Malformed, RunNotFound
+from service.errors import Conflict, ConflictKind, Invalid, KeyReused, Malformed, RunNotFound
 from service.http import views
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -62,7 +62,9 @@ def _transitioned(run: str, command: Transition, result: AppendResult) -> bytes:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
     view = dump(views.run_view(run, result.registers))
     if decision is Decision.CONFLICT:
-        raise Conflict(_conflict_detail(run, result.registers, command), view)
+        is_start = command.state is RunState.RUNNING
+        kind = ConflictKind.START_AFTER_END if is_start else ConflictKind.OTHER_END
+        raise Conflict(_conflict_detail(run, result.registers, command), view, kind)
     return view
 
 

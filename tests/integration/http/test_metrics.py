@@ -1,17 +1,23 @@
 """The metrics for Prometheus."""
 
+import re
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
+from building import facts
 from databases import execute
-from scraping import scrape
+from programs import REPOSITORY
+from scraping import scrape, value
 from served import Served
 
 from service.database.connections import Connections
 from service.database.roles import grant
 from service.errors import DatabaseUnavailable
 from service.http.app import build_app
+from service.http.resources import RESOURCES
+from service.ledger.events import append_events
 from service.settings import Settings
 
 
@@ -46,7 +52,7 @@ async def test_the_ledger_the_catalog_the_queue_and_the_process_are_told_of(clie
 
 
 async def oldest_snapshot(client):
-    return (await scrape(client))["runfold_database_oldest_snapshot_seconds", ()]
+    return await value(client, "runfold_database_oldest_snapshot_seconds")
 
 
 async def test_the_age_of_the_oldest_snapshot_is_a_metric(client, dsn, db):
@@ -82,6 +88,7 @@ async def test_metrics_are_told_while_the_database_is_away(client, monkeypatch):
     monkeypatch.setattr("service.database.connections.Connections.connection", lambda _connections: _Away())
     found = await scrape(client)
     assert found["runfold_database_up", ()] == 0
+    assert found["runfold_database_writable", ()] == 0
     assert ("runfold_catalog_lag_events", ()) not in found
 
 
@@ -98,3 +105,106 @@ async def test_two_apps_in_one_process_count_apart(client, dsn, aiohttp_client):
     await client.get("/livez")
     assert request_key("/livez", "GET", "200") not in await scrape(other)
     assert (await scrape(client))[request_key("/livez", "GET", "200")] == 1
+
+
+RUNS = "/api/v1/namespaces/etl/jobs/load/runs"
+
+
+async def define(client):
+    await client.put("/api/v1/namespaces/etl", json={"ownerName": "me"})
+    await client.put("/api/v1/namespaces/etl/jobs/load", json={"type": "BATCH", "inputs": [], "outputs": []})
+
+
+async def create(client):
+    return (await (await client.post(RUNS)).json())["id"]
+
+
+async def report(client, run, verb, status=200):
+    response = await client.post(f"/api/v1/jobs/runs/{run}/{verb}")
+    assert response.status == status
+
+
+async def test_runs_are_counted_by_state_conflicts_by_reason_and_commits_by_duration(client):
+    await define(client)
+    first, second = [await create(client) for _ in range(2)]
+    await report(client, first, "start")
+    await report(client, first, "complete")
+    await report(client, first, "fail", 409)
+    await report(client, first, "start", 409)
+    await report(client, first, "abort", 409)
+    args = {"id": second, "args": {"other": "content"}}
+    assert (await client.post(RUNS, json=args)).status == 409
+    await client.get(RUNS)  # which waits for the catalog
+    found = await scrape(client)
+    runs = {state: found["runfold_runs", (("state", state),)] for state in ("NEW", "RUNNING", "COMPLETED", "FAILED")}
+    assert runs == {"NEW": 1, "RUNNING": 0, "COMPLETED": 1, "FAILED": 0}
+    kinds = {kind: found["runfold_conflicts_total", (("kind", kind),)] for kind in ("start_after_end", "other_end")}
+    assert kinds == {"start_after_end": 1, "other_end": 2}
+    assert found["runfold_conflicts_total", (("kind", "other_content"),)] == 1
+    assert found["runfold_commit_duration_seconds_count", ()] == found["runfold_append_batch_events_count", ()] > 5
+    assert 0 < found["runfold_commit_duration_seconds_sum", ()] < 60
+    assert found["runfold_append_failures_total", ()] == 0
+
+
+async def test_bulk_ingestion_is_among_the_commits_and_an_append_that_fails_among_the_failures(client, monkeypatch):
+    before = await value(client, "runfold_commit_duration_seconds_count")
+    event = (
+        '{"eventTime": "2024-01-01T00:00:00Z", "eventType": "START", "producer": "tests", "run": {"runId": "%s"},'
+        ' "job": {"namespace": "etl", "name": "load"}}'
+    ) % uuid4()
+    headers = {"Content-Type": "application/x-ndjson"}
+    await client.post("/api/v1/lineage/batch", data=event, headers=headers)
+    assert await value(client, "runfold_commit_duration_seconds_count") == before + 1
+
+    async def refused(*_):
+        raise DatabaseUnavailable("the database's disk is full", "", "53100")
+
+    monkeypatch.setattr("service.ledger.batch.append_events", refused)
+    assert (await client.put("/api/v1/namespaces/other", json={"ownerName": "me"})).status == 503
+    assert await value(client, "runfold_append_failures_total") == 3
+    assert await value(client, "runfold_commit_duration_seconds_count") == before + 1
+
+
+async def test_lag_in_seconds_is_the_age_of_the_oldest_event_that_is_not_projected(client, dsn, db, connections):
+    await define(client)
+    await client.get(RUNS)
+    assert await value(client, "runfold_catalog_lag_seconds") == 0
+    lock = await asyncpg.connect(dsn)
+    async with lock.transaction():
+        await lock.execute("select from runfold.catalog_cursor for update")
+        recorded_at = (await append_events(connections, facts(3), [None] * 3)).recorded_at
+        found = await scrape(client)
+        assert found["runfold_catalog_lag_events", ()] == 3
+        age = (await db.fetchval("select clock_timestamp()") - recorded_at).total_seconds()
+        assert 0 < found["runfold_catalog_lag_seconds", ()] <= age
+    await lock.close()
+
+
+async def test_clients_of_the_event_stream_are_counted_while_they_listen(client):
+    async with AsyncExitStack() as listening:
+        for count in (1, 2, 3):
+            await listening.enter_async_context(client.get("/api/v1/events/stream"))
+            assert await value(client, "runfold_event_stream_clients") == count
+
+
+async def test_the_queue_is_saturated_where_items_or_bytes_are_at_their_bound(dsn, db, aiohttp_client):
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, queue_capacity=4))))
+    assert await value(client, "runfold_queue_saturation") == 0
+    resources = client.server.app[RESOURCES]
+    resources.appender.held_bytes = resources.settings.queue_bytes // 2
+    assert await value(client, "runfold_queue_saturation") == 0.5
+
+
+DOCUMENTED = re.compile(r"`([a-z]+_[a-z_]+)`")
+
+
+async def test_the_documentation_lists_the_metrics_that_are_served(client):
+    text = await (await client.get("/metrics")).text()
+    served = dict(re.findall(r"^# TYPE (\w+) (\w+)$", text, re.MULTILINE))
+    table = [
+        line
+        for line in (REPOSITORY / "docs/metrics.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| `")
+    ]
+    documented = {name for line in table for name in DOCUMENTED.findall(line.split("|")[1])}
+    assert documented == {name for name in served if name.startswith("runfold_")}
