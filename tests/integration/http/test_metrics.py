@@ -1,22 +1,23 @@
 """The metrics for Prometheus."""
 
+import asyncio
 import re
 from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 import asyncpg
-from building import facts
+from building import fact, facts, held_head
 from databases import execute
 from programs import REPOSITORY
 from scraping import scrape, value
 from served import Served
+from waiting import wait_until
 
 from service.database.connections import Connections
 from service.database.roles import grant
 from service.errors import DatabaseUnavailable
 from service.http.app import build_app
-from service.http.resources import RESOURCES
 from service.ledger.events import append_events
 from service.settings import Settings
 
@@ -148,10 +149,7 @@ async def test_runs_are_counted_by_state_conflicts_by_reason_and_commits_by_dura
 
 async def test_bulk_ingestion_is_among_the_commits_and_an_append_that_fails_among_the_failures(client, monkeypatch):
     before = await value(client, "runfold_commit_duration_seconds_count")
-    event = (
-        '{"eventTime": "2024-01-01T00:00:00Z", "eventType": "START", "producer": "tests", "run": {"runId": "%s"},'
-        ' "job": {"namespace": "etl", "name": "load"}}'
-    ) % uuid4()
+    event = fact(uuid4(), "RUNNING").payload
     headers = {"Content-Type": "application/x-ndjson"}
     await client.post("/api/v1/lineage/batch", data=event, headers=headers)
     assert await value(client, "runfold_commit_duration_seconds_count") == before + 1
@@ -187,12 +185,26 @@ async def test_clients_of_the_event_stream_are_counted_while_they_listen(client)
             assert await value(client, "runfold_event_stream_clients") == count
 
 
-async def test_the_queue_is_saturated_where_items_or_bytes_are_at_their_bound(dsn, db, aiohttp_client):
-    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, queue_capacity=4))))
+async def test_the_queue_is_saturated_by_items_or_by_bytes_whichever_is_more(dsn, aiohttp_client):
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, queue_capacity=4, queue_bytes=10_000))))
     assert await value(client, "runfold_queue_saturation") == 0
-    resources = client.server.app[RESOURCES]
-    resources.appender.held_bytes = resources.settings.queue_bytes // 2
-    assert await value(client, "runfold_queue_saturation") == 0.5
+    async with held_head(dsn), asyncio.TaskGroup() as group:
+        group.create_task(client.put("/api/v1/namespaces/one", json={"ownerName": "me"}))
+
+        async def bytes_are_held():
+            found = await scrape(client)
+            bytes_share = found["runfold_queue_bytes", ()] / 10_000
+            return found["runfold_queue_depth", ()] == 0 and 0 < found["runfold_queue_saturation", ()] == bytes_share
+
+        await wait_until(bytes_are_held, "the first is being appended")
+        for name in ("two", "three"):
+            group.create_task(client.put(f"/api/v1/namespaces/{name}", json={"ownerName": "me"}))
+
+        async def items_wait():
+            found = await scrape(client)
+            return found["runfold_queue_depth", ()] == 2 and found["runfold_queue_saturation", ()] == 0.5
+
+        await wait_until(items_wait, "the others wait")
 
 
 DOCUMENTED = re.compile(r"`([a-z]+_[a-z_]+)`")
