@@ -58,6 +58,11 @@ def newest_revision() -> str:
     return max(_known_revisions())
 
 
+def is_newer(revision: str) -> bool:
+    """Return whether a schema's revision is one that only a newer version of Runfold knows."""
+    return bool(revision) and revision not in _known_revisions()
+
+
 async def check_schema(dsn: str, *, must_exist: bool = True) -> str | None:
     """Return the revision of a database's schema; None if there is none and it need not exist.
 

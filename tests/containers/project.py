@@ -36,11 +36,17 @@ class Project:
             if (REPOSITORY / path).is_file():
                 (directory / path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(REPOSITORY / path, directory / path)
-        self.directory, self.image, self.url = directory, name, f"http://127.0.0.1:{port}"
+        self.directory, self.working_directory = directory, (directory / file).parent
+        self.image, self.url = name, f"http://127.0.0.1:{port}"
         kept = {
             key: text for key, text in os.environ.items() if key in BUILD_ARGUMENTS or not key.startswith("RUNFOLD_")
         }
-        own = {"COMPOSE_PROJECT_NAME": name, "RUNFOLD_IMAGE": name, "RUNFOLD_PORT": str(port), "COMPOSE_FILE": file}
+        own = {
+            "COMPOSE_PROJECT_NAME": name,
+            "RUNFOLD_IMAGE": name,
+            "RUNFOLD_PORT": str(port),
+            "COMPOSE_FILE": Path(file).name,
+        }
         self.environment = kept | own
 
     def run(self, line: str, *, status: int | None = 0, terminal: bool = False, text: str = "") -> str:
@@ -52,7 +58,7 @@ class Project:
         )
         ended = subprocess.run(
             command,
-            cwd=self.directory,
+            cwd=self.working_directory,
             env=self.environment,
             input=text,
             stdout=subprocess.PIPE,

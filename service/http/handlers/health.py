@@ -37,8 +37,12 @@ async def readyz(request: web.Request) -> web.Response:
         revision = await resources.queries.revision()
         newest = migrations.newest_revision()
         checks["database"] = "ok"
-        checks["migrations"] = "ok" if revision == newest else f"at {revision}, {newest} is needed"
-        if revision == newest:
+        newer = migrations.is_newer(revision)
+        checks["migrations"] = "ok" if newer or revision == newest else f"at {revision}, {newest} is needed"
+        if newer:
+            # During a rolling upgrade: this process serves until it is replaced, unless a statement fails.
+            warnings.append(f"a newer version has migrated the schema to {revision}, and this one knows {newest}")
+        if newer or revision == newest:
             await _check_catalog(resources, checks, warnings)
     except RunfoldError as error:
         checks["database"] = error.detail

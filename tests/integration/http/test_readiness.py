@@ -112,3 +112,15 @@ async def test_what_the_server_says_is_not_shown_to_everybody(client, monkeypatc
     found = await problem(client)
     assert "refuses the login" in found
     assert "secret" not in found
+
+
+async def test_a_schema_of_a_newer_version_is_served_as_long_as_it_fits_and_an_older_one_is_not(client, db):
+    await db.execute("update runfold_version set version_num = '9999'")
+    assert await problem(client) is None
+    assert "migrated the schema to 9999" in (await (await client.get("/readyz")).json())["warnings"][0]
+    assert await post(client) == 201
+    await db.execute("alter table runfold.catalog_cursor rename to moved")
+    assert "schema does not fit" in await problem(client)
+    await db.execute("alter table runfold.moved rename to catalog_cursor")
+    await db.execute("update runfold_version set version_num = '0012'")
+    assert "migrations: at 0012, " in await problem(client)
