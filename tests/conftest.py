@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import QUICK, TEMPLATE, database, execute, fast_directory
+from databases import QUICK, TEMPLATE, copy, database, execute, fast_directory
 from hypothesis import HealthCheck, Phase, settings
 from proxy import Proxy
 from served import Served
@@ -67,13 +67,23 @@ async def empty_dsn(postgres: str) -> AsyncIterator[str]:
     await execute(postgres, f"drop database {name} with (force)")
 
 
+@pytest.fixture(scope="session")
+def empty_ledger() -> str:
+    return TEMPLATE
+
+
 @pytest.fixture
-async def dsn(postgres: str) -> AsyncIterator[str]:
+def template(request: pytest.FixtureRequest) -> str:
+    """Return what the test's database is a copy of: an empty ledger, or what the marker copy_of says."""
+    marker = request.node.get_closest_marker("copy_of")
+    return request.getfixturevalue(marker.args[0] if marker else "empty_ledger")
+
+
+@pytest.fixture
+async def dsn(postgres: str, template: str) -> AsyncIterator[str]:
     """A fresh database with the schema in it."""
-    name = f"test_{uuid4().hex}"
-    await execute(postgres, f"create database {name} template {TEMPLATE} strategy file_copy")
-    yield database(postgres, name)
-    await execute(postgres, f"drop database {name} with (force)")
+    async with copy(postgres, template) as address:
+        yield address
 
 
 @pytest.fixture

@@ -1,9 +1,13 @@
 """Addresses of databases, and where the tests keep them."""
 
+import asyncio
 import os
 import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import asyncpg
 
@@ -24,6 +28,25 @@ async def execute(dsn: str, sql: str) -> None:
         await connection.execute(sql)
     finally:
         await connection.close()
+
+
+@asynccontextmanager
+async def copy(postgres: str, template: str = TEMPLATE) -> AsyncIterator[str]:
+    """Yield the address of a copy of a database of the server."""
+    name = f"test_{uuid4().hex}"
+    await execute(postgres, f"create database {name} template {template} strategy file_copy")
+    yield database(postgres, name)
+    await execute(postgres, f"drop database {name} with (force)")
+
+
+@contextmanager
+def filled(postgres: str, fill: Callable[[str], Awaitable[object]]) -> Iterator[str]:
+    """Yield the name of a database, to be copied, with the schema and what `fill` puts into it, given its address."""
+    name = f"template_{uuid4().hex}"
+    asyncio.run(execute(postgres, f"create database {name} template {TEMPLATE} strategy file_copy"))
+    asyncio.run(fill(database(postgres, name)))
+    yield name
+    asyncio.run(execute(postgres, f"drop database {name} with (force)"))
 
 
 def fast_directory() -> Path | None:

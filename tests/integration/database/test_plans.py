@@ -2,10 +2,12 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from uuid import UUID, uuid4
 
 import pytest
 from building import fact, facts, new, report, unguarded
+from databases import filled
 from histories import NOON, at
 
 from service.audit import event_lines, ledger_reader, postings
@@ -16,6 +18,7 @@ from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import post_next
 from service.catalog.page_writer import project_next_page
 from service.catalog.run_search import Order, RunFilters, RunSearch
+from service.database.connections import Connections
 from service.database.statements import load
 from service.domain.event import RunState, Subject
 from service.domain.ids import job_id
@@ -115,22 +118,19 @@ PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("statement", PARAMETERS)
-async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_grown(statement, connections, db):
+async def test_plans_made_on_small_tables_use_keys_and_stay_when_the_tables_have_grown(connections, db):
     run = uuid4()
     await append_events(connections, [*facts(10), new(run)[0]], [None] * 11)
     await project_next_page(connections)
-    types, values = PARAMETERS[statement]
-    sql = load(statement, subject="run", catalog="runs").rstrip().rstrip(";")
     async with connections.connection() as connection:
-        await connection.execute(f"prepare small ({types}) as {sql}")
-        call = f"small ({values.replace('{run}', str(UUID(int=run.int)))})"
-        for _ in range(7):
-            await connection.execute(f"execute {call}")
-        small = await plan(connection, call)
+        calls = {}
+        for statement, (types, values) in PARAMETERS.items():
+            sql = load(statement, subject="run", catalog="runs").rstrip().rstrip(";")
+            calls[statement] = await prepare(connection, sql, types, values.replace("{run}", str(run)))
+        small = {statement: await plan(connection, call) for statement, call in calls.items()}
         await grow(db)
-        grown = await plan(connection, call)
-    for found in (small, grown):
+        grown = {statement: await plan(connection, call) for statement, call in calls.items()}
+    for statement, found in (*small.items(), *grown.items()):
         assert not re.search(r"Seq Scan on (events|runs|payloads)", found), found
         assert "Index" in found, found
         if statement == "head":
@@ -139,6 +139,15 @@ async def test_a_plan_made_on_a_small_table_uses_its_keys_and_stays_when_it_has_
             assert {"events_pkey", "events_fact_key", "runs_pkey"} == set(re.findall(r"using (\w+)", found)), found
         if statement == "recorded_transitions":
             assert {"events_fact_key", "events_of_keys"} == set(re.findall(r"using (\w+)", found)), found
+
+
+async def prepare(connection, sql, types, values):
+    """Prepare a statement, execute it more often than it takes to have a generic plan, and return the call."""
+    name = f"small_{uuid4().hex}"
+    await connection.execute(f"prepare {name} ({types}) as {sql}")
+    for _ in range(7):
+        await connection.execute(f"execute {name} ({values})")
+    return f"{name} ({values})"
 
 
 FILTERS = "int, bigint, bigint, int, bigint, text[], text[], text[], text, text, text"
@@ -205,20 +214,19 @@ AUDITED = {
 }
 
 
-@pytest.mark.parametrize("question", AUDITED)
-async def test_what_auditors_ask_has_one_plan_by_its_key_before_and_after_the_tables_grew(question, connections, db):
+async def test_what_auditors_ask_has_one_plan_by_its_key_before_and_after_the_tables_grew(connections, db):
     await append_events(connections, facts(10), [None] * 10)
-    sql, types, values, keys = AUDITED[question]
     async with connections.connection() as connection:
-        await connection.execute(f"prepare small ({types}) as {sql.rstrip()}")
-        for _ in range(7):
-            await connection.execute(f"execute small ({values})")
-        small = await plan(connection, f"small ({values})")
+        calls = {
+            question: await prepare(connection, sql.rstrip(), types, values)
+            for question, (sql, types, values, _) in AUDITED.items()
+        }
+        small = {question: await plan(connection, call) for question, call in calls.items()}
         await grow(db)
-        grown = await plan(connection, f"small ({values})")
-    for found in (small, grown):
-        assert not re.search(r"Seq Scan on (events|payloads|event_postings)", found), found
-        assert set(re.findall(r"using (event\w+)", found)) == keys, found
+        grown = {question: await plan(connection, call) for question, call in calls.items()}
+    for question, found in (*small.items(), *grown.items()):
+        assert not re.search(r"Seq Scan on (events|payloads|event_postings)", found), f"{question}: {found}"
+        assert set(re.findall(r"using (event\w+)", found)) == AUDITED[question][3], f"{question}: {found}"
 
 
 RUN = UUID(int=7)
@@ -227,19 +235,31 @@ RARE = EventFilters(
 )
 
 
-@pytest.fixture
-async def needle(connections, db):
-    """One event that is like no other, between tens of thousands; where it is, and when that was."""
+async def hide(dsn):
+    """Append one event that is like no other, between tens of thousands."""
     draft = fact(RUN, "ABORTED")._replace(kind="facts", namespace="rare", job="seldom", actor="ann", source="monitor")
-    await grow(db, catalog=False)
-    appended = await append_events(connections, [draft], [None])
-    await grow(db, catalog=False)
-    while await post_next(connections):
-        pass
-    await db.execute("vacuum analyze runfold.events, runfold.event_postings")
-    return appended.positions[0], appended.recorded_at
+    async with Connections(dsn, 2) as connections, connections.connection() as connection:
+        await grow(connection, catalog=False)
+        await append_events(connections, [draft], [None])
+        await grow(connection, catalog=False)
+        while await post_next(connections):
+            pass
+        await connection.execute("vacuum analyze runfold.events, runfold.event_postings")
 
 
+@pytest.fixture(scope="module")
+def haystack(postgres):
+    with filled(postgres, hide) as name:
+        yield name
+
+
+@pytest.fixture
+async def needle(db):
+    """Where the one event is, and when it was recorded."""
+    return tuple(await db.fetchrow("select position, recorded_at from runfold.events where actor = 'ann'"))
+
+
+@pytest.mark.copy_of("haystack")
 @pytest.mark.parametrize("field", EventFilters._fields)
 async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(field, needle, connections):
     position, recorded_at = needle
@@ -259,6 +279,7 @@ async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(field
     assert await index_entries(connections, *BIG) - entries < A_FEW
 
 
+@pytest.mark.copy_of("haystack")
 async def test_filters_together_are_as_quick_as_the_rarest(needle, connections):
     reading = LedgerReader(connections)
     wanted = EventFilters(kinds=("transition", "facts"), states=("RUNNING", "ABORTED"), actor="ann")
@@ -286,14 +307,40 @@ SEARCHES = RunFilters(
 )
 
 
+async def among_runs(dsn, position_step):
+    async with Connections(dsn, 2) as connections, connections.connection() as connection:
+        for state, time in (("RUNNING", STARTED), ("FAILED", at(-950)), ("ABORTED", ENDED), ("RUNNING", at(-800))):
+            await append_events(connections, [report(RUN, state, time)[0].of_job("rare", "seldom")], [None])
+        await project_next_page(connections)
+        await connection.execute(GROW_RUNS, NOON, position_step)
+        await connection.execute("analyze runfold.runs")
+
+
+@pytest.fixture(scope="module")
+def one_run_before_others(postgres):
+    with filled(postgres, partial(among_runs, position_step=1)) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def one_run_after_others(postgres):
+    """The others were updated before it."""
+    with filled(postgres, partial(among_runs, position_step=-1)) as name:
+        yield name
+
+
 @pytest.mark.parametrize("order", Order)
-@pytest.mark.parametrize("field", RunFilters._fields)
-async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, order, connections, db):
-    for state, time in (("RUNNING", STARTED), ("FAILED", at(-950)), ("ABORTED", ENDED), ("RUNNING", at(-800))):
-        await append_events(connections, [report(RUN, state, time)[0].of_job("rare", "seldom")], [None])
-    await project_next_page(connections)
-    await db.execute(GROW_RUNS, NOON, -1 if field == "updated_after" else 1)  # the others: updated before, or after it
-    await db.execute("analyze runfold.runs")
+@pytest.mark.parametrize(
+    "field",
+    [
+        pytest.param(
+            field,
+            marks=pytest.mark.copy_of("one_run_after_others" if field == "updated_after" else "one_run_before_others"),
+        )
+        for field in RunFilters._fields
+    ],
+)
+async def test_every_filter_of_runs_finds_the_one_among_many_by_an_index(field, order, connections):
     before, entries = await scans(connections), await index_entries(connections, "runs")
     found = await RunSearch(connections).runs(RunFilters(**{field: getattr(SEARCHES, field)}), None, 100, order)
     assert [(run.id, run.registers.state) for run in found.runs] == [(RUN, RunState.ABORTED)]

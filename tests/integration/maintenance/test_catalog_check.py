@@ -7,11 +7,13 @@ import asyncpg
 import pytest
 from building import fact, facts, new, report, unguarded
 from click.testing import CliRunner
+from databases import filled
 from partitions import LATER, RUNS, append, fill, project_all
 
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
 from service.cli.main import cli
+from service.database.connections import Connections
 from service.errors import OperatorError
 from service.maintenance.archive import archive_payloads
 from service.maintenance.catalog_check import check_catalog
@@ -21,20 +23,27 @@ from service.maintenance.restore import restore_payloads
 
 RUN = RUNS[0]
 
+pytestmark = pytest.mark.copy_of("derived")
 
-@pytest.fixture
-async def derived(db, connections, dsn):
-    """A catalog with runs in several states, a snapshot, an erased payload, and the postings of a chunk."""
-    for run in (RUN, RUNS[2]):
-        await append(connections, *(fact(run, "RUNNING", minute) for minute in range(200)))
-    await append(connections, new(RUNS[1])[0])
-    await project_all(connections)
-    await append(connections, report(RUN, "COMPLETED", 500)[0]._replace(namespace="etl", job="load"))
-    await append(connections, *facts(CHUNK))
-    while await postings.post_next(connections):
-        pass
+
+async def derive(dsn):
+    """Make a catalog with runs in several states, a snapshot, an erased payload, and the postings of a chunk."""
+    async with Connections(dsn) as connections:
+        for run in (RUN, RUNS[2]):
+            await append(connections, *(fact(run, "RUNNING", minute) for minute in range(200)))
+        await append(connections, new(RUNS[1])[0])
+        await project_all(connections)
+        await append(connections, report(RUN, "COMPLETED", 500)[0]._replace(namespace="etl", job="load"))
+        await append(connections, *facts(CHUNK))
+        while await postings.post_next(connections):
+            pass
     await erase_payloads(dsn, 50, "article 17")
-    return db
+
+
+@pytest.fixture(scope="module")
+def derived(postgres):
+    with filled(postgres, derive) as name:
+        yield name
 
 
 async def verify(dsn, *options):
@@ -42,7 +51,6 @@ async def verify(dsn, *options):
     return await asyncio.to_thread(CliRunner().invoke, cli, arguments)
 
 
-@pytest.mark.usefixtures("derived")
 async def test_a_catalog_as_the_projector_wrote_it_holds_and_nothing_is_left_behind(db, dsn):
     result = await verify(dsn)
     assert result.exit_code == 0, result.output
@@ -50,8 +58,8 @@ async def test_a_catalog_as_the_projector_wrote_it_holds_and_nothing_is_left_beh
     assert await db.fetchval("select to_regnamespace('runfold_verify')") is None
 
 
-async def test_rows_from_before_a_column_was_added_hold(derived, dsn):
-    await derived.execute("update runfold.jobs set seen = null")
+async def test_rows_from_before_a_column_was_added_hold(db, dsn):
+    await db.execute("update runfold.jobs set seen = null")
     assert (await check_catalog(dsn)).found == 0
 
 
@@ -77,16 +85,16 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-async def test_each_forged_table_is_found_and_named(forgery, derived, dsn):
-    await unguarded(derived, FORGERIES[forgery])
+async def test_each_forged_table_is_found_and_named(forgery, db, dsn):
+    await unguarded(db, FORGERIES[forgery])
     checked = await check_catalog(dsn)
     assert checked.found
     assert all(text.startswith(forgery.partition(".")[0]) for text in checked.differences), checked.differences
 
 
-async def test_a_forged_catalog_is_status_1_and_rebuild_repairs_it_with_the_postings(derived, dsn):
+async def test_a_forged_catalog_is_status_1_and_rebuild_repairs_it_with_the_postings(db, dsn):
     for name in ("runs", "run_counts", "event_postings.removed"):
-        await derived.execute(FORGERIES[name])
+        await db.execute(FORGERIES[name])
     result = await verify(dsn, "--json")
     document = json.loads(result.output)
     assert (result.exit_code, document["ok"], document["catalog"]["ok"]) == (1, False, False)
@@ -95,13 +103,12 @@ async def test_a_forged_catalog_is_status_1_and_rebuild_repairs_it_with_the_post
     assert (await verify(dsn)).exit_code == 0
 
 
-async def test_many_differences_are_counted_and_the_first_are_named(derived, dsn):
-    await derived.execute("update runfold.runs set parent_run = id")
+async def test_many_differences_are_counted_and_the_first_are_named(db, dsn):
+    await db.execute("update runfold.runs set parent_run = id")
     checked = await check_catalog(dsn)
     assert (checked.found, len(checked.differences)) == (CHUNK + 3, 20)
 
 
-@pytest.mark.usefixtures("derived")
 async def test_what_is_projected_meanwhile_does_no_harm(connections, dsn):
     async def report_on():
         for minute in range(30):
@@ -113,6 +120,7 @@ async def test_what_is_projected_meanwhile_does_no_harm(connections, dsn):
     await reporting
 
 
+@pytest.mark.copy_of("empty_ledger")
 async def test_archives_are_read_from_their_files_and_compared(db, connections, dsn, tmp_path):
     await fill(db, connections)
     await archive_payloads(dsn, LATER, tmp_path)
