@@ -2,6 +2,8 @@
 #   make run    serves on http://127.0.0.1:5000          make run ARGS='--port 8080'
 #   make test   every check and every test               make test ARGS='-k ledger'
 #   make test-containers   builds the image, and checks it and the compose files, with Docker    ARGS='-k image'
+#   make test-helm    checks the Helm chart; needs helm 3, or Go, which builds it
+#   make test-systemd    checks the systemd unit
 #   make check  formatter, linter, type checker
 #   make bench  measures the run API and prints tables
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
@@ -20,7 +22,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: run test test-containers check bench compare chaos soak mutants examples clean
+.PHONY: run test test-containers test-helm test-systemd check bench compare chaos soak mutants examples clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -31,6 +33,12 @@ test: check
 
 test-containers: $(VENV)/.dev-stamp
 	@tests/containers/run.sh $(ARGS)
+
+test-helm: $(VENV)/.dev-stamp
+	@tests/helm/run.sh $(ARGS)
+
+test-systemd: $(VENV)/.dev-stamp
+	@tests/systemd/run.sh $(ARGS)
 
 check: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .

@@ -4,8 +4,9 @@ import json
 import re
 
 import pytest
+from documents import blocks
 from engine import docker, http_status, wait_for
-from project import Project, blocks
+from project import Project
 
 RUN = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
 NASTY = 'p@ss/w:rd#1 $HOME ${X} "q" \\ %41 ü'

@@ -4,9 +4,10 @@ import json
 import re
 
 import pytest
+from documents import blocks
 from engine import docker, http_status, wait_for
 from load import Load
-from project import Project, blocks
+from project import Project
 
 FILE = "deploy/compose-ha.yml"
 MIGRATION = '''"""A migration that replicas of the version before can live with."""
