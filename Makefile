@@ -4,6 +4,7 @@
 #   make test-containers   builds the image, and checks it and the compose files, with Docker    ARGS='-k image'
 #   make test-helm    checks the Helm chart; needs helm 3, or Go, which builds it
 #   make test-systemd    checks the systemd unit
+#   make test-alerts   tests the alerts with Prometheus, from Debian's package     ARGS='-x'
 #   make check  formatter, linter, type checker
 #   make bench  measures the run API and prints tables
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
@@ -22,7 +23,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: run test test-containers test-helm test-systemd check bench compare chaos soak mutants examples clean
+.PHONY: run test test-containers test-helm test-systemd test-alerts check bench compare chaos soak mutants examples clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -39,6 +40,9 @@ test-helm: $(VENV)/.dev-stamp
 
 test-systemd: $(VENV)/.dev-stamp
 	@tests/systemd/run.sh $(ARGS)
+
+test-alerts: $(VENV)/.dev-stamp
+	@tests/alerts/run.sh $(ARGS)
 
 check: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .

@@ -54,9 +54,13 @@ class Program:
 
     def children(self, name: str) -> list[int]:
         """Return the pids of children whose command line has a name in it."""
-        tasks = Path(f"/proc/{self.process.pid}/task").glob("*/children")
-        pids = [int(pid) for task in tasks for pid in task.read_text().split()]
-        return [pid for pid in pids if name in command_line(pid)]
+        return children_of(self.process.pid, name)
+
+
+def children_of(pid: int, name: str) -> list[int]:
+    """Return the pids of children of a process whose command line has a name in it."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [child for task in tasks for child in map(int, task.read_text().split()) if name in command_line(child)]
 
 
 def command_line(pid: int) -> str:

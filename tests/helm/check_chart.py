@@ -200,9 +200,9 @@ def test_what_is_off_by_default():
     }  # fmt: skip
 
 
-def test_alerts_without_rules_are_refused():
-    with pytest.raises(Refused, match=r"no files/alerts\.yml"):
-        render(OWN_SECRET | {"prometheusRule": {"enabled": True}})
+def test_the_alerts_are_those_of_deploy_prometheus():
+    (rule,) = of_kind(render(OWN_SECRET | {"prometheusRule": {"enabled": True}}), "PrometheusRule")
+    assert rule["spec"] == yaml.safe_load((CHART / "../../prometheus/runfold.rules.yml").read_text(encoding="utf-8"))
 
 
 def test_the_documented_installation_is_what_the_chart_takes():

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Tests the alerts: promtool's unit tests of each rule, then a real Prometheus beside a real service on which the conditions
+# are provoked: make test-alerts
+#
+# Uses the Prometheus of this machine, or one from Debian's package, which is unpacked and not installed, so no service is
+# started. WORK=DIRECTORY is where it stays for the next run (100 MB).
+set -euo pipefail
+repository=$(cd "$(dirname "$0")/../.." && pwd)
+work=${WORK:-${XDG_CACHE_HOME:-$HOME/.cache}/runfold-alerts}
+python=${PYTHON:-$repository/.venv/bin/python}
+
+unpack() {
+  command -v apt-get >/dev/null || { echo 'There is no promtool here: install Prometheus; or run this on Debian.' >&2; exit 1; }
+  mkdir -p "$work"
+  [ "$(id -u)" != 0 ] || apt-get -o DPkg::Lock::Timeout=600 -qq update
+  (cd "$work" && apt-get -qq download prometheus && dpkg -x prometheus_*.deb prometheus)
+}
+
+if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null; then
+  [ -x "$work/prometheus/usr/bin/promtool" ] || unpack
+  PATH=$work/prometheus/usr/bin:$PATH
+fi
+promtool --version 2>&1 | head -n 1
+cd "$repository"
+promtool check rules deploy/prometheus/runfold.rules.yml
+promtool test rules deploy/prometheus/runfold.rules.test.yml
+export PATH PYTHONPATH=$repository
+exec "$python" -m pytest -o python_files='check_*.py' -p no:cacheprovider --timeout 600 tests/alerts "$@"
