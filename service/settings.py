@@ -40,6 +40,7 @@ class Settings:
     statement_cache_size: int = 100
     projector: str = INLINE
     log_level: str = "info"
+    log_format: str = "text"
     database_timeout: float = 5.0
     max_clock_lead: float = 3600.0
 

@@ -195,7 +195,7 @@ async def _run_projector(report: OnProgress) -> None:
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     settings = unpack(await reader.readline())
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     configure_gc()
     connections = projector_connections(settings)

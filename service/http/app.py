@@ -30,11 +30,11 @@ from service.http.handlers.metrics import process_report
 from service.http.ledger_verification import LedgerVerifier
 from service.http.metric_families import REGISTRY, REQUEST_METRICS, process_registry
 from service.http.metric_reports import SIBLINGS, NoSiblings, Siblings
-from service.http.middleware import NO_ROUTE, access_log, wrap_handler
+from service.http.middleware import NO_ROUTE, wrap_handler
 from service.http.paths import REST
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
-from service.http.route import ROUTE_TABLE
+from service.http.route import ROUTE_TABLE, Handler, Route
 from service.http.routes import ROUTES
 from service.http.server_protocol import HANDLER_ARGS
 from service.ledger.appender import Appender, QueueLimits
@@ -72,7 +72,6 @@ def build_app(settings: Settings, siblings: Siblings | None = None) -> web.Appli
     )
     metrics = RequestMetrics()
     app = web.Application(
-        middlewares=[access_log()] if settings.access_log else [],
         client_max_size=settings.max_body_bytes,
         handler_args=HANDLER_ARGS,
     )
@@ -82,8 +81,12 @@ def build_app(settings: Settings, siblings: Siblings | None = None) -> web.Appli
     app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
-    app.add_routes([web.route(each.method, each.pattern, wrap_handler(each, guard, metrics)) for each in ROUTES])
-    app.router.add_route(NO_ROUTE.method, _ANY_PATH, wrap_handler(NO_ROUTE, guard, metrics))
+
+    def wrapped(route: Route) -> Handler:
+        return wrap_handler(route, guard, metrics, access_log=settings.access_log)
+
+    app.add_routes([web.route(each.method, each.pattern, wrapped(each)) for each in ROUTES])
+    app.router.add_route(NO_ROUTE.method, _ANY_PATH, wrapped(NO_ROUTE))
     return app
 
 

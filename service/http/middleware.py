@@ -9,8 +9,8 @@ from functools import wraps
 from time import perf_counter
 
 from aiohttp import hdrs, web
-from aiohttp.typedefs import Middleware
 
+from service import logs, trace_context
 from service.auth.keys import Scope
 from service.domain.ids import uuid7
 from service.errors import Conflict, RunfoldError
@@ -19,6 +19,7 @@ from service.http.authentication import Authenticator
 from service.http.fast_path import REQUEST_ID
 from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
+from service.http.request_log import TRACEPARENT, TRACERESPONSE, observe_and_log, request_fields
 from service.http.request_metrics import RequestMetrics
 from service.http.route import CONTEXT, Context, Handler, Route, Tag
 
@@ -28,9 +29,13 @@ _MAX_ID = 128
 _FIRST_ERROR = 400
 
 
-def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics) -> Handler:
-    """Return the handler of a route as the application calls it: authenticated, with errors as problems, counted."""
+def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics, *, access_log: bool = False) -> Handler:
+    """Return the handler of a route as the application calls it: authenticated, with errors as problems, counted.
+
+    `access_log`: each request is logged.
+    """
     handler, anonymous = route.handler, Context(route)
+    observe = observe_and_log(metrics) if access_log else metrics.observe
 
     @wraps(handler)
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -47,13 +52,13 @@ def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics) ->
         except web.HTTPException as error:
             if error.status < _FIRST_ERROR:
                 raise
-            response = _with_request_id(of_http(error, _prefix(request)), request)
+            response = _traced_error(of_http(error, _prefix(request)), request)
         except Exception:  # noqa: BLE001  every request is answered
             response = _internal_error(request)
         else:
             if REQUEST_ID in request.headers and not response.prepared:
                 _with_request_id(response, request)
-        metrics.observe(request, response, perf_counter() - began)
+        observe(request, response, perf_counter() - began)
         return response
 
     return handle
@@ -88,6 +93,14 @@ def _with_request_id(response: web.StreamResponse, request: web.Request) -> web.
     return response
 
 
+def _traced_error(response: web.StreamResponse, request: web.Request) -> web.StreamResponse:
+    """Add to an error the ids under which the log has it: that of the request and, in the caller's trace, a span's."""
+    parent = trace_context.parse(request.headers.get(TRACEPARENT))
+    if parent is not None:
+        response.headers[TRACERESPONSE] = str(parent.child())
+    return _with_request_id(response, request)
+
+
 def _request_id(request: web.Request) -> str:
     """Return the caller's X-Request-ID if it is short printable ASCII, else a new id."""
     given = request.headers.get(REQUEST_ID, "")
@@ -96,18 +109,16 @@ def _request_id(request: web.Request) -> str:
 
 def _refuse(error: RunfoldError, request: web.Request, metrics: RequestMetrics) -> web.StreamResponse:
     """Answer an error. A conflict is logged and counted: two reporters contradict each other, and one is recorded."""
-    response = _with_request_id(of_error(error, _prefix(request)), request)
+    response = _traced_error(of_error(error, _prefix(request)), request)
     if isinstance(error, Conflict):
         metrics.refused(error.kind)
         _log.warning(
-            "refused: %s %.500s: %d %s; key %s, caller %s, request %s",
+            "refused: %s %.500s: %d %s",
             request.method,
             request.rel_url.raw_path,
             response.status,
             error.code,
-            request[CONTEXT].actor or "(none)",
-            request.remote,
-            response.headers[REQUEST_ID],
+            extra=logs.fields(**request_fields(request, response), conflict=error.kind),
         )
     return response
 
@@ -115,23 +126,15 @@ def _refuse(error: RunfoldError, request: web.Request, metrics: RequestMetrics) 
 def _internal_error(request: web.Request) -> web.StreamResponse:
     """Answer an unexpected exception. The answer has the id of the log record and nothing else of the exception."""
     request_id = _request_id(request)
-    _log.exception("request %s: %s %s failed", request_id, request.method, request.path)
     detail = f"Something is wrong here; logged as {request_id}."
     response = problem(SERVER_ERROR, "internal", "Internal error", detail, prefix=_prefix(request))
+    _traced_error(response, request)
     response.headers[REQUEST_ID] = request_id
+    _log.exception(
+        "request %s: %s %.500s failed",
+        request_id,
+        request.method,
+        request.rel_url.raw_path,
+        extra=logs.fields(**request_fields(request, response)),
+    )
     return response
-
-
-def access_log() -> Middleware:
-    """Return the middleware that logs a line for each request."""
-    log = logging.getLogger("service.access")
-
-    @web.middleware
-    async def write(request: web.Request, handler: Handler) -> web.StreamResponse:
-        began = perf_counter()
-        response = await handler(request)
-        took = (perf_counter() - began) * 1000
-        log.info("%s %s %d %.1fms", request.method, request.path, response.status, took)
-        return response
-
-    return write

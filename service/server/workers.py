@@ -140,7 +140,7 @@ def main(listener: int, siblings: int, parent: int) -> None:
     for inherited in (listener, siblings):
         os.set_inheritable(inherited, False)  # noqa: FBT003  it takes no keyword; the projector process must not inherit them
     settings = unpack(sys.stdin.buffer.read())
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
 
     def check() -> str | None:
         return None if os.getppid() == parent else "The parent process has ended."

@@ -134,7 +134,7 @@ def test_it_stops_with_status_0_and_says_so(image, database):
         runfold.wait_until_ready()
         docker("stop", "--time=70", runfold.name)
         assert runfold.inspect("State.ExitCode") == 0
-        assert runfold.logs().splitlines()[-1].endswith(": stopped")
+        assert json.loads(runfold.logs().splitlines()[-1])["message"] == "stopped"
 
 
 SMALL_PARTITIONS = """

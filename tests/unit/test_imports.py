@@ -10,7 +10,7 @@ import pytest
 SERVICE, TESTS = Path(__file__).parents[2] / "service", Path(__file__).parents[1]
 
 LAYERS = (
-    ("errors", "settings", "logs", "os_process", "histograms"),
+    ("errors", "settings", "logs", "os_process", "histograms", "trace_context"),
     ("domain",),
     ("payloads", "database", "embedded"),
     ("ledger",),

@@ -1,12 +1,20 @@
 """A record is a line, its time is UTC, and it has no password."""
 
+import io
+import json
+import logging
+import os
 import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
+import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service import logs
 
@@ -65,3 +73,47 @@ def test_a_record_is_a_line_with_a_time_in_utc_and_even_a_traceback_has_no_passw
     assert controls.endswith(r"a title \x1b]0;x\x07, \x00, \x9b and \u2028")
     assert second.endswith("ValueError: postgresql://me:***@host/db")
     assert "secret" not in second
+
+
+def said_by(log_format, *arguments, extra=None, error=None):
+    """Return what a record of these makes in a format."""
+    output = io.StringIO()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "stderr", output)
+        logs.set_up("info", log_format)
+        logging.getLogger("service.x").info(*arguments, extra=extra, exc_info=error)
+    return output.getvalue()
+
+
+@given(st.text(st.characters(codec=None, exclude_categories=())), st.text(st.characters(exclude_categories=())))
+def test_any_record_is_one_line_of_ascii_and_a_json_object_with_its_fields(message, value):
+    line = said_by("json", "%s", message, extra=logs.fields(request_id=value, duration_ms=1.5, key=None))
+    assert line.endswith("\n")
+    assert re.fullmatch(r"[ -~]+", line[:-1])
+    entry = orjson.loads(line)
+    assert entry.keys() == {"time", "level", "process", "logger", "message", "request_id", "duration_ms"}
+    assert (entry["level"], entry["logger"], entry["duration_ms"]) == ("info", "service.x", 1.5)
+    if message.isprintable() and "://" not in message and "password=" not in message:
+        assert entry["message"] == message
+    assert datetime.now(UTC) - datetime.fromisoformat(entry["time"]) < timedelta(minutes=5)
+
+
+def test_neither_message_nor_field_nor_exception_has_a_password_in_json():
+    url = "postgresql://me:secret@host/db"
+    entry = json.loads(said_by("json", "at %s", url, extra=logs.fields(path=url), error=ValueError(url)))
+    assert "secret" not in str(entry)
+    assert entry["message"] == "at postgresql://me:***@host/db"
+    assert entry["exception"] == "ValueError: postgresql://me:***@host/db"
+
+
+def test_a_line_of_text_has_the_fields_that_its_message_does_not_tell():
+    line = said_by("text", "refused", extra=logs.fields(request_id="a\nb", status=409, key="team-a", caller=None))
+    assert line.endswith(f" INFO {os.getpid()} service.x: refused; key=team-a request_id=a\\nb\n")
+
+
+@pytest.mark.parametrize(("log_format", "terminal", "expected"), [
+    ("auto", True, False), ("auto", False, True), ("json", True, True), ("text", False, False)
+])  # fmt: skip
+def test_auto_is_json_off_a_terminal(log_format, terminal, expected, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", SimpleNamespace(isatty=lambda: terminal))
+    assert logs.is_json(log_format) is expected

@@ -6,6 +6,8 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -17,6 +19,7 @@ from service.auth import keys
 from service.cli.commands.database import Database, migrate, owned, wait_for_database
 from service.cli.commands.options import database_options, facet_settings, require_data_dir, setting
 from service.embedded.files import has_cluster
+from service.errors import OperatorError, RunfoldError
 from service.http.addresses import parse_base_path, parse_networks
 from service.server import sockets
 from service.server.serve import STOP_SIGNALS, serve
@@ -84,6 +87,11 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
 )
 @setting("--log-level", "Minimum severity of logged messages.", type=click.Choice(logs.LEVELS))
 @setting(
+    "--log-format",
+    "Log records as lines of text or as JSON objects; auto: text on a terminal, JSON elsewhere.",
+    type=click.Choice(logs.FORMATS),
+)
+@setting(
     "--queue-capacity",
     "Number of requests that may wait to be recorded; further ones are answered with 503.",
     type=_POSITIVE,
@@ -125,9 +133,27 @@ def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
     or Ctrl-C the service accepts no more requests, answers those in progress, and exits.
     """
     settings = Settings(**options)
-    logs.set_up(settings.log_level)
+    logs.set_up(settings.log_level, settings.log_format)
     for number in STOP_SIGNALS:
         signal.signal(number, _exit)
+    with _logged_failure(settings.log_format):
+        _start(settings)
+    _log.info("stopped")
+
+
+@contextmanager
+def _logged_failure(log_format: str) -> Iterator[None]:
+    """Log why the service ends as the last record, where records are JSON; else it is printed as a sentence."""
+    try:
+        yield
+    except (click.ClickException, OperatorError, RunfoldError) as error:
+        if not logs.is_json(log_format):
+            raise
+        _log.critical("%s", error.format_message() if isinstance(error, click.ClickException) else error)
+        sys.exit(error.exit_code if isinstance(error, click.ClickException) else 1)
+
+
+def _start(settings: Settings) -> None:
     with sockets.bind(settings.host, settings.port) as bound:
         # A database that is not created yet has no keys.
         may_have_keys = bool(settings.database_url) or has_cluster(require_data_dir(settings.data_dir))
@@ -135,7 +161,6 @@ def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
         _refuse_exposure(bound, authenticated=authenticated, insecure=settings.insecure)
         with owned(settings.database_url, settings.data_dir, workers=settings.workers) as database:
             _serve(dataclasses.replace(settings, database_url=database.dsn), bound, database)
-    _log.info("stopped")
 
 
 class _Exposed(click.ClickException):
@@ -165,8 +190,12 @@ def _serve(settings: Settings, bound: socket.socket, database: Database) -> None
             _refuse_exposure(bound, authenticated=has_keys, insecure=settings.insecure)
 
     def ready() -> None:
-        url = click.style(sockets.url(bound) + settings.base_path, bold=True)
-        click.echo(f"Runfold answers on {url}, recording in {database.name}. Ctrl-C or SIGTERM stops it.")
+        url = sockets.url(bound) + settings.base_path
+        if logs.is_json(settings.log_format):
+            _log.info("Runfold answers on %s, recording in %s", url, database.name)
+            return
+        shown = click.style(url, bold=True)
+        click.echo(f"Runfold answers on {shown}, recording in {database.name}. Ctrl-C or SIGTERM stops it.")
 
     listeners = sockets.listen(bound, settings.workers)
     try:

@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 from lineage_client import LINEAGE, event, send
 from programs import program, run
-from served import Served
+from served import Served, without_short_ways
 from yarl import URL
 
 from service.http.app import build_app
@@ -21,8 +21,8 @@ OUTSIDE = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "lineage.example:84
 
 @pytest.fixture
 async def serve(dsn, aiohttp_client):
-    async def start(**settings):
-        client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, **settings))))
+    async def start(make=build_app, **settings):
+        client = await aiohttp_client(Served(make(Settings(database_url=dsn, **settings))))
         assert (await client.put(JOB, json={"type": "BATCH", "inputs": [], "outputs": []})).status == 200
         return client
 
@@ -34,9 +34,9 @@ async def get(client, target, **headers):
         return answer.status, answer.headers, await answer.read()
 
 
-@pytest.mark.parametrize("access_log", [False, True])
-async def test_every_route_is_found_below_the_base_path_and_at_the_root(serve, access_log):
-    client = await serve(base_path="/a/b", access_log=access_log)
+@pytest.mark.parametrize("make", [build_app, lambda settings: without_short_ways(build_app(settings))])
+async def test_every_route_is_found_below_the_base_path_and_at_the_root(serve, make):
+    client = await serve(make, base_path="/a/b")
     assert (await send(client, event(run=RUN)))[0] == 201
     assert (await send(client, event(run="x/y"), f"/a/b{LINEAGE}"))[0] == 201
     for path in (

@@ -6,6 +6,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestServer, make_mocked_request
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -280,12 +281,33 @@ async def test_a_host_that_cannot_be_repeated_is_left_out_of_the_location(job, m
     writer.close()
 
 
-async def test_every_request_goes_the_long_way_where_there_is_a_middleware(dsn, aiohttp_client, caplog):
-    """The line of the access log is a middleware's."""
+async def test_every_request_goes_the_long_way_where_there_is_a_middleware(dsn, aiohttp_client):
+    seen = []
+
+    @web.middleware
+    async def see(request, handler):
+        response = await handler(request)
+        seen.append((request.path, type(response)))
+        return response
+
+    app = build_app(Settings(database_url=dsn))
+    app.middlewares.append(see)
+    client = await aiohttp_client(Served(app))
+    path = f"/api/v1/jobs/runs/{RUN}/events"
+    await client.get(path)
+    await client.get("/livez")
+    assert seen == [(path, web.Response), ("/livez", web.Response)]
+
+
+async def test_the_access_log_has_every_request_and_leaves_the_short_ways_as_they_are(dsn, aiohttp_client, caplog):
     caplog.set_level("INFO")
     client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, access_log=True))))
+    assert client.server.runner.server.router._routes
     assert (await client.get(f"/api/v1/jobs/runs/{RUN}")).status == 404
+    assert (await client.get("/livez", headers=FAR)).status == 200
+    assert (await client.get("/livez")).status == 200
     assert f"GET /api/v1/jobs/runs/{RUN} 404" in caplog.text
+    assert caplog.text.count("GET /livez 200") == 2
 
 
 def test_the_short_ways_are_those_of_runs():

@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient
 from building import head
 from lineage_client import BATCH, JSON, LINEAGE, NDJSON, RUN, event, send
-from served import Served
+from served import Served, without_short_ways
 from yarl import URL
 
 from service.http.app import build_app
@@ -19,10 +19,10 @@ BASE = "/api/v1"
 BOM = b"\xef\xbb\xbf"
 
 
-@pytest.fixture(params=[False, True], ids=["fast", "access log"])
+@pytest.fixture(params=[lambda app: app, without_short_ways], ids=["fast", "middleware"])
 async def either(request, dsn, aiohttp_client) -> TestClient:
-    """The service with and without the middleware that turns the fast path off."""
-    return await aiohttp_client(Served(build_app(Settings(database_url=dsn, access_log=request.param))))
+    """The service with and without a middleware, which turns the fast path off."""
+    return await aiohttp_client(Served(request.param(build_app(Settings(database_url=dsn)))))
 
 
 PATHS = (

@@ -77,10 +77,16 @@ async def test_each_refused_command_is_a_line_with_key_caller_and_request(dsn, c
         answer = await job.post(f"{BASE}/jobs/runs/{run}/fail", headers=sent)
         other = await job.post(RUNS, json={"id": run, "args": {"a": "1"}}, headers=sent | {"X-Request-ID": "request-2"})
     assert (answer.status, other.status) == (409, 409)
-    lines = [record.getMessage() for record in caplog.records if record.name == "service.http.middleware"]
-    assert lines == [
-        f"refused: POST {BASE}/jobs/runs/{run}/fail: 409 conflict; key scheduler, caller 127.0.0.1, request request-1",
-        f"refused: POST {RUNS}: 409 conflict; key scheduler, caller 127.0.0.1, request request-2",
+    records = [record for record in caplog.records if record.name == "service.http.middleware"]
+    assert [record.getMessage() for record in records] == [
+        f"refused: POST {BASE}/jobs/runs/{run}/fail: 409 conflict",
+        f"refused: POST {RUNS}: 409 conflict",
+    ]
+    common = {"method": "POST", "status": 409, "key": "scheduler", "caller": "127.0.0.1"}
+    path, other = f"{BASE}/jobs/runs/{run}/fail", "other_content"
+    assert [record.fields for record in records] == [
+        common | {"path": path, "run": run, "request_id": "request-1", "conflict": "other_end"},
+        common | {"path": RUNS, "request_id": "request-2", "conflict": other},
     ]
     assert secret not in caplog.text
 
