@@ -10,20 +10,25 @@ from pathlib import Path
 from engine import BUILD_ARGUMENTS, REPOSITORY, Ended
 
 
+def copy_checkout(directory: Path) -> None:
+    """Copy the files of this checkout, those that are not committed included."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        check=True,
+    )
+    for path in filter(None, listed.stdout.decode().split("\0")):
+        if (REPOSITORY / path).is_file():
+            (directory / path).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(REPOSITORY / path, directory / path)
+
+
 class Project:
     """A compose project in a directory of its own; its names and its port are no other project's."""
 
     def __init__(self, directory: Path, name: str, port: int, file: str = "docker-compose.yml") -> None:
-        listed = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=REPOSITORY,
-            capture_output=True,
-            check=True,
-        )
-        for path in filter(None, listed.stdout.decode().split("\0")):
-            if (REPOSITORY / path).is_file():
-                (directory / path).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(REPOSITORY / path, directory / path)
+        copy_checkout(directory)
         self.directory, self.working_directory = directory, (directory / file).parent
         self.image, self.url = name, f"http://127.0.0.1:{port}"
         kept = {
