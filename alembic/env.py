@@ -1,6 +1,8 @@
 """Runs the migrations over asyncpg, one process at a time."""
 
 import asyncio
+from collections.abc import Collection
+from importlib.metadata import version
 from typing import Any
 
 from sqlalchemy import Connection, pool, text
@@ -28,7 +30,8 @@ declare
     noted text := substring(comment from '^Runfold, revision (\\w+)$');
 begin
     if to_regclass('runfold_version') is null and to_regclass('runfold.events') is not null and noted is not null then
-        create table runfold_version (version_num varchar(32) constraint runfold_version_pkc primary key);
+        create table runfold_version (version_num varchar(32) constraint runfold_version_pkc primary key,
+                                      oldest_program varchar(32), migrated_by text);
         insert into runfold_version (version_num) values (noted);
     end if;
 end $$
@@ -36,9 +39,28 @@ end $$
 """Creates the table of the revision from that comment, after a dump of the schema alone was restored."""
 
 
-def _note_revision(**_step: object) -> None:
-    """Note the revision that a migration has reached, in its transaction."""
+_DECLARED_SINCE = "0015"
+"""The revision that added the columns in which a schema says which programs may use it, and which one migrated it."""
+
+
+def _note_revision(*, heads: Collection[str], **_step: object) -> None:
+    """Note the revision that a migration has reached, and which programs may use it, in its transaction."""
     context.execute(_NOTE_REVISION)
+    revision = max(heads, default="")
+    if revision >= _DECLARED_SINCE:
+        context.execute(
+            f"update runfold_version set oldest_program = '{_oldest_program(revision)}',"
+            f" migrated_by = '{version('runfold')}'"
+        )
+
+
+def _oldest_program(revision: str) -> str:
+    """Return the lowest revision of the programs that every migration up to a revision lets go on.
+
+    A migration without a declaration lets none go on.
+    """
+    scripts = [script for script in context.script.walk_revisions() if script.revision <= revision]
+    return max(getattr(script.module, "oldest_program", script.revision) for script in scripts)
 
 
 # Each migration is a transaction of its own: the lock that adds a column is not held while an index is made,

@@ -92,6 +92,14 @@ async def program(log: Path, *arguments: object, **environment: str) -> AsyncIte
 
 
 @asynccontextmanager
+async def program_of(checkout: Path, log: Path, *arguments: object) -> AsyncIterator[Program]:
+    """Start `runfold` from another checkout of the code."""
+    command = (sys.executable, "-m", "service", *arguments)
+    async with _started(command, log, checkout, {"PYTHONPATH": str(checkout)}) as started:
+        yield started
+
+
+@asynccontextmanager
 async def installed_program(log: Path, directory: Path, *arguments: object) -> AsyncIterator[Program]:
     """Start the installed `runfold` in a directory: unlike `python -m`, it does not put that on the search path."""
     command = (Path(sys.executable).with_name("runfold"), *arguments)

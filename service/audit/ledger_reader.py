@@ -30,10 +30,10 @@ from service.database.statements import load, load_text
 from service.domain import timestamps
 from service.domain.event import Content, Event
 from service.domain.run import RunRegisters
-from service.ledger import aggregates
 from service.ledger.archive_records import PayloadLocation, group_by_file
 from service.ledger.events import LOG, Head
 from service.ledger.rows import event_of
+from service.ledger.stored_registers import NewerRegisters, unpack_run
 from service.payloads.contents import decode_payload
 
 PAGE_EVENTS = 1000
@@ -50,7 +50,11 @@ UNPOSTED_POSITIONS = 20_000
 
 
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
-_HISTORY, _STORED_REGISTERS, _COUNT_RANGE = load("history"), load("stored_registers"), load("count_range")
+_HISTORY, _STORED_REGISTERS, _COUNT_RANGE = (
+    load("history", subject="run"),
+    load("stored_registers"),
+    load("count_range"),
+)
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
 _RECORDED_AFTER = load("recorded_after", line=load_text("line_json"))
 
@@ -76,7 +80,7 @@ class HistoryEntry(NamedTuple):
 
 
 class StoredRegisters(NamedTuple):
-    """The latest registers that the catalog stores for a run up to a position, None where it stores none.
+    """The latest registers that the catalog stores for a run up to a position; None where it stores none it can read.
 
     `upto` is the position up to which the run is projected.
     """
@@ -274,7 +278,10 @@ class LedgerReader:
             row = await connection.fetchrow(_STORED_REGISTERS, run, upto)
         if row is None or row["registers"] is None:
             return StoredRegisters(None, 0)
-        return StoredRegisters(aggregates.unpack_run(row["registers"]), row["projected"])
+        try:
+            return StoredRegisters(unpack_run(row["registers"]), row["projected"])
+        except NewerRegisters:
+            return StoredRegisters(None, 0)
 
     async def locate_archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
         """Return the files that have the payloads of some positions; erased payloads are in none."""

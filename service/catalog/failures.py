@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.errors import DatabaseUnavailable, OperatorError, Unavailable
+from service.ledger.stored_registers import NewerRegisters
 
 _CAUSED_BY_VALUES = frozenset({"21", "22", "23", "54", "P0"})
 """Classes of SQLSTATEs that the values of a statement cause: cardinality, data, constraints, limits, functions."""
@@ -45,13 +46,13 @@ class PageSize:
 def is_caused_by_page(error: Exception) -> bool:
     """Return whether a failure is caused by the events or rows of a page, so that it will not succeed later.
 
-    Whatever says that the database is unavailable or has another schema is not; nor is an archive that cannot be read,
-    or a pipe that is closed.
+    Whatever says that the database is unavailable or has another schema is not; nor is a row of a newer version, an
+    archive that cannot be read, or a pipe that is closed.
     """
     if isinstance(error, DatabaseUnavailable):
         sqlstate = error.sqlstate or ""
         return sqlstate[:2] in _CAUSED_BY_VALUES or sqlstate in _CAUSED_BY_ROWS
-    return not isinstance(error, (Unavailable, OperatorError, OSError))
+    return not isinstance(error, (Unavailable, OperatorError, OSError, NewerRegisters))
 
 
 def reason_of(error: Exception) -> str:

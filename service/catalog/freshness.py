@@ -98,6 +98,11 @@ class CatalogFreshness:
         """Report that this process appended events up to a position."""
         self._projector.notify_appended(position)
 
+    def request(self, position: int) -> None:
+        """Project up to a position at once, because a process of an earlier version, which cannot, waits for it."""
+        if position > self._projected:
+            self._projector.prioritize(position)
+
     @property
     def restarts(self) -> int:
         """How many processes of the projector were started in place of one that ended."""

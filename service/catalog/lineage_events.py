@@ -10,10 +10,11 @@ from uuid import UUID
 from service.catalog.queries import PAGE_BYTES, RunItem, Slice, load_page
 from service.database.connections import Connections
 from service.database.statements import load
+from service.domain.event import Subject
 from service.ledger import archive_records
-from service.ledger.aggregates import unpack_run
 from service.ledger.archive_records import PayloadLocation
 from service.ledger.events import LOG
+from service.ledger.ledger_registers import read_registers
 
 _ANY_NAMESPACE = ":namespace::text is null"
 _ONE_NAMESPACE = "left(e.namespace, 64) = left(:namespace::text, 64) and e.namespace = :namespace::text"
@@ -100,4 +101,5 @@ class LineageEventReader:
         async with self._connections.connection() as connection:
             rows = await connection.fetch(_CHILDREN, parent, *slice_, PAGE_BYTES)
             total = int(await connection.fetchval(_COUNT_CHILDREN, parent))
-        return [RunItem(row["id"], unpack_run(row["registers"])) for row in rows], total
+        registers = await read_registers(self._connections, LOG, Subject.RUN, rows)
+        return [RunItem(row["id"], run) for row, run in zip(rows, registers, strict=True)], total

@@ -10,20 +10,21 @@ from uuid import UUID
 
 from service.catalog import projection
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page, reason_of
+from service.catalog.newer_catalog import require_format
 from service.catalog.projection import CatalogRun, PageChanges
 from service.catalog.statements import LIVE_STATEMENTS, CatalogStatements
 from service.database.connections import Connections
-from service.database.migrations import newest_revision
-from service.database.statements import load
+from service.database.migrations import read_schema
 from service.domain.event import Event, Kind, Subject
 from service.domain.job import merge_jobs
 from service.domain.namespace import merge_namespaces
 from service.domain.run import RunRegisters
 from service.errors import RunfoldError, Unavailable
-from service.ledger.aggregates import AGGREGATES, pack_registers, unpack_run
+from service.ledger.aggregates import AGGREGATES
 from service.ledger.erasure_replay import remove_erased
 from service.ledger.events import LOG
 from service.ledger.rows import event_of
+from service.ledger.stored_registers import FORMAT, pack_registers, unpack_run
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,6 @@ _RUN_REGISTERS = projection.RunRow._fields.index("registers")
 _REGISTERS = -2
 """The column of the registers in a row of a job or a namespace."""
 
-_REVISION = load("revision")
 
 _EVENTS_AT_ONCE = 100
 """Events projected before other tasks of the event loop get their turn."""
@@ -125,13 +125,13 @@ async def set_aside(
     """Project the event after a position, which cannot be projected, without its payload, or leave it out.
 
     The event stays in the ledger; the table catalog_set_aside records what is left out. Returns None where another
-    process has moved the cursor. Raises Unavailable where the schema belongs to a newer program, which may have written
-    rows that this one cannot read: that one is left to project.
+    process has moved the cursor. Raises Unavailable where the schema belongs to a newer program, and does not let this
+    one go on: that one is left to project.
     """
-    async with connections.connection() as connection:
-        revision, newest = await connection.fetchval(_REVISION), newest_revision()
-    if revision != newest:
-        raise Unavailable(f"the schema is at revision {revision}, and this program needs {newest}")
+    if statements is LIVE_STATEMENTS:
+        schema = await read_schema(connections)
+        if schema.problem is not None:
+            raise Unavailable(f"the schema is {schema.problem}")
     upto, reason = after + 1, reason_of(error)
     _log.error(
         "position %d cannot be projected and is set aside (%s)",
@@ -152,9 +152,11 @@ async def set_aside(
 
 
 async def read_cursor(connections: Connections, statements: CatalogStatements = LIVE_STATEMENTS) -> int:
-    """Return the position up to which the catalog is projected."""
+    """Return the position up to which the catalog is projected. Raises NewerCatalog."""
     async with connections.connection() as connection:
-        return int(await connection.fetchval(statements.cursor, LOG))
+        cursor = await connection.fetchrow(statements.cursor, LOG)
+    require_format(cursor["position"], cursor["format"])
+    return int(cursor["position"])
 
 
 async def read_page(
@@ -199,10 +201,12 @@ async def write_page(
 ) -> WrittenPage | None:
     """Write a page to the catalog; None where the cursor was moved, or the ledger lost events, since the page was read.
 
-    `aside`: what is left out of the page, to be recorded. Raises PageTooLarge for a page of several events.
+    `aside`: what is left out of the page, to be recorded. Raises PageTooLarge for a page of several events, and
+    NewerCatalog, with nothing written.
     """
     async with connections.connection() as connection, connection.transaction():
         cursor = await connection.fetchrow(statements.lock, LOG)
+        require_format(cursor["position"], cursor["format"])
         if cursor["position"] != page.after or cursor["head"] < page.upto:
             return None
         fits = not page.events or await _write_changes(connection, page, statements, aside)
@@ -272,6 +276,7 @@ class _Writer:
             last,
             LOG,
             after,
+            FORMAT,
         )
         return True
 

@@ -13,8 +13,8 @@ from service.domain.job import JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
 from service.domain.payload import EMPTY_PAYLOAD
 from service.domain.run import RunRegisters, apply_event, run_registers_of
-from service.ledger import aggregates
 from service.ledger.aggregates import AGGREGATES
+from service.ledger.stored_registers import pack_registers
 from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
 
@@ -199,7 +199,7 @@ def run_row(run_id: UUID, catalog_run: CatalogRun) -> RunRow:
         run.started_at,
         ended.at if ended else None,
         run.parent_run.run if run.parent_run else None,
-        aggregates.pack_registers(run),
+        pack_registers(run),
         since_snapshot,
         bool(run.overruled),
         run.latest_start is not None and run.restarted_at is not None,
@@ -227,14 +227,14 @@ def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:
         job.name,
         job.hidden,
         job.updated_at,
-        aggregates.pack_registers(job),
+        pack_registers(job),
         job.seen,
     )
 
 
 def namespace_row(identity: UUID, namespace: NamespaceRegisters) -> tuple[object, ...]:
     """Return a namespace's row."""
-    registers = aggregates.pack_registers(namespace)
+    registers = pack_registers(namespace)
     return identity, namespace.position, namespace.name, namespace.hidden, registers, namespace.deleted
 
 

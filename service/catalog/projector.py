@@ -13,9 +13,11 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page
+from service.catalog.newer_catalog import NewerCatalog, request_projection
 from service.catalog.page_writer import PAGE_EVENTS, ReadPage, read_cursor, read_page, set_aside, write_page
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
+from service.ledger.stored_registers import NewerRegisters
 
 _log = logging.getLogger(__name__)
 
@@ -36,6 +38,9 @@ _PREFETCH_EVENTS = 100
 
 _QUIET_S = 0.2
 """Seconds without an append after which pending events are projected."""
+
+_FOLLOW_S = 0.05
+"""Seconds between two looks at how far a newer version has projected, while a reader waits."""
 
 _MAX_LOSSES = 3
 """After this many failures of the database in a row, pages are made smaller, too: one may ask too much of it."""
@@ -116,6 +121,8 @@ class Projector:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._on_progress: OnProgress | None = None
+        self._following = False
+        """Whether a newer version projects, and this process waits for it."""
 
     def start(self, on_progress: OnProgress) -> None:
         """Start; events that are not projected yet come first."""
@@ -185,7 +192,7 @@ class Projector:
         try:
             done = False
             while not done:
-                done = await self._project_pages(on_progress)
+                done = await self._project_or_follow(on_progress)
         except DatabaseUnavailable:
             self._losses += 1
             if self._losses > _MAX_LOSSES:
@@ -194,6 +201,30 @@ class Projector:
         except Exception:  # noqa: BLE001  the task must outlive any failure
             _log.exception("the catalog could not be projected")
             await self._retry_later()
+
+    async def _project_or_follow(self, on_progress: OnProgress) -> bool:
+        """Project; where a newer version projects, wait for it. Return False where a reader still waits."""
+        try:
+            done = await self._project_pages(on_progress)
+        except (NewerCatalog, NewerRegisters) as newer:
+            return await self._follow(newer, on_progress)
+        if self._following:
+            self._following = False
+            _log.warning("this process projects the catalog again")
+        return done
+
+    async def _follow(self, newer: NewerCatalog | NewerRegisters, on_progress: OnProgress) -> bool:
+        """Leave the catalog to the processes of a newer version, and ask them for the position a reader waits for."""
+        if not self._following:
+            self._following = True
+            _log.warning("this process no longer projects the catalog, and waits for others: %s", newer)
+        if isinstance(newer, NewerCatalog):
+            self._advance(newer.position, on_progress)
+        if self._prioritized <= self._projected:
+            return True
+        await request_projection(self._connections, self._prioritized)
+        await asyncio.sleep(_FOLLOW_S if isinstance(newer, NewerCatalog) else _QUIET_S)
+        return False
 
     async def _retry_later(self) -> None:
         await asyncio.sleep(_QUIET_S)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.catalog.projection import ALL_JOBS, CONTRADICTED, RESTARTED
 from service.database.connections import Connections
+from service.database.migrations import SchemaVersion, read_schema
 from service.database.statements import load, load_text
-from service.domain.event import RunState
+from service.domain.event import RunState, Subject
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.run import RunRegisters
-from service.ledger.aggregates import unpack_job, unpack_namespace, unpack_run
 from service.ledger.events import LOG
+from service.ledger.ledger_registers import read_registers
 
 LATEST = 10
 """Number of newest runs that a job shows."""
@@ -39,7 +41,7 @@ _JOBS, _COUNT_JOBS = load_page("list_jobs", **_JOB_PARTS), load("count_jobs", **
 _JOB = load("visible_job", visible=_VISIBLE)
 _RUNS, _COUNT_RUNS = load_page("list_runs_of_job"), load("count_runs_of_job")
 _LATEST = load_page("latest_runs")
-_REVISION = load("revision")
+_CURSOR = load("catalog_cursor")
 _LAG, _CATALOG_LAG, _OLDEST_SNAPSHOT = load("lag"), load("catalog_lag"), load("oldest_snapshot")
 _HEALTH, _SET_ASIDE = load("health"), load("list_set_aside")
 _MARKED_RUNS = load("marked_runs")
@@ -76,6 +78,13 @@ class CatalogHealth(NamedTuple):
     set_aside: int
 
 
+class CatalogFormats(NamedTuple):
+    """The format of the program that projected last, and the oldest of those that did since the catalog was made."""
+
+    latest: int
+    oldest: int
+
+
 class MarkedRuns(NamedTuple):
     """The number of runs of which ends in several states were reported, and of those with a START after their end."""
 
@@ -94,6 +103,9 @@ class EventSetAside(NamedTuple):
     set_aside_at: datetime
 
 
+_id_of = itemgetter("id")
+
+
 class CatalogQueries:
     """Reads the catalog. Every method raises Unavailable if the database cannot be used."""
 
@@ -101,10 +113,14 @@ class CatalogQueries:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def revision(self) -> str:
-        """Return the revision of the schema; empty where it has none."""
-        async with self._connections.connection() as connection:
-            return str(await connection.fetchval(_REVISION) or "")
+    async def schema(self) -> SchemaVersion:
+        """Return the version of the schema."""
+        return await read_schema(self._connections)
+
+    async def formats(self) -> CatalogFormats:
+        """Return the formats of the programs that projected the catalog."""
+        (row,) = await self._connections.fetch(_CURSOR, LOG)
+        return CatalogFormats(row["format"], row["oldest_format"])
 
     async def positions(self) -> tuple[int, int]:
         """Return the positions of the ledger head and of the catalog's cursor."""
@@ -142,12 +158,20 @@ class CatalogQueries:
     async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
         """Return namespaces by name, without the hidden ones."""
         rows = await self._connections.fetch(_NAMESPACES, *slice_, PAGE_BYTES)
-        return [unpack_namespace(row["registers"]) for row in rows]
+        return await self._registers(Subject.NAMESPACE, rows)
 
     async def namespace(self, name: str) -> NamespaceRegisters | None:
         """Return a namespace, hidden or not."""
         rows = await self._connections.fetch(_NAMESPACE, [namespace_id(name)])
-        return unpack_namespace(rows[0]["registers"]) if rows else None
+        return (await self._registers(Subject.NAMESPACE, rows))[0] if rows else None
+
+    async def _registers(self, subject: Subject, rows: Sequence[Any]) -> list[Any]:
+        return await read_registers(self._connections, LOG, subject, rows)
+
+    async def _run_items(self, rows: Sequence[Any]) -> list[RunItem]:
+        return [
+            RunItem(*pair) for pair in zip(map(_id_of, rows), await self._registers(Subject.RUN, rows), strict=True)
+        ]
 
     async def job(self, namespace: str, name: str) -> JobItem | None:
         """Return a job with its newest runs; None where it is unknown, or deleted by itself or with its namespace."""
@@ -172,12 +196,13 @@ class CatalogQueries:
             return []
         latest: dict[UUID, list[RunItem]] = {row["id"]: [] for row in rows}
         runs = await self._connections.fetch(_LATEST, list(latest), LATEST, PAGE_BYTES)
-        for run in runs:
-            latest[run["job_id"]].append(_run_item(run))
+        for run, item in zip(runs, await self._run_items(runs), strict=True):
+            latest[run["job_id"]].append(item)
         if runs and len(runs) < runs[0]["found"]:
             ids = [row["id"] for row in rows]
             rows = rows[: max(1, ids.index(runs[-1]["job_id"]))]
-        return [JobItem(unpack_job(row["registers"]), latest[row["id"]]) for row in rows]
+        jobs = await self._registers(Subject.JOB, rows)
+        return [JobItem(job, latest[row["id"]]) for row, job in zip(rows, jobs, strict=True)]
 
     async def runs_of_job(
         self, namespace: str, job: str, states: Sequence[str] | None, slice_: Slice
@@ -187,7 +212,7 @@ class CatalogQueries:
         counted = list(RunState) if states is None else states
         listing = (_RUNS, job_key, states, *slice_, PAGE_BYTES)
         rows, total = await self._list_and_count(listing, (_COUNT_RUNS, job_key, counted))
-        return [_run_item(row) for row in rows], total
+        return await self._run_items(rows), total
 
     async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
         """Run both statements at once: under load, each round trip waits for its turn on the event loop."""
@@ -197,7 +222,3 @@ class CatalogQueries:
     async def _count(self, statement: str, *arguments: Any) -> int:  # noqa: ANN401  what asyncpg takes
         async with self._connections.connection() as connection:
             return int(await connection.fetchval(statement, *arguments))
-
-
-def _run_item(row: Any) -> RunItem:  # noqa: ANN401  asyncpg has no types
-    return RunItem(row["id"], unpack_run(row["registers"]))

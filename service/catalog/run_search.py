@@ -11,11 +11,11 @@ from uuid import UUID
 from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
 from service.database.statements import load, load_text
-from service.domain.event import RunState
+from service.domain.event import RunState, Subject
 from service.domain.run import RunRegisters
-from service.ledger.aggregates import unpack_run
 from service.ledger.cursors import PositionCursor, RowCursor
 from service.ledger.events import LOG
+from service.ledger.ledger_registers import read_registers
 
 
 class Order(StrEnum):
@@ -169,12 +169,13 @@ class RunSearch:
                 statement = _statement(filters, by, order)
                 rows = await connection.fetch(statement, _states(filters), *first, far, limit + 1, *at, *last)
         more = bool(rows) and rows[0]["found"] > min(limit, len(rows))
-        return FoundRuns([_found(row, by) for row in rows[:limit]], more)
+        registers = await read_registers(self._connections, LOG, Subject.RUN, rows[:limit])
+        return FoundRuns([_found(*pair, by) for pair in zip(rows, registers, strict=False)], more)
 
 
-def _found(row: Any, by: RunOrder) -> FoundRun:  # noqa: ANN401  asyncpg has no types
+def _found(row: Any, registers: RunRegisters, by: RunOrder) -> FoundRun:  # noqa: ANN401  asyncpg has no types
     cursor = PositionCursor(LOG, row["at"]) if by is RunOrder.UPDATE else RowCursor(row["at"], row["id"])
-    return FoundRun(row["id"], cursor, unpack_run(row["registers"]))
+    return FoundRun(row["id"], cursor, registers)
 
 
 def _states(filters: RunFilters) -> list[str]:

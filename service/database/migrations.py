@@ -11,7 +11,7 @@ import sys
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from service.database.connections import Connections
 from service.database.failures import translate
@@ -58,42 +58,77 @@ def newest_revision() -> str:
     return max(_known_revisions())
 
 
-def is_newer(revision: str) -> bool:
-    """Return whether a schema's revision is one that only a newer version of Runfold knows."""
-    return bool(revision) and revision not in _known_revisions()
+class SchemaVersion(NamedTuple):
+    """The revision of a schema; `oldest_program`: the lowest revision of the programs that may use it, None: no older.
 
-
-async def check_schema(dsn: str, *, must_exist: bool = True) -> str | None:
-    """Return the revision of a database's schema; None if there is none and it need not exist.
-
-    Raises OperatorError if there is no schema though it must exist, if a newer version of Runfold has migrated it, or
-    if its revision is missing. Raises DatabaseUnavailable.
+    Programs are named by the newest revision that they know. Each migration declares the lowest revision of the
+    programs that go on to work after it (`oldest_program` in alembic/versions); the schema keeps the highest of these.
     """
-    async with Connections(dsn) as connections, connections.connection() as connection:
-        found = await connection.fetchrow(_FIND_SCHEMA)
-        revision: str | None = await connection.fetchval(_REVISION) if found["has_revision"] else None
-    if revision is None and found["is_noted"]:
+
+    revision: str
+    oldest_program: str | None = None
+    migrated_by: str | None = None
+    """The version of Runfold that migrated to this revision; None for schemas from before it was noted."""
+
+    @property
+    def is_newer(self) -> bool:
+        """Whether a newer version of Runfold has made the schema."""
+        return self.revision not in _known_revisions()
+
+    @property
+    def problem(self) -> str | None:
+        """Return why this program cannot use the schema; None if it can."""
+        newest = newest_revision()
+        if self.revision == newest or (self.is_newer and self.oldest_program and self.oldest_program <= newest):
+            return None
+        return f"at {self.revision}, {newest} is needed"
+
+
+async def read_schema(connections: Connections) -> SchemaVersion:
+    """Return the version of the schema; an empty revision where it has none."""
+    async with connections.connection() as connection:
+        row = await connection.fetchrow(_REVISION)
+    return SchemaVersion(*row) if row else SchemaVersion("")
+
+
+async def check_schema(dsn: str, *, must_exist: bool = True, exact: bool = False) -> SchemaVersion | None:
+    """Return the version of a database's schema; None if there is none and it need not exist.
+
+    A schema that a newer version of Runfold has migrated is accepted if its migrations let this one go on, and not
+    `exact`. Raises OperatorError if there is no schema though it must exist, if a newer version has migrated it and
+    this one cannot go on, or if its revision is missing. Raises DatabaseUnavailable.
+    """
+    async with Connections(dsn) as connections:
+        async with connections.connection() as connection:
+            found = await connection.fetchrow(_FIND_SCHEMA)
+        schema = await read_schema(connections) if found["has_revision"] else None
+    revision = schema.revision if schema else ""
+    if not revision and found["is_noted"]:
         if must_exist:
             raise OperatorError(
                 "The database has the tables of Runfold, but not the table runfold_version with their revision, as"
                 " after restoring a dump of the schema runfold alone; to create it, run: runfold migrate"
             )
         return None
-    if revision is None and found["has_ledger"]:
+    if not revision and found["has_ledger"]:
         raise OperatorError(
             "The database has the tables of Runfold, but not the table runfold_version with their revision, as"
             " after restoring a dump of the schema runfold alone: restore a dump of the whole database."
         )
-    if revision is None:
+    if schema is None or not revision:
         if must_exist:
             raise OperatorError("There is no Runfold in this database; to create its tables, run: runfold migrate")
         return None
-    if revision not in _known_revisions():
-        raise OperatorError(
-            f"A newer version of Runfold has migrated this database: its schema is at revision {revision}, and this"
-            f" version, {version('runfold')}, knows revisions up to {newest_revision()}. Use that version of Runfold."
+    if schema.is_newer and (exact or schema.problem):
+        may = " It can serve, record and read, but not do this." if schema.problem is None else ""
+        newer = (
+            f"A newer version of Runfold, {schema.migrated_by}," if schema.migrated_by else "A newer version of Runfold"
         )
-    return revision
+        raise OperatorError(
+            f"{newer} has migrated this database: its schema is at revision {revision}, and this version,"
+            f" {version('runfold')}, knows revisions up to {newest_revision()}.{may} Use that version of Runfold."
+        )
+    return schema
 
 
 def upgrade(dsn: str, revision: str = "head") -> None:

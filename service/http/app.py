@@ -171,7 +171,10 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
     on_append = _on_append(catalog, posting, tail, app[REQUEST_METRICS])
     watch = LedgerWatch(
-        registry.connections(command_timeout_s=limit_s / 2), end, lambda position: on_append(position, 0)
+        registry.connections(command_timeout_s=limit_s / 2),
+        end,
+        lambda position: on_append(position, 0),
+        catalog.request,
     )
     appender = Appender(
         registry.connections(keep_plans=True, command_timeout_s=limit_s),

@@ -5,21 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import msgspec
-
 from service.domain.erasure import Stamp, job_without, namespace_without, run_without
 from service.domain.event import Event, Subject
 from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
 from service.domain.payload import PayloadContent
 from service.domain.run import RunRegisters, apply_event, merge_runs, run_registers_of
-
-# Registers are packed as arrays, in the order of their fields. A migration that changes a field, other than by adding a
-# field with a default at the end, must empty the catalog and set its cursor to 0, so that it is projected again.
-pack_registers = msgspec.msgpack.Encoder().encode
-unpack_run = msgspec.msgpack.Decoder(RunRegisters).decode
-unpack_job = msgspec.msgpack.Decoder(JobRegisters).decode
-unpack_namespace = msgspec.msgpack.Decoder(NamespaceRegisters).decode
+from service.ledger.stored_registers import unpack_job, unpack_namespace, unpack_run
 
 
 class AggregateType(NamedTuple):

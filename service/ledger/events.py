@@ -17,7 +17,9 @@ from service.ledger.aggregates import AGGREGATES
 from service.ledger.drafts import reported_fact
 from service.ledger.erasure_replay import remove_erased
 from service.ledger.ledger_end import LedgerEnd
+from service.ledger.ledger_registers import merge_from_ledger
 from service.ledger.rows import event_of
+from service.ledger.stored_registers import NewerRegisters
 from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
 
@@ -123,14 +125,22 @@ async def _merge_rows(connections: Connections, subject: Subject, count: int, ro
     registers: list[Any] = [None] * count
     known: list[KnownEvent | None] = [None] * count
     events: list[tuple[int, Event]] = []
+    unreadable: dict[int, UUID] = {}
     for row in rows:
         index, part = row["n"] - 1, row["part"]
         if part == "catalog":
-            registers[index] = aggregate.unpack(row["registers"])
+            try:
+                registers[index] = aggregate.unpack(row["registers"])
+            except NewerRegisters:
+                unreadable[index] = row["stream"]
         elif part == "known":
             known[index] = KnownEvent(row["position"], row["request_digest"], row["recorded_at"])
         else:
             events.append((index, event_of(row)))
+    if unreadable:
+        events = [pair for pair in events if pair[0] not in unreadable]
+        for index, stream in unreadable.items():
+            registers[index] = await merge_from_ledger(connections, LOG, subject, stream)
     payloads = await read_payloads(connections, [event.position for _, event in events if event.payload_digest])
     for index, event in events:
         registers[index] = aggregate.next_state(

@@ -26,11 +26,22 @@ _HEAD = load("watch_head", head=load_text("head"))
 class LedgerWatch:
     """The task of this process that reads the end of the ledger."""
 
-    def __init__(self, connections: Connections, end: LedgerEnd, on_change: Callable[[int], None]) -> None:
-        """Take a connection of its own, and what is called with each new end, which any process may have appended."""
+    def __init__(
+        self,
+        connections: Connections,
+        end: LedgerEnd,
+        on_change: Callable[[int], None],
+        on_request: Callable[[int], None],
+    ) -> None:
+        """Take a connection of its own.
+
+        `on_change` is called with each new end, which any process may have appended; `on_request` with the position up
+        to which a process of an earlier version asks to project.
+        """
         self._connections = connections
         self._end = end
         self._on_change = on_change
+        self._on_request = on_request
         self._reported = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -62,3 +73,5 @@ class LedgerWatch:
         if row["position"] != self._reported:
             self._reported = row["position"]
             self._on_change(self._reported)
+        if row["requested"] is not None:
+            self._on_request(min(row["requested"], row["position"]))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from service.domain.run import RunRegisters
-from service.ledger import aggregates
+from service.ledger.stored_registers import decode_run, encode_registers
 
 _GENERATION_RUNS = 32_768
 _MAX_BYTES = 1024
@@ -30,7 +30,7 @@ class RunCache:
     def get(self, run_id: UUID) -> RunRegisters | None:
         """Return the cached state of a run, which may be stale; None if there is none."""
         packed = self._young.get(run_id.int) or self._old.get(run_id.int)
-        return aggregates.unpack_run(packed) if packed is not None else None
+        return decode_run(packed) if packed is not None else None
 
     def put(self, run_id: UUID, run: RunRegisters) -> None:
         """Cache the state of a run. An ended run is discarded, as few commands follow; so are runs with facets."""
@@ -38,7 +38,7 @@ class RunCache:
         if run.terminal is not None or run.run_facets or run.job_facets:
             self.discard(run_id)
             return
-        packed = aggregates.pack_registers(run)
+        packed = encode_registers(run)
         if len(packed) > _MAX_BYTES:
             self.discard(run_id)
             return

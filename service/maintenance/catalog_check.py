@@ -25,6 +25,7 @@ from service.domain.event import Subject
 from service.errors import OperatorError
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.events import LOG
+from service.ledger.stored_registers import FORMAT
 from service.maintenance.archived_payloads import open_archived_payloads
 from service.maintenance.locks import exclusive_maintenance
 
@@ -35,6 +36,7 @@ Progress = Callable[[int, int], None]
 
 _STATEMENTS = catalog_statements(SCHEMA)
 _CURSOR, _ERASED_SINCE = load("catalog_cursor"), load("erased_since")
+_MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
 _PRIMARY_KEY, _POSTINGS, _ARCHIVES = load("verify_primary_key"), load("verify_postings"), load("archives")
 _DROP = f"drop schema if exists {SCHEMA} cascade"
 _PAGE_EVENTS = 2000
@@ -75,11 +77,15 @@ _TABLES: Mapping[str, _Table] = {
 
 
 class CatalogCheck(NamedTuple):
-    """The position up to which the catalog in use is projected, the number of differences, and the first of them."""
+    """The position up to which the catalog in use is projected, the number of differences, and the first of them.
+
+    `has_older_parts`: a program of an earlier format projected a part of it, and did not write what was added since.
+    """
 
     position: int
     found: int
     differences: list[str]
+    has_older_parts: bool
 
 
 class _Differences:
@@ -120,7 +126,7 @@ async def _prepare(connections: Connections) -> None:
             key = [row["name"] for row in await connection.fetch(_PRIMARY_KEY, f"runfold.{table}")]
             await connection.execute(f"create unlogged table {SCHEMA}.{table} (like runfold.{table})")
             await connection.execute(f"alter table {SCHEMA}.{table} add primary key ({', '.join(key)})")
-        await connection.execute(f"insert into {SCHEMA}.catalog_cursor (log, position) values ({LOG}, 0)")
+        await connection.execute(_MAKE_CURSOR, LOG, FORMAT)
 
 
 async def _drop(connections: Connections) -> None:
@@ -136,7 +142,8 @@ async def _check(
         cursor = await connection.fetchval(_CURSOR, LOG)
     await _project(connections, min(cursor, (await reader.ends()).head), find_archived, progress)
     async with connections.connection() as live, live.transaction(isolation="repeatable_read", readonly=True):
-        cursor, head = await live.fetchval(_CURSOR, LOG), (await reader.ends()).head
+        row, head = await live.fetchrow(_CURSOR, LOG), (await reader.ends()).head
+        cursor = row["position"]
         if cursor > head:
             differences.add(f"catalog_cursor: it is at position {cursor}, and the ledger ends at {head}")
         await _project(connections, min(cursor, head), find_archived, progress)
@@ -147,7 +154,7 @@ async def _check(
         await _compare_archives(live, reader, differences)
         if differences.count:
             await _require_no_erasure(connections, cursor)
-    return CatalogCheck(cursor, differences.count, differences.kept)
+    return CatalogCheck(cursor, differences.count, differences.kept, row["oldest_format"] < FORMAT)
 
 
 async def _require_no_erasure(connections: Connections, cursor: int) -> None:

@@ -17,6 +17,7 @@ from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load
 from service.ledger.events import LOG, read_head
+from service.ledger.stored_registers import FORMAT
 from service.maintenance.archived_payloads import open_archived_payloads
 from service.maintenance.locks import exclusive_maintenance
 
@@ -38,13 +39,13 @@ _PREPARE = "\n".join(
         f"drop schema if exists {SCHEMA} cascade;",
         f"create schema {SCHEMA};",
         *(f"create table {SCHEMA}.{table} (like runfold.{table} including all);" for table in _TABLES),
-        f"insert into {SCHEMA}.catalog_cursor (log, position) values ({LOG}, 0);",
     ]
 )
 
 # All tables at once, before any row is locked: a projector that waits for the cursor's row holds a lock on its table.
 _LOCK = f"lock table {', '.join(f'runfold.{table}' for table in _TABLES)} in access exclusive mode"
 
+_MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
 _RENAMES, _GRANTS = load("index_renames"), load("grants_on_tables")
 
 
@@ -67,6 +68,7 @@ async def rebuild_catalog(dsn: str, progress: Progress | None = None, directory:
 async def _rebuild(connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None) -> int:
     async with connections.connection() as connection:
         await connection.execute(_PREPARE)
+        await connection.execute(_MAKE_CURSOR, LOG, FORMAT)
     await _project(connections, find_archived, progress)
     async with connections.connection() as connection:
         await postings.post_all(connection, _POSTINGS)

@@ -76,16 +76,6 @@ def failure_status(command):
     return 3 if command[0] == "verify" else 1
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, *WRITERS], ids=str)
-async def test_every_command_refuses_a_schema_of_a_newer_version_and_names_both(command, dsn, log):
-    await execute(dsn, "update runfold_version set version_num = '9999'")
-    ended = await run(log, *command, "--database-url", dsn)
-    assert (ended.status, ended.output) == (failure_status(command), ""), ended
-    assert "its schema is at revision 9999" in ended.errors
-    assert f"knows revisions up to {newest_revision()}" in ended.errors
-    assert len(ended.errors.splitlines()) == 1
-
-
 @pytest.mark.parametrize("command", COMMANDS, ids=str)
 async def test_every_command_names_an_empty_database_as_such(command, empty_dsn, log):
     ended = await run(log, *command, "--database-url", empty_dsn)

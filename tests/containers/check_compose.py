@@ -127,7 +127,7 @@ def test_it_is_upgraded_and_goes_back(project):
 def test_a_backup_is_restored_also_after_a_newer_version_has_migrated(project):
     for line in blocks("docs/containers.md", "Backup"):
         project.run(line)
-    project.sql("update runfold_version set version_num = '9999'")
+    project.sql("update runfold_version set version_num = '9999', oldest_program = '9999'")
     assert "owner" in project.run(f"{UP} --force-recreate", status=1)
     assert "is at revision 9999, and this version" in project.run("docker compose logs owner")
     *restored, verified = [project.run(line) for line in blocks("docs/containers.md", "Restore")]

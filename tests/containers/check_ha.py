@@ -16,6 +16,7 @@ from alembic import op
 
 revision = "9000"
 down_revision = "{last}"
+oldest_program = "{last}"
 
 
 def upgrade() -> None:

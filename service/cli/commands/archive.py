@@ -51,7 +51,7 @@ def command(before: datetime, directory: Path, actor: str, *, as_json: bool, dat
                 click.echo(_line(archived))
 
     with (
-        attached(database_url, data_dir) as dsn,
+        attached(database_url, data_dir, exact=True) as dsn,
         print_when_done(lambda complete: {"complete": complete, "archives": archives}, as_json=as_json),
     ):
         asyncio.run(archive_payloads(dsn, before, directory, on_step, actor))

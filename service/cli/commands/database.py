@@ -63,22 +63,23 @@ def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
 
 
 @contextmanager
-def attached(url: str, data_dir: Path, *, must_exist: bool = True) -> Iterator[str]:
+def attached(url: str, data_dir: Path, *, must_exist: bool = True, exact: bool = False) -> Iterator[str]:
     """Yield a DSN as `owned` does, or that of the embedded PostgreSQL if a service is already running it.
 
+    `exact`: the command needs the program of the schema's own revision, because it replaces or removes what is stored.
     Raises ClickException if `must_exist` and there is no database in the data directory yet, and OperatorError if this
     version cannot use the schema, or `must_exist` and there is none.
     """
     running = None if url else attach(require_data_dir(data_dir))
     if running is not None:
         with _naming(f"The embedded PostgreSQL in {data_dir}"):
-            asyncio.run(migrations.check_schema(running, must_exist=must_exist))
+            asyncio.run(migrations.check_schema(running, must_exist=must_exist, exact=exact))
             yield running
         return
     if must_exist and not url and not has_cluster(data_dir):
         raise click.ClickException(f"There is no database in {data_dir}; choose one with --data-dir or --database-url.")
     with owned(url, data_dir) as database:
-        asyncio.run(migrations.check_schema(database.dsn, must_exist=must_exist))
+        asyncio.run(migrations.check_schema(database.dsn, must_exist=must_exist, exact=exact))
         yield database.dsn
 
 
@@ -91,10 +92,16 @@ def _naming(subject: str) -> Iterator[None]:
         raise click.ClickException(without_password(f"{subject} cannot be used: {error}.")) from error
 
 
-def migrate(dsn: str) -> None:
-    """Migrate the schema to the newest revision. Raises DatabaseUnavailable, or OperatorError if it cannot."""
-    if asyncio.run(migrations.check_schema(dsn, must_exist=False)) != migrations.newest_revision():
-        migrations.upgrade_in_child(dsn)
+def migrate(dsn: str) -> str:
+    """Migrate the schema to the newest revision, and return its revision; a newer one is left as it is.
+
+    Raises DatabaseUnavailable, or OperatorError if it cannot.
+    """
+    schema = asyncio.run(migrations.check_schema(dsn, must_exist=False))
+    if schema is not None and schema.problem is None:
+        return schema.revision
+    migrations.upgrade_in_child(dsn)
+    return migrations.newest_revision()
 
 
 async def wait_for_database(dsn: str, wait_s: float) -> None:

@@ -3,20 +3,22 @@
 import asyncio
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from service.catalog.queries import CatalogHealth, CatalogQueries, EventSetAside
+from service.catalog.queries import CatalogFormats, CatalogHealth, CatalogQueries, EventSetAside
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.json_output import json_option, print_json
 from service.database.connections import Connections
+from service.ledger.stored_registers import FORMAT
 
 _MAX_LISTED = 1_000
 
 
 @click.command("doctor", short_help="Show what is wrong with the catalog.")
-@json_option("ledgerPosition", "catalogPosition", "readOnly", "setAside")
+@json_option("ledgerPosition", "catalogPosition", "format", "oldestFormat", "readOnly", "setAside")
 @database_options
 def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Show how far the catalog is behind the ledger, and the events that could not be projected.
@@ -25,25 +27,42 @@ def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
     again. Exits with 1 if something is wrong: events were set aside, or the database is read-only.
     """
     with attached(database_url, data_dir) as dsn:
-        (head, projected), health, events = asyncio.run(_examine(dsn))
+        findings = asyncio.run(_examine(dsn))
     if as_json:
-        print_json(_as_object(head, projected, health, events))
+        print_json(_as_object(findings))
     else:
-        click.echo(_as_text(head, projected, health, events))
-    sys.exit(1 if events or health.read_only else 0)
+        click.echo(_as_text(findings))
+    sys.exit(1 if findings.events or findings.health.read_only else 0)
 
 
-async def _examine(dsn: str) -> tuple[tuple[int, int], CatalogHealth, list[EventSetAside]]:
+class _Findings(NamedTuple):
+    """The positions of the ledger's head and of the catalog, the catalog's formats and health, and events set aside."""
+
+    head: int
+    projected: int
+    formats: CatalogFormats
+    health: CatalogHealth
+    events: list[EventSetAside]
+
+
+async def _examine(dsn: str) -> _Findings:
     async with Connections(dsn) as connections:
         queries = CatalogQueries(connections)
-        return await queries.positions(), await queries.health(), await queries.set_aside(_MAX_LISTED)
+        return _Findings(
+            *await queries.positions(),
+            await queries.formats(),
+            await queries.health(),
+            await queries.set_aside(_MAX_LISTED),
+        )
 
 
-def _as_object(head: int, projected: int, health: CatalogHealth, events: list[EventSetAside]) -> dict[str, object]:
+def _as_object(findings: _Findings) -> dict[str, object]:
     return {
-        "ledgerPosition": head,
-        "catalogPosition": projected,
-        "readOnly": health.read_only,
+        "ledgerPosition": findings.head,
+        "catalogPosition": findings.projected,
+        "format": findings.formats.latest,
+        "oldestFormat": findings.formats.oldest,
+        "readOnly": findings.health.read_only,
         "setAside": [
             {
                 "position": event.position,
@@ -53,14 +72,22 @@ def _as_object(head: int, projected: int, health: CatalogHealth, events: list[Ev
                 "reason": event.reason,
                 "setAsideAt": event.set_aside_at,
             }
-            for event in events
+            for event in findings.events
         ],
     }
 
 
-def _as_text(head: int, projected: int, health: CatalogHealth, events: list[EventSetAside]) -> str:
-    lines = [f"The ledger ends at position {head}; the catalog is projected up to {projected}."]
-    if health.read_only:
+def _as_text(findings: _Findings) -> str:
+    events = findings.events
+    lines = [f"The ledger ends at position {findings.head}; the catalog is projected up to {findings.projected}."]
+    if findings.formats.latest > FORMAT:
+        lines.append("A newer version of Runfold projects it.")
+    if findings.formats.oldest < findings.formats.latest:
+        lines.append(
+            "An earlier version projected a part of it, and what that did not keep is missing; `runfold rebuild`"
+            " projects it anew, while lists are answered."
+        )
+    if findings.health.read_only:
         lines.append("The database is read-only.")
     lines.append("No event is set aside." if not events else "Set aside, because they could not be projected:")
     lines += [

@@ -60,7 +60,7 @@ def command(
         raise click.BadParameter("it must not be empty.", param_hint="'--why'")
     if not (yes or dry_run or _is_terminal()):
         raise click.UsageError("Nothing is erased without confirmation: use --yes, or --dry-run to look first.")
-    with attached(database_url, data_dir) as dsn:
+    with attached(database_url, data_dir, exact=True) as dsn:
         events = asyncio.run(erasable_events(dsn, what))
         if not (as_json and (yes or dry_run)):
             click.echo(_preview(events), err=as_json)

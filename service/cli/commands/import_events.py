@@ -14,6 +14,7 @@ import click
 
 from service.audit import saved_heads
 from service.audit.saved_heads import SavedHead
+from service.catalog.newer_catalog import NewerCatalog
 from service.catalog.page_writer import project_next_page, read_cursor
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import DEFAULTS, database_options
@@ -220,6 +221,8 @@ async def _update_catalog(dsn: str) -> int | None:
                         position = (await project_next_page(connections)).position
                     show(position - first, end - first)
         except (RunfoldError, TimeoutError) as error:
+            if isinstance(error, NewerCatalog):
+                position = error.position
             click.echo(
                 f"All events are recorded, but lists show them only up to position {position} of {end} yet"
                 f" ({error or 'no progress'}). A service that runs, or the next one that starts, goes on.",

@@ -48,13 +48,16 @@ def command(
         click.echo(migrations.upgrade_sql())
         return
     with attached(database_url, data_dir, must_exist=False) as dsn:
-        migrate(dsn)
-        created = asyncio.run(_grant(dsn, role, role_password)) if role else False
+        revision = migrate(dsn)
+        is_newer = revision != migrations.newest_revision()
+        created = asyncio.run(_grant(dsn, role, role_password)) if role and not is_newer else False
     if as_json:
-        print_json({"revision": migrations.newest_revision(), "role": role, "roleCreated": created})
+        print_json({"revision": revision, "role": role, "roleCreated": created})
         return
-    click.echo(f"The schema is at revision {migrations.newest_revision()}.")
-    if role:
+    click.echo(f"The schema is at revision {revision}.")
+    if is_newer:
+        click.echo("A newer version made it, and this one may use it. Nothing was changed, nor the rights of any role.")
+    elif role:
         click.echo(f"{role} can serve and cannot change what was recorded.")
     if created and role_password is None:
         click.echo(

@@ -35,7 +35,7 @@ def command(
                 click.echo(_line(archive))
 
     with (
-        attached(database_url, data_dir) as dsn,
+        attached(database_url, data_dir, exact=True) as dsn,
         print_when_done(lambda complete: {"complete": complete, "archives": restored}, as_json=as_json),
     ):
         asyncio.run(restore_payloads(dsn, position, archives, on_step, actor))

@@ -86,7 +86,7 @@ def command(
     was rewritten as a whole cannot be detected.
     """
     with _exit_statuses():
-        with attached(database_url, data_dir) as dsn, progress_bar("Verifying") as progress:
+        with attached(database_url, data_dir, exact=catalog) as dsn, progress_bar("Verifying") as progress:
             try:
                 saved = saved_heads.read_saved_head(against) if against else None
                 report = asyncio.run(_verify(dsn, first, last, saved, progress))
@@ -162,6 +162,7 @@ def _catalog_lines(catalog: CatalogCheck) -> list[str]:
     more = catalog.found - len(catalog.differences)
     return [
         f"The catalog is not what positions 1 to {catalog.position} make it; `runfold rebuild` makes it anew:",
+        *(["  (an earlier version projected a part of it, without what was added since)"] * catalog.has_older_parts),
         *(f"  {difference}" for difference in catalog.differences),
         *([f"  … and {more} more differences"] if more else []),
     ]
@@ -206,4 +207,5 @@ def _catalog_as_object(catalog: CatalogCheck) -> dict[str, object]:
         "position": catalog.position,
         "found": catalog.found,
         "differences": catalog.differences,
+        "hasOlderParts": catalog.has_older_parts,
     }

@@ -2,7 +2,7 @@
 -- the last event. The commit must be durable although the catalog is derived: processes remember how far it is projected, and a
 -- crash that lost pages would leave them waiting for positions that no process projects again.
 -- parameters: log
-select c.position, h.position as head
+select c.position, c.format, h.position as head
   from {schema}.catalog_cursor c
  cross join lateral (
       select t.position from runfold.ledger_head t where t.log = c.log order by t.position desc limit 1

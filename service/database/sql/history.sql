@@ -1,7 +1,7 @@
--- Returns the events of a run, oldest first, with payloads. The upper bound is applied outside, as in which_stream.sql. The page
+-- Returns the events of a stream, oldest first, with payloads. The upper bound is applied outside, as in which_stream.sql. The page
 -- ends before :limit where its payloads exceed :max_bytes, a compressed one taken for 16 times as large as it is stored;
 -- `found` is the number of events without that bound.
--- parameters: log, run, after, upto, limit, max_bytes
+-- parameters: log, stream, after, upto, limit, max_bytes
 select x.position, x.subject, x.stream, x.kind, x.state, x.transitioned_at, x.recorded_at, x.namespace, x.job,
        x.parent_run, x.source, x.actor, x.fact, x.request_digest, x.payload_digest, x.body::text as body, x.found
   from (
@@ -9,7 +9,7 @@ select x.position, x.subject, x.stream, x.kind, x.state, x.transitioned_at, x.re
             sum(coalesce(p.estimate, 0)) over (order by e.position) - coalesce(p.estimate, 0) as before
        from (
           select * from runfold.events t
-           where t.log = :log and t.subject = 'run' and t.stream = :run and t.position > :after
+           where t.log = :log and t.subject = '{subject}' and t.stream = :stream and t.position > :after
            order by t.position limit :limit
        ) e
        left join lateral (

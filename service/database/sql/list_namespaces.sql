@@ -1,3 +1,3 @@
 -- Returns namespaces by name, without the hidden ones.
 -- parameters: limit, offset
-select n.registers from runfold.namespaces n where not n.hidden order by left(n.name, 256), n.name limit :limit offset :offset
+select n.id, n.registers from runfold.namespaces n where not n.hidden order by left(n.name, 256), n.name limit :limit offset :offset

@@ -6,7 +6,6 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.catalog.queries import MAX_COUNTED
-from service.database import migrations
 from service.errors import RunfoldError, Unavailable
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -34,15 +33,14 @@ async def readyz(request: web.Request) -> web.Response:
     checks = {"queue": "full" if resources.appender.full else "ok", "clock": check_clock(resources)}
     warnings: list[str] = []
     try:
-        revision = await resources.queries.revision()
-        newest = migrations.newest_revision()
+        schema = await resources.queries.schema()
         checks["database"] = "ok"
-        newer = migrations.is_newer(revision)
-        checks["migrations"] = "ok" if newer or revision == newest else f"at {revision}, {newest} is needed"
-        if newer:
-            # During a rolling upgrade: this process serves until it is replaced, unless a statement fails.
-            warnings.append(f"a newer version has migrated the schema to {revision}, and this one knows {newest}")
-        if newer or revision == newest:
+        checks["migrations"] = schema.problem or "ok"
+        if schema.problem is None:
+            if schema.is_newer:  # during a rolling upgrade
+                warnings.append(
+                    f"a newer version has migrated the schema to {schema.revision}, and lets this one go on"
+                )
             await _check_catalog(resources, checks, warnings)
     except RunfoldError as error:
         checks["database"] = error.detail
@@ -90,9 +88,9 @@ ROUTES = (
         scope=Scope.OPEN,
         tag=Tag.SERVICE,
         summary="Check that the service takes requests",
-        description="The database answers and takes writes, its schema is current, the queue is not full, the clocks "
-        "agree, and the projector works and makes progress. `warnings` need an operator; any other process would have "
-        "them, too.",
+        description="The database answers and takes writes, this version may use its schema, the queue is not full, "
+        "the clocks agree, and the projector works and makes progress. `warnings` need an operator; any other process "
+        "would have them, too.",
         answers={200: responses.Readiness},
         errors=(Unavailable,),
     ),

@@ -15,6 +15,7 @@ from service.domain.event import RunState
 from service.errors import Unavailable
 from service.http.app import build_app
 from service.ledger.events import append_events
+from service.maintenance.catalog_check import check_catalog
 from service.maintenance.rebuild import rebuild_catalog
 from service.settings import Settings
 
@@ -90,12 +91,13 @@ async def test_a_rebuild_sets_aside_what_fails_again(dsn, db, connections):
     await append(connections, history())
     await rebuild_catalog(dsn)
     assert await aside(db) == [(124, "payload", "ValueError")]
+    assert (await check_catalog(dsn)).differences == []
 
 
 @pytest.mark.usefixtures("poison")
 async def test_nothing_is_set_aside_where_a_newer_program_has_migrated(db, connections):
     await append(connections, history())
-    await db.execute("update runfold_version set version_num = '9999'")
+    await db.execute("update runfold_version set version_num = '9999', oldest_program = '9999'")
     with pytest.raises(Unavailable, match="9999"):
         await project_all(connections)
     assert await aside(db) == []

@@ -108,13 +108,13 @@ async def test_what_the_server_says_is_not_shown_to_everybody(client, monkeypatc
     async def fails(*_):
         raise DatabaseUnavailable("the database refuses the login", f'{error} "secret" does not exist', "28000")
 
-    monkeypatch.setattr("service.catalog.queries.CatalogQueries.revision", fails)
+    monkeypatch.setattr("service.catalog.queries.CatalogQueries.schema", fails)
     found = await problem(client)
     assert "refuses the login" in found
     assert "secret" not in found
 
 
-async def test_a_schema_of_a_newer_version_is_served_as_long_as_it_fits_and_an_older_one_is_not(client, db):
+async def test_a_schema_of_a_newer_version_is_served_where_it_lets_this_one_go_on(client, db):
     await db.execute("update runfold_version set version_num = '9999'")
     assert await problem(client) is None
     assert "migrated the schema to 9999" in (await (await client.get("/readyz")).json())["warnings"][0]
@@ -122,5 +122,7 @@ async def test_a_schema_of_a_newer_version_is_served_as_long_as_it_fits_and_an_o
     await db.execute("alter table runfold.catalog_cursor rename to moved")
     assert "schema does not fit" in await problem(client)
     await db.execute("alter table runfold.moved rename to catalog_cursor")
+    await db.execute("update runfold_version set oldest_program = '9998'")
+    assert "migrations: at 9999, " in await problem(client)
     await db.execute("update runfold_version set version_num = '0012'")
     assert "migrations: at 0012, " in await problem(client)

@@ -9,7 +9,7 @@ from service.domain import run as run_module
 from service.domain.event import Content, JobName, RunState
 from service.domain.run import merge_runs
 from service.http.views import run_view
-from service.ledger.aggregates import pack_registers, unpack_run
+from service.ledger.stored_registers import pack_registers, unpack_run
 
 REPORTED = ("api", "openlineage", "import")
 RANK = {state: rank for rank, state in enumerate(ENDS)}

@@ -23,8 +23,8 @@ from service.domain.event import Event, RunState
 from service.domain.run import RunRegisters, apply_event, apply_transition, merge_runs, run_registers_of
 from service.http.views import run_view
 from service.ledger import drafts
-from service.ledger.aggregates import pack_registers, unpack_run
 from service.ledger.drafts import Caller
+from service.ledger.stored_registers import pack_registers, unpack_run
 from service.payloads.json_writer import dump
 
 

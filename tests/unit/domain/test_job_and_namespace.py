@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from service.domain.event import NO_CONTENT, Content, DatasetName, Event
 from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
-from service.ledger.aggregates import pack_registers, unpack_job, unpack_namespace
+from service.ledger.stored_registers import pack_registers, unpack_job, unpack_namespace
 
 
 class NameFact(NamedTuple):

@@ -9,7 +9,7 @@ from histories import ENDS, RunFact, at, merged, recorded
 from service.domain.event import NO_CONTENT, Content, RunState
 from service.domain.ids import stream_of
 from service.domain.run import RunRegisters, merge_runs, milliseconds
-from service.ledger.aggregates import pack_registers, unpack_run
+from service.ledger.stored_registers import pack_registers, unpack_run
 
 
 def reported(state=None, minute=0, *, source="openlineage", job="load", parent_run=None, **content):
