@@ -158,13 +158,13 @@ class Wrk:
             "file": _lua(str(file)),
             "threads": load.threads,
             "head": _lua(f"{method} {head}"),
-            "tail": _lua(f"{tail} HTTP/1.1\r\nHost: bench\r\nContent-Length: 0\r\n\r\n"),
+            "tail": _lua(f"{tail} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"),
         }
         return await self._run(port, load, script)
 
     async def constant(self, port: int, load: Load, method: str, path: str, body: str = "") -> Result:
         """Send the same request repeatedly."""
-        head = f"{method} {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
         text = f"{head}Content-Length: {len(body)}\r\n\r\n{body}"
         return await self._run(port, load, CONSTANT % {"text": _lua(text)})
 
@@ -173,7 +173,7 @@ class Wrk:
 
         `salt`: eight hexadecimal digits with which the run ids begin.
         """
-        head = "POST /api/v1/lineage HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: "
+        head = "POST /api/v1/lineage HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: "
         listed = "{" + ",".join(map(_lua, parts)) + "}"
         return await self._run(port, load, EVENTS % {"parts": listed, "salt": salt, "head": _lua(head)})
 
