@@ -15,6 +15,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import requests
+from documents import code
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from openlineage.client.facet_v2 import nominal_time_run, sql_job
@@ -146,22 +147,12 @@ def test_every_run_of_a_real_dbt_ends_as_dbt_said(server, dbt, tmp_path):
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    emitted = tmp_path / "emitted.ndjson"
-    environment = os.environ | {
-        "PATH": f"{dbt}:{os.environ['PATH']}",
-        "OPENLINEAGE__TRANSPORT": json.dumps(
-            {
-                "type": "composite",
-                "transports": {
-                    "runfold": {"type": "http", "url": server.url},
-                    "copy": {"type": "file", "log_file_path": str(emitted), "append": True},
-                },
-            }
-        ),
-        "OPENLINEAGE_NAMESPACE": "dbt",
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-    }
-    command = [dbt / "dbt-ol", "run", "--project-dir", ".", "--profiles-dir", "."]
+    emitted = tmp_path / "events.ndjson"
+    page = "docs/connecting.md"
+    script = code(page, "dbt", "sh")[0].replace("dbt-ol", f"{code(page, 'A copy of every event', 'sh')[0]}\ndbt-ol")
+    script = script.replace("https://runfold.example.com", server.url).replace("/var/log/openlineage", str(tmp_path))
+    environment = os.environ | {"PATH": f"{dbt}:{os.environ['PATH']}", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
+    command = ["bash", "-uc", script]
     finished = subprocess.run(command, check=False, cwd=tmp_path, env=environment, capture_output=True, timeout=600)
     results = json.loads((tmp_path / "target" / "run_results.json").read_text())["results"]
     expected = {one["unique_id"].rpartition(".")[2]: STATES[one["status"]] for one in results}

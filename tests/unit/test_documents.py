@@ -1,11 +1,13 @@
-"""Links between documents lead to files and headings that exist, and decision records have numbers of their own."""
+"""Links between documents lead somewhere, decision records have numbers of their own, and commands are run by tests."""
 
+import ast
 import re
 from collections import Counter
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from documents import commands
 from programs import REPOSITORY
 
 RECORDS = sorted((REPOSITORY / "docs/decisions").glob("*.md"))
@@ -48,3 +50,59 @@ def test_no_two_decision_records_have_the_same_number():
 @pytest.mark.parametrize("record", RECORDS, ids=name)
 def test_the_title_of_a_decision_record_begins_with_its_number(record):
     assert record.read_text().startswith(f"# {record.name[:4]}: ")
+
+
+RUN_ELSEWHERE = {
+    ("docs/api-keys.md", "API keys"): "tests/acceptance/test_cli.py creates, lists and revokes keys",
+    (
+        "docs/auditing.md",
+        "Saving heads elsewhere",
+    ): "needs an account with a cloud; docs/backup.md saves a head to a file",
+    ("docs/auditing.md", "Which answers are evidence"): "tests/acceptance/test_backup.py runs the line on another page",
+    ("docs/containers.md", "Compose"): "the lines of README.md, In production",
+    ("docs/containers.md", "Running it"): "tests/containers/check_runs.py runs containers with these options",
+    ("docs/containers.md", "The image"): "tests/containers/engine.py builds the image with arguments for its index",
+    (
+        "docs/operations.md",
+        "A role with least privileges",
+    ): "tests/integration/database/test_roles.py and test_backup.py",
+    ("docs/operations.md", "Archiving"): "tests/acceptance/test_retention_commands.py archives, restores and erases",
+    ("docs/operations.md", "Erasing"): "tests/acceptance/test_retention_commands.py",
+    ("docs/operations.md", "Restoring"): "tests/acceptance/test_retention_commands.py",
+    ("docs/testing.md", "Alerts"): "runs for minutes",
+    ("docs/testing.md", "Chaos"): "runs for minutes; tests/acceptance/test_chaos.py runs a short form",
+    ("docs/testing.md", "Mutants"): "runs for an hour; tests/acceptance/test_planted_faults.py runs a short form",
+}
+"""Sections with commands that no test reads from the document, and why."""
+
+NO_COMMANDS = {
+    ("docs/ledger-format.md", "The form of a row"),
+    ("docs/ledger-format.md", "The ledger's hash chain"),
+    ("docs/observability.md", "Logs"),
+    ("docs/producers.md", "Spark: a failed write is COMPLETED"),
+}
+"""Sections whose code is no shell."""
+
+
+def read_by_tests() -> set[tuple[str, str]]:
+    """Return each document with each heading that a module of the tests names, if it reads code from documents."""
+    found = set()
+    for path in (REPOSITORY / "tests").rglob("*.py"):
+        text = path.read_text()
+        if "from documents import" in text and path != Path(__file__):
+            strings = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
+            documents = {string for string in strings if isinstance(string, str) and string.endswith(".md")}
+            found |= {(document, string) for document in documents for string in strings}
+    return found
+
+
+def test_the_commands_of_each_page_are_run_by_a_test_or_it_is_said_why_not():
+    pages = [name(document) for document in DOCUMENTS if document.parent.name != "decisions"]
+    present = {(page, heading) for page in pages if page != "CHANGELOG.md" for heading in commands(page)}
+    assert present - read_by_tests() - NO_COMMANDS == set(RUN_ELSEWHERE)
+    assert present >= NO_COMMANDS
+
+
+def test_the_index_has_every_page():
+    links = set(LINK.findall((REPOSITORY / "docs/README.md").read_text()))
+    assert {page.name for page in (REPOSITORY / "docs").glob("*.md")} - {"README.md"} <= links
