@@ -2,7 +2,7 @@
 #   make run    serves on http://127.0.0.1:5000          make run ARGS='--port 8080'
 #   make test   every check and every test               make test ARGS='-k ledger'
 #   make test-containers   builds the image, and checks it and the compose files, with Docker    ARGS='-k image'
-#   make test-helm    checks the Helm chart; needs helm 3, or Go, which builds it
+#   make test-helm    checks the Helm chart; needs helm 3, or Go, which builds it    SERVER=yes: in a real API server, too
 #   make test-systemd    checks the systemd unit
 #   make test-alerts   tests the alerts with Prometheus, from Debian's package     ARGS='-x'
 #   make check  formatter, linter, type checker
@@ -36,7 +36,7 @@ test-containers: $(VENV)/.dev-stamp
 	@tests/containers/run.sh $(ARGS)
 
 test-helm: $(VENV)/.dev-stamp
-	@tests/helm/run.sh $(ARGS)
+	@SERVER=$(SERVER) tests/helm/run.sh $(ARGS)
 
 test-systemd: $(VENV)/.dev-stamp
 	@tests/systemd/run.sh $(ARGS)
