@@ -5,7 +5,7 @@ import re
 
 import pytest
 from documents import blocks
-from engine import docker, http_status, wait_for
+from engine import Container, docker, http_status, wait_for
 from load import Load
 from project import Project
 
@@ -108,6 +108,19 @@ def test_a_rolling_upgrade_with_a_migration_fails_no_request(pair):
     pair.check(load, longest_s=5)
     assert not [what for what in load.repeated if what != "502"]
     assert "+gabc123" in pair.run("docker compose exec -T runfold-2 runfold --version")
+
+
+def test_the_primary_crashes_and_goes_on(pair):
+    with pair.under_load() as load:
+        for_a_while(load)
+        pair.run(
+            "docker compose exec -T postgres-1 bash -c 'kill -QUIT 1'", status=None
+        )  # it ends without a checkpoint
+        server = Container(pair.container("postgres-1"))
+        wait_for(lambda: server.inspect("RestartCount") == 1, "Docker starts it again")
+        for_a_while(load)
+    pair.check(load, longest_s=30)
+    assert pair.is_primary("postgres-1")
 
 
 def test_the_primary_is_killed_and_the_standby_promoted(pair):

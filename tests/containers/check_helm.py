@@ -1,10 +1,8 @@
 """The pods that the Helm chart makes: their images, variables, users and restrictions, on the Docker engine."""
 
-import json
-
 import pytest
 from chart import of_kind, pod_of, render
-from engine import PASSWORD, container, docker, http_status
+from engine import PASSWORD, container, create_key, docker, http_status
 
 ROLE_PASSWORD = 'p@ss"w/rd: #1\\ ü'
 
@@ -65,9 +63,7 @@ def test_the_job_migrates_and_the_deployment_serves_as_a_role_with_least_privile
             assert serve[probe]["httpGet"]["port"] == serve["ports"][0]["name"]
             assert http_status(runfold.url(port) + serve[probe]["httpGet"]["path"]) == 200
         assert http_status(f"{runfold.url(port)}/api/v1/namespaces") == 401
-        key = json.loads(runfold.exec("runfold", "keys", "create", "me", "--scope", "write", "--json").splitlines()[0])[
-            "secret"
-        ]
+        key = create_key(runfold)
         body, headers = b'{"ownerName":"me"}', {"Authorization": f"Bearer {key}"}
         assert http_status(f"{runfold.url(port)}/api/v1/namespaces/etl", method="PUT", body=body, **headers) == 200
         name = database[1].rpartition("/")[2]

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from engine import container, docker, http_status, volume, wait_for
+from engine import container, create_key, docker, http_status, volume, wait_for
 
 HARDENED = (
     "--read-only",
@@ -52,9 +52,7 @@ def test_data_on_a_volume_outlive_the_container(image):
         options = (KEYS, PUBLISHED, f"--volume={data}:/var/lib/runfold", *HARDENED)
         with container(image, options=options) as runfold:
             runfold.wait_until_ready()
-            secret = json.loads(
-                runfold.exec("runfold", "keys", "create", "me", "--scope", "write", "--json").splitlines()[0]
-            )["secret"]
+            secret = create_key(runfold)
             assert http_status(f"{runfold.url()}/api/v1/namespaces") == 401
             key = {"Authorization": f"Bearer {secret}"}
             assert (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 import urllib.error
@@ -120,6 +121,11 @@ def volume() -> Iterator[str]:
         yield name
     finally:
         docker("volume", "rm", name)
+
+
+def create_key(running: Container) -> str:
+    """Create an API key in a container of the image; return its secret."""
+    return re.search(r"rf_[\w-]{40,}", running.exec("runfold", "keys", "create", "me", "--scope", "write"))[0]  # type: ignore[index]
 
 
 def http_status(url: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> int:

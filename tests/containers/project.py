@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from engine import BUILD_ARGUMENTS, REPOSITORY, Ended
+from engine import BUILD_ARGUMENTS, REPOSITORY, Ended, docker
 
 
 def copy_checkout(directory: Path) -> None:
@@ -22,6 +22,17 @@ def copy_checkout(directory: Path) -> None:
         if (REPOSITORY / path).is_file():
             (directory / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(REPOSITORY / path, directory / path)
+
+
+def remove_remains(project: str) -> None:
+    """Remove what an earlier run has left of a project, also its image: `up` builds one only where there is none."""
+    of_project = ("--quiet", "--filter", f"label=com.docker.compose.project={project}")
+    for container in docker("ps", "--all", *of_project).split():
+        docker("rm", "--force", container)
+    for volume in docker("volume", "ls", *of_project).split():
+        docker("volume", "rm", volume)
+    for image in docker("image", "ls", "--quiet", project).split():
+        docker("image", "rm", "--force", image, status=None)
 
 
 class Project:
@@ -41,6 +52,7 @@ class Project:
             "COMPOSE_FILE": Path(file).name,
         }
         self.environment = kept | own
+        remove_remains(name)
 
     def run(self, line: str, *, status: int | None = 0, terminal: bool = False, text: str = "") -> str:
         """Run a line of shell; return what it prints. With `terminal`, as if it was typed."""
