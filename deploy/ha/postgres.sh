@@ -20,7 +20,7 @@ settings=(
 )
 
 # The identifier that initdb gives, and copies keep.
-system_of_peer() { psql --no-psqlrc -At -F ' ' "$source dbname=postgres replication=true" -c IDENTIFY_SYSTEM | cut -d ' ' -f 1; }
+system_of_peer() { psql --no-psqlrc -At "$source dbname=postgres replication=true" -c IDENTIFY_SYSTEM | cut -d '|' -f 1; }
 system_of_data() { pg_controldata "$PGDATA" | sed -n 's/^Database system identifier: *//p'; }
 answers() { psql --no-psqlrc -q "$source dbname=postgres" -c '' >/dev/null 2>&1; }
 is_primary() { [ "$(psql --no-psqlrc -At "$source dbname=postgres" -c 'select pg_is_in_recovery()' 2>/dev/null)" = f ]; }
