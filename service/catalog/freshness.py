@@ -15,6 +15,7 @@ from service.database.connections import Connections
 from service.errors import Unavailable
 from service.ledger.events import read_head
 from service.ledger.ledger_end import LedgerEnd
+from service.trace_context import TraceContext
 
 WAIT_S = 2.0
 """Seconds a request waits for the catalog before it is answered with 503."""
@@ -102,6 +103,10 @@ class CatalogFreshness:
         """Project up to a position at once, because a process of an earlier version, which cannot, waits for it."""
         if position > self._projected:
             self._projector.prioritize(position)
+
+    def link(self, position: int, batch: TraceContext) -> None:
+        """Name the span of the batch that ends at a position, for traces."""
+        self._projector.link(position, batch)
 
     @property
     def restarts(self) -> int:

@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import NamedTuple, Protocol
 
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page
@@ -18,6 +19,8 @@ from service.catalog.page_writer import PAGE_EVENTS, ReadPage, read_cursor, read
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 from service.ledger.stored_registers import NewerRegisters
+from service.trace_context import TraceContext
+from service.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +48,9 @@ _FOLLOW_S = 0.05
 _MAX_LOSSES = 3
 """After this many failures of the database in a row, pages are made smaller, too: one may ask too much of it."""
 
+_MAX_BATCHES = 1000
+"""Spans of batches that are remembered for the page that projects them."""
+
 _MAX_DELAY_S = 4.0
 """Longest time that events stay pending."""
 
@@ -70,6 +76,9 @@ class CatalogProjector(Protocol):
 
     def notify_appended(self, position: int) -> None:
         """Report that this process appended events up to a position; they are projected when there is time."""
+
+    def link(self, position: int, batch: TraceContext) -> None:
+        """Name the span of the batch that ends at a position, for the span of the page that projects it."""
 
     def prioritize(self, position: int) -> None:
         """Project up to a position as soon as possible: a reader waits for it."""
@@ -109,8 +118,11 @@ class _Prefetch(NamedTuple):
 class Projector:
     """Reads a page while it writes the one before, so that PostgreSQL and Python work at the same time."""
 
-    def __init__(self, connections: Connections) -> None:
-        """Take two connections; the caller closes them."""
+    def __init__(self, connections: Connections, tracing: Tracing | None = None) -> None:
+        """Take two connections; the caller closes them. `tracing`: records a span for each page."""
+        self._tracing = tracing
+        self._batches: deque[tuple[int, TraceContext]] = deque(maxlen=_MAX_BATCHES)
+        """The spans of batches that are not projected yet, by their last positions."""
         self._connections = connections
         self._page_size = PageSize(PAGE_EVENTS)
         self._losses = 0
@@ -144,6 +156,10 @@ class Projector:
         if position > self._appended:
             self._appended = position
             self._wake.set()
+
+    def link(self, position: int, batch: TraceContext) -> None:
+        """Name the span of the batch that ends at a position; the oldest are dropped when there are too many."""
+        self._batches.append((position, batch))
 
     def prioritize(self, position: int) -> None:
         """Project up to a position at once: a reader waits for it."""
@@ -249,7 +265,8 @@ class Projector:
                 position = page.upto
                 if page.events >= _PREFETCH_EVENTS:
                     prefetch = self._read(position)
-                written = await write_page(self._connections, page)
+                with self._span(page):
+                    written = await write_page(self._connections, page)
                 if written is None:
                     return False  # another process moved the cursor
                 self._losses = 0
@@ -266,6 +283,14 @@ class Projector:
             if prefetch is not None:
                 prefetch.task.cancel()
                 await asyncio.gather(prefetch.task, return_exceptions=True)
+
+    def _span(self, page: ReadPage) -> AbstractContextManager[None]:
+        """Record the span of a page while the block runs."""
+        if self._tracing is None:
+            return nullcontext()
+        batches = [batch for position, batch in self._batches if page.after < position <= page.upto]
+        self._batches = deque((one for one in self._batches if one[0] > page.upto), maxlen=_MAX_BATCHES)
+        return self._tracing.page(page.after, page.upto, batches)
 
     async def _isolate(self, after: int, error: Exception) -> None:
         """Make the pages after a position smaller; set the next event aside where it fails alone."""

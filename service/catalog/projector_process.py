@@ -19,12 +19,13 @@ from contextlib import suppress
 
 import uvloop
 
-from service import logs
+from service import logs, trace_context, tracing
 from service.catalog.projector import OnProgress, Projector, ProjectorStatus
 from service.database.connections import Connections
 from service.domain.registers import FACET_LIMITS
 from service.os_process import configure_gc, python_command, terminate_with_parent, use_batch_scheduling
 from service.settings import Settings, unpack
+from service.trace_context import TraceContext
 
 CONNECTIONS_OF_PROJECTOR = 2
 """One reads the next page while the other writes the current one."""
@@ -43,8 +44,11 @@ _FAILING_ENDS, _FAILING_S = 3, 60.0
 
 _CLOSE_S = 5.0
 
-_PRIORITIZED, _APPENDED, _FORGET = b"p", b"a", b"f"
-"""First byte of a line that the parent writes; a position follows."""
+_PRIORITIZED, _APPENDED, _FORGET, _LINK = b"p", b"a", b"f", b"l"
+"""First byte of a line that the parent writes; a position follows, and after _LINK a space and a span."""
+
+_MAX_WAITING_BYTES = 64 * 1024
+"""Spans are not sent to a child that has left this much unread."""
 
 _log = logging.getLogger(__name__)
 
@@ -90,6 +94,12 @@ class ProjectorProcess:
         self._appended = max(self._appended, position)
         if self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(_COALESCE_S, self._send_appended)
+
+    def link(self, position: int, batch: TraceContext) -> None:
+        """Send the span of a batch to the child."""
+        pipe = self._process.stdin if self._process is not None else None
+        if pipe is not None and not pipe.is_closing() and pipe.transport.get_write_buffer_size() < _MAX_WAITING_BYTES:
+            pipe.write(b"%b%d %b\n" % (_LINK, position, str(batch).encode()))
 
     def forget_positions(self) -> None:
         """Let the child forget all positions, and ignore what it reports before it has done so."""
@@ -199,11 +209,16 @@ async def _run_projector(report: OnProgress) -> None:
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     configure_gc()
     connections = projector_connections(settings)
-    projector = Projector(connections)
+    recording = tracing.start()
+    projector = Projector(connections, recording)
     projector.start(report)
     async for line in reader:
-        position = int(line[1:])
-        if line.startswith(_PRIORITIZED):
+        number, _, span = line[1:].partition(b" ")
+        position = int(number)
+        if line.startswith(_LINK):
+            if (batch := trace_context.parse(span.decode().strip())) is not None:
+                projector.link(position, batch)
+        elif line.startswith(_PRIORITIZED):
             projector.prioritize(position)
         elif line.startswith(_FORGET):
             projector.forget_positions()
@@ -211,6 +226,8 @@ async def _run_projector(report: OnProgress) -> None:
             projector.notify_appended(position)
     await projector.close()
     await connections.close()
+    if recording is not None:
+        recording.stop()
 
 
 def main(parent: int) -> None:

@@ -30,7 +30,7 @@ from service.http.handlers.metrics import process_report
 from service.http.ledger_verification import LedgerVerifier
 from service.http.metric_families import REGISTRY, REQUEST_METRICS, process_registry
 from service.http.metric_reports import SIBLINGS, NoSiblings, Siblings
-from service.http.middleware import NO_ROUTE, wrap_handler
+from service.http.middleware import NO_ROUTE, trace_requests, wrap_handler
 from service.http.paths import REST
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, Resources
@@ -44,6 +44,7 @@ from service.ledger.ledger_end import LedgerEnd
 from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
 from service.settings import PROCESS, Settings
+from service.tracing import Tracing
 
 # Connections to the database.
 _BULK = 2
@@ -54,13 +55,14 @@ _AUDITORS = 4
 _ANY_PATH = REST.replace("}", r":[\s\S]*}")
 
 SETTINGS = web.AppKey("settings", Settings)
+TRACING: web.AppKey[Tracing | None] = web.AppKey("tracing")
 _DATABASE_STATE = web.AppKey("database_state", DatabaseState)
 
 
-def build_app(settings: Settings, siblings: Siblings | None = None) -> web.Application:
+def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tracing | None = None) -> web.Application:
     """Return the application. It opens its resources when it starts; when it stops, it drains and closes them.
 
-    `siblings`: the other workers of the service; None: there are none.
+    `siblings`: the other workers of the service; None: there are none. `tracing`: records spans.
     """
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     state = DatabaseState(probed=True)
@@ -77,13 +79,15 @@ def build_app(settings: Settings, siblings: Siblings | None = None) -> web.Appli
     )
     app[SETTINGS], app[GUARD], app[REQUEST_METRICS], app[REGISTRY] = settings, guard, metrics, process_registry()
     app[ROUTE_TABLE], app[_DATABASE_STATE], app[ADDRESSES] = ROUTES, state, addresses
+    app[TRACING] = tracing
     app[SIBLINGS] = siblings or NoSiblings()
     app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
 
     def wrapped(route: Route) -> Handler:
-        return wrap_handler(route, guard, metrics, access_log=settings.access_log)
+        handler = wrap_handler(route, guard, metrics, access_log=settings.access_log)
+        return handler if tracing is None else trace_requests(handler, route, tracing)
 
     app.add_routes([web.route(each.method, each.pattern, wrapped(each)) for each in ROUTES])
     app.router.add_route(NO_ROUTE.method, _ANY_PATH, wrapped(NO_ROUTE))
@@ -91,11 +95,17 @@ def build_app(settings: Settings, siblings: Siblings | None = None) -> web.Appli
 
 
 def _on_append(
-    catalog: CatalogFreshness, posting: PostingsWriter, tail: LedgerTail, metrics: RequestMetrics
+    catalog: CatalogFreshness,
+    posting: PostingsWriter,
+    tail: LedgerTail,
+    metrics: RequestMetrics,
+    tracing: Tracing | None,
 ) -> OnAppend:
     """Return the function that is called after each commit with the last position and the number of events."""
 
     def appended(position: int, events: int) -> None:
+        if tracing is not None and events and (batch := tracing.current_context()) is not None:
+            catalog.link(position, batch)
         catalog.notify_appended(position)
         posting.notify_appended(position)
         tail.notify_appended(position)
@@ -143,11 +153,11 @@ class _ConnectionRegistry:
             await connections.close()
 
 
-def _make_projector(settings: Settings, registry: _ConnectionRegistry) -> CatalogProjector:
+def _make_projector(settings: Settings, registry: _ConnectionRegistry, tracing: Tracing | None) -> CatalogProjector:
     """Return the projector: a process of its own, or a task of this one."""
     if settings.projector == PROCESS:
         return ProjectorProcess(settings)
-    return Projector(registry.add(projector_connections(settings)))
+    return Projector(registry.add(projector_connections(settings)), tracing)
 
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
@@ -161,7 +171,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
 
     end = LedgerEnd(timedelta(seconds=settings.max_clock_lead), forget_positions)
     lists = registry.for_requests(_LISTS, sequential_scans=True)
-    catalog = CatalogFreshness(_make_projector(settings, registry), registry.for_requests(), end)
+    catalog = CatalogFreshness(_make_projector(settings, registry, app[TRACING]), registry.for_requests(), end)
     posting = PostingsWriter(registry.connections())
     auditors = registry.for_requests(_AUDITORS)
     audit = LedgerReader(auditors, on_head=posting.notify_appended)
@@ -169,7 +179,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     readers = registry.connections(_READERS, keep_plans=True, command_timeout_s=limit_s)
     reader = RunReader(readers, capacity=settings.queue_capacity)
 
-    on_append = _on_append(catalog, posting, tail, app[REQUEST_METRICS])
+    on_append = _on_append(catalog, posting, tail, app[REQUEST_METRICS], app[TRACING])
     watch = LedgerWatch(
         registry.connections(command_timeout_s=limit_s / 2),
         end,
@@ -185,6 +195,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         throttle=catalog.throttle,
         catch_up=catalog.wait_until_current,
         end=end,
+        tracing=app[TRACING],
     )
     for resource in (catalog, appender, reader, posting, tail, watch):
         resource.start()

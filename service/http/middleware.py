@@ -19,13 +19,15 @@ from service.http.authentication import Authenticator
 from service.http.fast_path import REQUEST_ID
 from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
-from service.http.request_log import TRACEPARENT, TRACERESPONSE, observe_and_log, request_fields
+from service.http.request_log import TRACE, TRACEPARENT, TRACERESPONSE, observe_and_log, request_fields
 from service.http.request_metrics import RequestMetrics
 from service.http.route import CONTEXT, Context, Handler, Route, Tag
+from service.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
 _MAX_ID = 128
+_OTHER_METHOD = "_OTHER"
 _FIRST_ERROR = 400
 
 
@@ -64,6 +66,25 @@ def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics, *,
     return handle
 
 
+def trace_requests(handle: Handler, route: Route, tracing: Tracing) -> Handler:
+    """Return a handler that records a span for each request, except for those of probes and scrapes."""
+    if route.tag is Tag.SERVICE and route is not NO_ROUTE:
+        return handle
+
+    @wraps(handle)
+    async def handle_traced(request: web.Request) -> web.StreamResponse:
+        method = request.method if request.method in hdrs.METH_ALL else _OTHER_METHOD
+        path = None if route is NO_ROUTE else route.path
+        with tracing.request(method, path, request.headers) as span:
+            request[TRACE] = span.context
+            response = await handle(request)
+            found = request_fields(request, response)
+            span.answered(response.status, run=found["run"], key=found["key"])
+        return response
+
+    return handle_traced
+
+
 def _check_query(route: Route, request: web.Request) -> None:
     if route is not NO_ROUTE:
         route.check_query(request.query)
@@ -96,8 +117,10 @@ def _with_request_id(response: web.StreamResponse, request: web.Request) -> web.
 def _traced_error(response: web.StreamResponse, request: web.Request) -> web.StreamResponse:
     """Add to an error the ids under which the log has it: that of the request and, in the caller's trace, a span's."""
     parent = trace_context.parse(request.headers.get(TRACEPARENT))
-    if parent is not None:
-        response.headers[TRACERESPONSE] = str(parent.child())
+    if TRACE not in request and parent is not None:
+        request[TRACE] = parent.child()
+    if TRACE in request:
+        response.headers[TRACERESPONSE] = str(request[TRACE])
     return _with_request_id(response, request)
 
 

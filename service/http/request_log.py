@@ -13,12 +13,16 @@ from service.http.fast_path import REQUEST_ID, PreserializedResponse
 from service.http.paths import RUN
 from service.http.request_metrics import RequestMetrics
 from service.http.route import CONTEXT
+from service.trace_context import TraceContext
 
 TRACEPARENT = istr("traceparent")
 """The header with which a caller names the trace of a request (W3C Trace Context)."""
 
 TRACERESPONSE = istr("traceresponse")
 """The header of an answer that names the span of this service in the caller's trace."""
+
+TRACE: web.RequestKey[TraceContext] = web.RequestKey("trace", TraceContext)
+"""The span of a request: one that is recorded, or one that only the log and an error's answer name."""
 
 _log = logging.getLogger("service.access")
 
@@ -27,9 +31,10 @@ Observe = Callable[[web.Request, web.StreamResponse, float], None]
 
 def request_fields(request: web.Request, response: web.StreamResponse) -> dict[str, str | float | None]:
     """Return the fields of a record about a request and its answer. The query is left out: it may hold anything."""
-    # A preserialized answer has none of these headers, and reading its headers would make it an ordinary one.
-    headers = {} if type(response) is PreserializedResponse else response.headers
-    span = trace_context.parse(headers.get(TRACERESPONSE)) or trace_context.parse(request.headers.get(TRACEPARENT))
+    # A preserialized answer has no X-Request-ID, and reading its headers would make it an ordinary one.
+    request_id = None if type(response) is PreserializedResponse else response.headers.get(REQUEST_ID)
+    span = request.get(TRACE)
+    trace = span or trace_context.parse(request.headers.get(TRACEPARENT))
     route, names = request.match_info.route, request.match_info
     of_run = route.resource is not None and route.resource.canonical.startswith(RUN)
     return {
@@ -39,9 +44,9 @@ def request_fields(request: web.Request, response: web.StreamResponse) -> dict[s
         "run": names["id"] if of_run else None,
         "key": request[CONTEXT].actor,
         "caller": request.remote,
-        "trace_id": span.trace_id if span is not None else None,
-        "span_id": span.span_id if span is not None and TRACERESPONSE in headers else None,
-        "request_id": headers.get(REQUEST_ID),
+        "trace_id": trace.trace_id if trace is not None else None,
+        "span_id": span.span_id if span is not None else None,
+        "request_id": request_id,
     }
 
 

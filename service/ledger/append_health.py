@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 from service.errors import DatabaseUnavailable
 from service.histograms import Histogram
+from service.tracing import Tracing
 
 _REFUSALS = frozenset({"25", "42", "53", "58", "XX"})
 """Classes of SQLSTATEs after which further appends will fail as well: a server that is read-only, lacks rights, disk or
@@ -21,14 +24,23 @@ COMMIT_BOUNDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5
 class AppendHealth:
     """The last failure of an append since the last success, and figures of all appends of a process."""
 
-    def __init__(self) -> None:
-        """Begin without a failure."""
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        """Begin without a failure. `tracing`: records a span for each commit."""
+        self._tracing = tracing
         self._problem: str | None = None
         self._at = 0.0
         self.commits = Histogram(COMMIT_BOUNDS)
         """Seconds from sending a batch to the database to its commit."""
         self.failures = 0
         """How many batches the database did not commit, or may not have committed. They are tried again."""
+
+    @contextmanager
+    def commit(self, events: int) -> Iterator[None]:
+        """Measure a commit of some events, which the block awaits; it counts if no error is raised."""
+        began = time.perf_counter()
+        with self._tracing.commit(events) if self._tracing is not None else nullcontext():
+            yield
+        self.commits.observe(time.perf_counter() - began)
 
     def succeeded(self) -> None:
         """Record that events were appended."""

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import nullcontext
 from sys import getsizeof
 from typing import NamedTuple
 from uuid import UUID
@@ -27,6 +28,7 @@ from service.ledger.expiry import expire
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.repeats import RepeatLookup
 from service.ledger.run_cache import RunCache
+from service.tracing import Tracing
 
 _log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ _QUEUE_LIMITS = QueueLimits()
 class Appender:
     """Appends commands and facts. A result is set only after its commit."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what it works with
         self,
         connections: Connections,
         bulk_connections: Connections | None = None,
@@ -73,11 +75,12 @@ class Appender:
         throttle: Throttle = no_throttle,
         catch_up: CatchUp = _do_nothing,
         end: LedgerEnd | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
         """Take the writer's connection, those for facts in bulk and those for look-ups (None: the writer's is used).
 
         on_append: is called after each commit; throttle: limits bulk appends; catch_up: see CatchUp.
-        end: what this process knows of the ledger's end.
+        end: what this process knows of the ledger's end; tracing: records spans of batches and commits.
 
         A command or fact fails when it has waited as long as a statement of the connections may take.
         """
@@ -88,7 +91,8 @@ class Appender:
         self._expiry: asyncio.Task[None] | None = None
         self._connections = connections
         self._limits = limits
-        self.health = AppendHealth()
+        self._tracing = tracing
+        self.health = AppendHealth(tracing)
         self._on_append = self._succeeding(on_append)
         self._catch_up = catch_up
         self._bulk = BulkAppender(
@@ -193,6 +197,8 @@ class Appender:
         size = _memory_of(item)
         if size and self.held_bytes and self.held_bytes + size > self._limits.bytes:
             raise Overloaded(f"the requests that wait take {self.held_bytes} bytes already; nothing was recorded")
+        if self._tracing is not None:
+            item.span = self._tracing.current_span()
         self.held_bytes += size
         self._waiting.append(item)
         if self._idle is not None:
@@ -232,7 +238,8 @@ class Appender:
     async def _append_batch(self, batch: list[PendingAppend]) -> None:
         self._in_flight = batch
         try:
-            requeued = await self._bisect(batch)
+            with self._tracing.batch(item.span for item in batch) if self._tracing is not None else nullcontext():
+                requeued = await self._bisect(batch)
         except Exception as error:  # noqa: BLE001  an error of one batch must not end the writer
             _log.exception("a batch of %d items failed", len(batch))
             requeued = []
@@ -244,7 +251,7 @@ class Appender:
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
         """Append a batch; if PostgreSQL refuses a value, find its item by bisection. Returns the items to try again."""
         self._forget_lost_states()
-        attempt = AppendBatch(batch, self._run_cache, self._end, self.health.commits)
+        attempt = AppendBatch(batch, self._run_cache, self._end, self.health)
         try:
             requeued = await attempt.execute(self._connections, self._on_append)
         except ValueRefused as error:

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from time import perf_counter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,8 +15,8 @@ from service.domain.draft import Draft
 from service.domain.event import RunState, Subject, make_tuple
 from service.domain.run import apply_transition
 from service.errors import DatabaseUnavailable, Unavailable
-from service.histograms import Histogram
 from service.ledger.aggregates import AGGREGATES
+from service.ledger.append_health import AppendHealth
 from service.ledger.events import AppendedBatch, AppendOutcome, append_events, read_streams
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_cache import RunCache
@@ -62,7 +61,7 @@ class PendingAppend:
     """A command, or a fact (without a command), that waits for its result.
 
     An attempt sets `decision`, `known` (the event that has its fact) and, if the draft was sent to the ledger,
-    `outcome` and `position`.
+    `outcome` and `position`. `span` is that of its request, and is set only while traces are recorded.
     """
 
     __slots__ = (
@@ -79,7 +78,10 @@ class PendingAppend:
         "outcome_unknown",
         "parent",
         "position",
+        "span",
     )
+
+    span: Any
 
     def __init__(
         self,
@@ -153,10 +155,10 @@ class RefusedTransition(NamedTuple):
 class AppendBatch:
     """A batch of items, and the states of the streams that it has read."""
 
-    def __init__(self, items: list[PendingAppend], run_cache: RunCache, end: LedgerEnd, commits: Histogram) -> None:
-        """Take the items, what the process knows of runs and of the ledger's end, and where to count the commit."""
+    def __init__(self, items: list[PendingAppend], run_cache: RunCache, end: LedgerEnd, health: AppendHealth) -> None:
+        """Take the items, what the process knows of runs and of the ledger's end, and what measures the commit."""
         self._items = items
-        self._commits = commits
+        self._health = health
         self._end = end
         self._run_cache = run_cache
         self._has_duplicates = len({item.key for item in items}) < len(items)
@@ -268,14 +270,14 @@ class AppendBatch:
         if not self._appending:
             return None
         expected = [self._expected_position(item) if item.command is not None else None for item in self._appending]
-        began = perf_counter()
+        drafts = [item.draft for item in self._appending]
         try:
-            appended = await append_events(connections, [item.draft for item in self._appending], expected, self._end)
+            with self._health.commit(len(drafts)):
+                appended = await append_events(connections, drafts, expected, self._end)
         except DatabaseUnavailable:
             for item in self._appending:
                 item.outcome_unknown = True  # the next attempt may find the item's own event in the ledger
             raise
-        self._commits.observe(perf_counter() - began)
         for item, outcome, position in zip(self._appending, appended.outcomes, appended.positions, strict=True):
             item.outcome, item.position = outcome, position
         return appended

@@ -102,10 +102,9 @@ class BulkAppender:
             return []
         began = time.monotonic()
         for attempt in range(1, _MAX_ATTEMPTS + 1):
-            sent = time.perf_counter()
             try:
-                appended = await append_events(self._connections, drafts, [None] * len(drafts), self._end)
-                self._health.commits.observe(time.perf_counter() - sent)
+                with self._health.commit(len(drafts)):
+                    appended = await append_events(self._connections, drafts, [None] * len(drafts), self._end)
                 break
             except DatabaseUnavailable as error:
                 self._health.failed(error)

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from aiohttp import web
 
+from service import tracing
 from service.errors import OperatorError
 from service.http.app import build_app
 from service.http.metric_reports import Siblings
@@ -72,7 +73,10 @@ async def serve(
     """
     stop = stop_requested()
     room = max_connections(raise_limit())
-    runner = HttpRunner(build_app(settings, siblings), max_connections=room, access_log=None, shutdown_timeout=DRAIN_S)
+    recording = tracing.start()
+    runner = HttpRunner(
+        build_app(settings, siblings, recording), max_connections=room, access_log=None, shutdown_timeout=DRAIN_S
+    )
     try:
         await runner.setup()
         configure_gc()
@@ -81,6 +85,8 @@ async def serve(
         await wait_for_stop(stop, check)
     finally:
         await _close(runner, listener)
+        if recording is not None:
+            recording.stop()
 
 
 async def _close(runner: web.AppRunner, listener: socket.socket) -> None:

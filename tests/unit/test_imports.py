@@ -11,6 +11,7 @@ SERVICE, TESTS = Path(__file__).parents[2] / "service", Path(__file__).parents[1
 
 LAYERS = (
     ("errors", "settings", "logs", "os_process", "histograms", "trace_context"),
+    ("tracing",),
     ("domain",),
     ("payloads", "database", "embedded"),
     ("ledger",),

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 import uvloop
 
-from service import logs
+from service import logs, tracing
 from service.auth import keys
 from service.cli.commands.database import Database, migrate, owned, wait_for_database
 from service.cli.commands.options import database_options, facet_settings, require_data_dir, setting
@@ -154,6 +154,7 @@ def _logged_failure(log_format: str) -> Iterator[None]:
 
 
 def _start(settings: Settings) -> None:
+    tracing.require_packages()
     with sockets.bind(settings.host, settings.port) as bound:
         # A database that is not created yet has no keys.
         may_have_keys = bool(settings.database_url) or has_cluster(require_data_dir(settings.data_dir))
