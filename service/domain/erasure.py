@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters
-from service.domain.registers import StampedDatasets, StampedFacet, StampedNominal, count_omitted
+from service.domain.registers import StampedDatasets, StampedFacet, StampedNominal, count_omitted, facet_size
 from service.domain.run import RunRegisters
 
 D = TypeVar("D", JobDefinition, NamespaceDefinition)
@@ -68,7 +68,10 @@ def _unless_defined_by(definition: D | None, stamp: Stamp) -> D | None:
 
 
 def _facets_without(facets: Mapping[str, StampedFacet], stamp: Stamp) -> Mapping[str, StampedFacet]:
-    """Where facets are left out, whether they fit may change with the erasure: then all of them are merged again."""
-    if count_omitted(facets):
+    """Where facets are left out, whether they fit may change with the erasure: then all of them are merged again.
+
+    So they are where one was larger in another report, which may be the erased one.
+    """
+    if count_omitted(facets) or any(facet.size > facet_size(name, facet.value) for name, facet in facets.items()):
         return {}
     return {name: facet for name, facet in facets.items() if facet[:2] != stamp[:2]}

@@ -186,6 +186,11 @@ def latest(a: S | None, b: S | None) -> S | None:
     return a if (a.at, a.phase, a.digest) >= (b.at, b.phase, b.digest) else b
 
 
+def facet_size(name: str, value: bytes | None) -> int:
+    """Return the size of a facet, as FACET_LIMITS count it."""
+    return len(name) + len(value or b"")
+
+
 def stamped_facets(
     at: datetime, digest: bytes, facets: Mapping[str, bytes | None], phase: int
 ) -> Mapping[str, StampedFacet]:
