@@ -4,7 +4,8 @@ from mutants.mutant import Mutant
 
 _PROJECTION, _PAGES = "service/catalog/projection.py", "service/catalog/page_writer.py"
 _FRESHNESS, _PROJECTOR = "service/catalog/freshness.py", "service/catalog/projector.py"
-_OF_CATALOG, _OF_SNAPSHOTS = "integration/catalog/test_catalog.py::", "integration/catalog/test_snapshots.py::"
+_SUMMARIES = "service/catalog/summarizer.py"
+_OF_CATALOG, _OF_SUMMARIES = "integration/catalog/test_catalog.py::", "integration/catalog/test_summaries.py::"
 
 CATALOG = (
     Mutant(
@@ -43,11 +44,18 @@ CATALOG = (
         ("integration/http/test_ends.py::test_a_failed_write_of_spark_is_found_by_its_contradicting_ends",),
     ),
     Mutant(
-        "snapshots come an event too late",
-        _PROJECTION,
-        "if since_snapshot >= SNAPSHOT_INTERVAL:",
-        "if since_snapshot > SNAPSHOT_INTERVAL:",
-        (f"{_OF_SNAPSHOTS}test_a_snapshot_is_kept_every_so_many_events_of_a_run_whatever_the_pages",),
+        "events are written into summaries although an erasure was projected meanwhile",
+        _SUMMARIES,
+        'if locked["position"] != cursor:',
+        'if locked["position"] < 0:',
+        (f"{_OF_SUMMARIES}test_what_is_erased_while_it_is_summarized_is_in_no_summary",),
+    ),
+    Mutant(
+        "a summary has a wrong latest time",
+        "service/domain/run_summary.py",
+        "max(a.latest, b.latest),",
+        "a.latest,",
+        (f"{_OF_SUMMARIES}test_any_history_gives_the_same_answers_by_its_summaries",),
     ),
     Mutant(
         "mentions of a job keep the time of the last one",
@@ -78,11 +86,11 @@ CATALOG = (
         (f"{_OF_CATALOG}test_whatever_the_size_of_its_pages_the_catalog_is_the_same",),
     ),
     Mutant(
-        "an erased payload stays in snapshots",
+        "an erased payload stays in summaries",
         _PAGES,
-        "await self._connection.execute(self._statements.drop_snapshots, run_id, min(positions))",
+        "await SummaryWriter(self._connection, self._statements.summaries, run_id).remove_erased(positions)",
         "pass",
-        (f"{_OF_SNAPSHOTS}test_what_was_erased_is_in_no_snapshot_and_the_rest_stays",),
+        (f"{_OF_SUMMARIES}test_an_erased_payload_is_in_no_summary",),
     ),
     Mutant(
         "a page may read any number of bytes of registers",

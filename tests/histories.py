@@ -11,7 +11,7 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from service.domain.bitemporal import ValidAt
+from service.domain import bitemporal
 from service.domain.decisions import Decision, KnownEvent, Transition
 from service.domain.event import Content, DatasetName, Event, RunState
 from service.domain.event_verdicts import EventVerdict, HistoryJudge
@@ -118,16 +118,21 @@ History = Iterable[tuple[Event, Content]]
 
 def known_at(history: History, position: int) -> RunRegisters | None:
     """Return the run as of a position; None where no event was recorded by then."""
-    parts = [run_registers_of(event, content) for event, content in history if event.position <= position]
+    return merged_events((event, content) for event, content in history if event.position <= position)
+
+
+def merged_events(history: History) -> RunRegisters | None:
+    """Return the run that some events make; None if there are none."""
+    parts = [run_registers_of(event, content) for event, content in history]
     return reduce(merge_runs, parts) if parts else None
 
 
 def valid_at(history: History, at: datetime) -> RunRegisters | None:
     """Return the run as it was at a time; None for a history without events."""
-    state = ValidAt(at)
-    for event, content in history:
-        state.add(event, content)
-    return state.run()
+    history = list(history)
+    known = merged_events(history)
+    happened = merged_events((event, content) for event, content in history if event.transitioned_at <= at)
+    return None if known is None else bitemporal.valid_at(known, happened)
 
 
 def judge_history(history: History) -> list[EventVerdict]:

@@ -16,9 +16,10 @@ from uuid import UUID
 
 from service.database.connections import Connections
 from service.database.statements import load
-from service.domain.event import FACT_BYTES, Kind
+from service.domain.event import Kind
 from service.ledger.archive_records import Archive, ArchiveIndex, decode_archive
 from service.ledger.events import LOG
+from service.payloads.records import erasure_fact
 
 _ENDS, _EVENTS, _HASH = load("verify_ends"), load("verify_events"), load("verify_hash")
 _SIZES, _PAYLOADS, _FACTS = load("verify_sizes"), load("verify_payloads"), load("verify_facts")
@@ -127,7 +128,7 @@ class EvidenceReader:
             [owner.position for owner in owners],
             [owner.subject for owner in owners],
             [UUID(bytes=owner.stream) for owner in owners],
-            [_erasure_fact(owner.position) for owner in owners],
+            [erasure_fact(owner.position) for owner in owners],
         )
         rows = await self._fetch(_FACTS, LOG, *columns)
         return {row["position"] for row in rows if row["kind"] == Kind.ERASED and row["recorded"] > row["position"]}
@@ -144,11 +145,6 @@ class EvidenceReader:
         async with self._connections.connection() as connection:
             rows: list[Any] = await connection.fetch(statement, *arguments)
             return rows
-
-
-def _erasure_fact(position: int) -> bytes:
-    """Return the fact of the record of an erasure (docs/ledger-format.md)."""
-    return sha256(b"erased:%d" % position).digest()[:FACT_BYTES]
 
 
 def _slices(sizes: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -28,33 +29,23 @@ from service.audit.postings import LedgerEnds
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain import timestamps
-from service.domain.event import Content, Event
+from service.domain.event import Event
 from service.domain.run import RunRegisters
 from service.ledger.archive_records import PayloadLocation, group_by_file
 from service.ledger.events import LOG, Head
 from service.ledger.rows import event_of
+from service.ledger.run_summaries import Part, RunSummaries
 from service.ledger.stored_registers import NewerRegisters, unpack_run
-from service.payloads.contents import decode_payload
 
 PAGE_EVENTS = 1000
 """Events in a page where all events of a filter are read."""
-
-_HISTORY_EVENTS = 500
-"""Events of a run read at once."""
-
-_HISTORY_BYTES = 16 * 1024 * 1024
-"""Bytes of payload, as estimated, after which no more events of a run are read at once."""
 
 UNPOSTED_POSITIONS = 20_000
 """Positions that one page scans where the ledger has no postings yet."""
 
 
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
-_HISTORY, _STORED_REGISTERS, _COUNT_RANGE = (
-    load("history", subject="run"),
-    load("stored_registers"),
-    load("count_range"),
-)
+_STORED_REGISTERS, _LAST_OF_RUN, _COUNT_RANGE = load("stored_registers"), load("last_of_run"), load("count_range")
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
 _RECORDED_AFTER = load("recorded_after", line=load_text("line_json"))
 
@@ -71,18 +62,10 @@ class RecordedEvent(NamedTuple):
     text: bytes
 
 
-class HistoryEntry(NamedTuple):
-    """An event of a run and the content of its payload; `missing`: its payload was archived or erased."""
-
-    event: Event
-    content: Content
-    missing: bool
-
-
 class StoredRegisters(NamedTuple):
-    """The latest registers that the catalog stores for a run up to a position; None where it stores none it can read.
+    """The position up to which a run is projected, 0 if it is not, and its registers there.
 
-    `upto` is the position up to which the run is projected.
+    They are None where only an earlier position was asked for, or a newer program wrote them.
     """
 
     registers: RunRegisters | None
@@ -95,6 +78,7 @@ class LedgerReader:
     def __init__(self, connections: Connections, on_head: Callable[[int], None] | None = None) -> None:
         """Take the connections to read with; `on_head` is called with each ledger head that is read."""
         self.connections = self._connections = connections
+        self.fetch = connections.fetch
         self._on_head = on_head
 
     async def head(self) -> Head:
@@ -227,11 +211,22 @@ class LedgerReader:
         if filters.any_event:
             return max(0, span.upto - span.after)
         async with self._connections.connection() as connection:
-            if filters == EventFilters(run=filters.run):
-                return int(await connection.fetchval(_COUNT_RUN, LOG, *span, filters.run))
+            if filters.run is not None and filters == EventFilters(run=filters.run):
+                return await self._count_run(connection, filters.run, span)
             if filters.run is not None:
                 return int(await connection.fetchval(_COUNT_STREAM, *_count_arguments(filters, span), filters.run))
             return await self._count(connection, filters, span)
+
+    async def _count_run(self, connection: Any, run: UUID, span: PositionRange) -> int:  # noqa: ANN401
+        """Count what summaries have, and the events of the other pieces."""
+        total = 0
+        async with aclosing(RunSummaries(connection.fetch, run).pieces(Part(*span), registers=False)) as pieces:
+            async for after, upto, summary, most in pieces:
+                if summary is not None:
+                    total += summary.events
+                else:
+                    total += await connection.fetchval(_COUNT_RUN, LOG, after, upto, run, most)
+        return total
 
     async def _count(self, connection: Any, filters: EventFilters, span: PositionRange) -> int:  # noqa: ANN401
         """Count whole chunks by their totals, parts of chunks by their positions, unposted events by their rows."""
@@ -259,29 +254,20 @@ class LedgerReader:
             RecordedEvent(row["position"], FilteredFields._make(_filtered_fields(row)), row["line"]) for row in rows
         ]
 
-    async def history(self, run: UUID, upto: int, after: int = 0) -> AsyncGenerator[HistoryEntry]:
-        """Yield a run's events after position `after` up to `upto`, with their content, oldest first."""
-        while True:
-            async with self._connections.connection() as connection:
-                rows = await connection.fetch(_HISTORY, LOG, run, after, upto, _HISTORY_EVENTS, _HISTORY_BYTES)
-            for row in rows:
-                event, payload = event_of(row), row["body"]
-                missing = payload is None and event.payload_digest is not None
-                yield HistoryEntry(event, decode_payload(event, payload).content, missing)
-            if not rows or len(rows) == rows[0]["found"] < _HISTORY_EVENTS:
-                return
-            after = rows[-1]["position"]
+    async def last_of_run(self, run: UUID, upto: int, limit: int = 1) -> list[Event]:
+        """Return the last events of a run up to a position, newest first."""
+        return [event_of(row) for row in await self.fetch(_LAST_OF_RUN, LOG, run, upto, limit)]
 
     async def stored_registers(self, run: UUID, upto: int) -> StoredRegisters:
-        """Return the registers that the catalog stores for a run up to a position."""
-        async with self._connections.connection() as connection:
-            row = await connection.fetchrow(_STORED_REGISTERS, run, upto)
-        if row is None or row["registers"] is None:
+        """Return up to which position a run is projected, and its registers there."""
+        rows = await self.fetch(_STORED_REGISTERS, run, upto)
+        if not rows:
             return StoredRegisters(None, 0)
+        registers, projected = rows[0]["registers"], rows[0]["projected"]
         try:
-            return StoredRegisters(unpack_run(row["registers"]), row["projected"])
+            return StoredRegisters(None if registers is None else unpack_run(registers), projected)
         except NewerRegisters:
-            return StoredRegisters(None, 0)
+            return StoredRegisters(None, projected)
 
     async def locate_archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
         """Return the files that have the payloads of some positions; erased payloads are in none."""

@@ -13,18 +13,18 @@ from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page, 
 from service.catalog.newer_catalog import require_format
 from service.catalog.projection import CatalogRun, PageChanges
 from service.catalog.statements import LIVE_STATEMENTS, CatalogStatements
+from service.catalog.summarizer import FindArchivedPayload, SummaryWriter
 from service.database.connections import Connections
 from service.database.migrations import read_schema
 from service.domain.event import Event, Kind, Subject
 from service.domain.job import merge_jobs
 from service.domain.namespace import merge_namespaces
-from service.domain.run import RunRegisters
 from service.errors import RunfoldError, Unavailable
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.erasure_replay import remove_erased
 from service.ledger.events import LOG
 from service.ledger.rows import event_of
-from service.ledger.stored_registers import FORMAT, pack_registers, unpack_run
+from service.ledger.stored_registers import FORMAT, unpack_run
 
 _log = logging.getLogger(__name__)
 
@@ -44,10 +44,6 @@ _REGISTER_BYTES = 16 * 1024 * 1024
 
 _STATEMENT_BYTES = 4 * 1024 * 1024
 """Most bytes of registers that a statement writes; registers that have more are written alone."""
-
-_SNAPSHOT_BYTES = 8 * 1024 * 1024
-"""Most bytes of the snapshots of a run: some 500,000 events where registers have 2 KB, a few hundred where they are as
-large as FACET_LIMITS lets them be. What was known before the oldest snapshot is merged from the first event on."""
 
 _ANY_SIZE = 2**62
 
@@ -89,13 +85,6 @@ class WrittenPage(NamedTuple):
     position: int
     events: int
     end: int
-
-
-FindArchivedPayload = Callable[[int], str | None]
-"""Returns the payload of a position that the database no longer has; None where no archive has it.
-
-Payloads are archived only after they were projected, so only a rebuild needs this.
-"""
 
 
 async def project_next_page(
@@ -252,22 +241,21 @@ class _Writer:
         if before is None or jobs_before is None or namespaces_before is None:
             return False
         projected = projection.project_runs(before, changes.runs)
-        runs = {run_id: projection.run_row(run_id, run) for run_id, run in projected.runs.items()}
+        runs = {run_id: projection.run_row(run_id, run) for run_id, run in projected.items()}
         jobs = [projection.job_row(*item) for item in _merged(jobs_before, changes.jobs, merge_jobs).items()]
         namespaces = [
             projection.namespace_row(*item)
             for item in _merged(namespaces_before, changes.namespaces, merge_namespaces).items()
         ]
         await self._put_runs(runs.values())
-        await self._put_runs_of_jobs(before, projected.runs)
-        await self._put_snapshots(projected.snapshots)
+        await self._put_runs_of_jobs(before, projected)
         # The last slices are written together with the counters and the cursor: mostly, they are all there is.
         *job_slices, jobs = list(_slices(jobs, _REGISTERS)) or [[]]
         *namespace_slices, namespaces = list(_slices(namespaces, _REGISTERS)) or [[]]
         for subject, slices in ((Subject.JOB, job_slices), (Subject.NAMESPACE, namespace_slices)):
             for rows in slices:
                 await self._connection.execute(self._statements.put[subject], *_columns(rows, len(rows[0])))
-        counts = projection.count_changes(before, projected.runs)
+        counts = projection.count_changes(before, projected)
         await self._connection.execute(
             self._statements.write_page,
             *_columns(jobs, 9),
@@ -293,7 +281,7 @@ class _Writer:
                     await self._connection.execute(self._statements.put[subject], *_columns([row], len(row)))
 
     async def _remove_from_run(self, run_id: UUID, positions: Sequence[int]) -> None:
-        await self._connection.execute(self._statements.drop_snapshots, run_id, min(positions))
+        await SummaryWriter(self._connection, self._statements.summaries, run_id).remove_erased(positions)
         for run in (await self._read_runs([run_id], _ANY_SIZE) or {}).values():
             left = await remove_erased(self._connection, LOG, (Subject.RUN, run_id), run.registers, positions)
             if left is not run.registers:
@@ -332,17 +320,8 @@ class _Writer:
             columns = *_columns(sorted(gone), 2), *_columns(sorted(changed), 3)
             await self._connection.execute(self._statements.put_runs_of_jobs, *columns)
 
-    async def _put_snapshots(self, snapshots: Sequence[tuple[UUID, RunRegisters]]) -> None:
-        if not snapshots:
-            return
-        rows = ((run_id, run.position, pack_registers(run)) for run_id, run in snapshots)
-        for slice_ in _slices(rows):
-            await self._connection.execute(self._statements.put_snapshots, *_columns(slice_, 3))
-        ids = list({run_id for run_id, _ in snapshots})
-        await self._connection.execute(self._statements.prune_snapshots, ids, _SNAPSHOT_BYTES)
 
-
-def _slices(rows: Iterable[R], column: int = -1) -> Iterator[list[R]]:
+def _slices(rows: Iterable[R], column: int) -> Iterator[list[R]]:
     """Yield rows in slices of at most _STATEMENT_BYTES of registers, which are in a column, or of one row."""
     slice_: list[R] = []
     size = 0

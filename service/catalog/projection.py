@@ -21,15 +21,11 @@ from service.payloads.records import read_record
 T = TypeVar("T")
 
 
-SNAPSHOT_INTERVAL = 128
-"""Events of a run from one snapshot of its registers to the next."""
-
-
 class CatalogRun(NamedTuple):
-    """A run in the catalog: its registers, and the number of events merged into them since the last snapshot."""
+    """A run in the catalog: its registers, and the number of its events that are in no summary (summarizer.py)."""
 
     registers: RunRegisters
-    since_snapshot: int
+    since: int
 
 
 class RunEvent(NamedTuple):
@@ -47,15 +43,8 @@ class PageChanges(NamedTuple):
     namespaces: dict[UUID, NamespaceRegisters]
 
 
-class ProjectedRuns(NamedTuple):
-    """Runs as they are after a page, and the snapshots that were due within it."""
-
-    runs: dict[UUID, CatalogRun]
-    snapshots: list[tuple[UUID, RunRegisters]]
-
-
 class RunRow(NamedTuple):
-    """A row of the table `runs`; `since` is the number of events since the last snapshot."""
+    """A row of the table `runs`; `since` is the number of events that are in no summary."""
 
     id: UUID
     position: int
@@ -159,22 +148,17 @@ class PageProjection:
         return self._changes
 
 
-def project_runs(before: Mapping[UUID, CatalogRun], run_events: Iterable[RunEvent]) -> ProjectedRuns:
+def project_runs(before: Mapping[UUID, CatalogRun], run_events: Iterable[RunEvent]) -> dict[UUID, CatalogRun]:
     """Apply the events of a page, in the order of positions, to the runs as they were before it."""
     runs: dict[UUID, CatalogRun] = {}
-    snapshots: list[tuple[UUID, RunRegisters]] = []
     for event, content in run_events:
         run_id = event.stream
         run = runs.get(run_id) or before.get(run_id)
         if run is None:
             runs[run_id] = CatalogRun(run_registers_of(event, content), 1)
             continue
-        registers, since_snapshot = apply_event(run.registers, event, content), run.since_snapshot + 1
-        if since_snapshot >= SNAPSHOT_INTERVAL:
-            snapshots.append((run_id, registers))
-            since_snapshot = 0
-        runs[run_id] = make_tuple(CatalogRun, (registers, since_snapshot))
-    return ProjectedRuns(runs, snapshots)
+        runs[run_id] = make_tuple(CatalogRun, (apply_event(run.registers, event, content), run.since + 1))
+    return runs
 
 
 def _merge_into(registers: dict[UUID, T], key: UUID, change: T, merge: Callable[[T, T], T]) -> None:
@@ -184,7 +168,7 @@ def _merge_into(registers: dict[UUID, T], key: UUID, change: T, merge: Callable[
 
 def run_row(run_id: UUID, catalog_run: CatalogRun) -> RunRow:
     """Return a run's row. Raises ValueError for registers without an event."""
-    run, since_snapshot = catalog_run
+    run, since = catalog_run
     created, ended = run.created, run.ended
     if created is None:
         raise ValueError(f"run {run_id} has no event")
@@ -200,7 +184,7 @@ def run_row(run_id: UUID, catalog_run: CatalogRun) -> RunRow:
         ended.at if ended else None,
         run.parent_run.run if run.parent_run else None,
         pack_registers(run),
-        since_snapshot,
+        since,
         bool(run.overruled),
         run.latest_start is not None and run.restarted_at is not None,
     )

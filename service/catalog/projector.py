@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page
 from service.catalog.newer_catalog import NewerCatalog, request_projection
 from service.catalog.page_writer import PAGE_EVENTS, ReadPage, read_cursor, read_page, set_aside, write_page
+from service.catalog.summarizer import summarize_next
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 from service.ledger.stored_registers import NewerRegisters
@@ -44,6 +45,9 @@ _QUIET_S = 0.2
 
 _FOLLOW_S = 0.05
 """Seconds between two looks at how far a newer version has projected, while a reader waits."""
+
+_SUMMARIZE_S = 1.0
+"""Longest time that runs are summarized before events are projected again."""
 
 _MAX_LOSSES = 3
 """After this many failures of the database in a row, pages are made smaller, too: one may ask too much of it."""
@@ -188,6 +192,7 @@ class Projector:
         await self._project(on_progress)
         while True:
             if self._prioritized <= self._projected:
+                await self._summarize()
                 await self._wake.wait()
                 self._wake.clear()
                 await self._wait_for_quiet()
@@ -241,6 +246,24 @@ class Projector:
         await request_projection(self._connections, self._prioritized)
         await asyncio.sleep(_FOLLOW_S if isinstance(newer, NewerCatalog) else _QUIET_S)
         return False
+
+    async def _summarize(self) -> None:
+        """Summarize runs while no reader waits, for some time: then events may have to be projected."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + _SUMMARIZE_S
+        try:
+            while self._prioritized <= self._projected:
+                if not await summarize_next(self._connections):
+                    return
+                if clock() >= end:
+                    self._wake.set()
+                    return
+        except NewerCatalog:
+            return  # they do it
+        except DatabaseUnavailable:
+            self._wake.set()
+        except Exception:  # noqa: BLE001  the task must outlive any failure
+            _log.exception("runs could not be summarized")
 
     async def _retry_later(self) -> None:
         await asyncio.sleep(_QUIET_S)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from service.catalog.summarizer import SummaryStatements, summary_statements
 from service.database.statements import load, load_text
 from service.domain.event import Subject
 from service.ledger.aggregates import AGGREGATES
@@ -15,7 +16,7 @@ TABLES = (
     "jobs",
     "runs",
     "run_jobs",
-    "run_snapshots",
+    "run_summaries",
     "run_counts",
     "lineage_counts",
     "catalog_set_aside",
@@ -33,11 +34,9 @@ class CatalogStatements(NamedTuple):
     put: Mapping[Subject, str]
     write_page: str
     put_runs_of_jobs: str
-    put_snapshots: str
-    drop_snapshots: str
-    prune_snapshots: str
     lineage_counts: str
     set_aside: str
+    summaries: SummaryStatements
 
 
 def catalog_statements(schema: str) -> CatalogStatements:
@@ -57,11 +56,9 @@ def catalog_statements(schema: str) -> CatalogStatements:
         put={subject: statement(name) for subject, name in put.items()},
         write_page=statement("write_page", **{name: load_text(name, schema=schema) for name in parts}),
         put_runs_of_jobs=statement("put_runs_of_jobs"),
-        put_snapshots=statement("put_snapshots"),
-        drop_snapshots=statement("drop_snapshots"),
-        prune_snapshots=statement("prune_snapshots"),
         lineage_counts=statement("add_lineage_counts"),
         set_aside=statement("set_aside"),
+        summaries=summary_statements(schema),
     )
 
 

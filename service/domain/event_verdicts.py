@@ -7,10 +7,10 @@ that owned registers and has lost all of them is superseded.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from service.domain.event import MONITOR, Content, Event, Kind, RunState
@@ -50,13 +50,25 @@ class EventVerdict(NamedTuple):
     attempt: int = 1
 
 
+class Report(NamedTuple):
+    """A reported start or end of a job within a run: its time, its phase, and the job."""
+
+    at: datetime
+    phase: int
+    job: _Job
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it is an end."""
+        return self.phase != _START
+
+
 class _JudgedEvent:
     """An event, and the registers that it owns so far."""
 
-    __slots__ = ("at", "changed", "job", "late", "owned", "position", "reason", "superseded_by")
+    __slots__ = ("at", "changed", "job", "late", "owned", "reason", "superseded_by")
 
     def __init__(self, event: Event, changed: tuple[str, ...], reason: str, *, late: bool) -> None:
-        self.position = event.position
         self.at = event.transitioned_at
         self.job = _job_of(event)
         self.changed = changed
@@ -77,51 +89,94 @@ class _JudgedEvent:
 
 
 class HistoryJudge:
-    """Judges the events of a run, which it takes oldest first."""
+    """Judges consecutive events of a run, oldest first, and then finds what the events after them replace.
 
-    def __init__(self) -> None:
-        """Start with the empty state."""
-        self._run = RunRegisters()
+    The events after them are taken in order, too: one by one, or many at once by their merged registers.
+    """
+
+    def __init__(self, run: RunRegisters | None = None, latest: datetime | None = None) -> None:
+        """Start with the registers of the events before, and the latest of their own times; None if there are none."""
+        self.registers = RunRegisters() if run is None else run
+        self.latest = latest
+        self.reports: list[Report] = []
+        """The starts and ends among the events that were judged."""
         self._owners: dict[str, _JudgedEvent] = {}
         self._events: list[_JudgedEvent] = []
-        self._latest: datetime | None = None
-        self._reports: dict[_Job, list[tuple[datetime, int]]] = {}
-        """The STARTs and ends of each job: time and phase."""
 
     def add(self, event: Event, content: Content) -> None:
-        """Merge the next event."""
-        before, part = self._run, run_registers_of(event, content)
+        """Judge the next event."""
+        part = run_registers_of(event, content)
+        self._events.append(self._merge(event, part))
+        report = report_of(event, part)
+        if report is not None:
+            self.reports.append(report)
+        self.latest = max(self.latest or event.transitioned_at, event.transitioned_at)
+
+    def is_open(self) -> bool:
+        """Return whether a verdict depends on what comes next."""
+        return bool(self._owners)
+
+    def depends_on_next_event(self) -> bool:
+        """Return whether a verdict depends on whether any event comes next: an inferred end counts until then."""
+        return self.is_open() and isinstance(self.registers.ended, InferredEnd)
+
+    def settle(self, final: RunRegisters) -> None:
+        """Take the registers of the whole history: an event that owns a register which they have as it set it stands.
+
+        While no verdict depends on the next event, no register returns to a value that it had before.
+        """
+        standing = {owner for name, owner in self._owners.items() if self._has(final, name)}
+        self._owners = {name: owner for name, owner in self._owners.items() if owner not in standing}
+
+    def follow(self, event: Event, content: Content) -> None:
+        """Take an event that comes after those that are judged."""
+        for name in self._merge(event, run_registers_of(event, content)).owned:
+            del self._owners[name]
+
+    def skip(self, following: RunRegisters) -> bool:
+        """Take many events at once, by their merged registers, and return True; False if they may replace something."""
+        after = merge_runs(self.registers, following)
+        if not all(self._has(after, name) for name in self._owners):
+            return False
+        self.registers = after
+        return True
+
+    def _has(self, run: RunRegisters, name: str) -> bool:
+        return bool(_value(run, name) == _value(self.registers, name))
+
+    def _merge(self, event: Event, part: RunRegisters) -> _JudgedEvent:
+        before = self.registers
         after = merge_runs(before, part)
         changed = tuple(name for name in _candidates(part, before) if _value(before, name) != _value(after, name))
-        late = self._latest is not None and event.transitioned_at < self._latest
+        late = self.latest is not None and event.transitioned_at < self.latest
         judged = _JudgedEvent(event, changed, _reason(event, before, changed, late=late), late=late)
         for name in changed:
-            self._change_owner(name, judged, keeps=_value(after, name) is not None)
-        if part.latest_start is not None or part.terminal is not None:
-            self._reports.setdefault(_job_of(event), []).append((event.transitioned_at, phase_of(event)))
-        self._events.append(judged)
-        self._run = after
-        self._latest = max(self._latest or event.transitioned_at, event.transitioned_at)
+            self._change_owner(name, judged, event.position, keeps=_value(after, name) is not None)
+        self.registers = after
+        return judged
 
-    def _change_owner(self, name: str, judged: _JudgedEvent, *, keeps: bool) -> None:
-        """Make the event the owner of a register, or nothing where the register is empty now."""
+    def _change_owner(self, name: str, judged: _JudgedEvent, position: int, *, keeps: bool) -> None:
+        """Make the event at a position the owner of a register, or nothing where the register is empty now."""
         owner = self._owners.pop(name, None)
         if owner is not None:
             owner.owned.discard(name)
             if not owner.owned:
-                owner.superseded_by = judged.position
+                owner.superseded_by = position
         if keeps:
             self._owners[name] = judged
             judged.owned.add(name)
 
-    def verdicts(self) -> Iterator[EventVerdict]:
-        """Return the verdicts in the order of the events."""
-        restarts = {job: _restarts(reports) for job, reports in self._reports.items()}
-        return (judged.verdict(restarts.get(judged.job, ())) for judged in self._events)
+    def verdicts(self, restarts: Restarts | None = None) -> Iterator[EventVerdict]:
+        """Return the verdicts in the order of the events; `restarts`: None where all reports are of these events."""
+        known = restarts_of(self.reports) if restarts is None else restarts
+        return (judged.verdict(known.get(judged.job, ())) for judged in self._events)
 
 
 _Job = tuple[str | None, str | None]
 """Namespace and name."""
+
+Restarts = Mapping[_Job, Sequence[datetime]]
+"""When a job was started again after an end, in order, by job."""
 
 _START = 1
 """The phase of a start; those of ends are greater."""
@@ -131,14 +186,23 @@ def _job_of(event: Event) -> _Job:
     return event.namespace, event.job
 
 
-def _restarts(reports: Iterable[tuple[datetime, int]]) -> list[datetime]:
-    """Return the times of the STARTs, of any number of STARTs and ends, that follow an end."""
-    restarts = []
-    ended = False
-    for at, phase in sorted(reports):
-        if phase == _START and ended:
-            restarts.append(at)
-        ended = phase != _START
+def report_of(event: Event, part: RunRegisters) -> Report | None:
+    """Return what an event, of which these are the registers, reports of its job: a start or an end; else None."""
+    if part.latest_start is None and part.terminal is None:
+        return None
+    return Report(event.transitioned_at, phase_of(event), _job_of(event))
+
+
+def restarts_of(reports: Iterable[Report]) -> Restarts:
+    """Return the times of the starts that follow an end, of all starts and ends of a run in any order."""
+    restarts: dict[_Job, list[datetime]] = {}
+    ended: set[_Job] = set()
+    for report in sorted(reports, key=itemgetter(0, 1)):
+        if report.is_end:
+            ended.add(report.job)
+        elif report.job in ended:
+            ended.remove(report.job)
+            restarts.setdefault(report.job, []).append(report.at)
     return restarts
 
 

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from service.audit import postings
-from service.catalog.page_writer import FindArchivedPayload, project_next_page
+from service.catalog.page_writer import project_next_page
 from service.catalog.statements import TABLES, catalog_statements
+from service.catalog.summarizer import FindArchivedPayload, summarize_next
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load
@@ -88,7 +89,10 @@ async def _project(connections: Connections, find_archived: FindArchivedPayload,
         if progress is not None:
             progress(page.position, max(head, page.position))
         if not page.events or page.position >= head:
-            return page.position
+            break
+    while await summarize_next(connections, _STATEMENTS.summaries, find_archived):
+        pass
+    return page.position
 
 
 async def _swap(connection: Any) -> None:  # noqa: ANN401  asyncpg has no types

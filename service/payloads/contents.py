@@ -56,6 +56,8 @@ def decode_payload(event: Event, payload: str | None) -> PayloadContent:
 
 
 def _decode(event: Event, payload: str) -> PayloadContent:
+    if event.kind == Kind.ERASED:
+        return EMPTY_PAYLOAD
     if event.source == "api":
         return _decode_api(event, payload.encode())
     if event.subject in ("run", "job"):

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
+
 import msgspec
+
+from service.domain.event import FACT_BYTES
 
 
 class ErasureRecord(msgspec.Struct):
@@ -14,3 +18,8 @@ class ErasureRecord(msgspec.Struct):
 
 
 read_record = msgspec.json.Decoder(ErasureRecord).decode
+
+
+def erasure_fact(position: int) -> bytes:
+    """Return the fact of the record that the payload at a position was erased (docs/ledger-format.md)."""
+    return sha256(b"erased:%d" % position).digest()[:FACT_BYTES]

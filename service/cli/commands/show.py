@@ -1,14 +1,14 @@
 """runfold show."""
 
 import asyncio
-from collections import deque
-from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
 import click
 
+from service.audit.event_lines import PositionRange
+from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.cli.commands.database import attached
 from service.cli.commands.options import RunId, database_options
@@ -75,13 +75,10 @@ async def _read(dsn: str, run: UUID, limit: int) -> _Run | None:
         if state.registers is None:
             return None
         reader = LedgerReader(connections)
-        latest: deque[Event] = deque(maxlen=limit)
-        count = 0
-        async with aclosing(reader.history(run, (await reader.head()).position)) as history:
-            async for entry in history:
-                latest.append(entry.event)
-                count += 1
-        return _Run(state.registers, list(latest), count)
+        head = (await reader.head()).position
+        latest = await reader.last_of_run(run, head, limit)
+        count = await reader.count(EventFilters(run=run), PositionRange(0, head))
+        return _Run(state.registers, latest[::-1], count)
 
 
 def _event_view(event: Event) -> dict[str, object]:

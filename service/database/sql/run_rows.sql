@@ -1,4 +1,4 @@
--- Returns the registers of runs, and how many events were merged into each since its last snapshot. Registers beyond the
+-- Returns the registers of runs, and how many events of each are in no summary. Registers beyond the
 -- first :max_bytes are null. `octet_length` does not read a value that is stored out of line.
 -- parameters: ids, max_bytes
 select s.id, case when s.size <= :max_bytes then s.registers end as registers, s.since

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import NamedTuple
 
 from aiohttp import hdrs, web
 
-from service.audit.event_lines import EventLine, EventLinePage, PositionRange
+from service.audit.event_lines import EventLine, PositionRange
 from service.audit.event_text import next_cursor
 from service.audit.filters import EventFilters
-from service.audit.run_history import HistoryVerdict, PastRun
+from service.audit.ledger_reader import LedgerReader
+from service.audit.run_history import PastRun
+from service.audit.run_verdicts import HistoryVerdict, RunVerdicts
 from service.auth.keys import Scope
 from service.errors import RunNotFound
 from service.http import views
@@ -27,6 +30,9 @@ from service.ledger.events import LOG
 from service.payloads.json_writer import dump
 
 _NO_LIMIT = 2**31 - 1
+
+_PAGE_EVENTS = 250
+"""Events that are read and judged at once."""
 
 _KNOWN_AT = time("knownAt", "As it was known then: by the events recorded up to this time.")
 _VALID_AT = time("validAt", "As it was then, by what is known now: by transitions up to this time.")
@@ -66,39 +72,51 @@ async def events(request: web.Request) -> web.StreamResponse:
     limit, cursor = parameters[_LIMIT] or _NO_LIMIT, parameters[CURSOR]
     ledger = request.app[RESOURCES].ledger
     head = await ledger.head()
-    after = position_after(cursor, head)
-    verdicts = await request.app[RESOURCES].history.verdicts(run, head.position)
-    if not verdicts:
+    span = PositionRange(position_after(cursor, head), head.position)
+    last = await ledger.last_of_run(run, head.position)
+    if not last:
         raise run_not_found(request)
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers={hdrs.CONTENT_TYPE: "application/json"})
+    verdicts = RunVerdicts(request.app[RESOURCES].history, run, last[0].position)
     response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
-    await response.prepare(request)
-    with streaming(request):
-        await write(response, b'{"runId":%b,"events":[' % dump(text))
-        pages = ledger.pages(EventFilters(run=run), PositionRange(after, head.position))
-        last = await _write_events(response, pages, verdicts, limit)
-        more = 0 < last < max(verdicts)
-        await write(response, b'],"next":%b}\n' % (dump(next_cursor(last)) if more else b"null"))
-        await response.write_eof()
+    async with aclosing(_judged(verdicts, ledger, EventFilters(run=run), span, limit)) as pages:
+        page = await anext(pages)  # before the answer begins, so that an unavailable database is a 503
+        await response.prepare(request)
+        with streaming(request):
+            await write(response, b'{"runId":%b,"events":[%b' % (dump(text), page.text))
+            async for page in pages:
+                await write(response, b",%b" % page.text)
+            more = 0 < page.last < last[0].position
+            await write(response, b'],"next":%b}\n' % (dump(next_cursor(page.last)) if more else b"null"))
+            await response.write_eof()
     return response
 
 
-async def _write_events(
-    response: web.StreamResponse, pages: AsyncGenerator[EventLinePage], verdicts: dict[int, HistoryVerdict], limit: int
-) -> int:
-    """Write up to `limit` events; return the position of the last one, 0 where there was none."""
-    last = written = 0
-    async with aclosing(pages) as reading:
-        async for page in reading:
-            lines = page.lines[: limit - written]
-            if not lines:
-                break
-            separator = b"," if written else b""
-            await write(response, separator + b",".join([_event_json(line, verdicts[line.position]) for line in lines]))
-            written += len(lines)
-            last = lines[-1].position
-    return last
+class _JudgedPage(NamedTuple):
+    """Events of a run with their verdicts as JSON, and the position of the last one; 0 where there is none."""
+
+    text: bytes
+    last: int
+
+
+async def _judged(
+    verdicts: RunVerdicts, ledger: LedgerReader, run: EventFilters, span: PositionRange, limit: int
+) -> AsyncGenerator[_JudgedPage]:
+    """Yield the first `limit` events of a run in a span, with their verdicts: pages with events, or one without."""
+    left = limit
+    while True:
+        page = await ledger.page(run, span, min(left, _PAGE_EVENTS))
+        if page.lines:
+            last = page.lines[-1].position
+            by_position = await verdicts.judge(span.after, last)
+            yield _JudgedPage(b",".join([_event_json(line, by_position[line.position]) for line in page.lines]), last)
+        elif left == limit:
+            yield _JudgedPage(b"", 0)
+        left -= len(page.lines)
+        if page.done or not left or not page.lines:
+            return
+        span = page.rest
 
 
 def _event_json(line: EventLine, history: HistoryVerdict) -> bytes:

@@ -1,4 +1,4 @@
-"""What callers send, however large, does not stop the catalog: registers, pages and snapshots are bounded."""
+"""What callers send, however large, does not stop the catalog: registers and pages are bounded."""
 
 import gzip
 import json
@@ -16,7 +16,6 @@ from service.domain.registers import FACET_LIMITS
 from service.http.app import build_app
 from service.ledger.events import append_events, read_streams
 from service.maintenance.erase import erase_payloads
-from service.maintenance.rebuild import rebuild_catalog
 from service.settings import Settings
 
 RUN = UUID("00000000-0000-4000-8000-000000000001")
@@ -143,14 +142,3 @@ async def test_registers_are_written_in_slices(connections, db, monkeypatch):
     assert await project_all(connections) == [20]
     assert max(written) <= 30_000
     assert await db.fetchval("select count(*) from runfold.runs") == 20
-
-
-async def test_snapshots_of_a_run_have_a_bound_in_bytes_whatever_the_pages(dsn, db, connections, monkeypatch):
-    monkeypatch.setattr(page_writer, "_SNAPSHOT_BYTES", 25_000)
-    await append(connections, [large(minute, size=10_000) for minute in range(6 * 128 + 1)])
-    while (await project_next_page(connections, 150)).events:
-        pass
-    rows = "select position from runfold.run_snapshots order by position"
-    assert [row["position"] for row in await db.fetch(rows)] == [5 * 128, 6 * 128]
-    await rebuild_catalog(dsn)
-    assert [row["position"] for row in await db.fetch(rows)] == [5 * 128, 6 * 128]

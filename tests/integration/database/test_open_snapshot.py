@@ -12,6 +12,7 @@ from service.catalog.page_writer import LIVE_STATEMENTS
 from service.database.connections import Connections
 from service.database.statements import load
 from service.ledger.events import LOG, append_events
+from service.ledger.stored_registers import FORMAT
 
 BATCHES = 1000
 """Appends between two measurements; in the ledger before the first one, too, so that its indexes have their depth."""
@@ -121,7 +122,7 @@ PAGES = 2000
 
 def a_page(number):
     """Return the arguments of write_page for a page that changes no job and no namespace, and one counter of runs."""
-    return *([()] * 15), [A_JOB], ["NEW"], [1], number, LOG, number - 1
+    return *([()] * 15), [A_JOB], ["NEW"], [1], number, LOG, number - 1, FORMAT
 
 
 @pytest.fixture

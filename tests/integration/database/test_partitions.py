@@ -79,6 +79,7 @@ STATEMENTS = {
 """Every statement on payloads, with arguments after the log."""
 
 PARTS = {
+    "subject": "run",
     "direction": "asc",
     "which": load_text("which_range", direction="asc"),
     "line": load_text("line_json"),

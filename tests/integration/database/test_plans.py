@@ -115,6 +115,7 @@ PARAMETERS = {
     "head": ("int", "0"),
     "catalog_rows": ("uuid[]", "array['{run}']::uuid[]"),
     "latest_runs": ("uuid[], int", "array['{run}']::uuid[], 10"),
+    "due_run": ("int", "0"),
 }
 
 
@@ -125,7 +126,7 @@ async def test_plans_made_on_small_tables_use_keys_and_stay_when_the_tables_have
     async with connections.connection() as connection:
         calls = {}
         for statement, (types, values) in PARAMETERS.items():
-            sql = load(statement, subject="run", catalog="runs").rstrip().rstrip(";")
+            sql = load(statement, subject="run", catalog="runs", least="128").rstrip().rstrip(";")
             calls[statement] = await prepare(connection, sql, types, values.replace("{run}", str(run)))
         small = {statement: await plan(connection, call) for statement, call in calls.items()}
         await grow(db)

@@ -7,11 +7,11 @@ from uuid import uuid4
 import pytest
 from lineage_client import event, many, send
 
-from service.audit import ledger_reader
 from service.audit.ledger_reader import PAGE_BYTES
 from service.catalog import queries, run_search
 from service.http.handlers import runs as run_handlers
 from service.http.resources import RESOURCES
+from service.ledger import run_events
 
 KIB = 1024
 BIG = 900 * KIB
@@ -74,8 +74,8 @@ async def test_streams_and_the_tail_read_pages_of_the_same_size(filled):
 
 
 async def test_a_history_is_read_in_pages_too(filled, monkeypatch):
-    monkeypatch.setattr(ledger_reader, "_HISTORY_BYTES", 64 * KIB)
-    monkeypatch.setattr(ledger_reader, "_HISTORY_EVENTS", 5)
+    monkeypatch.setattr(run_events, "_BYTES", 64 * KIB)
+    monkeypatch.setattr(run_events, "_EVENTS", 5)
     answer = await (await filled.get(f"/api/v1/jobs/runs/{RUN}/events")).json()
     assert len(answer["events"]) == COUNT // 2
     assert (await filled.get(f"/api/v1/jobs/runs/{RUN}", params={"validAt": "2024-02-01T00:00:05Z"})).status == 200

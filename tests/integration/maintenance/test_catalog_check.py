@@ -12,6 +12,7 @@ from partitions import LATER, RUNS, append, fill, project_all
 
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
+from service.catalog.summarizer import summarize_next
 from service.cli.main import cli
 from service.database.connections import Connections
 from service.errors import OperatorError
@@ -27,15 +28,17 @@ pytestmark = pytest.mark.copy_of("derived")
 
 
 async def derive(dsn):
-    """Make a catalog with runs in several states, a snapshot, an erased payload, and the postings of a chunk."""
+    """Make a catalog with runs in several states, summaries, an erased payload, and the postings of a chunk."""
     async with Connections(dsn) as connections:
         for run in (RUN, RUNS[2]):
-            await append(connections, *(fact(run, "RUNNING", minute) for minute in range(200)))
+            await append(connections, *(fact(run, "RUNNING", minute) for minute in range(300)))
         await append(connections, new(RUNS[1])[0])
         await project_all(connections)
         await append(connections, report(RUN, "COMPLETED", 500)[0]._replace(namespace="etl", job="load"))
         await append(connections, *facts(CHUNK))
         while await postings.post_next(connections):
+            pass
+        while await summarize_next(connections):
             pass
     await erase_payloads(dsn, 50, "article 17")
 
@@ -54,7 +57,7 @@ async def verify(dsn, *options):
 async def test_a_catalog_as_the_projector_wrote_it_holds_and_nothing_is_left_behind(db, dsn):
     result = await verify(dsn)
     assert result.exit_code == 0, result.output
-    assert "The catalog and the posting lists are what positions 1 to 8595 make them." in result.output
+    assert "The catalog and the posting lists are what positions 1 to 8795 make them." in result.output
     assert await db.fetchval("select to_regnamespace('runfold_verify')") is None
 
 
@@ -71,7 +74,11 @@ FORGERIES = {
     f" created_at, started_at, ended_at, parent_run, registers, since from runfold.runs where id = '{RUN}'",
     "jobs": "update runfold.jobs set hidden = not hidden",
     "namespaces": "update runfold.namespaces set name = 'other'",
-    "run_snapshots": "update runfold.run_snapshots set registers = (select registers from runfold.runs limit 1)",
+    "run_summaries": "update runfold.run_summaries set registers = (select registers from runfold.runs limit 1)",
+    "run_summaries.latest": "update runfold.run_summaries set latest = earliest",
+    "run_summaries.added": "insert into runfold.run_summaries select id, 1, last_position, first_position, 2048,"
+    " earliest, latest, registers from runfold.run_summaries",
+    "run_summaries.removed": "delete from runfold.run_summaries where last_position < 200",
     "run_counts": "update runfold.run_counts set total = total + 1 where total > 0",
     "lineage_counts": "delete from runfold.lineage_counts where hour = (select max(hour) from runfold.lineage_counts)",
     "catalog_cursor": "update runfold.catalog_cursor set position = 1000000",

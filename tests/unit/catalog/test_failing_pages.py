@@ -57,7 +57,7 @@ def test_a_reason_repeats_nothing_that_was_sent():
 def test_rows_are_written_in_slices_of_bytes(monkeypatch):
     monkeypatch.setattr("service.catalog.page_writer._STATEMENT_BYTES", 10)
     rows = [(index, b"x" * size) for index, size in enumerate((4, 4, 4, 30, 1))]
-    assert [[row[0] for row in slice_] for slice_ in _slices(rows)] == [[0, 1], [2], [3], [4]]
+    assert [[row[0] for row in slice_] for slice_ in _slices(rows, -1)] == [[0, 1], [2], [3], [4]]
 
 
 def test_a_lag_is_timed_only_while_nothing_is_projected():

@@ -27,6 +27,10 @@ PARTS = {
     "end": "s.position <= :upto",
     "which": load_text("which_range", direction="desc"),
     "line": load_text("line_json"),
+    "least": "128",
+    "levels": "5",
+    "overlaps": load_text("summary_overlaps"),
+    "columns": load_text("summary_columns"),
     **{
         name: load_text(name)
         for name in ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move", "head")

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from histories import RunFact, at, histories, judge_history, recorded
-from hypothesis import given
+from histories import RunFact, at, histories, judge_history, merged_events, recorded
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from service.domain.event import Content, RunState
-from service.domain.event_verdicts import Effect
-from service.domain.run import RunRegisters, merge_runs
+from service.domain.event import MONITOR, Content, RunState
+from service.domain.event_verdicts import Effect, HistoryJudge, report_of, restarts_of
+from service.domain.run import RunRegisters, merge_runs, run_registers_of
 
 
 def reported(state, minutes, source="api", content=Content()):  # noqa: B008
@@ -129,3 +130,49 @@ def test_what_changed_the_view_last_stands(history):
     assert any(verdict.effect is Effect.STANDS for verdict in verdicts)
     for position, verdict in enumerate(verdicts, 1):
         assert verdict.superseded_by is None or position < verdict.superseded_by <= len(history)
+
+
+def judge_part(history, begin, end, group):
+    """Judge a part of a history from what comes before it, the final registers, and groups of the events after it."""
+    judge = HistoryJudge(
+        merged_events(history[:begin]), max((one.transitioned_at for one, _ in history[:begin]), default=None)
+    )
+    for event, content in history[begin:end]:
+        judge.add(event, content)
+    rest = history[end:]
+    while judge.depends_on_next_event() and rest:
+        judge.follow(*rest.pop(0))
+    judge.settle(merged_events(history))
+    while judge.is_open() and rest:
+        if not judge.skip(merged_events(rest[:group])):
+            for event, content in rest[:group]:
+                judge.follow(event, content)
+        del rest[:group]
+    reports = [report_of(event, run_registers_of(event, content)) for event, content in history]
+    return list(judge.verdicts(restarts_of(report for report in reports if report is not None)))
+
+
+@settings(max_examples=200)
+@given(
+    histories("api", "openlineage", MONITOR, least=1, most=12), st.integers(0, 11), st.integers(1, 4), st.integers(1, 4)
+)
+def test_a_part_of_a_history_is_judged_like_the_whole(history, begin, length, group):
+    events = [one.recorded(position) for position, one in enumerate(history, 1)]
+    begin = min(begin, len(events) - 1)
+    end = min(begin + length, len(events))
+    assert judge_part(events, begin, end, group) == judge_history(events)[begin:end]
+
+
+def test_what_an_inferred_end_set_is_superseded_also_where_a_later_end_sets_it_again():
+    started = reported(RunState.RUNNING, 5)
+    history = [
+        started,
+        reported(RunState.ABORTED, 1, MONITOR),
+        reported(RunState.RUNNING, 0),
+        reported(RunState.FAILED, 2),
+    ]
+    events = [one.recorded(position) for position, one in enumerate(history, 1)]
+    inferred = judge_part(events, 1, 2, 1)[0]
+    assert (inferred.effect, inferred.superseded_by) == (Effect.SUPERSEDED, 3)
+    assert "restartedAt" in inferred.changed
+    assert merged_events(events).restarted_at == at(5)
