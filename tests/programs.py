@@ -111,7 +111,7 @@ async def installed_program(log: Path, directory: Path, *arguments: object) -> A
 async def _started(
     command: Sequence[object], log: Path, directory: Path, environment: dict[str, str]
 ) -> AsyncIterator[Program]:
-    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS and not name.startswith("OTEL_")}
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             *map(str, command),

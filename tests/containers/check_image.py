@@ -68,6 +68,19 @@ def test_parquet_can_be_left_out():
     assert sum(size for _, size in layers("runfold-test-small")) <= 200 * MB
 
 
+EXPORTING = (
+    "from service import tracing; recording = tracing.start(); print(type(recording).__name__); recording.stop()"
+)
+
+
+def test_opentelemetry_can_be_added(image):
+    build("runfold-test-otel", OTEL="yes", PARQUET="no")
+    endpoint = "--env=OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318"
+    assert in_image("runfold-test-otel", "python", "-c", EXPORTING, options=(endpoint,)) == "Tracing\n"
+    refused = in_image(image, "runfold", "serve", "--database-url=postgresql://h/d", status=1, options=(endpoint,))
+    assert "pip install 'runfold[otel]'" in refused
+
+
 def test_nothing_in_it_installs_packages(image):
     files = in_image(image, "find", "/", "-xdev", "-path", "*python*", options=("--user=0",)).splitlines()
     assert len(files) > 5_000
@@ -126,6 +139,7 @@ def test_every_pin_has_a_wheel_for_arm64(image, tmp_path):
         "--python-version",
         version,
     )
-    files = ("-r", REPOSITORY / "requirements.txt", "-r", REPOSITORY / "requirements-parquet.txt")
+    names = ("requirements.txt", "requirements-parquet.txt", "requirements-otel.txt")
+    files = [part for name in names for part in ("-r", REPOSITORY / name)]
     command = [sys.executable, "-m", "pip", "install", *options, *platforms, "--target", tmp_path, *files]
     subprocess.run(command, check=True, timeout=300)
