@@ -89,6 +89,29 @@ DOMAIN = (
         (f"{_OF_RUNS}test_an_inferred_end_is_gone_as_soon_as_anything_is_recorded_after_it",),
     ),
     Mutant(
+        "an end is inferred though the run has reported since",
+        _DECISIONS,
+        "run.state is RunState.RUNNING and run.position == self.last_position",
+        "run.state is RunState.RUNNING",
+        ("unit/domain/test_silence.py::test_an_end_is_inferred_for_running_runs_alone_and_after_their_last_event",),
+    ),
+    Mutant(
+        "a start after an inferred end is taken for a retry",
+        _DECISIONS,
+        "t.at >= run.started_at and not run.is_inferred",
+        "t.at >= run.started_at",
+        (f"{_OF_DECISIONS}test_the_first_line_that_matches_decides",),
+    ),
+    Mutant(
+        "a monitor's event makes a run known",
+        _RUN,
+        "None if event.source == MONITOR else make_tuple(Created, created)",
+        "make_tuple(Created, created)",
+        (
+            "unit/domain/test_silence.py::test_an_inferred_end_counts_until_anything_is_recorded_whatever_order_the_events_are_merged_in",
+        ),
+    ),
+    Mutant(
         "the short way takes an inferred end for a reported one",
         _RUN,
         "state == _NEW or by.source == MONITOR:",

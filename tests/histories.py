@@ -17,6 +17,7 @@ from service.domain.event import Content, DatasetName, Event, RunState
 from service.domain.event_verdicts import EventVerdict, HistoryJudge
 from service.domain.registers import EPOCH
 from service.domain.run import RunRegisters, merge_runs, run_registers_of
+from service.domain.silence import Silence
 from service.ledger import drafts
 from service.ledger.drafts import Caller
 
@@ -50,6 +51,7 @@ contents = st.builds(
     outputs=st.none() | datasets,
     facet_nominal=st.none() | st.tuples(st.none() | times, st.none() | times),
     starts=st.booleans(),
+    silence=st.none() | st.builds(Silence, st.integers(1, 9), st.integers(0, 5).map(at), st.integers(1, 600)),
 )
 
 

@@ -242,13 +242,16 @@ class _Writer:
             return False
         projected = projection.project_runs(before, changes.runs)
         runs = {run_id: projection.run_row(run_id, run) for run_id, run in projected.items()}
-        jobs = [projection.job_row(*item) for item in _merged(jobs_before, changes.jobs, merge_jobs).items()]
-        namespaces = [
-            projection.namespace_row(*item)
-            for item in _merged(namespaces_before, changes.namespaces, merge_namespaces).items()
-        ]
+        jobs_after = _merged(jobs_before, changes.jobs, merge_jobs)
+        namespaces_after = _merged(namespaces_before, changes.namespaces, merge_namespaces)
+        settings = projection.changed_settings(jobs_before, jobs_after)
+        settings += projection.changed_settings(namespaces_before, namespaces_after)
+        jobs = [projection.job_row(*item) for item in jobs_after.items()]
+        namespaces = [projection.namespace_row(*item) for item in namespaces_after.items()]
         await self._put_runs(runs.values())
         await self._put_runs_of_jobs(before, projected)
+        await self._mark_inferred(*projection.inferred_changes(before, projected))
+        await self._put_settings(settings)
         # The last slices are written together with the counters and the cursor: mostly, they are all there is.
         *job_slices, jobs = list(_slices(jobs, _REGISTERS)) or [[]]
         *namespace_slices, namespaces = list(_slices(namespaces, _REGISTERS)) or [[]]
@@ -279,6 +282,8 @@ class _Writer:
                 if left is not registers:
                     row = projection.ROW_BUILDERS[subject](identity, left)
                     await self._connection.execute(self._statements.put[subject], *_columns([row], len(row)))
+                    await self._connection.execute(self._statements.drop_setting, identity)
+                    await self._put_settings(projection.changed_settings({}, {identity: left}))
 
     async def _remove_from_run(self, run_id: UUID, positions: Sequence[int]) -> None:
         await SummaryWriter(self._connection, self._statements.summaries, run_id).remove_erased(positions)
@@ -319,6 +324,14 @@ class _Writer:
         if changed or gone:
             columns = *_columns(sorted(gone), 2), *_columns(sorted(changed), 3)
             await self._connection.execute(self._statements.put_runs_of_jobs, *columns)
+
+    async def _mark_inferred(self, begins: Sequence[UUID], ends: Sequence[UUID]) -> None:
+        if begins or ends:
+            await self._connection.execute(self._statements.mark_inferred, begins, ends)
+
+    async def _put_settings(self, settings: Sequence[projection.SettingRow]) -> None:
+        if settings:
+            await self._connection.execute(self._statements.put_settings, *_columns(settings, 3))
 
 
 def _slices(rows: Iterable[R], column: int) -> Iterator[list[R]]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from service.domain.event import NO_CONTENT, Content, Event, Kind, Subject, make_tuple
+from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, Subject, make_tuple
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
@@ -19,6 +19,7 @@ from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
 
 T = TypeVar("T")
+N = TypeVar("N", JobRegisters, NamespaceRegisters)
 
 
 class CatalogRun(NamedTuple):
@@ -108,6 +109,8 @@ class PageProjection:
         decoded = EMPTY_PAYLOAD if payload is None else decode_payload(event, payload)
         if event.subject == Subject.RUN:
             self._changes.runs.append(make_tuple(RunEvent, (event, decoded.content)))
+            if event.source == MONITOR:
+                return  # nobody named the job: a deleted one stays deleted
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return
@@ -248,8 +251,8 @@ def group_erasures(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[S
 ALL_JOBS = UUID(int=0)
 """Stands for all jobs in counters of runs by mark, which are no states of a single job."""
 
-CONTRADICTED, RESTARTED = "contradicted", "restarted"
-"""Marks of runs: ends in several states were reported; a START was reported after the end."""
+CONTRADICTED, RESTARTED, INFERRED = "contradicted", "restarted", "inferred"
+"""Marks of runs: ends in several states were reported; a START was reported after the end; the end is inferred."""
 
 
 def count_changes(before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]) -> dict[tuple[UUID, str], int]:
@@ -280,4 +283,38 @@ def _counters(run: RunRegisters) -> list[tuple[UUID, str]]:
         counters.append((ALL_JOBS, CONTRADICTED))
     if run.latest_start is not None and run.restarted_at is not None:
         counters.append((ALL_JOBS, RESTARTED))
+    if run.inferred is not None and run.is_inferred:
+        counters.append((ALL_JOBS, INFERRED))
     return counters
+
+
+def inferred_changes(
+    before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]
+) -> tuple[list[UUID], list[UUID]]:
+    """Return the runs whose end is inferred from now on, and those whose end no longer is."""
+    begins: list[UUID] = []
+    ends: list[UUID] = []
+    for run_id, (run, _) in after.items():
+        if run.inferred is not None:
+            was = run_id in before and before[run_id].registers.is_inferred
+            if was is not run.is_inferred:
+                (ends if was else begins).append(run_id)
+    return begins, ends
+
+
+class SettingRow(NamedTuple):
+    """A row of the table `silence_settings`: of a job or namespace, by its id."""
+
+    id: UUID
+    position: int
+    seconds: int | None
+
+
+def changed_settings(before: Mapping[UUID, N], after: Mapping[UUID, N]) -> list[SettingRow]:
+    """Return the settings for silent runs that changed, of jobs or of namespaces; nearly no event has one."""
+    return [
+        SettingRow(identity, setting.position, setting.seconds)
+        for identity, registers in after.items()
+        if (setting := registers.silent_after) is not None
+        and (identity not in before or before[identity].silent_after != setting)
+    ]

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from service.catalog.projection import ALL_JOBS, CONTRADICTED, RESTARTED
+from service.catalog.projection import ALL_JOBS, CONTRADICTED, INFERRED, RESTARTED
 from service.database.connections import Connections
 from service.database.migrations import SchemaVersion, read_schema
 from service.database.statements import load, load_text
@@ -86,10 +86,11 @@ class CatalogFormats(NamedTuple):
 
 
 class MarkedRuns(NamedTuple):
-    """The number of runs of which ends in several states were reported, and of those with a START after their end."""
+    """The number of runs with ends in several states, of those with a START after the end, and with an inferred end."""
 
     contradicted: int
     restarted: int
+    inferred: int
 
 
 class EventSetAside(NamedTuple):
@@ -146,9 +147,9 @@ class CatalogQueries:
 
     async def marked_runs(self) -> MarkedRuns:
         """Return the number of runs with each mark."""
-        rows = await self._connections.fetch(_MARKED_RUNS, ALL_JOBS, [CONTRADICTED, RESTARTED])
+        rows = await self._connections.fetch(_MARKED_RUNS, ALL_JOBS, [CONTRADICTED, RESTARTED, INFERRED])
         totals = {row["mark"]: row["total"] for row in rows}
-        return MarkedRuns(totals.get(CONTRADICTED, 0), totals.get(RESTARTED, 0))
+        return MarkedRuns(*(totals.get(mark, 0) for mark in (CONTRADICTED, RESTARTED, INFERRED)))
 
     async def set_aside(self, limit: int) -> list[EventSetAside]:
         """Return the events that could not be projected, oldest first."""

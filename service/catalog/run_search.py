@@ -30,7 +30,7 @@ class RunFilters(NamedTuple):
 
     `…_after` includes its bound, `…_before` does not. A run that ended at running_at was not running then. `updated` is
     the time at which the run's last event was recorded. `contradicted`: ends in several states were reported.
-    `restarted`: a START was reported after the end.
+    `restarted`: a START was reported after the end. `inferred`: the end was not reported, but inferred.
     """
 
     states: tuple[str, ...] | None = None
@@ -45,6 +45,7 @@ class RunFilters(NamedTuple):
     ended_after: datetime | None = None
     contradicted: bool | None = None
     restarted: bool | None = None
+    inferred: bool | None = None
 
 
 class RunOrder(StrEnum):
@@ -111,6 +112,10 @@ BY_UPDATE = {order: load_page("runs_by_update", **parts) for order, parts in _UP
 RUNNING_AT = load_page("runs_running_at", filters=_FILTERS)
 
 
+_MARKS = ("contradicted", "restarted", "inferred")
+"""Names of columns of runs, and of fields of RunFilters."""
+
+
 def _marked(mark: str, order: Order) -> dict[RunOrder, str]:
     """Return the statements for runs with a mark, which only a condition without `or` finds by its partial indexes."""
     filters = {"filters": f"t.{mark} and {_FILTERS}"}
@@ -121,7 +126,7 @@ def _marked(mark: str, order: Order) -> dict[RunOrder, str]:
     }
 
 
-MARKED = {(mark, order): _marked(mark, order) for mark in ("contradicted", "restarted") for order in Order}
+MARKED = {(mark, order): _marked(mark, order) for mark in _MARKS for order in Order}
 _POSITION_AT = load("position_at")
 
 _TICK = timedelta(microseconds=1)
@@ -187,8 +192,9 @@ def _states(filters: RunFilters) -> list[str]:
 def _statement(filters: RunFilters, by: RunOrder, order: Order) -> str:
     if filters.running_at is not None:
         return RUNNING_AT
-    if filters.contradicted or filters.restarted:
-        return MARKED["contradicted" if filters.contradicted else "restarted", order][by]
+    mark = next((mark for mark in _MARKS if getattr(filters, mark)), None)
+    if mark is not None:
+        return MARKED[mark, order][by]
     if by is not RunOrder.START:
         return (BY_END if by is RunOrder.END else BY_UPDATE)[order]
     return (BY_START if filters.namespace is None and filters.job is None else BY_NAME)[order]
@@ -208,7 +214,7 @@ def _row_filters(filters: RunFilters, bounds: _PositionBounds) -> tuple[object, 
     started_only = filters.started_before is not None or filters.started_after is not None
     started = filters.started_after, filters.started_before
     ended = filters.ended_after, filters.ended_before
-    marks = filters.contradicted, filters.restarted
+    marks = filters.contradicted, filters.restarted, filters.inferred
     return filters.namespace, filters.job, started_only, *started, *ended, *bounds, *marks
 
 

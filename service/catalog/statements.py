@@ -20,6 +20,7 @@ TABLES = (
     "run_counts",
     "lineage_counts",
     "catalog_set_aside",
+    "silence_settings",
 )
 """The catalog: every table that is derived from the ledger."""
 
@@ -34,6 +35,9 @@ class CatalogStatements(NamedTuple):
     put: Mapping[Subject, str]
     write_page: str
     put_runs_of_jobs: str
+    mark_inferred: str
+    put_settings: str
+    drop_setting: str
     lineage_counts: str
     set_aside: str
     summaries: SummaryStatements
@@ -56,6 +60,9 @@ def catalog_statements(schema: str) -> CatalogStatements:
         put={subject: statement(name) for subject, name in put.items()},
         write_page=statement("write_page", **{name: load_text(name, schema=schema) for name in parts}),
         put_runs_of_jobs=statement("put_runs_of_jobs"),
+        mark_inferred=statement("mark_inferred"),
+        put_settings=statement("put_silence_settings"),
+        drop_setting=statement("drop_silence_setting"),
         lineage_counts=statement("add_lineage_counts"),
         set_aside=statement("set_aside"),
         summaries=summary_statements(schema),

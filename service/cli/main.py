@@ -18,6 +18,7 @@ from service.cli.commands import (
     runs,
     serve,
     show,
+    silent,
     tail,
     verify,
 )
@@ -67,6 +68,7 @@ for module in (
     erase,
     runs,
     show,
+    silent,
     tail,
 ):
     cli.add_command(module.command)

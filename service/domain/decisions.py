@@ -17,6 +17,7 @@ from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets
 from service.domain.run import Created, RunRegisters
+from service.domain.silence import SilentAfter, StampedSilentAfter
 
 
 class Decision(Enum):
@@ -83,7 +84,12 @@ _END = frozenset({RunState.COMPLETED, RunState.FAILED, RunState.ABORTED})
 
 RULES = (
     DecisionRule(2, _START, lambda run, t: run.terminal is not None and t.at > run.terminal.at, Decision.CONFLICT),
-    DecisionRule(3, _START, lambda run, t: run.started_at is not None and t.at >= run.started_at, Decision.UNCHANGED),
+    DecisionRule(
+        3,
+        _START,
+        lambda run, t: run.started_at is not None and t.at >= run.started_at and not run.is_inferred,
+        Decision.UNCHANGED,
+    ),
     DecisionRule(4, _START, lambda _run, _t: True, Decision.APPEND),
     DecisionRule(
         5, _END, lambda run, t: run.terminal is not None and run.terminal.state == t.state, Decision.UNCHANGED
@@ -123,17 +129,33 @@ class Create(NamedTuple):
         return Decision.UNCHANGED if same else Decision.CONFLICT
 
 
+class InferEnd(NamedTuple):
+    """Records that a run has ended because nothing was recorded of it since its event at `last_position`."""
+
+    last_position: int
+
+    def decide(self, run: RunRegisters | None, known: KnownEvent | None = None, /) -> Decision:
+        """Append if the run is RUNNING and that is its last event still."""
+        if run is None:
+            return Decision.UNKNOWN
+        silent = known is None and run.state is RunState.RUNNING and run.position == self.last_position
+        return Decision.APPEND if silent else Decision.UNCHANGED
+
+
 class DefineNamespace(NamedTuple):
     """Defines a namespace. A repeated definition records nothing."""
 
     owner: str
     description: str | None
+    silent_after: SilentAfter | None = None
 
     def decide(self, namespace: NamespaceRegisters | None, _known: KnownEvent | None = None, /) -> Decision:
         """Append unless the current definition is the same."""
         definition = namespace.definition if namespace and not namespace.hidden else None
-        same = definition is not None and (definition.owner, definition.description) == self
-        return Decision.UNCHANGED if same else Decision.APPEND
+        if namespace is None or definition is None:
+            return Decision.APPEND
+        same = (definition.owner, definition.description) == self[:2]
+        return _unchanged_if(same and _is_set(namespace.silent_after, self.silent_after))
 
 
 class DefineNamespaceOnce(NamedTuple):
@@ -153,6 +175,7 @@ class DefineJob(NamedTuple):
     description: str | None
     inputs: tuple[DatasetName, ...]
     outputs: tuple[DatasetName, ...]
+    silent_after: SilentAfter | None = None
 
     def decide(self, job: JobRegisters | None, _known: KnownEvent | None = None, /) -> Decision:
         """Append unless the current definition and both lists of datasets are the same."""
@@ -166,7 +189,7 @@ class DefineJob(NamedTuple):
             _datasets(job.inputs),
             _datasets(job.outputs),
         )
-        return Decision.UNCHANGED if current == self else Decision.APPEND
+        return _unchanged_if(current == self[:5] and _is_set(job.silent_after, self.silent_after))
 
 
 class RestoreJob(NamedTuple):
@@ -183,6 +206,15 @@ class Delete(NamedTuple):
     def decide(self, _state: Any, known: KnownEvent | None = None, /) -> Decision:  # noqa: ANN401  of any kind
         """Append unless the same deletion is recorded."""
         return Decision.UNCHANGED if known else Decision.APPEND
+
+
+def _is_set(current: StampedSilentAfter | None, wanted: SilentAfter | None) -> bool:
+    """Return whether a setting is as a definition wants it; one that names none leaves it as it is."""
+    return wanted is None or wanted.seconds == (current.seconds if current else None)
+
+
+def _unchanged_if(same: bool) -> Decision:  # noqa: FBT001  the only argument
+    return Decision.UNCHANGED if same else Decision.APPEND
 
 
 def _datasets(stamped: StampedDatasets | None) -> tuple[DatasetName, ...]:

@@ -14,8 +14,9 @@ from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, StampedNominal, count_omitted, facet_size
 from service.domain.run import RunRegisters
+from service.domain.silence import StampedSilentAfter
 
-D = TypeVar("D", JobDefinition, NamespaceDefinition)
+D = TypeVar("D", JobDefinition, NamespaceDefinition, StampedSilentAfter)
 V = TypeVar("V", StampedDatasets, StampedNominal)
 
 
@@ -38,6 +39,7 @@ def run_without(run: RunRegisters, stamp: Stamp) -> RunRegisters:
         run_facets=_facets_without(run.run_facets, stamp),
         job_facets=_facets_without(run.job_facets, stamp),
         latest_start=None if run.latest_start == stamp.at else run.latest_start,
+        silence=None if run.silence is not None and run.silence.silence.ended_at == stamp.at else run.silence,
     )
 
 
@@ -48,12 +50,16 @@ def job_without(job: JobRegisters, stamp: Stamp) -> JobRegisters:
         inputs=_unless_stamped(job.inputs, stamp),
         outputs=_unless_stamped(job.outputs, stamp),
         facets=_facets_without(job.facets, stamp),
+        silent_after=_unless_defined_by(job.silent_after, stamp),
     )
 
 
 def namespace_without(namespace: NamespaceRegisters, stamp: Stamp) -> NamespaceRegisters:
     """Return a namespace's registers without the values of an event's payload."""
-    return namespace._replace(definition=_unless_defined_by(namespace.definition, stamp))
+    return namespace._replace(
+        definition=_unless_defined_by(namespace.definition, stamp),
+        silent_after=_unless_defined_by(namespace.silent_after, stamp),
+    )
 
 
 def _unless_stamped(value: V | None, stamp: Stamp) -> V | None:

@@ -8,6 +8,8 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import UUID
 
+from service.domain.silence import Silence
+
 make_tuple = tuple.__new__
 """make_tuple(T, (a, b)) is T(a, b) for a named tuple T, at half the cost: for tuples that are made for every event.
 
@@ -85,7 +87,7 @@ class Content(NamedTuple):
 
     A facet whose value is None is deleted (`_deleted: true`, OpenLineage). `inputs` and `outputs` are None where the
     payload names none, `facet_nominal` is (start, end) of the `nominalTime` facet. `starts`: an OpenLineage event is a
-    START; the ledger's row has the state RUNNING for heartbeats, too.
+    START; the ledger's row has the state RUNNING for heartbeats, too. `silence`: what an inferred end is inferred from.
     """
 
     args: bytes = b""
@@ -97,6 +99,7 @@ class Content(NamedTuple):
     outputs: tuple[DatasetName, ...] | None = None
     facet_nominal: tuple[datetime | None, datetime | None] | None = None
     starts: bool = False
+    silence: Silence | None = None
 
 
 NO_CONTENT = Content()

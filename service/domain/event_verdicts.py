@@ -253,7 +253,7 @@ _VALUES: dict[str, Callable[[RunRegisters], Any]] = {
 def _reason(event: Event, before: RunRegisters, changed: tuple[str, ...], *, late: bool) -> str:
     if event.kind == Kind.ERASED:
         return "the record that a payload was erased"
-    report = "a late report" if late else "a report"
+    report = "an inference" if event.source == MONITOR else "a late report" if late else "a report"
     return f"{report} that set {', '.join(changed)}" if changed else f"{report} {_reason_of_no_change(event, before)}"
 
 
@@ -263,7 +263,7 @@ def _reason_of_no_change(event: Event, before: RunRegisters) -> str:
     if event.state == RunState.RUNNING:
         return "of a start or heartbeat; an earlier start is known"
     if event.state in TERMINAL_RANK and event.source == MONITOR:
-        return "of an inferred end; an end was reported"
+        return "of an end; an end was reported"
     if event.state in TERMINAL_RANK and before.terminal is not None:
         end = before.terminal
         return f"of an end; the one at {end.at.isoformat()} ({end.state}) takes precedence"

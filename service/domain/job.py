@@ -19,6 +19,7 @@ from service.domain.registers import (
     phase_of,
     stamped_facets,
 )
+from service.domain.silence import SilentAfter, StampedSilentAfter, latest_setting
 
 
 class JobDefinition(NamedTuple):
@@ -46,6 +47,7 @@ class JobRegisters(NamedTuple):
     inputs: StampedDatasets | None = None
     outputs: StampedDatasets | None = None
     facets: Mapping[str, StampedFacet] = {}
+    silent_after: StampedSilentAfter | None = None
 
     @property
     def hidden(self) -> bool:
@@ -54,7 +56,10 @@ class JobRegisters(NamedTuple):
 
 
 def job_registers_of(
-    event: Event, content: Content = NO_CONTENT, definition: JobDefinition | None = None
+    event: Event,
+    content: Content = NO_CONTENT,
+    definition: JobDefinition | None = None,
+    silent_after: SilentAfter | None = None,
 ) -> JobRegisters:
     """Return the job's registers of one event: the job's own or one of its runs'."""
     at, digest, phase = event.transitioned_at, event.payload_digest or event.fact, phase_of(event)
@@ -67,6 +72,7 @@ def job_registers_of(
         StampedDatasets(at, digest, content.inputs, phase) if content.inputs is not None else None,
         StampedDatasets(at, digest, content.outputs, phase) if content.outputs is not None else None,
         stamped_facets(at, digest, content.job_facets, phase) if content.job_facets else {},
+        StampedSilentAfter(at, event.fact, event.position, silent_after.seconds) if own and silent_after else None,
     )
     return make_tuple(JobRegisters, registers)
 
@@ -80,5 +86,6 @@ def merge_jobs(a: JobRegisters, b: JobRegisters) -> JobRegisters:
         latest(a.inputs, b.inputs),
         latest(a.outputs, b.outputs),
         merge_facets(a.facets, b.facets),
+        latest_setting(a.silent_after, b.silent_after),
     )
     return make_tuple(JobRegisters, merged)

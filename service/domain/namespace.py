@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from service.domain.event import Event, make_tuple
 from service.domain.registers import EPOCH, FirstSeen, merge_names, name_registers_of
+from service.domain.silence import SilentAfter, StampedSilentAfter, latest_setting
 
 
 class NamespaceDefinition(NamedTuple):
@@ -29,6 +30,7 @@ class NamespaceRegisters(NamedTuple):
     updated_at: datetime = EPOCH
     first_seen: FirstSeen | None = None
     definition: NamespaceDefinition | None = None
+    silent_after: StampedSilentAfter | None = None
 
     @property
     def hidden(self) -> bool:
@@ -36,14 +38,20 @@ class NamespaceRegisters(NamedTuple):
         return self.deleted > self.seen
 
 
-def namespace_registers_of(event: Event, definition: NamespaceDefinition | None = None) -> NamespaceRegisters:
+def namespace_registers_of(
+    event: Event, definition: NamespaceDefinition | None = None, silent_after: SilentAfter | None = None
+) -> NamespaceRegisters:
     """Return the namespace's registers of one event: the namespace's own or one that mentions it."""
     own = event.subject == "namespace"
     updated_at = event.recorded_at if own else EPOCH
     names = name_registers_of(event, own=own, updated_at=updated_at, definition=definition)
-    return make_tuple(NamespaceRegisters, (event.namespace or "", *names))
+    setting = None
+    if own and silent_after:  # not that of a job
+        setting = StampedSilentAfter(event.transitioned_at, event.fact, event.position, silent_after.seconds)
+    return make_tuple(NamespaceRegisters, (event.namespace or "", *names, setting))
 
 
 def merge_namespaces(a: NamespaceRegisters, b: NamespaceRegisters) -> NamespaceRegisters:
     """Merge two parts of a namespace's history; the order and overlap of the parts do not matter."""
-    return make_tuple(NamespaceRegisters, (a.name, *merge_names(a[1:], b[1:])))
+    setting = latest_setting(a.silent_after, b.silent_after)
+    return make_tuple(NamespaceRegisters, (a.name, *merge_names(a[1:8], b[1:8]), setting))

@@ -22,8 +22,9 @@ from service.domain.registers import (
     phase_of,
     stamped_facets,
 )
+from service.domain.silence import Silence, StampedSilence
 
-T = TypeVar("T", datetime, "Terminal", "InferredEnd")
+T = TypeVar("T", datetime, "Terminal", "InferredEnd", StampedSilence)
 
 _TRANSITION = "transition"
 _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
@@ -34,7 +35,10 @@ TERMINAL_RANK: Mapping[str | None, int] = {RunState.COMPLETED: 1, RunState.FAILE
 
 
 class Created(NamedTuple):
-    """How a run became known; the smallest wins. `implied` sorts a NEW event before any other."""
+    """How a run became known; the smallest wins. `implied` sorts a NEW event before any other.
+
+    A monitor's event makes no run known: it is inferred from the others.
+    """
 
     implied: bool
     at: datetime
@@ -99,12 +103,28 @@ class RunRegisters(NamedTuple):
     jobs: tuple[JobName, ...] = _NO_JOBS
     """The jobs that the events name, sorted, MAX_JOBS at most; empty where they name the run's own only."""
 
+    silence: StampedSilence | None = None
+    """What the latest inferred end is inferred from; None also where its payload is not there."""
+
     @property
     def ended(self) -> Terminal | InferredEnd | None:
         """The end that counts: the reported one, else the inferred one while it is the last event of the run."""
         if self.terminal is not None or self.inferred is None:
             return self.terminal
         return self.inferred if self.inferred.position == self.last_report_position else None
+
+    @property
+    def is_inferred(self) -> bool:
+        """Whether the run has ended by inference alone."""
+        return self.inferred is not None and self.ended is self.inferred
+
+    @property
+    def inferred_from(self) -> Silence | None:
+        """What the end is inferred from, where the inferred one counts and this is known."""
+        inferred, silence = self.inferred, self.silence
+        if inferred is None or silence is None or silence.position != inferred.position or not self.is_inferred:
+            return None
+        return silence.silence
 
     @property
     def state(self) -> RunState:
@@ -123,8 +143,8 @@ class RunRegisters(NamedTuple):
 
     @property
     def restarted_at(self) -> datetime | None:
-        """The latest START, where it lies after the end that counts."""
-        started, ended = self.latest_start, self.ended
+        """The latest START, where it lies after the reported end: a START after an inferred one overrules that."""
+        started, ended = self.latest_start, self.terminal
         return started if started is not None and ended is not None and started > ended.at else None
 
     @property
@@ -179,7 +199,7 @@ def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegister
     registers = (
         position,
         event.recorded_at,
-        make_tuple(Created, created),
+        None if event.source == MONITOR else make_tuple(Created, created),
         at if state == _RUNNING else None,
         terminal,
         inferred,
@@ -191,6 +211,7 @@ def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegister
         _NO_ENDS,
         at if state == _RUNNING and (content.starts or event.source == API) else None,
         _NO_JOBS,
+        None if inferred is None or content.silence is None else StampedSilence(position, content.silence),
     )
     return make_tuple(RunRegisters, registers)
 
@@ -243,6 +264,7 @@ def merge_runs(a: RunRegisters, b: RunRegisters) -> RunRegisters:
         overruled,
         _greatest(a.latest_start, b.latest_start) if a.latest_start or b.latest_start else None,
         _merge_jobs(a, b, created),
+        _greatest(a.silence, b.silence) if a.silence or b.silence else None,
     )
     return make_tuple(RunRegisters, merged)
 
@@ -276,6 +298,7 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
         overruled,
         latest_start,
         jobs,
+        silence,
     ) = run
     if rank is None:
         started_at = _least(started_at, at)
@@ -300,6 +323,7 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
         overruled,
         latest_start,
         jobs,
+        silence,
     )
     return make_tuple(RunRegisters, merged)
 

@@ -43,6 +43,7 @@ from service.ledger.default_namespace import define_default
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
+from service.monitor.silence_monitor import SilenceMonitor
 from service.settings import PROCESS, Settings
 from service.tracing import Tracing
 
@@ -197,7 +198,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         end=end,
         tracing=app[TRACING],
     )
-    for resource in (catalog, appender, reader, posting, tail, watch):
+    monitor = SilenceMonitor(auditors, appender, end, settings.silent_after)
+    for resource in (catalog, appender, reader, posting, tail, watch, monitor):
         resource.start()
     app[RESOURCES] = Resources(
         settings,
@@ -214,6 +216,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         RunTotals(lists),
         tail,
         end,
+        monitor,
     )
     await guard.start()
     await define_default(appender)
@@ -221,6 +224,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     yield
     await app[SIBLINGS].close()
     await guard.close()
+    await monitor.close()
     await appender.drain()
     await reader.drain()
     await watch.close()

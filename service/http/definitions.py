@@ -30,7 +30,7 @@ async def define_namespace(resources: Resources, namespace: str, body: bytes, ca
     at = timestamps.now()
     content = namespace_content(fields, at, drafts.short_digest("namespace", at.isoformat(), body))
     draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, content, caller)
-    command = DefineNamespace(fields.ownerName, fields.description)
+    command = DefineNamespace(fields.ownerName, fields.description, content.silent_after)
     await wait_for_catalog(resources, await resources.appender.command(draft, command))
 
 
@@ -57,7 +57,7 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
     content = job_content(fields, at, drafts.short_digest("job", at.isoformat(), body))
     draft = drafts.definition(Subject.JOB, (namespace, job), at, body, content, caller)
     inputs, outputs = content.content.inputs or (), content.content.outputs or ()
-    command = DefineJob(fields.type, fields.location, fields.description, inputs, outputs)
+    command = DefineJob(fields.type, fields.location, fields.description, inputs, outputs, content.silent_after)
     result = await resources.appender.command_below(draft, command, (Subject.NAMESPACE, namespace_id(namespace)))
     if result.decision is Decision.PARENT_UNKNOWN:
         raise NamespaceNotFound(namespace)

@@ -74,6 +74,19 @@ def process_families(app: web.Application) -> Iterator[Metric]:
         "Projector processes started in place of one that ended.",
         resources.catalog.restarts,
     )
+    monitor = resources.monitor
+    yield CounterMetricFamily(
+        "runfold_silent_runs_inferred", "Ends of silent runs that this service inferred.", monitor.inferred
+    )
+    yield CounterMetricFamily(
+        "runfold_silence_monitor_limited", "Looks for silent runs that left some for the next look.", monitor.limited
+    )
+    yield GaugeMetricFamily(
+        "runfold_silence_monitor_up", "Whether the last look for silent runs succeeded.", monitor.problem is None
+    )
+    yield GaugeMetricFamily(
+        "runfold_silence_monitor_active", "Whether this service is the one that looks.", monitor.holds_lease
+    )
     yield _writable(health.problem is None)
     yield _projector_up(resources.catalog.projector_problem is None)
 
@@ -160,6 +173,11 @@ def database_families(resources: Resources, database: DatabaseReadings | None) -
         "runfold_restarted_runs",
         "Runs that were reported as started again after their end.",
         database.marked.restarted,
+    )
+    yield GaugeMetricFamily(
+        "runfold_inferred_runs",
+        "Runs whose end was not reported, but inferred from their silence.",
+        database.marked.inferred,
     )
     yield GaugeMetricFamily(
         "runfold_database_oldest_snapshot_seconds",

@@ -90,6 +90,7 @@ _SMALLEST = frozenset({
     "runfold_database_up",
     "runfold_database_writable",
     "runfold_projector_up",
+    "runfold_silence_monitor_up",
 })  # fmt: skip
 _OF_ENDED = frozenset({"counter", "histogram"})
 """Types of metrics that only grow: a service that replaced a worker goes on from what that worker had counted."""

@@ -20,6 +20,7 @@ from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_reader import RunReader
+from service.monitor.silence_monitor import SilenceMonitor
 from service.settings import Settings
 
 
@@ -40,6 +41,7 @@ class Resources(NamedTuple):
     run_totals: RunTotals
     tail: LedgerTail
     end: LedgerEnd
+    monitor: SilenceMonitor
 
 
 RESOURCES = web.AppKey("resources", Resources)

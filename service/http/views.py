@@ -10,11 +10,12 @@ import msgspec
 from msgspec import Struct
 from orjson import Fragment
 
-from service.domain.event import RunState
+from service.domain.event import MONITOR, RunState
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, count_omitted
 from service.domain.run import RunRegisters
+from service.domain.silence import StampedSilentAfter
 from service.ledger.archive_records import PayloadLocation
 
 
@@ -50,14 +51,30 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "facets": facets_view(run.run_facets) if run.run_facets else {},
         "job": {"namespace": created.namespace, "name": created.job} if created else None,
     }
-    if ended is not None:
+    if (terminal := run.terminal) is not None:
         if run.overruled:
             view["ends"] = [{"state": end.state, "endedAt": end.at} for end in run.contradicting_ends]
-        if (start := run.latest_start) is not None and start > ended.at:  # run.restarted_at, for every view
+        if (start := run.latest_start) is not None and start > terminal.at:  # run.restarted_at, for every view
             view["restartedAt"] = start
+    elif ended is not None:
+        view["stateReason"] = _reason_view(run)
     if run.jobs and run.job is not None:
         view["jobs"] = [name._asdict() for name in sorted({run.job, *run.jobs})]
     return view | omitted_view(run.run_facets) if run.run_facets else view
+
+
+def _reason_view(run: RunRegisters) -> dict[str, object]:
+    """Return why a run has ended without a report of its end: what the monitor's event has."""
+    silence, inferred = run.inferred_from, run.inferred
+    reason: dict[str, object] = {
+        "code": "silent",
+        "source": MONITOR,
+        "position": inferred.position if inferred else None,
+    }
+    if silence is None:  # its payload was erased, or was archived and is not at hand
+        return reason
+    last = {"lastEventPosition": silence.last_position, "lastEventAt": silence.last_at}
+    return reason | last | {"silentAfterSeconds": silence.seconds}
 
 
 def runs_view(runs: Iterable[tuple[UUID, RunRegisters]], total: int) -> dict[str, Any]:
@@ -92,6 +109,7 @@ def namespace_view(namespace: NamespaceRegisters) -> dict[str, Any]:
         "ownerName": definition.owner if definition else "anonymous",
         "description": definition.description if definition else None,
         "isHidden": namespace.hidden,
+        **_setting_view(namespace.silent_after),
     }
 
 
@@ -119,8 +137,14 @@ def job_view(job: JobRegisters, latest_runs: Iterable[dict[str, Any]]) -> dict[s
         "currentVersion": None,
         "labels": [],
         "tags": [],
+        **_setting_view(job.silent_after),
         **omitted_view(job.facets),
     }
+
+
+def _setting_view(setting: StampedSilentAfter | None) -> dict[str, int]:
+    """Return the setting for silent runs as a member; no member where that of the level above applies."""
+    return {} if setting is None or setting.seconds is None else {"silentAfterSeconds": setting.seconds}
 
 
 def _datasets(stamped: StampedDatasets | None) -> list[dict[str, str]]:

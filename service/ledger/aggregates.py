@@ -43,7 +43,7 @@ def _apply_to_run(run: RunRegisters, event: Event, decoded: PayloadContent) -> R
 
 def _job_of(event: Event, decoded: PayloadContent) -> JobRegisters:
     definition = decoded.definition if isinstance(decoded.definition, JobDefinition) else None
-    return job_registers_of(event, decoded.content, definition)
+    return job_registers_of(event, decoded.content, definition, decoded.silent_after)
 
 
 def _apply_to_job(job: JobRegisters, event: Event, decoded: PayloadContent) -> JobRegisters:
@@ -52,7 +52,7 @@ def _apply_to_job(job: JobRegisters, event: Event, decoded: PayloadContent) -> J
 
 def _namespace_of(event: Event, decoded: PayloadContent) -> NamespaceRegisters:
     definition = decoded.definition if isinstance(decoded.definition, NamespaceDefinition) else None
-    return namespace_registers_of(event, definition)
+    return namespace_registers_of(event, definition, decoded.silent_after)
 
 
 def _apply_to_namespace(namespace: NamespaceRegisters, event: Event, decoded: PayloadContent) -> NamespaceRegisters:

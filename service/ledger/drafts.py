@@ -9,10 +9,12 @@ from uuid import UUID
 import orjson
 
 from service.domain.draft import Draft
-from service.domain.event import FACT_BYTES, NO_CONTENT, Content, Kind, RunState, Subject, make_tuple
+from service.domain.event import FACT_BYTES, MONITOR, NO_CONTENT, Content, Kind, RunState, Subject, make_tuple
 from service.domain.ids import job_id, namespace_id
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.domain.run import Created, run_registers_of
+from service.domain.silence import SetBy, Silence
+from service.payloads.records import write_silence
 
 
 def short_digest(*parts: str | bytes) -> bytes:
@@ -83,6 +85,28 @@ def transition(run_id: UUID, state: RunState, at: datetime, *, explicit: bool, c
         EMPTY_PAYLOAD,
     )
     return make_tuple(Draft, draft)
+
+
+def inferred_end(run_id: UUID, silence: Silence, set_by: SetBy) -> Draft:
+    """Return the end of a run that is inferred from a silence; of several after one event, one is recorded."""
+    payload = write_silence(silence, set_by)
+    return Draft(
+        Subject.RUN,
+        run_id,
+        Kind.TRANSITION,
+        RunState.ABORTED,
+        silence.ended_at,
+        None,
+        None,
+        None,
+        MONITOR,
+        None,
+        short_digest("silent", str(silence.last_position)),
+        None,
+        sha256(payload).digest(),
+        payload.decode(),
+        PayloadContent(Content(silence=silence)),
+    )
 
 
 def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, content: Content, caller: Caller) -> Draft:

@@ -69,6 +69,7 @@ _UNPACK = {aggregate.table: aggregate.unpack for aggregate in AGGREGATES.values(
 _TABLES: Mapping[str, _Table] = {
     "runs": _Table(("id",), frozenset({"since"}), _UNPACK["runs"]),
     "run_jobs": _Table(("job_id", "run_id")),
+    "silence_settings": _Table(("id",)),
     "jobs": _Table(("id",), unpack=_UNPACK["jobs"]),
     "namespaces": _Table(("id",), unpack=_UNPACK["namespaces"]),
     "run_summaries": _Table(("id", "from_end", "from_top"), unpack=_UNPACK["runs"], grows=True),

@@ -10,14 +10,16 @@ from uuid import UUID
 
 import msgspec
 import orjson
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct
 
 from service.domain import timestamps
-from service.domain.event import NO_CONTENT, Content, DatasetName, Event, Kind, RunState
+from service.domain.event import MONITOR, NO_CONTENT, Content, DatasetName, Event, Kind, RunState
 from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
+from service.domain.silence import SilentAfter
 from service.payloads.event_slices import event_from_slices
+from service.payloads.records import read_silence
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import (
     CreateRun,
@@ -60,6 +62,8 @@ def _decode(event: Event, payload: str) -> PayloadContent:
         return EMPTY_PAYLOAD
     if event.source == "api":
         return _decode_api(event, payload.encode())
+    if event.source == MONITOR:
+        return PayloadContent(Content(silence=read_silence(payload)))
     if event.subject in ("run", "job"):
         return PayloadContent(lineage_content(read_event(payload)))
     return EMPTY_PAYLOAD
@@ -99,12 +103,19 @@ def job_content(body: PutJob, at: datetime, fact: bytes) -> PayloadContent:
     """Return the content of a PUT of a job."""
     # An event without inputs may just not know them; a definition without inputs means that there are none.
     content = Content(inputs=_names(body.inputs) or (), outputs=_names(body.outputs) or ())
-    return PayloadContent(content, JobDefinition(at, fact, body.type, body.location, body.description))
+    definition = JobDefinition(at, fact, body.type, body.location, body.description)
+    return PayloadContent(content, definition, _silent_after(body))
 
 
 def namespace_content(body: PutNamespace, at: datetime, fact: bytes) -> PayloadContent:
     """Return the content of a PUT of a namespace."""
-    return PayloadContent(NO_CONTENT, NamespaceDefinition(at, fact, body.ownerName, body.description))
+    definition = NamespaceDefinition(at, fact, body.ownerName, body.description)
+    return PayloadContent(NO_CONTENT, definition, _silent_after(body))
+
+
+def _silent_after(body: PutJob | PutNamespace) -> SilentAfter | None:
+    """Return the setting that a definition has: null is one, too, but a body without the field leaves it as it is."""
+    return None if body.silentAfterSeconds is UNSET else SilentAfter(body.silentAfterSeconds)
 
 
 def _names(datasets: Iterable[DatasetId | OpenLineageDataset] | None) -> tuple[DatasetName, ...] | None:

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta, Raw, Struct
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 from service.domain import timestamps
+from service.domain.silence import MAX_SILENT_AFTER_S
 from service.payloads.run_ids import UUID_SCHEMA
 
 MAX_NAME = 1024
@@ -26,6 +27,13 @@ Text = Annotated[str, Meta(extra_json_schema=STORABLE)]
 Time = Annotated[str, Meta(extra_json_schema=timestamps.JSON_SCHEMA)]
 Uuid = Annotated[str, Meta(extra_json_schema=UUID_SCHEMA)]
 Scalar = Annotated[Raw, Meta(extra_json_schema={"type": ["string", "number", "boolean"], **STORABLE})]
+SilentAfterSeconds = Annotated[
+    Annotated[int, Meta(ge=0, le=MAX_SILENT_AFTER_S)] | UnsetType | None,
+    Meta(
+        description="Seconds without an event after which a RUNNING run is recorded as aborted, by inference; 0: never;"
+        " null: as the namespace has it, else the service. Without this field, the setting stays as it is."
+    ),
+]
 
 
 class CreateRun(Struct):
@@ -42,6 +50,7 @@ class PutNamespace(Struct):
 
     ownerName: Name  # noqa: N815
     description: Text | None = None
+    silentAfterSeconds: SilentAfterSeconds = UNSET  # noqa: N815
 
 
 class DatasetId(Struct):
@@ -59,6 +68,7 @@ class PutJob(Struct):
     outputs: list[DatasetId]
     location: Text | None = None
     description: Text | None = None
+    silentAfterSeconds: SilentAfterSeconds = UNSET  # noqa: N815
 
 
 class LookUpRuns(Struct):

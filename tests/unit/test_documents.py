@@ -69,6 +69,11 @@ RUN_ELSEWHERE = {
     ("docs/operations.md", "Archiving"): "tests/acceptance/test_retention_commands.py archives, restores and erases",
     ("docs/operations.md", "Erasing"): "tests/acceptance/test_retention_commands.py",
     ("docs/operations.md", "Restoring"): "tests/acceptance/test_retention_commands.py",
+    (
+        "docs/silent-runs.md",
+        "Silent runs",
+    ): "tests/integration/http/test_silent_runs.py and tests/acceptance/test_silence_of_replicas.py",
+    ("docs/silent-runs.md", "What to set"): "tests/integration/monitor/test_silent_commands.py",
     ("docs/testing.md", "Alerts"): "runs for minutes",
     ("docs/testing.md", "Chaos"): "runs for minutes; tests/acceptance/test_chaos.py runs a short form",
     ("docs/testing.md", "Mutants"): "runs for an hour; tests/acceptance/test_planted_faults.py runs a short form",
@@ -80,6 +85,7 @@ NO_COMMANDS = {
     ("docs/ledger-format.md", "The ledger's hash chain"),
     ("docs/observability.md", "Logs"),
     ("docs/producers.md", "Spark: a failed write is COMPLETED"),
+    ("docs/silent-runs.md", "What you see"),
 }
 """Sections whose code is no shell."""
 

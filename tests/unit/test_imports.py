@@ -16,7 +16,7 @@ LAYERS = (
     ("payloads", "database", "embedded"),
     ("ledger",),
     ("auth", "catalog", "audit", "ingest"),
-    ("maintenance",),
+    ("maintenance", "monitor"),
     ("http",),
     ("server",),
     ("cli",),

@@ -15,6 +15,7 @@ from platformdirs import user_data_path
 
 from service.cli import volume
 from service.cli.database_url import check_database_url
+from service.cli.durations import Allowance
 from service.cli.environment import RequiredTextOption, SettingOption
 from service.domain import timestamps
 from service.domain.registers import FACET_LIMITS
@@ -130,6 +131,16 @@ def database_options(command: F) -> F:
         command = option(command)
     return command
 
+
+silent_after_setting = setting(
+    "--silent-after",
+    "Time without an event after which a RUNNING run is recorded as aborted, by inference, such as 90s, 15m, 6h or 2d;"
+    " jobs and namespaces may have their own.",
+    type=Allowance(),
+    metavar="DURATION",
+    show_default="off",
+)
+"""The option --silent-after."""
 
 _facet_settings = (
     setting(

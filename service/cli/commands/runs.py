@@ -31,6 +31,7 @@ _CONNECTIONS = 2
 @click.option("--job", help="Only runs of jobs of this name.")
 @click.option("--contradicted", is_flag=True, help="Only runs of which ends in several states were reported.")
 @click.option("--restarted", is_flag=True, help="Only runs that were reported as started again after their end.")
+@click.option("--inferred", is_flag=True, help="Only runs whose end was not reported, but inferred from their silence.")
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N", help="List N runs at most."
 )
@@ -47,7 +48,7 @@ def command(
 ) -> None:
     """List runs from the catalog, newest first: id, state, start, duration, and job.
 
-    Behind them: other reported ends, and the latest start where it lies after the end.
+    Behind them: other reported ends, the latest start where it lies after the end, and whether the end is inferred.
 
     A running service keeps the catalog up to date. Where it is behind the ledger, that is reported on standard error.
     """
@@ -79,4 +80,6 @@ def _line(run: FoundRun) -> str:
     notes = [f"also {end['state']} at {time_of(end['endedAt'])}" for end in view.get("ends", ())[:-1]]
     if "restartedAt" in view:
         notes.append(f"restarted at {time_of(view['restartedAt'])}")
+    if "stateReason" in view:
+        notes.append("inferred: no event for too long")
     return f"{line}  ({', '.join(notes)})" if notes else line

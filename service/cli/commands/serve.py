@@ -17,7 +17,13 @@ import uvloop
 from service import logs, tracing
 from service.auth import keys
 from service.cli.commands.database import Database, migrate, owned, wait_for_database
-from service.cli.commands.options import database_options, facet_settings, require_data_dir, setting
+from service.cli.commands.options import (
+    database_options,
+    facet_settings,
+    require_data_dir,
+    setting,
+    silent_after_setting,
+)
 from service.embedded.files import has_cluster
 from service.errors import OperatorError, RunfoldError
 from service.http.addresses import parse_base_path, parse_networks
@@ -126,6 +132,7 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
     "Seconds that the time of an event may lie ahead of the service's clock; beyond that nothing is recorded.",
     type=click.FloatRange(min=1.0, max=315_360_000.0),
 )
+@silent_after_setting
 def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
     """Bring the database's schema up to date, then serve the HTTP API.
 

@@ -60,6 +60,8 @@ def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir
         click.echo(f"also ended {time_of(end['endedAt'])} {end['state']}")
     if "restartedAt" in view:
         click.echo(f"restarted  {time_of(view['restartedAt'])}")
+    if "stateReason" in view:
+        click.echo(f"inferred   from the silence of the run, at position {view['stateReason']['position']}")
     for other in view.get("jobs", ()):
         if other != job:
             click.echo(f"also job   {printable(' '.join(other.values()))}")

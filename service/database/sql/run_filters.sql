@@ -1,6 +1,6 @@
 -- The filters of runs that no index serves: the plan must not take them for conditions of one, hence `or`. Null: any.
 -- parameters: namespace, job, started_only, started_from, started_before, ended_from, ended_before, after_position, upto_position
--- parameters: contradicted, restarted
+-- parameters: contradicted, restarted, inferred
 (:namespace::text is null or t.namespace = :namespace) and (:job::text is null or t.job = :job)
         and (t.started_at is not null or not :started_only::boolean)
         and (:started_from::timestamptz is null or t.started_at >= :started_from)
@@ -11,3 +11,4 @@
         and (:upto_position::bigint is null or t.position <= :upto_position)
         and (:contradicted::boolean is null or t.contradicted = :contradicted)
         and (:restarted::boolean is null or t.restarted = :restarted)
+        and (:inferred::boolean is null or t.inferred = :inferred)

@@ -44,6 +44,8 @@ async def readyz(request: web.Request) -> web.Response:
             await _check_catalog(resources, checks, warnings)
     except RunfoldError as error:
         checks["database"] = error.detail
+    if resources.monitor.problem is not None:
+        warnings.append(resources.monitor.problem)
     ready = set(checks.values()) == {"ok"}
     if not ready:
         raise Unavailable("; ".join(f"{check}: {result}" for check, result in checks.items() if result != "ok"))

@@ -38,6 +38,9 @@ _CONTRADICTED = optional_boolean(
 _RESTARTED = optional_boolean(
     "restarted", "`true`: only runs that were reported as started again after their end; `false`: only others."
 )
+_INFERRED = optional_boolean(
+    "inferred", "`true`: only runs whose end was not reported, but inferred from their silence; `false`: only others."
+)
 
 
 def _decode_cursor(texts: Sequence[str]) -> RunCursor | None:
@@ -88,7 +91,7 @@ def _filters(parameters: RequestParameters) -> RunFilters:
         check_order(after.name, parameters[after], before.name, parameters[before])
     started, updated, ended = ((parameters[before], parameters[after]) for before, after in bounds)
     names = parameters[_STATE], parameters[_NAMESPACE], parameters[_JOB]
-    marks = parameters[_CONTRADICTED], parameters[_RESTARTED]
+    marks = parameters[_CONTRADICTED], parameters[_RESTARTED], parameters[_INFERRED]
     return RunFilters(*names, *started, parameters[_RUNNING_AT], *updated, *ended, *marks)
 
 
@@ -115,6 +118,7 @@ ROUTES = (
             _ENDED_AFTER,
             _CONTRADICTED,
             _RESTARTED,
+            _INFERRED,
             ORDER,
             PAGE_LIMIT,
             _CURSOR,

@@ -47,11 +47,26 @@ class ReportedEnd(Struct, forbid_unknown_fields=True):
     endedAt: datetime
 
 
+class StateReason(Struct, forbid_unknown_fields=True):
+    """Why a run has ended though no end was reported; `position`: the event of source `monitor` that records it.
+
+    No event was recorded for `silentAfterSeconds` after the last one of the run.
+    """
+
+    code: Literal["silent"]
+    source: Literal["monitor"]
+    position: int
+    lastEventPosition: int | UnsetType = UNSET
+    lastEventAt: datetime | UnsetType = UNSET
+    silentAfterSeconds: int | UnsetType = UNSET
+
+
 class Run(Struct, forbid_unknown_fields=True):
     """A run, as its history makes it; `facetsOmitted`: at least this many facets are in its events only.
 
     `ends` where ends in several states were reported: the latest of each state, the one that stands last.
-    `restartedAt`: the latest start, where it lies after the end. `jobs` where its events name several.
+    `restartedAt`: the latest start, where it lies after the end. `jobs` where its events name several. `stateReason`
+    where the end was not reported, but inferred.
     """
 
     id: str
@@ -71,6 +86,7 @@ class Run(Struct, forbid_unknown_fields=True):
     job: JobId | None
     ends: list[ReportedEnd] | UnsetType = UNSET
     restartedAt: datetime | UnsetType = UNSET
+    stateReason: StateReason | UnsetType = UNSET
     jobs: list[JobId] | UnsetType = UNSET
     facetsOmitted: int | UnsetType = UNSET
     asOf: AsOf | UnsetType = UNSET
@@ -110,6 +126,7 @@ class Namespace(Struct, forbid_unknown_fields=True):
     ownerName: str
     description: str | None
     isHidden: bool
+    silentAfterSeconds: int | UnsetType = UNSET
 
 
 class Namespaces(Struct, forbid_unknown_fields=True):
@@ -140,6 +157,7 @@ class Job(Struct, forbid_unknown_fields=True):
     currentVersion: None
     labels: list[Any]
     tags: list[Any]
+    silentAfterSeconds: int | UnsetType = UNSET
     facetsOmitted: int | UnsetType = UNSET
 
 

@@ -305,6 +305,7 @@ SEARCHES = RunFilters(
     ended_after=ENDED,
     contradicted=True,
     restarted=True,
+    inferred=True,
 )
 
 
@@ -313,6 +314,7 @@ async def among_runs(dsn, position_step):
         for state, time in (("RUNNING", STARTED), ("FAILED", at(-950)), ("ABORTED", ENDED), ("RUNNING", at(-800))):
             await append_events(connections, [report(RUN, state, time)[0].of_job("rare", "seldom")], [None])
         await project_next_page(connections)
+        await connection.execute("update runfold.runs set inferred = true")
         await connection.execute(GROW_RUNS, NOON, position_step)
         await connection.execute("analyze runfold.runs")
 

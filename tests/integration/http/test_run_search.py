@@ -213,7 +213,7 @@ async def test_what_cannot_be_meant_is_400(client, params):
         *(
             (MARKED[mark, order][by], f"runs_{mark}{suffix}", (None, None), bounds)
             for order in Order
-            for mark in ("contradicted", "restarted")
+            for mark in ("contradicted", "restarted", "inferred")
             for by, suffix, bounds in (
                 (RunOrder.START, "", (*FROM, 100)),
                 (RunOrder.END, "_by_end", (*FROM, 100)),
@@ -223,7 +223,7 @@ async def test_what_cannot_be_meant_is_400(client, params):
     ],
 )
 async def test_every_search_goes_by_an_index(connections, statement, index, names, bounds):
-    filters = (*names, False, *[None] * 8)
+    filters = (*names, False, *[None] * 9)
     async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
         plan = str(await prepared.explain(["RUNNING"], *bounds, *filters, PAGE_BYTES))

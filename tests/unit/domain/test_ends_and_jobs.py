@@ -49,7 +49,7 @@ def test_the_latest_start_is_that_of_a_command_or_of_an_event_that_is_no_heartbe
     run = merged(parts_of(history, data))
     starts = [one.at for one in history if one.state == "RUNNING" and (one.source == "api" or one.content.starts)]
     assert run.latest_start == max(starts, default=None)
-    after = run.latest_start is not None and run.ended is not None and run.latest_start > run.ended.at
+    after = run.latest_start is not None and run.terminal is not None and run.latest_start > run.terminal.at
     assert run.restarted_at == (run.latest_start if after else None)
 
 

@@ -1,0 +1,2 @@
+-- Returns the time of the database.
+select clock_timestamp() as now
