@@ -5,6 +5,7 @@
 #   make test-helm    checks the Helm chart; needs helm 3, or Go, which builds it    SERVER=yes: in a real API server, too
 #   make test-systemd    checks the systemd unit
 #   make test-alerts   tests the alerts with Prometheus, from Debian's package     ARGS='-x'
+#   make test-proxies  tests the configurations of nginx and Caddy, from Debian's packages
 #   make check  formatter, linter, type checker
 #   make bench  measures the run API and prints tables
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
@@ -23,7 +24,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: run test test-containers test-helm test-systemd test-alerts check bench compare chaos soak mutants examples clean
+.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies check bench compare chaos soak mutants examples clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -43,6 +44,9 @@ test-systemd: $(VENV)/.dev-stamp
 
 test-alerts: $(VENV)/.dev-stamp
 	@tests/alerts/run.sh $(ARGS)
+
+test-proxies: $(VENV)/.dev-stamp
+	@tests/proxies/run.sh $(ARGS)
 
 check: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .

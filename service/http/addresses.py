@@ -1,20 +1,23 @@
 """The addresses of this service as its clients see them: below a path, and behind proxies.
 
 A proxy may serve the service below a path (`--base-path`), and may tell by X-Forwarded-Proto, -Host and -Prefix which
-address its clients use. These headers are used only from proxies that are trusted (`--trusted-proxies`): any client can
-send them. Of several values the last one counts, which the trusted proxy itself has added.
+address its clients use, and by X-Forwarded-For who they are. These headers are used only from proxies that are trusted
+(`--trusted-proxies`): any client can send them. Of several values the last one counts, which the trusted proxy itself
+has added.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
+from contextlib import suppress
 from functools import lru_cache
 
 from aiohttp import web
 from multidict import istr
 
 _PROTO, _HOST, _PREFIX = istr("X-Forwarded-Proto"), istr("X-Forwarded-Host"), istr("X-Forwarded-Prefix")
+_FOR = istr("X-Forwarded-For")
 _PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)+")
 _AUTHORITY = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _MAX_LENGTH = 255
@@ -66,6 +69,14 @@ class Addresses:
         """Return the host, perhaps with a port, that the client has sent to a trusted proxy; None where none tells."""
         host = self._value(request, _HOST)
         return host if host is not None and _AUTHORITY.fullmatch(host) else None
+
+    def caller(self, request: web.BaseRequest) -> str | None:
+        """Return the IP address of the client: that of the connection, or the one that a trusted proxy tells."""
+        given = self._value(request, _FOR)
+        if given is not None:
+            with suppress(ValueError):
+                return str(ipaddress.ip_address(given))
+        return request.remote
 
     def _forwarded_prefix(self, request: web.BaseRequest) -> str:
         given = self._value(request, _PREFIX)

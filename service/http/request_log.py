@@ -9,6 +9,7 @@ from aiohttp import web
 from multidict import istr
 
 from service import logs, trace_context
+from service.http.addresses import ADDRESSES
 from service.http.fast_path import REQUEST_ID, PreserializedResponse
 from service.http.paths import RUN
 from service.http.request_metrics import RequestMetrics
@@ -43,7 +44,7 @@ def request_fields(request: web.Request, response: web.StreamResponse) -> dict[s
         "status": response.status,
         "run": names["id"] if of_run else None,
         "key": request[CONTEXT].actor,
-        "caller": request.remote,
+        "caller": request.app[ADDRESSES].caller(request),
         "trace_id": trace.trace_id if trace is not None else None,
         "span_id": span.span_id if span is not None else None,
         "request_id": request_id,

@@ -74,6 +74,7 @@ RUN_ELSEWHERE = {
         "Silent runs",
     ): "tests/integration/http/test_silent_runs.py and tests/acceptance/test_silence_of_replicas.py",
     ("docs/silent-runs.md", "What to set"): "tests/integration/monitor/test_silent_commands.py",
+    ("docs/proxies.md", "TLS and proxies"): "tests/proxies/check_proxies.py starts the service with this option",
     ("docs/testing.md", "Alerts"): "runs for minutes",
     ("docs/testing.md", "Chaos"): "runs for minutes; tests/acceptance/test_chaos.py runs a short form",
     ("docs/testing.md", "Mutants"): "runs for an hour; tests/acceptance/test_planted_faults.py runs a short form",

@@ -81,7 +81,7 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
 )
 @setting(
     "--trusted-proxies",
-    "Addresses and CIDR blocks of proxies, separated by commas, whose X-Forwarded-Proto, -Host and -Prefix are used.",
+    "Addresses and CIDR blocks of proxies, separated by commas, whose X-Forwarded-… headers are used.",
     callback=_check_networks,
 )
 @setting("--access-log/--no-access-log", "Log each request on one line.")

@@ -66,3 +66,21 @@ async def test_without_a_valid_traceparent_there_is_no_trace(service, access):
     answer = await service.get("/nowhere", headers={"traceparent": f"00-{'0' * 32}-{SPAN}-01"})
     assert "traceresponse" not in answer.headers
     assert access()[-1].keys() == {"method", "path", "status", "caller", "request_id", "duration_ms"}
+
+
+@pytest.mark.parametrize(
+    ("trusted", "given", "caller"),
+    [
+        ("127.0.0.1", "203.0.113.7", "203.0.113.7"),
+        ("127.0.0.1", "198.51.100.1, 2001:DB8::7", "2001:db8::7"),
+        ("127.0.0.1", "unknown", "127.0.0.1"),
+        ("10.0.0.0/8", "203.0.113.7", "127.0.0.1"),
+        ("", "203.0.113.7", "127.0.0.1"),
+    ],
+)
+async def test_the_caller_is_the_one_that_a_trusted_proxy_tells(trusted, given, caller, dsn, aiohttp_client, access):
+    client = await aiohttp_client(
+        Served(build_app(Settings(database_url=dsn, access_log=True, trusted_proxies=trusted)))
+    )
+    await client.get("/nowhere", headers={"X-Forwarded-For": given})
+    assert access()[-1]["caller"] == caller
