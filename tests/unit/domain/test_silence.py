@@ -17,7 +17,11 @@ from service.payloads.contents import decode_payload
 
 SILENT = "silent"
 reports = run_facts("api", "openlineage", "import")
-lives = st.lists(reports | st.just(SILENT), min_size=1, max_size=10)
+beats = reports.map(lambda one: one._replace(state=RunState.RUNNING))
+lives = st.lists(beats | st.just(SILENT) | st.just(SILENT), min_size=1, max_size=6) | st.lists(
+    reports | beats | st.just(SILENT), min_size=1, max_size=10
+)
+"""Runs that only start and report now and then, and any."""
 
 
 def lived(life: list[RunFact | str]) -> tuple[list[RunRegisters], Silence | None]:
@@ -31,7 +35,7 @@ def lived(life: list[RunFact | str]) -> tuple[list[RunRegisters], Silence | None
             found = Silence(run.position, run.updated_at, 60)
             draft = drafts.inferred_end(RUN, found, SetBy.JOB)
             if InferEnd(run.position).decide(run if parts else None) is Decision.APPEND:
-                event = draft.of_job("etl", "load").at(position, at(position))
+                event = draft.of_job("etl", "named by no report").at(position, at(position))
                 parts.append(run_registers_of(event, decode_payload(event, draft.payload).content))
                 silence = found
         else:
