@@ -6,6 +6,7 @@
 #   make test-systemd    checks the systemd unit
 #   make test-alerts   tests the alerts with Prometheus, from Debian's package     ARGS='-x'
 #   make test-proxies  tests the configurations of nginx and Caddy, from Debian's packages
+#   make test-pooler   tests the service behind PgBouncer, which it installs (on Debian, as root)
 #   make check  formatter, linter, type checker
 #   make bench  measures the run API and prints tables
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
@@ -24,7 +25,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 
-.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies check bench compare chaos soak mutants examples clean
+.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies test-pooler check bench compare chaos soak mutants examples clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp
@@ -47,6 +48,10 @@ test-alerts: $(VENV)/.dev-stamp
 
 test-proxies: $(VENV)/.dev-stamp
 	@tests/proxies/run.sh $(ARGS)
+
+test-pooler: $(VENV)/.dev-stamp
+	@tests/install-pgbouncer.sh
+	$(BIN)/python -m pytest tests/acceptance/test_pooler.py $(ARGS)
 
 check: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .

@@ -2,16 +2,22 @@
 
 import asyncio
 from collections.abc import Collection
+from functools import partial
 from importlib.metadata import version
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import Connection, pool, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from alembic import context
+from service.database.connections import Connections
 from service.database.hosts import hosts_of
 
 _LOCK = 0x52554E464F4C44  # "RUNFOLD" in ASCII. Replicas that start at the same time migrate one after the other.
+
+_LONGEST_S = 7 * 86_400.0
+"""Seconds that a process waits for another one's migrations."""
 
 _NOTE_REVISION = """
 do $$ begin
@@ -73,27 +79,30 @@ _OPTIONS: dict[str, Any] = {
 
 
 def _migrate(connection: Connection) -> None:
-    connection.execute(text("select pg_advisory_lock(:key)"), {"key": _LOCK})
     connection.execute(text(_RESTORE_REVISION))
     connection.commit()
-    try:
-        context.configure(connection=connection, **_OPTIONS)
-        with context.begin_transaction():
-            context.run_migrations()
-    finally:
-        connection.rollback()
-        connection.execute(text("select pg_advisory_unlock(:key)"), {"key": _LOCK})
-        connection.commit()
+    context.configure(connection=connection, **_OPTIONS)
+    with context.begin_transaction():
+        context.run_migrations()
 
 
 async def _online() -> None:
     dsn = context.config.attributes["dsn"]
-    engine = create_async_engine("postgresql+asyncpg://", async_creator=hosts_of(dsn).connect, poolclass=pool.NullPool)
-    try:
-        async with engine.connect() as connection:
-            await connection.run_sync(_migrate)
-    finally:
-        await engine.dispose()
+    # The lock is held by a transaction of its own: a session's lock would not survive a connection pooler.
+    async with Connections(dsn, command_timeout_s=_LONGEST_S) as held, held.connection() as lock, lock.transaction():
+        await lock.execute(f"set local idle_in_transaction_session_timeout = 0; select pg_advisory_xact_lock({_LOCK})")
+        # Poolers mix up prepared statements of equal names.
+        arguments = {
+            "async_creator_fn": partial(hosts_of(dsn).connect, statement_cache_size=0),
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: f"runfold_{uuid4()}",
+        }
+        engine = create_async_engine("postgresql+asyncpg://", connect_args=arguments, poolclass=pool.NullPool)
+        try:
+            async with engine.connect() as connection:
+                await connection.run_sync(_migrate)
+        finally:
+            await engine.dispose()
 
 
 if context.is_offline_mode():

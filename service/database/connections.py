@@ -3,43 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Self
 
 import asyncpg
 
+from service.database import sessions
 from service.database.failures import translate
 from service.database.hosts import CONNECT_TIMEOUT_S, hosts_of
 from service.database.outages import DatabaseState
+from service.database.sessions import CANCEL_LEAD, SessionSettings
 from service.errors import DatabaseUnavailable, Overloaded
 
 COMMAND_TIMEOUT_S = 10.0
 """Time limit of a statement; after it, it is unknown whether the statement was executed."""
 
 _WAIT_S = 10.0
-
-_CANCEL_LEAD, _LOCK_LEAD = 0.9, 0.85
-"""Parts of the time limit after which the server itself ends a statement, and a wait for a lock: else its process would
-go on after the client has given up, and hold its place among `max_connections`."""
-
-# The locks of a client machine that vanished are released after a minute, not after two hours.
-_SETTINGS = (
-    "set jit = off; set tcp_keepalives_idle = 30; set tcp_keepalives_interval = 10; set tcp_keepalives_count = 3;"
-)
-# A plan made on a small table stays cached while the table grows: docs/decisions/0003-plans-that-stay-good.md. A bitmap
-# scan reads all old versions of a row to find its newest one: 0018-newest-version-first.md.
-_INDEX_SCANS = "set enable_seqscan = off; set enable_bitmapscan = off;"
-_KEEP_PLANS = "set plan_cache_mode = force_generic_plan;"
-# In milliseconds; a limit that the operator has set for the role or the database stays where it is lower.
-_LIMIT_STATEMENTS = """
-select set_config(s.name, least(nullif(s.setting::int, 0), w.value)::text, false)
-  from pg_catalog.pg_settings s
-  join (values ('statement_timeout', {statement}), ('lock_timeout', {lock})) as w (name, value) on w.name = s.name;
-"""
-# For verification: no function, operator or type but PostgreSQL's own is found, and no policy hides rows silently.
-_BUILTINS_ONLY = "set search_path = pg_catalog, pg_temp; set row_security = off;"
-_LIMIT_IDLE_TRANSACTIONS = "set idle_in_transaction_session_timeout = '30s';"
 
 
 class Connections:
@@ -64,8 +44,10 @@ class Connections:
         limit_s: float | None = None,
         state: DatabaseState | None = None,
     ) -> None:
-        """Take a PostgreSQL URL; behind a transaction pooler `statement_cache_size` must be 0.
+        """Take a PostgreSQL URL.
 
+        statement_cache_size: prepared statements of a connection. 0: a pooler in transaction mode is in front of the
+            server, which is found without it, too, if it tells clients other process ids than the server does.
         sequential_scans: let the planner scan whole tables, and bitmaps; for lists, whose tables may be small.
         keep_plans: for the few statements on single streams, whose plans do not depend on their arguments: planning
             one anew costs more than executing it.
@@ -78,7 +60,7 @@ class Connections:
         """
         if limit_s is not None:
             command_timeout_s = min(command_timeout_s, limit_s)
-            wait_s = limit_s * _CANCEL_LEAD if wait_s is None else min(wait_s, limit_s * _CANCEL_LEAD)
+            wait_s = limit_s * CANCEL_LEAD if wait_s is None else min(wait_s, limit_s * CANCEL_LEAD)
         self.state = state or DatabaseState()
         """Whether the database answers."""
         self._limit_s = limit_s
@@ -88,15 +70,12 @@ class Connections:
         self.command_timeout_s = command_timeout_s
         """Seconds after which a statement is given up."""
         self._wait_s = wait_s
-        self._settings = _SETTINGS
-        self._settings += "" if sequential_scans else _INDEX_SCANS
-        self._settings += _KEEP_PLANS if keep_plans else ""
-        self._settings += _LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else ""
-        self._settings += _BUILTINS_ONLY if builtins_only else ""
-        self._settings += _LIMIT_STATEMENTS.format(
-            statement=max(1, round(command_timeout_s * _CANCEL_LEAD * 1000)),
-            lock=max(1, round(command_timeout_s * _LOCK_LEAD * 1000)),
-        )
+        settings: dict[str, str] = {}
+        settings |= {} if sequential_scans else sessions.INDEX_SCANS
+        settings |= sessions.KEEP_PLANS if keep_plans else {}
+        settings |= sessions.LIMIT_IDLE_TRANSACTIONS if limit_idle_transactions else {}
+        settings |= sessions.BUILTINS_ONLY if builtins_only else {}
+        self._settings = SessionSettings(settings, command_timeout_s)
         self._free: list[asyncpg.Connection] = []
         self._used: set[asyncpg.Connection] = set()
         self._closing: set[asyncio.Task[None]] = set()
@@ -109,8 +88,14 @@ class Connections:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def connection(self, *, probe: bool = False) -> AbstractAsyncContextManager[asyncpg.Connection]:
-        """Reserve a connection for the block.
+    @property
+    def _pooled(self) -> bool:
+        return self._hosts.pooled or not self._statement_cache_size
+
+    def connection(
+        self, *, probe: bool = False, autocommit: bool = False
+    ) -> AbstractAsyncContextManager[asyncpg.Connection]:
+        """Reserve a connection for the block. Behind a pooler the block is a transaction, unless `autocommit`.
 
         Raises Overloaded if none is free in time. Exceptions of the driver in the block are raised as ValueRefused or
         DatabaseUnavailable. After any exception but ValueRefused, and after a cancellation, the connection is not used
@@ -118,13 +103,27 @@ class Connections:
         """
         if not probe:
             self.state.raise_if_down()
-        return self._reserved() if self._limit_s is None else self._reserved_within(self._limit_s)
+        options: dict[str, Any] | None = None if autocommit else {}
+        return self._reserved(options) if self._limit_s is None else self._reserved_within(self._limit_s, options)
 
     @asynccontextmanager
-    async def _reserved_within(self, limit_s: float) -> AsyncIterator[asyncpg.Connection]:
+    async def snapshot(self) -> AsyncIterator[asyncpg.Connection]:
+        """Reserve a connection for a block that reads the database as it was when the block began."""
+        options = {"isolation": "repeatable_read", "readonly": True}
+        async with self._reserved(options) as connection:
+            if self._pooled:
+                yield connection
+                return
+            async with connection.transaction(**options):
+                yield connection
+
+    @asynccontextmanager
+    async def _reserved_within(
+        self, limit_s: float, options: Mapping[str, Any] | None
+    ) -> AsyncIterator[asyncpg.Connection]:
         limit = asyncio.timeout(limit_s)
         try:
-            async with limit, self._reserved() as connection:
+            async with limit, self._reserved(options) as connection:
                 yield connection
         except TimeoutError as error:
             if not limit.expired():
@@ -134,14 +133,18 @@ class Connections:
             raise failure from error
 
     @asynccontextmanager
-    async def _reserved(self) -> AsyncIterator[asyncpg.Connection]:
+    async def _reserved(self, options: Mapping[str, Any] | None) -> AsyncIterator[asyncpg.Connection]:
         await self._wait_for_place()
         connection: asyncpg.Connection | None = None
         interrupted = True
         try:
             connection = await self._take()
             self._used.add(connection)
-            yield connection
+            if options is None or not self._pooled:
+                yield connection
+            else:
+                async with self._settings.transaction(connection, **options):
+                    yield connection
             interrupted = False
         except Exception as error:
             translated = translate(error)
@@ -231,15 +234,19 @@ class Connections:
             self._places.release()
 
     async def _connect(self) -> asyncpg.Connection:
+        pooled = self._pooled
         connection = await self._hosts.connect(
-            command_timeout=self.command_timeout_s, statement_cache_size=self._statement_cache_size
+            command_timeout=self.command_timeout_s, statement_cache_size=0 if pooled else self._statement_cache_size
         )
         try:
-            await connection.execute(self._settings)
+            if pooled or await self._settings.set_unless_pooled(connection):
+                return connection
         except BaseException:
             connection.terminate()  # without its settings it must not be used
             raise
-        return connection
+        await _close(connection)
+        self._hosts.note_pooler()
+        return await self._connect()
 
 
 async def _close(connection: asyncpg.Connection) -> None:

@@ -26,6 +26,7 @@ _CLOCK_AHEAD = "RF001"
 """Raised by runfold.append_events_by (alembic/sql/0008_clock.up.sql)."""
 
 _POOLER = "a connection pooler mixes up prepared statements; set --statement-cache-size 0"
+_STATEMENT_POOLING = "the connection pooler allows no transactions; set its pool mode to transaction or session"
 
 _TLS_REJECTED = "rejected SSL upgrade"
 """In the message of the ConnectionError that asyncpg raises when the server refuses TLS."""
@@ -110,6 +111,8 @@ def may_be_starting(error: DatabaseUnavailable) -> bool:
 def _of_sqlstate(error: asyncpg.PostgresError) -> str:
     if isinstance(error, asyncpg.InvalidCachedStatementError):
         return "the database's schema changed while a statement was prepared"
+    if "statement pooling mode" in str(error):  # PgBouncer with pool_mode = statement
+        return _STATEMENT_POOLING
     sqlstate = error.sqlstate or "unknown"
     return _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or f"the database failed with SQLSTATE {sqlstate}"
 

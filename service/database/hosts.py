@@ -6,6 +6,7 @@ the URL, would take the whole limit from the others, again with each connection.
 
 from __future__ import annotations
 
+import logging
 import re
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import asyncpg
 
 CONNECT_TIMEOUT_S = 5.0
+
+_log = logging.getLogger(__name__)
 
 _NEXT_HOST = (OSError, asyncpg.CannotConnectNowError, asyncpg.TargetServerAttributeNotMatched)
 """Failures after which another host is tried, as libpq does; not a refused login. TimeoutError is an OSError."""
@@ -29,6 +32,17 @@ class Hosts:
 
     def __init__(self, dsn: str) -> None:
         self._dsns = split_hosts(dsn)
+        self.pooled = False
+        """Whether a connection pooler was found at this URL."""
+
+    def note_pooler(self) -> None:
+        """Note that there is a connection pooler."""
+        if not self.pooled:
+            self.pooled = True
+            _log.info(
+                "a connection pooler is in front of the database: each use of a connection is a transaction, and"
+                " statements are not kept prepared"
+            )
 
     async def connect(self, timeout_s: float = CONNECT_TIMEOUT_S, **options: Any) -> asyncpg.Connection:  # noqa: ANN401
         """Connect to a host that is of the kind that `target_session_attrs` in the URL names.

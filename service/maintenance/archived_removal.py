@@ -104,7 +104,7 @@ class ArchivedRemoval:
                 self._on_step("deleted", None)
                 first = positions[-1] + 1
         if parts:
-            async with self._connections.connection() as connection:
+            async with self._connections.connection(autocommit=True) as connection:
                 await connection.execute(load("vacuum_payloads", partition=f'"{partition.name}"'))
 
     async def _removable(self, part: Positions, limit: int) -> list[int]:

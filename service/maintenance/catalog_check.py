@@ -144,7 +144,7 @@ async def _check(
     async with connections.connection() as connection:
         cursor = await connection.fetchval(_CURSOR, LOG)
     await _project(connections, min(cursor, (await reader.ends()).head), find_archived, progress)
-    async with connections.connection() as live, live.transaction(isolation="repeatable_read", readonly=True):
+    async with connections.snapshot() as live:
         row, head = await live.fetchrow(_CURSOR, LOG), (await reader.ends()).head
         cursor = row["position"]
         if cursor > head:

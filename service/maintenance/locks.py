@@ -11,8 +11,11 @@ from service.database.connections import Connections
 from service.database.statements import load
 from service.errors import DatabaseUnavailable, OperatorError
 
-_LOCK = load("try_session_lock")
+_LOCK = load("try_transaction_lock")
 _LOCK_KEY = 0x52554E_52455441
+
+_UNLIMITED = "set local idle_in_transaction_session_timeout = 0"
+"""The transaction that holds the lock waits for the command. (A session's lock would not survive a pooler.)"""
 
 _LOCK_TIMEOUT = "set local lock_timeout = '1s'"
 """Appends and readers of payloads wait behind a transaction that waits for such a lock."""
@@ -31,7 +34,8 @@ async def exclusive_maintenance(dsn: str) -> AsyncIterator[None]:
 
     Raises OperatorError while another one runs.
     """
-    async with Connections(dsn) as connections, connections.connection() as connection:  # its session holds the lock
+    async with Connections(dsn) as connections, connections.connection() as connection, connection.transaction():
+        await connection.execute(_UNLIMITED)
         if not await connection.fetchval(_LOCK, _LOCK_KEY):
             raise OperatorError("Another archive, restore or rebuild is under way; run this again when it is done.")
         yield

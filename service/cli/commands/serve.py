@@ -119,7 +119,7 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
 )
 @setting(
     "--statement-cache-size",
-    "Number of prepared statements per database connection; use 0 behind a transaction pooler.",
+    "Number of prepared statements per database connection. 0: behind a pooler that is not recognised as one.",
     type=click.IntRange(min=0),
 )
 @setting(

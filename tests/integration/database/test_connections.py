@@ -9,6 +9,7 @@ from building import held_head
 from waiting import wait_until
 
 from service.database.connections import Connections
+from service.database.sessions import SessionSettings
 from service.errors import DatabaseUnavailable, Overloaded, ValueRefused
 from service.http.app import build_app
 from service.http.ledger_verification import MAX_CONCURRENT
@@ -122,8 +123,8 @@ async def test_a_connection_that_is_cancelled_while_it_opens_gives_its_place_bac
 
 async def test_a_connection_without_its_settings_is_not_used(dsn, monkeypatch):
     async with Connections(dsn) as connections:
-        monkeypatch.setattr(connections, "_settings", "set no_such_setting = 1")
-        with pytest.raises(DatabaseUnavailable):
+        monkeypatch.setattr(connections, "_settings", SessionSettings({"work_mem": "no size"}, 1.0))
+        with pytest.raises(ValueRefused):
             await connections.fetch("select 1")
         assert connections._free == []
 
