@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 
@@ -41,6 +42,16 @@ select pg_catalog.set_config(w.name, case
   join pg_catalog.pg_settings s on s.name operator(pg_catalog.=) w.name
  where {condition}
 """
+
+
+async def open_cursor(connection: asyncpg.Connection, statement: str, *arguments: Any, prefetch: int) -> Any:  # noqa: ANN401
+    """Return the rows of a statement, to iterate over in the current transaction.
+
+    A cursor needs a prepared statement with a name, and the driver's names are equal in all processes: behind a pooler,
+    another client's would be met.
+    """
+    prepared = await connection.prepare(statement, name=f"runfold_{uuid4().hex}")
+    return prepared.cursor(*arguments, prefetch=prefetch)
 
 
 class SessionSettings:

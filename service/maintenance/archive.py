@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from service.catalog.page_writer import project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
+from service.database.sessions import open_cursor
 from service.database.statements import load
 from service.domain.event import Kind
 from service.errors import OperatorError
@@ -124,8 +125,7 @@ async def _write(connections: Connections, positions: Positions, path: Path, on_
     part = path.with_name(f".{path.name}.part")
     with parquet_files.open_writer(part) as writer:
         async with connections.connection() as connection, connection.transaction():
-            rows = connection.cursor(_PAYLOADS, LOG, *positions, prefetch=_PREFETCH)
-            async for row in rows:
+            async for row in await open_cursor(connection, _PAYLOADS, LOG, *positions, prefetch=_PREFETCH):
                 writer.add(PayloadRow(row["position"], row["payload_digest"] or b"", row["body"]))
     if not writer.count:
         with parquet_files.translate_file_errors(part, "removed"):

@@ -22,6 +22,7 @@ from service.catalog.statements import TABLES, catalog_statements
 from service.catalog.summarizer import FindArchivedPayload, summarize_next
 from service.database.connections import Connections
 from service.database.roles import require_owner
+from service.database.sessions import open_cursor
 from service.database.statements import load
 from service.domain.run_summary import LEAF_EVENTS
 from service.errors import OperatorError
@@ -184,8 +185,8 @@ async def _project(
 
 async def _compare_table(live: Any, anew: Any, name: str, table: _Table, differences: _Differences) -> None:  # noqa: ANN401
     """Merge the rows of both tables by their keys."""
-    stands = live.cursor(load(f"verify_{name}", schema="runfold"), prefetch=_PREFETCH)
-    expected = anew.cursor(load(f"verify_{name}", schema=SCHEMA), prefetch=_PREFETCH)
+    stands = await open_cursor(live, load(f"verify_{name}", schema="runfold"), prefetch=_PREFETCH)
+    expected = await open_cursor(anew, load(f"verify_{name}", schema=SCHEMA), prefetch=_PREFETCH)
     begun = None
     async with aclosing(_merge(stands, expected, table.key)) as pairs:
         async for row, wanted in pairs:
@@ -250,7 +251,7 @@ async def _compare_postings(live: Any, anew: Any, head: int, differences: _Diffe
     """Compare the postings of each chunk up to the last one that is posted."""
     stored: dict[tuple[int, int], tuple[int, bytes]] = {}
     chunk = 0
-    async for row in live.cursor(_POSTINGS, LOG, prefetch=_PREFETCH):
+    async for row in await open_cursor(live, _POSTINGS, LOG, prefetch=_PREFETCH):
         if not 0 <= row["chunk"] < head // CHUNK:
             differences.add(f"event_postings of chunk {row['chunk']}: the ledger has no such full chunk")
             continue
