@@ -6,7 +6,7 @@
 #   make test-systemd    checks the systemd unit
 #   make test-alerts   tests the alerts with Prometheus, from Debian's package     ARGS='-x'
 #   make test-proxies  tests the configurations of nginx and Caddy, from Debian's packages
-#   make test-pooler   tests the service behind PgBouncer, which it installs (on Debian, as root)
+#   make test-pooler   tests the service behind PgBouncer, from Debian's package
 #   make check  formatter, linter, type checker
 #   make bench  measures the run API and prints tables
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
@@ -50,8 +50,7 @@ test-proxies: $(VENV)/.dev-stamp
 	@tests/proxies/run.sh $(ARGS)
 
 test-pooler: $(VENV)/.dev-stamp
-	@tests/install-pgbouncer.sh
-	$(BIN)/python -m pytest tests/acceptance/test_pooler.py $(ARGS)
+	@tests/pooler/run.sh $(ARGS)
 
 check: $(VENV)/.dev-stamp
 	$(BIN)/ruff format --check .

@@ -10,8 +10,8 @@ from itertools import count
 
 import aiohttp
 import pytest
-from load import Load
 from programs import REPOSITORY, program_of
+from run_load import Load
 from waiting import wait_until
 
 from service.database.migrations import newest_revision

@@ -1,6 +1,6 @@
 """The service behind PgBouncer in transaction mode, where each transaction gets another session of the server.
 
-`make test-pooler` installs PgBouncer, if it is missing, and runs these tests; without it, they are skipped.
+`make test-pooler` installs PgBouncer, if it is missing, and runs these tests.
 """
 
 import asyncio
@@ -11,10 +11,10 @@ from itertools import count
 import aiohttp
 import pytest
 from building import facts
-from load import JOB, Load
 from partitions import LATER
-from pgbouncer import PROGRAM, pgbouncer
+from pgbouncer import pgbouncer
 from programs import program, run
+from run_load import JOB, Load
 
 from service.database import migrations
 from service.database.connections import Connections
@@ -22,7 +22,6 @@ from service.errors import DatabaseUnavailable, OperatorError, ValueRefused
 from service.ledger.events import append_events
 from service.maintenance.locks import exclusive_maintenance
 
-pytestmark = pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed: make test-pooler installs it")
 NAMES = ("jit", "enable_seqscan", "enable_bitmapscan", "plan_cache_mode", "search_path", "row_security",
          "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "tcp_keepalives_idle")  # fmt: skip
 SETTINGS = f"select name, setting from pg_settings where name in {NAMES} order by name"
