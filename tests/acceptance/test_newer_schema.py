@@ -20,6 +20,7 @@ LOOKING = {
     "keys revoke": ("x",),
     "runs": (),
     "show": (RUN,),
+    "silent": ("--silent-after", "1h"),
     "tail": (),
     "verify": (),
     "import": ("events",),
