@@ -12,7 +12,7 @@ create table runfold.silence_settings (
 create index silence_settings_by_position on runfold.silence_settings (position);
 create index silence_settings_by_seconds on runfold.silence_settings (seconds) where seconds > 0;
 
--- Which process looks for silent runs: until expires_at the holder, then the first that takes over. Nobody could report a run while no
+-- Which process looks for silent runs: until expires_at the holder, then the first that takes over. No run could be reported while no
 -- service was there to record it, so silences count from active_since: the end of the last time without a holder.
 create table runfold.silence_monitor (
     log          int         primary key,

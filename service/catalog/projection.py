@@ -110,7 +110,7 @@ class PageProjection:
         if event.subject == Subject.RUN:
             self._changes.runs.append(make_tuple(RunEvent, (event, decoded.content)))
             if event.source == MONITOR:
-                return  # nobody named the job: a deleted one stays deleted
+                return  # no report named the job: a deleted one stays deleted
             if payload is None or event.source == "api":
                 self._mention(namespace, job or "", event)
                 return

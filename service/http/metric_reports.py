@@ -66,7 +66,7 @@ class NoSiblings:
     """A service of a single process."""
 
     def start(self, report: Callable[[], bytes]) -> None:
-        """Do nothing: nobody asks."""
+        """Do nothing: no other process asks for the report."""
 
     async def gather(self, own: bytes) -> Gathered:  # noqa: ARG002  one of Siblings
         """Return no reports."""

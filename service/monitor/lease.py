@@ -34,7 +34,7 @@ class Claim(NamedTuple):
 
 
 class ClocksDiffer(Unavailable):
-    """The clocks of the database and of the service differ, so nobody knows how long a run has been silent."""
+    """The clocks of the database and of the service differ, so it is not known how long a run has been silent."""
 
 
 class MonitorLease:

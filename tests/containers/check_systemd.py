@@ -42,7 +42,7 @@ class Machine:
         self._running = running
 
     def run(self, line, status=0):
-        return self._running.exec("bash", "-c", f"cd /root/runfold && {line}", status=status)
+        return self._running.exec("bash", "-c", f"cd /opt/checkout && {line}", status=status)
 
     def ask(self, method, path, key=""):
         return int(self._running.exec("python3", "-c", ASK, method, path, key))
@@ -61,7 +61,7 @@ def machine(tmp_path, database):
     options = ("--privileged", "--cgroupns=private", "--tmpfs=/run", "--tmpfs=/tmp", "--env=container=docker")
     with container("runfold-test-systemd", *INIT, options=(*options, database[0])) as running:
         copy_checkout(tmp_path)
-        docker("cp", f"{tmp_path}/.", f"{running.name}:/root/runfold")
+        docker("cp", f"{tmp_path}/.", f"{running.name}:/opt/checkout")
         made = Machine(running)
         if certificates := os.environ.get("CA_CERTIFICATES"):
             running.exec("bash", "-c", "cat >>/etc/ssl/certs/ca-certificates.crt", text=certificates + "\n")

@@ -1,5 +1,5 @@
 -- Makes :holder the process that looks for silent runs, or keeps it that, for :lease seconds; returns no row while another one is.
--- Where nobody was that for :lease seconds after the last lease had expired, silences count anew. A clock that was set back leaves
+-- Where no process was that for :lease seconds after the last lease had expired, silences count anew. A clock that was set back leaves
 -- times in the future behind: they count as expired, too.
 -- parameters: log, holder, lease
 insert into runfold.silence_monitor as m (log, holder, seen_at, expires_at, active_since)
