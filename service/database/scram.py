@@ -46,12 +46,12 @@ def _prepared(password: str) -> str:
     """Return a password normalised by SASLprep (RFC 4013), or unchanged where that prohibits it, as PostgreSQL does."""
     if password.isascii():
         return password
-    mapped = ("" if stringprep.in_table_b1(c) else " " if stringprep.in_table_c12(c) else c for c in password)
-    normalised = unicodedata.normalize("NFKC", "".join(mapped))
-    if not normalised or any(is_in(character) for character in normalised for is_in in _PROHIBITED):
+    mapped = "".join("" if stringprep.in_table_b1(c) else " " if stringprep.in_table_c12(c) else c for c in password)
+    # RFC 4013 looks for what is prohibited in the normalised text; PostgreSQL does so in the text before that.
+    if not mapped or any(is_in(character) for character in mapped for is_in in _PROHIBITED):
         return password
-    if any(map(stringprep.in_table_d1, normalised)):
-        ends = stringprep.in_table_d1(normalised[0]) and stringprep.in_table_d1(normalised[-1])
-        if any(map(stringprep.in_table_d2, normalised)) or not ends:
+    if any(map(stringprep.in_table_d1, mapped)):
+        ends = stringprep.in_table_d1(mapped[0]) and stringprep.in_table_d1(mapped[-1])
+        if any(map(stringprep.in_table_d2, mapped)) or not ends:
             return password
-    return normalised
+    return unicodedata.normalize("NFKC", mapped)

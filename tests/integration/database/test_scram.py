@@ -47,6 +47,7 @@ def server(postgres):
 @example("\u0627b\u0627")
 @example("\u06271")
 @example("Ⅷ")
+@example("🈀")  # is normalised to characters that Unicode 3.2 has, and is none itself
 @example("\u2028x")
 def test_it_is_the_servers(server, password):
     stored = server(password)
