@@ -165,6 +165,8 @@ class SummaryWriter:
         for level in range(1, LEVELS):
             after = await self._connection.fetchval(self._statements.upto, self._run, level)
             below = await self._connection.fetchval(self._statements.number, self._run, level - 1, after)
+            if below < FANOUT:
+                return  # so no summary of a higher level is complete, either
             for _ in range(below // FANOUT):
                 summary = await self._merge_below(level, after)
                 await self._put(summary)
