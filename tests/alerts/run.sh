@@ -9,17 +9,9 @@ repository=$(cd "$(dirname "$0")/../.." && pwd)
 work=${WORK:-${XDG_CACHE_HOME:-$HOME/.cache}/runfold-alerts}
 python=${PYTHON:-$repository/.venv/bin/python}
 
-unpack() {
-  command -v apt-get >/dev/null || { echo 'There is no promtool here: install Prometheus; or run this on Debian.' >&2; exit 1; }
-  mkdir -p "$work"
-  [ "$(id -u)" != 0 ] || apt-get -o DPkg::Lock::Timeout=600 -qq update
-  (cd "$work" && apt-get -qq download prometheus && dpkg -x prometheus_*.deb prometheus)
-}
-
-if ! command -v promtool >/dev/null || ! command -v prometheus >/dev/null; then
-  [ -x "$work/prometheus/usr/bin/promtool" ] || unpack
-  PATH=$work/prometheus/usr/bin:$PATH
-fi
+. "$repository/tests/debian.sh"
+unpack promtool prometheus "$work"
+unpack prometheus prometheus "$work"
 promtool --version 2>&1 | head -n 1
 cd "$repository"
 promtool check rules deploy/prometheus/runfold.rules.yml

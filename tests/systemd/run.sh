@@ -3,11 +3,8 @@
 # root where there is none: systemd accepts every line, and rates what the service may do with 2.0 of 10 or less.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
-if ! command -v systemd-analyze >/dev/null; then
-  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || { echo 'There is no systemd-analyze here: install systemd.' >&2; exit 1; }
-  apt-get -o DPkg::Lock::Timeout=600 -qq update
-  DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 -qq install -y --no-install-recommends systemd >/dev/null
-fi
+. "$repository/tests/debian.sh"
+install systemd-analyze systemd
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 # Where the service would be installed, its program is not.
