@@ -8,12 +8,10 @@ projected and summarized by the functions that the projector calls.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import random
 import statistics
 import sys
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
@@ -28,13 +26,12 @@ import asyncpg
 from bench.database import Database, new_id
 from bench.programs import Program, runfold
 from bench.stage import ready
-from bench.tasks import run_until_terminated
+from bench.tasks import ask_repeatedly
 from service.catalog.page_writer import project_next_page
 from service.catalog.statements import TABLES
 from service.catalog.summarizer import summarize_next
 from service.database import migrations
 from service.database.connections import Connections
-from service.embedded.postgres import EmbeddedPostgres
 from service.ledger import cursors
 from service.ledger.events import LOG
 
@@ -200,14 +197,7 @@ async def _run(dsn: str, directory: Path, times: int) -> None:
 
 def main() -> None:
     """Parse the command line, measure, and print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=TIMES, help="times each question is asked (default %(default)s)")
-    options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="rfb-", ignore_cleanup_errors=True) as directory,
-        EmbeddedPostgres(Path(directory) / "data", settings=_SETTINGS) as postgres,
-    ):
-        asyncio.run(run_until_terminated(_run(postgres.dsn, Path(directory), options.times)))
+    ask_repeatedly(__doc__, TIMES, _SETTINGS, _run)
 
 
 if __name__ == "__main__":

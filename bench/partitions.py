@@ -9,11 +9,9 @@ databases take turns: `young` has the two partitions of a new ledger, `fixed` pa
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import statistics
 import sys
-import tempfile
 import time
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -30,10 +28,9 @@ import asyncpg
 from bench.database import Database, new_id
 from bench.programs import Program, runfold
 from bench.stage import ready
-from bench.tasks import run_until_terminated
+from bench.tasks import ask_repeatedly
 from service.audit.bitmaps import CHUNK
 from service.database import migrations
-from service.embedded.postgres import EmbeddedPostgres
 from service.maintenance.erase import erase_payloads
 
 if TYPE_CHECKING:
@@ -211,14 +208,7 @@ async def _run(dsn: str, directory: Path, times: int) -> None:
 
 def main() -> None:
     """Parse the command line, measure, and print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=TIMES, help="times each question is asked (default %(default)s)")
-    options = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory(prefix="rfb-", ignore_cleanup_errors=True) as directory,
-        EmbeddedPostgres(Path(directory) / "data", settings=_SETTINGS) as postgres,
-    ):
-        asyncio.run(run_until_terminated(_run(postgres.dsn, Path(directory), options.times)))
+    ask_repeatedly(__doc__, TIMES, _SETTINGS, _run)
 
 
 if __name__ == "__main__":

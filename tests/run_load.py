@@ -1,6 +1,7 @@
 """A steady load on the replicas of a service."""
 
 import asyncio
+import signal
 from collections import Counter
 from contextlib import asynccontextmanager
 from itertools import count
@@ -84,10 +85,17 @@ class Load:
         await until(lambda: self.requests >= enough or self.failures, "requests are answered")
         assert self.failures == []
 
-    async def without(self, replica):
-        """Send no more requests to a replica, and wait for those that are under way."""
+    async def use(self, replica):
+        """Send requests to a replica, too, when it is ready."""
+        await replica.wait_until_ready()
+        self.replicas.append(replica)
+
+    async def stop(self, replica):
+        """Send no more requests to a replica, wait for those that are under way, and stop it."""
         self.replicas.remove(replica)
         await until(lambda: self.under_way[replica.url] == 0, "the replica has no request")
+        replica.send(signal.SIGTERM)
+        assert (await replica.end()).status == 0
 
 
 async def until(condition, what):

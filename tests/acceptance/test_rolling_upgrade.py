@@ -4,7 +4,6 @@ The next version is a copy of this one with what most upgrades bring: a migratio
 """
 
 import shutil
-import signal
 from contextlib import AsyncExitStack
 from itertools import count
 
@@ -58,14 +57,8 @@ async def test_no_request_fails_while_a_service_is_upgraded_and_goes_back(next_v
         async def start(checkout):
             arguments = (next(logs), "serve", "--port", 0, "--database-url", dsn)
             replica = await stack.enter_async_context(program_of(checkout, *arguments))
-            await replica.wait_until_ready()
-            load.replicas.append(replica)
+            await load.use(replica)
             return replica
-
-        async def stop(replica):
-            await load.without(replica)
-            replica.send(signal.SIGTERM)
-            assert (await replica.end()).status == 0
 
         async def executed(checkout, *arguments):
             async with program_of(checkout, next(logs), *arguments, "--database-url", dsn) as command:
@@ -84,13 +77,13 @@ async def test_no_request_fails_while_a_service_is_upgraded_and_goes_back(next_v
             taken_over = f"select true from runfold.catalog_cursor where format = {FORMAT + 1}"
             await wait_until(lambda: db.fetchval(taken_over), "the new version projects")
             await load.goes_on()
-            await stop(old)
+            await load.stop(old)
         assert "no longer projects the catalog, and waits for others" in old.log.read_text()
 
         async with load.going_on():
             await start(REPOSITORY)
             await load.goes_on()
-            await stop(new)
+            await load.stop(new)
         await executed(REPOSITORY, "rebuild")
         async with load.going_on(load.list_runs()):
             await load.goes_on()

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 from itertools import count
 
@@ -123,25 +122,19 @@ async def test_replicas_restart_and_sessions_end_under_load(pooled_dsn, db, tmp_
         async def start():
             arguments = (next(logs), "serve", "--port", 0, "--database-url", pooled_dsn)
             replica = await stack.enter_async_context(program(*arguments))
-            await replica.wait_until_ready()
-            load.replicas.append(replica)
+            await load.use(replica)
             return replica
-
-        async def stop(replica):
-            await load.without(replica)
-            replica.send(signal.SIGTERM)
-            assert (await replica.end()).status == 0
 
         first, second = await start(), await start()
         assert "a connection pooler is in front of the database" in first.log.read_text()
         await load.define()
         async with load.going_on(load.list_runs()):
             await load.goes_on()
-            await stop(first)
+            await load.stop(first)
             await load.goes_on()
             await start()
             await load.goes_on()
-            await stop(second)
+            await load.stop(second)
         third = load.replicas[0]
         assert "Traceback" not in third.log.read_text()
 
