@@ -44,6 +44,7 @@ class Settings:
     database_timeout: float = 5.0
     max_clock_lead: float = 3600.0
     silent_after: int = 0
+    drain: float = 0.0
 
     def pack(self) -> bytes:
         """Return a line of JSON for a child's standard input: any user can read arguments, and a URL has a password."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -33,7 +34,7 @@ from service.http.metric_reports import SIBLINGS, NoSiblings, Siblings
 from service.http.middleware import NO_ROUTE, trace_requests, wrap_handler
 from service.http.paths import REST
 from service.http.request_metrics import RequestMetrics
-from service.http.resources import RESOURCES, Resources
+from service.http.resources import RESOURCES, STOPPING, Resources
 from service.http.route import ROUTE_TABLE, Handler, Route
 from service.http.routes import ROUTES
 from service.http.server_protocol import HANDLER_ARGS
@@ -82,6 +83,7 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
     app[ROUTE_TABLE], app[_DATABASE_STATE], app[ADDRESSES] = ROUTES, state, addresses
     app[TRACING] = tracing
     app[SIBLINGS] = siblings or NoSiblings()
+    app[STOPPING] = asyncio.Event()
     app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import NamedTuple
 
 from aiohttp import web
@@ -45,6 +46,9 @@ class Resources(NamedTuple):
 
 
 RESOURCES = web.AppKey("resources", Resources)
+
+STOPPING = web.AppKey("stopping", asyncio.Event)
+"""Set when the process has been asked to stop."""
 
 
 async def wait_for_catalog(resources: Resources, result: AppendResult) -> None:

@@ -13,6 +13,7 @@ from service import tracing
 from service.errors import OperatorError
 from service.http.app import build_app
 from service.http.metric_reports import Siblings
+from service.http.resources import STOPPING
 from service.http.server_protocol import HttpRunner
 from service.os_process import configure_gc
 from service.server.file_descriptors import max_connections, raise_limit
@@ -83,10 +84,20 @@ async def serve(
         await web.SockSite(runner, listener, backlog=BACKLOG).start()
         ready()
         await wait_for_stop(stop, check)
+        await _drain(runner.app, settings.drain)
     finally:
         await _close(runner, listener)
         if recording is not None:
             recording.stop()
+
+
+async def _drain(app: web.Application, seconds: float) -> None:
+    """Be not ready, and answer requests, until proxies have noticed: a request over a connection that closes fails."""
+    app[STOPPING].set()
+    if not seconds:
+        return
+    _log.info("stopping: not ready any more, and answering requests for %.0f s", seconds)
+    await asyncio.sleep(seconds)
 
 
 async def _close(runner: web.AppRunner, listener: socket.socket) -> None:

@@ -27,7 +27,7 @@ _RESTART_DELAY_S = 1.0
 """Seconds before a worker that ended is replaced, so that a persistent fault does not become a busy loop."""
 
 _STOP_TIMEOUT_S = CLOSE_S + 10.0
-"""Seconds until a worker that does not stop is killed; it exits after CLOSE_S by itself, unless it hangs."""
+"""Seconds after the drain until a worker that hangs is killed; others exit after CLOSE_S by themselves."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,6 +68,7 @@ class _Worker:
         self.started = asyncio.Event()
         self.failure: str | None = None
         self._settings = settings.pack()
+        self._stop_timeout_s = settings.drain + _STOP_TIMEOUT_S
         self._listener = listener.fileno()
         self._stop = stop
         self._exchange = exchange
@@ -77,9 +78,9 @@ class _Worker:
     async def stop(self) -> None:
         """Send SIGTERM to the process and wait for it; kill it if it hangs."""
         self._signal(signal.SIGTERM)
-        done, _ = await asyncio.wait([self._supervision], timeout=_STOP_TIMEOUT_S)
+        done, _ = await asyncio.wait([self._supervision], timeout=self._stop_timeout_s)
         if not done:
-            _log.error("a worker did not stop within %.0f s and is killed", _STOP_TIMEOUT_S)
+            _log.error("a worker did not stop within %.0f s and is killed", self._stop_timeout_s)
             self._signal(signal.SIGKILL)
         await self._supervision
 

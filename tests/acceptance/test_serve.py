@@ -76,6 +76,20 @@ async def test_what_is_under_way_is_answered_before_it_leaves(workers, serving, 
         assert (await service.end()).status == 0
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_while_it_drains_it_is_not_ready_and_answers(workers, serving, log):
+    """No proxy that has noticed sends requests over connections that are about to be closed."""
+    async with serving("--workers", workers, "--drain", 2) as service, aiohttp.ClientSession() as session:
+        await service.wait_until_ready()
+        service.send(signal.SIGTERM)
+        await wait_until(lambda: asyncio.sleep(0, "not ready any more" in log.read_text()), "it drains")
+        async with session.get(f"{service.url}/readyz") as response:
+            assert (response.status, (await response.json())["detail"]) == (503, "service: it is stopping")
+        async with session.put(f"{service.url}/api/v1/namespaces/etl", json={"ownerName": "me"}) as response:
+            assert response.status == 200
+        assert (await service.end()).status == 0
+
+
 async def test_a_port_in_use_is_told_in_a_sentence_before_a_database_is_started(log, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -106,7 +106,7 @@ def test_a_rolling_upgrade_with_a_migration_fails_no_request(pair):
             pair.run(line.replace("compose build", "compose build --build-arg REVISION=abc123"))
             for_a_while(load)
     pair.check(load, longest_s=5)
-    assert not [what for what in load.repeated if what != "502"]
+    assert not load.repeated
     assert "+gabc123" in pair.run("docker compose exec -T runfold-2 runfold --version")
 
 

@@ -132,12 +132,18 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
     "Seconds that the time of an event may lie ahead of the service's clock; beyond that nothing is recorded.",
     type=click.FloatRange(min=1.0, max=315_360_000.0),
 )
+@setting(
+    "--drain",
+    "Seconds after SIGTERM or Ctrl-C during which requests are still answered, and /readyz answers 503, so that proxies"
+    " send no more of them.",
+    type=click.FloatRange(min=0, max=300),
+)
 @silent_after_setting
 def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
     """Bring the database's schema up to date, then serve the HTTP API.
 
     Without a database URL, an embedded PostgreSQL is started in the data directory and stopped afterwards. On SIGTERM
-    or Ctrl-C the service accepts no more requests, answers those in progress, and exits.
+    or Ctrl-C the service waits for --drain, accepts no more requests, answers those in progress, and exits.
     """
     settings = Settings(**options)
     logs.set_up(settings.log_level, settings.log_format)

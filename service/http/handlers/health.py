@@ -9,7 +9,7 @@ from service.catalog.queries import MAX_COUNTED
 from service.errors import RunfoldError, Unavailable
 from service.http.fast_path import json_response
 from service.http.openapi import responses
-from service.http.resources import RESOURCES, Resources
+from service.http.resources import RESOURCES, STOPPING, Resources
 from service.http.route import Route, Tag
 from service.payloads.json_writer import dump
 
@@ -44,6 +44,8 @@ async def readyz(request: web.Request) -> web.Response:
             await _check_catalog(resources, checks, warnings)
     except RunfoldError as error:
         checks["database"] = error.detail
+    if request.config_dict[STOPPING].is_set():
+        checks["service"] = "it is stopping"
     if resources.monitor.problem is not None:
         warnings.append(resources.monitor.problem)
     ready = set(checks.values()) == {"ok"}
@@ -91,8 +93,8 @@ ROUTES = (
         tag=Tag.SERVICE,
         summary="Check that the service takes requests",
         description="The database answers and takes writes, this version may use its schema, the queue is not full, "
-        "the clocks agree, and the projector works and makes progress. `warnings` need an operator; any other process "
-        "would have them, too.",
+        "the clocks agree, the projector works and makes progress, and the service is not stopping. `warnings` need an "
+        "operator; any other process would have them, too.",
         answers={200: responses.Readiness},
         errors=(Unavailable,),
     ),
