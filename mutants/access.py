@@ -113,8 +113,8 @@ ACCESS = (
     Mutant(
         "an event with an Idempotency-Key has no actor",
         "service/http/request_values.py",
-        "return Caller(request[CONTEXT].actor, parameters_of(request)[IDEMPOTENCY_KEY])",
-        "return Caller(None, parameters_of(request)[IDEMPOTENCY_KEY])",
+        "return Caller(context.actor, parameters_of(request)[IDEMPOTENCY_KEY], context.binding)",
+        "return Caller(None, parameters_of(request)[IDEMPOTENCY_KEY], context.binding)",
         (_TWO_CALLERS,),
     ),
     Mutant(

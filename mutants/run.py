@@ -24,6 +24,7 @@ from xml.etree import ElementTree as ET
 
 from mutants.access import ACCESS
 from mutants.audit import AUDIT
+from mutants.bindings import BINDINGS
 from mutants.catalog import CATALOG
 from mutants.domain import DOMAIN
 from mutants.ledger import LEDGER
@@ -36,6 +37,7 @@ MUTANTS = {
     "catalog": CATALOG,
     "audit": AUDIT,
     "access": ACCESS,
+    "bindings": BINDINGS,
     "retention": RETENTION,
 }
 

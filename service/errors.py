@@ -7,6 +7,7 @@ RunfoldError
 │   └── ValueRefused          PostgreSQL refuses a value
 ├── Unauthenticated           no API key, or not a valid one
 ├── Forbidden                 the API key's scope does not allow the request
+│   ├── OutsideNamespaces     the API key is bound to other namespaces
 │   └── CrossSite             without authentication: a foreign Host, or a page of another origin
 ├── NotFound                  no such run, job, namespace or route
 │   ├── RunNotFound
@@ -99,6 +100,23 @@ class Forbidden(RunfoldError):
 
     code = "forbidden"
     title = "The API key does not allow this"
+
+
+class OutsideNamespaces(Forbidden):
+    """The API key is bound to namespaces, and the request concerns others. Nothing was recorded.
+
+    Use names in the namespaces of the key. If a run id is refused, another team may use it: ids that a program makes
+    from names or times are not unique across teams. The ledger's head, its verification and the metrics are about all
+    namespaces, so they need a key that is not bound.
+    """
+
+    code = "outside-namespaces"
+    title = "The API key is bound to other namespaces"
+
+    @classmethod
+    def of_run(cls, run_id: str) -> OutsideNamespaces:
+        """Return the error for a run id that is in use elsewhere. It says nothing else of that run."""
+        return cls(f"the id of run '{run_id}' is not free for this API key; use another id")
 
 
 class CrossSite(Forbidden):

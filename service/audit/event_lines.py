@@ -136,8 +136,11 @@ async def fetch_lines(
     limit: int,
     *more: UUID | Sequence[int],
 ) -> FetchedLines:
-    """Return the lines of a statement: `limit` at most, and fewer where payloads are large."""
+    """Return the lines of a statement: `limit` at most, and fewer where payloads are large.
+
+    `filters.within` must be resolved to names.
+    """
     classes = filters.kinds, filters.states, filters.sources
-    names = filters.namespace, filters.job, filters.actor
+    names = filters.namespace, filters.job, filters.actor, filters.within.names if filters.within else None
     rows = await connection.fetch(statement, LOG, *span, limit, PAGE_BYTES, *classes, *names, *more)
     return FetchedLines([EventLine(row["position"], row["line"]) for row in rows], rows[0]["found"] if rows else 0)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from service.domain.binding import Binding
 from service.domain.event import Subject
 
 
@@ -25,7 +26,8 @@ class FilteredFields(NamedTuple):
 class EventFilters(NamedTuple):
     """What an event must match; None matches any, and all filters must match.
 
-    `since` and `until` bound the time of recording: `since` is included, `until` is not.
+    `since` and `until` bound the time of recording: `since` is included, `until` is not. `within`: only events
+    within the binding of an API key.
     """
 
     namespace: str | None = None
@@ -37,6 +39,7 @@ class EventFilters(NamedTuple):
     sources: tuple[str, ...] | None = None
     since: datetime | None = None
     until: datetime | None = None
+    within: Binding | None = None
 
     @property
     def any_event(self) -> bool:
@@ -53,6 +56,7 @@ class EventFilters(NamedTuple):
             and (self.kinds is None or event.kind in self.kinds)
             and (self.states is None or event.state in self.states)
             and (self.sources is None or event.source in self.sources)
+            and (self.within is None or self.within.allows(event.namespace))
         )
 
 

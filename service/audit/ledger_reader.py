@@ -29,9 +29,11 @@ from service.audit.postings import LedgerEnds
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain import timestamps
+from service.domain.binding import Binding
 from service.domain.event import Event
 from service.domain.run import RunRegisters
 from service.ledger.archive_records import PayloadLocation, group_by_file
+from service.ledger.bound_runs import matching_namespaces
 from service.ledger.events import LOG, Head
 from service.ledger.rows import event_of
 from service.ledger.run_summaries import Part, RunSummaries
@@ -117,6 +119,20 @@ class LedgerReader:
                 row = await connection.fetchrow(_KNOWN_AT, LOG, at)
         return Head(row["position"], row["hash"], row["recorded_at"]) if row["hash"] else Head(0, b"", at)
 
+    async def resolve(self, filters: EventFilters) -> EventFilters:
+        """Return filters whose `within` has the names of namespaces only: those that recorded events have, as of now.
+
+        Raises Invalid where they are too many.
+        """
+        within = filters.within
+        if within is None or (not within.prefixes and filters.namespace is None):
+            return filters
+        if filters.namespace is not None:
+            names = [filters.namespace] if within.allows(filters.namespace) else []
+        else:
+            names = await matching_namespaces(self._connections, within)
+        return filters._replace(within=Binding(within.patterns, tuple(names), ()))
+
     async def page(
         self,
         filters: EventFilters,
@@ -131,6 +147,9 @@ class LedgerReader:
         """
         if span.empty:
             return EventLinePage([], span)
+        filters = await self.resolve(filters)
+        if filters.within is not None and not filters.within.names:
+            return EventLinePage([], span.beyond_range(span, order))
         async with self._connections.connection() as connection:
             if filters.run is not None:
                 found = await fetch_lines(connection, BY_STREAM[form, order], filters, span, limit, filters.run)
@@ -177,6 +196,7 @@ class LedgerReader:
         """Return a page with fewer than `limit` events only where the span ends or payloads are large."""
         lines: list[EventLine] = []
         size = 0
+        filters = await self.resolve(filters)
         while True:
             page = await self.page(filters, span, limit - len(lines), order=order)
             lines += page.lines
@@ -194,6 +214,7 @@ class LedgerReader:
     ) -> AsyncGenerator[EventLinePage]:
         """Yield all events of a filter in a span, reading one page ahead. At most two pages are in memory."""
         reading: asyncio.Task[EventLinePage] | None = None
+        filters = await self.resolve(filters)
         try:
             page = await self.page(filters, span, PAGE_EVENTS, form, order)
             while not page.done:
@@ -210,6 +231,9 @@ class LedgerReader:
         """Return the number of events of a filter in a span."""
         if filters.any_event:
             return max(0, span.upto - span.after)
+        filters = await self.resolve(filters)
+        if filters.within is not None and not filters.within.names:
+            return 0
         async with self._connections.connection() as connection:
             if filters.run is not None and filters == EventFilters(run=filters.run):
                 return await self._count_run(connection, filters.run, span)
@@ -276,4 +300,5 @@ class LedgerReader:
 
 def _count_arguments(filters: EventFilters, span: PositionRange) -> tuple[Any, ...]:
     classes = filters.kinds, filters.states, filters.sources
-    return LOG, *span, *classes, filters.namespace, filters.job, filters.actor
+    within = filters.within.names if filters.within else None
+    return LOG, *span, *classes, filters.namespace, filters.job, filters.actor, within

@@ -76,8 +76,9 @@ class _Terms(NamedTuple):
 
 
 def _terms(filters: EventFilters) -> _Terms:
+    """Return the terms of filters; `within` is resolved to names, and has the only one where `namespace` is given."""
     values_by_facet = {
-        1: (filters.namespace,),
+        1: (filters.namespace,) if filters.within is None else filters.within.names,
         2: (filters.job,),
         3: (filters.actor,),
         4: filters.kinds or (),

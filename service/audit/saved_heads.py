@@ -86,6 +86,8 @@ def filters_from_json(document: dict[str, Any]) -> EventFilters:
             values[name] = tuple(_text(item) for item in value)
         elif name in _TIMES:
             values[name] = _time(value)
+        elif name == "within":
+            raise ValueError("no export is of an API key")
         else:
             values[name] = UUID(value) if name == "run" else _text(value)
     return EVERYTHING._replace(**values)

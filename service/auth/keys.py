@@ -2,6 +2,8 @@
 
 The payload of an event is {"name", "scope", "digest"}. The digest is the SHA-256 of the secret, which is shown once and
 not stored. A secret has 256 random bits, so it cannot be found from a fast hash; a slow hash would delay every request.
+
+A key that is bound to namespaces has {"namespaces"}, too, and another digest: see `bound_digest`.
 """
 
 import secrets
@@ -13,10 +15,12 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from service.database.connections import Connections
 from service.database.statements import load
 from service.domain import timestamps
+from service.domain.binding import NOWHERE, Binding, parse_binding
 from service.domain.draft import Draft
 from service.domain.event import CLI, Kind, Subject
 from service.domain.ids import stream_of
@@ -53,18 +57,19 @@ class NoSuchKey(Exception):
 
 
 class KeyPayload(msgspec.Struct):
-    """The payload of the events of a key; the digest in hexadecimal."""
+    """The payload of the events of a key; the digest in hexadecimal. `namespaces`: the patterns of a bound key."""
 
     name: str
     scope: ScopeName
     digest: str
+    namespaces: tuple[str, ...] | UnsetType = UNSET
 
 
 _decode = msgspec.json.Decoder(KeyPayload).decode
 
 
 class Key(NamedTuple):
-    """The state of a key."""
+    """The state of a key. `binding`: the namespaces that it is bound to; None: it is for all."""
 
     name: str
     scope: ScopeName
@@ -72,6 +77,7 @@ class Key(NamedTuple):
     position: int
     created_at: datetime
     revoked_at: datetime | None = None
+    binding: Binding | None = None
 
 
 class KeyEvent(NamedTuple):
@@ -82,6 +88,14 @@ class KeyEvent(NamedTuple):
     kind: str
     recorded_at: datetime
     payload: str | None
+
+
+def bound_digest(digest: bytes) -> bytes:
+    """Return the digest of a key that is bound to namespaces, from the SHA-256 of its secret.
+
+    A program of a version that knows no such keys ignores `namespaces`: it must not admit the secret at all.
+    """
+    return sha256(b"bound to namespaces:" + digest).digest()
 
 
 async def any_key_exists(dsn: str) -> bool:
@@ -110,8 +124,19 @@ def apply_key_events(current: Mapping[UUID, Key], events: Iterable[KeyEvent]) ->
         elif event.payload is not None:  # without its payload a key is not valid
             decoded = _decode(event.payload)
             digest = bytes.fromhex(decoded.digest)
-            keys[event.stream] = Key(decoded.name, decoded.scope, digest, event.position, event.recorded_at)
+            binding = None if decoded.namespaces is UNSET else _read_binding(decoded.namespaces)
+            keys[event.stream] = Key(
+                decoded.name, decoded.scope, digest, event.position, event.recorded_at, binding=binding
+            )
     return keys
+
+
+def _read_binding(patterns: tuple[str, ...]) -> Binding:
+    """Return a key's binding. A key with a pattern that this program cannot read is bound to no namespace at all."""
+    try:
+        return parse_binding(patterns)
+    except ValueError:
+        return NOWHERE._replace(patterns=patterns)
 
 
 async def all_keys(connections: Connections) -> dict[UUID, Key]:
@@ -119,15 +144,27 @@ async def all_keys(connections: Connections) -> dict[UUID, Key]:
     return apply_key_events({}, await read_key_events(connections, 0))
 
 
-async def create_key(connections: Connections, name: str, scope: ScopeName, actor: str | None = None) -> str:
-    """Create a key and return its secret, which cannot be read again; `actor` creates it. Raises KeyExists."""
+async def create_key(
+    connections: Connections,
+    name: str,
+    scope: ScopeName,
+    actor: str | None = None,
+    binding: Binding | None = None,
+) -> str:
+    """Create a key and return its secret, which cannot be read again; `actor` creates it. Raises KeyExists.
+
+    `binding`: the namespaces that it is bound to; None: it is for all.
+    """
     secret = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    digest = sha256(secret.encode()).hexdigest()
+    digest = sha256(secret.encode()).digest()
+    payload = KeyPayload(name, scope, digest.hex())
+    if binding is not None:
+        payload = KeyPayload(name, scope, bound_digest(digest).hex(), binding.patterns)
 
     def decide(key: Key | None) -> KeyPayload:
         if key and key.revoked_at is None:
             raise KeyExists(name)
-        return KeyPayload(name, scope, digest)
+        return payload
 
     await _append(connections, name, Kind.CREATED, actor, decide)
     return secret
@@ -139,7 +176,7 @@ async def revoke_key(connections: Connections, name: str, actor: str | None = No
     def decide(key: Key | None) -> KeyPayload:
         if key is None or key.revoked_at is not None:
             raise NoSuchKey(name)
-        return KeyPayload(name, key.scope, key.digest.hex())
+        return KeyPayload(name, key.scope, key.digest.hex(), key.binding.patterns if key.binding else UNSET)
 
     await _append(connections, name, Kind.REVOKED, actor, decide)
 

@@ -7,12 +7,14 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.catalog.queries import PAGE_BYTES, RunItem, Slice, load_page
+from service.catalog.queries import EVERY, PAGE_BYTES, VISIBLE_RUN, RunItem, Slice, condition, load_page, may_see
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
+from service.domain.binding import Binding
 from service.domain.event import Subject
 from service.ledger import archive_records
 from service.ledger.archive_records import PayloadLocation
+from service.ledger.bound_runs import matching_namespaces
 from service.ledger.events import LOG
 from service.ledger.ledger_registers import read_registers
 
@@ -31,9 +33,17 @@ _LIST = {
 }
 """By whether the events of one namespace are listed, and whether the latest come first."""
 
+_COUNT_OF_NAMESPACES = load("count_lineage_of_namespaces")
+_LIST_OF_NAMESPACES = {
+    descending: load("list_lineage_of_namespaces", direction="desc" if descending else "asc")
+    for descending in (False, True)
+}
 _PAYLOADS = load("lineage_payloads")
-_CHILDREN = load_page("children_of_run")
-_COUNT_CHILDREN = load("count_children_of_run")
+
+_CHILD_PARTS = {False: EVERY, True: f"{load_text('within', namespace='t.namespace')} and {VISIBLE_RUN}"}
+_CHILDREN = {bound: load_page("children_of_run", visible_run=part) for bound, part in _CHILD_PARTS.items()}
+_COUNT_CHILDREN = {bound: load("count_children_of_run", visible_run=part) for bound, part in _CHILD_PARTS.items()}
+"""By whether the API key is bound to namespaces."""
 
 _PIECE_BYTES = 4 * 1024 * 1024
 _FIRST_COUNT = 16
@@ -41,11 +51,15 @@ _MAX_COUNT = 1_000
 
 
 class LineageFilter(NamedTuple):
-    """Which events to find: of one namespace (None: of all), from time `after` on, before time `before` (None: any)."""
+    """Which events to find: of one namespace (None: of all), from time `after` on, before time `before` (None: any).
+
+    `within`: only of these namespaces, those that an API key is bound to; then `namespace` is not looked at.
+    """
 
     namespace: str | None
     after: datetime | None
     before: datetime | None
+    within: tuple[str, ...] | None = None
 
 
 class EventTexts(NamedTuple):
@@ -65,15 +79,29 @@ class LineageEventReader:
         """Take the connections to read with."""
         self._connections = connections
 
+    async def restrict(self, filters: LineageFilter, binding: Binding) -> LineageFilter:
+        """Return filters for the events within a binding only. Raises Invalid for too many namespaces."""
+        if filters.namespace is None:
+            names = await matching_namespaces(self._connections, binding)
+        else:
+            names = [filters.namespace] if binding.allows(filters.namespace) else []
+        return filters._replace(within=tuple(names))
+
     async def count(self, filters: LineageFilter) -> int:
         """Return the exact number of events; the catalog's counters keep this fast for any number."""
+        names, times = filters.namespace if filters.within is None else filters.within, (filters.after, filters.before)
+        statement = _COUNT[filters.namespace is not None] if filters.within is None else _COUNT_OF_NAMESPACES
         async with self._connections.connection() as connection:
-            return int(await connection.fetchval(_COUNT[filters.namespace is not None], LOG, *filters))
+            return int(await connection.fetchval(statement, LOG, names, *times))
 
     async def positions(self, filters: LineageFilter, slice_: Slice, *, descending: bool) -> list[int]:
         """Return the positions of a slice of the events, by their time, then by position."""
+        names, times = filters.namespace if filters.within is None else filters.within, (filters.after, filters.before)
         statement = _LIST[filters.namespace is not None, descending]
-        return [row["position"] for row in await self._connections.fetch(statement, LOG, *filters, *slice_)]
+        if filters.within is not None:
+            statement = _LIST_OF_NAMESPACES[descending]
+        rows = await self._connections.fetch(statement, LOG, names, *times, *slice_)
+        return [row["position"] for row in rows]
 
     async def pieces(self, positions: Sequence[int]) -> AsyncGenerator[EventTexts]:
         """Yield the events at some positions, in their order, in pieces.
@@ -96,10 +124,15 @@ class LineageEventReader:
         """Return the files that have the payloads of some positions; erased payloads are in none."""
         return await archive_records.group_by_file(self._connections, positions)
 
-    async def children(self, parent: UUID, slice_: Slice) -> tuple[list[RunItem], int]:
-        """Return a slice of the runs that name a run as their parent, newest first, and the number of all."""
+    async def children(self, parent: UUID, slice_: Slice, binding: Binding | None) -> tuple[list[RunItem], int]:
+        """Return a slice of the runs that name a run as their parent, newest first, and the number of all.
+
+        Of those that the binding of an API key lets it see.
+        """
+        bound, within = binding is not None, condition(binding)
         async with self._connections.connection() as connection:
-            rows = await connection.fetch(_CHILDREN, parent, *slice_, PAGE_BYTES)
-            total = int(await connection.fetchval(_COUNT_CHILDREN, parent))
+            rows = await connection.fetch(_CHILDREN[bound], parent, *slice_, *within, PAGE_BYTES)
+            total = int(await connection.fetchval(_COUNT_CHILDREN[bound], parent, *within))
         registers = await read_registers(self._connections, LOG, Subject.RUN, rows)
-        return [RunItem(row["id"], run) for row, run in zip(rows, registers, strict=True)], total
+        pairs = zip(rows, registers, strict=True)
+        return [RunItem(row["id"], run) for row, run in pairs if may_see(binding, run)], total

@@ -252,6 +252,9 @@ class _Writer:
         await self._put_runs_of_jobs(before, projected)
         await self._mark_inferred(*projection.inferred_changes(before, projected))
         await self._put_settings(settings)
+        await self._put_crossing_runs(before, projected)
+        if changes.dataset_namespaces:
+            await self._connection.execute(self._statements.put_dataset_namespaces, sorted(changes.dataset_namespaces))
         # The last slices are written together with the counters and the cursor: mostly, they are all there is.
         *job_slices, jobs = list(_slices(jobs, _REGISTERS)) or [[]]
         *namespace_slices, namespaces = list(_slices(namespaces, _REGISTERS)) or [[]]
@@ -319,10 +322,9 @@ class _Writer:
 
     async def _put_runs_of_jobs(self, before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]) -> None:
         old, new = projection.runs_of_other_jobs(before), projection.runs_of_other_jobs(after)
-        changed = new - old
-        gone = {row[:2] for row in old - new} - {row[:2] for row in changed}
+        gone, changed = _changed_rows(old, new)
         if changed or gone:
-            columns = *_columns(sorted(gone), 2), *_columns(sorted(changed), 3)
+            columns = *_columns(gone, 2), *_columns(changed, 3)
             await self._connection.execute(self._statements.put_runs_of_jobs, *columns)
 
     async def _mark_inferred(self, begins: Sequence[UUID], ends: Sequence[UUID]) -> None:
@@ -332,6 +334,21 @@ class _Writer:
     async def _put_settings(self, settings: Sequence[projection.SettingRow]) -> None:
         if settings:
             await self._connection.execute(self._statements.put_settings, *_columns(settings, 3))
+
+    async def _put_crossing_runs(self, before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]) -> None:
+        old, new = projection.crossing_runs(before), projection.crossing_runs(after)
+        gone, changed = _changed_rows(old, new)
+        if changed or gone:
+            rows = [(run_id, job, ",".join(map(str, ids))) for run_id, job, ids in changed]
+            columns = *_columns(gone, 2), *_columns(rows, 3)
+            await self._connection.execute(self._statements.put_crossing_runs, *columns)
+
+
+def _changed_rows(old: set[R], new: set[R]) -> tuple[list[tuple[Any, ...]], list[R]]:
+    """Return the keys of rows to remove, which are their first two columns, and the rows to write."""
+    changed = sorted(new - old)
+    gone = {row[:2] for row in old - new} - {row[:2] for row in changed}
+    return sorted(gone), changed
 
 
 def _slices(rows: Iterable[R], column: int) -> Iterator[list[R]]:

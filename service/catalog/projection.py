@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -12,7 +12,7 @@ from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
 from service.domain.payload import EMPTY_PAYLOAD
-from service.domain.run import RunRegisters, apply_event, run_registers_of
+from service.domain.run import MAX_JOBS, RunRegisters, apply_event, run_registers_of
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.stored_registers import pack_registers
 from service.payloads.contents import decode_payload
@@ -37,11 +37,15 @@ class RunEvent(NamedTuple):
 
 
 class PageChanges(NamedTuple):
-    """What a page of events changes: events of runs, in the order of positions; registers of jobs and namespaces."""
+    """What a page of events changes: events of runs, in the order of positions; registers of jobs and namespaces.
+
+    `dataset_namespaces`: the names of the namespaces of datasets.
+    """
 
     runs: list[RunEvent]
     jobs: dict[UUID, JobRegisters]
     namespaces: dict[UUID, NamespaceRegisters]
+    dataset_namespaces: Collection[str] = frozenset()
 
 
 class RunRow(NamedTuple):
@@ -71,6 +75,14 @@ class RunOfJob(NamedTuple):
     created_at: datetime
 
 
+class CrossingRun(NamedTuple):
+    """A row of the table `crossing_runs`: a run, one of its jobs, and the ids of the namespaces of all of its jobs."""
+
+    run_id: UUID
+    job_id: UUID
+    namespaces: tuple[UUID, ...]
+
+
 class _Mentions:
     """The events of a page that name a job and carry no more about it: they are merged as one event."""
 
@@ -97,11 +109,14 @@ class PageProjection:
         """Begin without changes."""
         self._changes = PageChanges([], {}, {})
         self._mentions: dict[tuple[str, str], _Mentions] = {}
+        self._dataset_namespaces: set[str] = set()
 
     def add(self, event: Event, payload: str | None) -> None:
         """Add an event. A run defines the job and namespace that it names, a job its namespace."""
         namespace, job = event.namespace, event.job
         if namespace is None or event.subject not in AGGREGATES:
+            if namespace is not None and event.subject == Subject.DATASET:
+                self._dataset_namespaces.add(namespace)
             return
         if event.kind == Kind.ERASED:
             self._add_erasure(event)
@@ -148,7 +163,7 @@ class PageProjection:
             named = namespace_registers_of(event)
             _merge_into(self._changes.namespaces, namespace_id(namespace), named, merge_namespaces)
         self._mentions.clear()
-        return self._changes
+        return self._changes._replace(dataset_namespaces=self._dataset_namespaces)
 
 
 def project_runs(before: Mapping[UUID, CatalogRun], run_events: Iterable[RunEvent]) -> dict[UUID, CatalogRun]:
@@ -202,6 +217,28 @@ def runs_of_other_jobs(runs: Mapping[UUID, CatalogRun]) -> set[RunOfJob]:
         if run.jobs and run.created is not None
         for name in run.other_jobs
     }
+
+
+_UNKNOWN_NAMESPACE = UUID(int=0)
+
+
+def crossing_runs(runs: Mapping[UUID, CatalogRun]) -> set[CrossingRun]:
+    """Return the rows of `crossing_runs` of runs; nearly all runs have none."""
+    return {
+        CrossingRun(run_id, job_id(*name), namespaces)
+        for run_id, (run, _) in runs.items()
+        if run.jobs and run.job is not None and (namespaces := _crossed_namespaces(run))
+        for name in {run.job, *run.jobs}
+    }
+
+
+def _crossed_namespaces(run: RunRegisters) -> tuple[UUID, ...]:
+    """Return the ids of the namespaces of a run's jobs where there are several, or not all jobs are known; else ()."""
+    if len(run.jobs) >= MAX_JOBS:
+        return (_UNKNOWN_NAMESPACE,)
+    own = [run.job] if run.job is not None else []
+    ids = sorted({namespace_id(name.namespace) for name in (*own, *run.jobs)})
+    return tuple(ids) if len(ids) > 1 else ()
 
 
 def job_row(identity: UUID, job: JobRegisters) -> tuple[object, ...]:

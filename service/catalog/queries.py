@@ -13,11 +13,13 @@ from service.catalog.projection import ALL_JOBS, CONTRADICTED, INFERRED, RESTART
 from service.database.connections import Connections
 from service.database.migrations import SchemaVersion, read_schema
 from service.database.statements import load, load_text
+from service.domain.binding import Binding
 from service.domain.event import RunState, Subject
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.run import RunRegisters
+from service.ledger.bound_runs import matching_namespaces
 from service.ledger.events import LOG
 from service.ledger.ledger_registers import read_registers
 
@@ -33,14 +35,36 @@ def load_page(name: str, **parts: str) -> str:
     return load("within_bytes", statement=load_text(name, **parts))
 
 
-_NAMESPACES = load_page("list_namespaces")
+EVERY = "true"
+"""The condition of an API key that is not bound to namespaces."""
+
+_WITHIN = load_text("within", namespace="n.name")
+VISIBLE_RUN = load_text("visible_run", within=_WITHIN)
+"""The condition that a bound key may see a run t of which one job is within the binding: Binding.may_see in SQL."""
+
+_BOUND = {False: EVERY, True: VISIBLE_RUN}
+"""By whether the API key is bound. Statements for keys that are not have no condition to check."""
+
+_NAMESPACES = {False: load_page("list_namespaces", within=EVERY), True: load_page("list_namespaces", within=_WITHIN)}
 _NAMESPACE = load("catalog_rows", catalog="namespaces")
 _VISIBLE = load_text("visible_jobs")
-_JOB_PARTS = {"visible": _VISIBLE, "newest_run_state": load_text("newest_run_state")}
-_JOBS, _COUNT_JOBS = load_page("list_jobs", **_JOB_PARTS), load("count_jobs", **_JOB_PARTS)
+_JOB_PARTS = {
+    bound: {
+        "visible": _VISIBLE,
+        "within": load_text("jobs_within") if bound else EVERY,
+        "newest_run_state": load_text("newest_run_state", visible_run=visible_run),
+    }
+    for bound, visible_run in _BOUND.items()
+}
+_JOBS = {bound: load_page("list_jobs", **parts) for bound, parts in _JOB_PARTS.items()}
+_COUNT_JOBS = {bound: load("count_jobs", **parts) for bound, parts in _JOB_PARTS.items()}
 _JOB = load("visible_job", visible=_VISIBLE)
-_RUNS, _COUNT_RUNS = load_page("list_runs_of_job"), load("count_runs_of_job")
-_LATEST = load_page("latest_runs")
+_RUNS = {bound: load_page("list_runs_of_job", visible_run=visible_run) for bound, visible_run in _BOUND.items()}
+_COUNT_RUNS = {
+    False: load("count_runs_of_job"),
+    True: load("count_visible_runs_of_job", count=load_text("count_runs_of_job"), visible_run=VISIBLE_RUN),
+}
+_LATEST = {bound: load_page("latest_runs", visible_run=visible_run) for bound, visible_run in _BOUND.items()}
 _CURSOR = load("catalog_cursor")
 _LAG, _CATALOG_LAG, _OLDEST_SNAPSHOT = load("lag"), load("catalog_lag"), load("oldest_snapshot")
 _HEALTH, _SET_ASIDE = load("health"), load("list_set_aside")
@@ -48,6 +72,20 @@ _MARKED_RUNS = load("marked_runs")
 
 MAX_COUNTED = 1_000
 """Events set aside are counted up to here."""
+
+
+def condition(binding: Binding | None) -> tuple[list[str], ...]:
+    """Return the arguments of within.sql; none for an API key that is not bound, whose statements lack it."""
+    return () if binding is None else (list(binding.names), list(binding.prefixes))
+
+
+def may_see(binding: Binding | None, run: RunRegisters) -> bool:
+    """Tell whether an API key with a binding may see a run as it was read.
+
+    Statements select such runs only; but registers that a newer program wrote are merged from the ledger instead, which
+    may be ahead of the rows by which they were selected.
+    """
+    return binding is None or binding.may_see(run)
 
 
 class Slice(NamedTuple):
@@ -156,9 +194,9 @@ class CatalogQueries:
         rows = await self._connections.fetch(_SET_ASIDE, LOG, limit)
         return [EventSetAside(**row) for row in rows]
 
-    async def namespaces(self, slice_: Slice) -> list[NamespaceRegisters]:
-        """Return namespaces by name, without the hidden ones."""
-        rows = await self._connections.fetch(_NAMESPACES, *slice_, PAGE_BYTES)
+    async def namespaces(self, slice_: Slice, binding: Binding | None) -> list[NamespaceRegisters]:
+        """Return namespaces by name, without the hidden ones: those within the binding of an API key."""
+        rows = await self._connections.fetch(_NAMESPACES[binding is not None], *slice_, *condition(binding), PAGE_BYTES)
         return await self._registers(Subject.NAMESPACE, rows)
 
     async def namespace(self, name: str) -> NamespaceRegisters | None:
@@ -174,21 +212,32 @@ class CatalogQueries:
             RunItem(*pair) for pair in zip(map(_id_of, rows), await self._registers(Subject.RUN, rows), strict=True)
         ]
 
-    async def job(self, namespace: str, name: str) -> JobItem | None:
-        """Return a job with its newest runs; None where it is unknown, or deleted by itself or with its namespace."""
+    async def job(self, namespace: str, name: str, binding: Binding | None) -> JobItem | None:
+        """Return a job with its newest runs; None where it is unknown, or deleted by itself or with its namespace.
+
+        Of its runs, those that the binding of an API key lets it see; the job must be within it.
+        """
         rows = await self._connections.fetch(_JOB, job_id(namespace, name))
-        jobs = await self._with_latest(rows)
+        jobs = await self._with_latest(rows, binding)
         return jobs[0] if jobs else None
 
     async def jobs(
-        self, namespace: str | None, last_run_states: Sequence[str] | None, slice_: Slice
+        self, namespace: str | None, last_run_states: Sequence[str] | None, slice_: Slice, binding: Binding | None
     ) -> tuple[list[JobItem], int]:
-        """Return a slice of the jobs, the last updated first, and the number of all."""
+        """Return a slice of the jobs, the last updated first, and the number of all: of those within a binding."""
         where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
-        rows, total = await self._list_and_count((_JOBS, *where, *slice_, PAGE_BYTES), (_COUNT_JOBS, *where))
-        return await self._with_latest(rows), total
+        within: tuple[Any, ...] = ()
+        if binding is not None:
+            names = [namespace] if namespace is not None else await matching_namespaces(self._connections, binding)
+            ids = [namespace_id(name) for name in names if binding.allows(name)]
+            within = (ids, *condition(binding))
+        bound = binding is not None
+        rows, total = await self._list_and_count(
+            (_JOBS[bound], *where, *slice_, *within, PAGE_BYTES), (_COUNT_JOBS[bound], *where, *within)
+        )
+        return await self._with_latest(rows, binding), total
 
-    async def _with_latest(self, rows: Sequence[Any]) -> list[JobItem]:
+    async def _with_latest(self, rows: Sequence[Any], binding: Binding | None) -> list[JobItem]:
         """Return the jobs of rows, with their newest runs: the first jobs only, where all runs exceed PAGE_BYTES.
 
         The first job is returned in any case, with as many runs as fit, and at least the newest one.
@@ -196,9 +245,11 @@ class CatalogQueries:
         if not rows:
             return []
         latest: dict[UUID, list[RunItem]] = {row["id"]: [] for row in rows}
-        runs = await self._connections.fetch(_LATEST, list(latest), LATEST, PAGE_BYTES)
+        statement = _LATEST[binding is not None]
+        runs = await self._connections.fetch(statement, list(latest), LATEST, *condition(binding), PAGE_BYTES)
         for run, item in zip(runs, await self._run_items(runs), strict=True):
-            latest[run["job_id"]].append(item)
+            if may_see(binding, item.registers):
+                latest[run["job_id"]].append(item)
         if runs and len(runs) < runs[0]["found"]:
             ids = [row["id"] for row in rows]
             rows = rows[: max(1, ids.index(runs[-1]["job_id"]))]
@@ -206,14 +257,18 @@ class CatalogQueries:
         return [JobItem(job, latest[row["id"]]) for row, job in zip(rows, jobs, strict=True)]
 
     async def runs_of_job(
-        self, namespace: str, job: str, states: Sequence[str] | None, slice_: Slice
+        self, namespace: str, job: str, states: Sequence[str] | None, slice_: Slice, binding: Binding | None
     ) -> tuple[list[RunItem], int]:
-        """Return a slice of a job's runs, newest first, and the number of all."""
+        """Return a slice of a job's runs, newest first, and the number of all: of those that a binding lets one see.
+
+        The job must be within the binding.
+        """
         job_key = job_id(namespace, job)
         counted = list(RunState) if states is None else states
-        listing = (_RUNS, job_key, states, *slice_, PAGE_BYTES)
-        rows, total = await self._list_and_count(listing, (_COUNT_RUNS, job_key, counted))
-        return await self._run_items(rows), total
+        bound, within = binding is not None, condition(binding)
+        listing = (_RUNS[bound], job_key, states, *slice_, *within, PAGE_BYTES)
+        rows, total = await self._list_and_count(listing, (_COUNT_RUNS[bound], job_key, counted, *within))
+        return [item for item in await self._run_items(rows) if may_see(binding, item.registers)], total
 
     async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
         """Run both statements at once: under load, each round trip waits for its turn on the event loop."""

@@ -8,11 +8,13 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from service.catalog.queries import PAGE_BYTES, load_page
+from service.catalog.queries import PAGE_BYTES, VISIBLE_RUN, condition, load_page, may_see
 from service.database.connections import Connections
 from service.database.statements import load, load_text
+from service.domain.binding import Binding
 from service.domain.event import RunState, Subject
 from service.domain.run import RunRegisters
+from service.ledger.bound_runs import matching_namespaces
 from service.ledger.cursors import PositionCursor, RowCursor
 from service.ledger.events import LOG
 from service.ledger.ledger_registers import read_registers
@@ -79,54 +81,75 @@ class FoundRun(NamedTuple):
 
 
 class FoundRuns(NamedTuple):
-    """A page of runs, and whether there are more."""
+    """A page of runs, and the cursor after which there are more; None: there are none."""
 
     runs: list[FoundRun]
-    more: bool
+    following: RunCursor | None
 
 
 _START_KEY, _END_KEY = "coalesce(t.started_at, t.created_at)", "t.ended_at"
 _FILTERS = load_text("run_filters")
+_VISIBLE = load_text("visible_runs", visible_run=VISIBLE_RUN)
+_FILTERS_BY_BOUND = {False: _FILTERS, True: f"{_FILTERS} and {_VISIBLE}"}
+"""The filters of runs, by whether they are for an API key that is bound to namespaces."""
+
 _TIME_PARTS: Mapping[Order, dict[str, str]] = {
     Order.DESC: {
         "direction": "desc",
         "beyond": "<",
         "within": ">= coalesce(:far_time::timestamptz, '-infinity')",
-        "filters": _FILTERS,
     },
     Order.ASC: {
         "direction": "asc",
         "beyond": ">",
         "within": "< coalesce(:far_time::timestamptz, 'infinity')",
-        "filters": _FILTERS,
     },
 }
-BY_START = {order: load_page("runs_by_time", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
-BY_NAME = {order: load_page("runs_by_name", key=_START_KEY, **parts) for order, parts in _TIME_PARTS.items()}
-BY_END = {order: load_page("runs_by_time", key=_END_KEY, **parts) for order, parts in _TIME_PARTS.items()}
 _UPDATE_PARTS: Mapping[Order, dict[str, str]] = {
-    Order.DESC: {"direction": "desc", "beyond": "<", "within": ">=", "filters": _FILTERS},
-    Order.ASC: {"direction": "asc", "beyond": ">", "within": "<=", "filters": _FILTERS},
+    Order.DESC: {"direction": "desc", "beyond": "<", "within": ">="},
+    Order.ASC: {"direction": "asc", "beyond": ">", "within": "<="},
 }
-BY_UPDATE = {order: load_page("runs_by_update", **parts) for order, parts in _UPDATE_PARTS.items()}
-RUNNING_AT = load_page("runs_running_at", filters=_FILTERS)
 
 
 _MARKS = ("contradicted", "restarted", "inferred")
 """Names of columns of runs, and of fields of RunFilters."""
 
 
-def _marked(mark: str, order: Order) -> dict[RunOrder, str]:
+def _by_time(name: str, key: str, filters: str) -> dict[Order, str]:
+    return {order: load_page(name, key=key, filters=filters, **parts) for order, parts in _TIME_PARTS.items()}
+
+
+def _by_update(name: str, filters: str) -> dict[Order, str]:
+    return {order: load_page(name, filters=filters, **parts) for order, parts in _UPDATE_PARTS.items()}
+
+
+BY_START, BY_END = (_by_time("runs_by_time", key, _FILTERS) for key in (_START_KEY, _END_KEY))
+BY_NAME = _by_time("runs_by_name", _START_KEY, _FILTERS)
+BY_UPDATE = _by_update("runs_by_update", _FILTERS)
+OF_NAMESPACES = {
+    RunOrder.START: _by_time("runs_of_namespaces", _START_KEY, _FILTERS_BY_BOUND[True]),
+    RunOrder.END: _by_time("runs_of_namespaces", _END_KEY, _FILTERS_BY_BOUND[True]),
+    RunOrder.UPDATE: _by_update("runs_of_namespaces_by_update", _FILTERS_BY_BOUND[True]),
+}
+"""The statements for bound keys: what others record does not make them slower."""
+
+RUNNING_AT = {
+    False: load_page("runs_running_at", filters=_FILTERS),
+    True: load_page("runs_of_namespaces_running_at", filters=_FILTERS_BY_BOUND[True]),
+}
+
+
+def _marked(mark: str, filters: str) -> dict[RunOrder, dict[Order, str]]:
     """Return the statements for runs with a mark, which only a condition without `or` finds by its partial indexes."""
-    filters = {"filters": f"t.{mark} and {_FILTERS}"}
+    filters = f"t.{mark} and {filters}"
     return {
-        RunOrder.START: load_page("runs_by_time", key=_START_KEY, **_TIME_PARTS[order] | filters),
-        RunOrder.END: load_page("runs_by_time", key=_END_KEY, **_TIME_PARTS[order] | filters),
-        RunOrder.UPDATE: load_page("runs_by_update", **_UPDATE_PARTS[order] | filters),
+        RunOrder.START: _by_time("runs_by_time", _START_KEY, filters),
+        RunOrder.END: _by_time("runs_by_time", _END_KEY, filters),
+        RunOrder.UPDATE: _by_update("runs_by_update", filters),
     }
 
 
-MARKED = {(mark, order): _marked(mark, order) for mark in _MARKS for order in Order}
+MARKED = {(mark, bound): _marked(mark, filters) for mark in _MARKS for bound, filters in _FILTERS_BY_BOUND.items()}
 _POSITION_AT = load("position_at")
 
 _TICK = timedelta(microseconds=1)
@@ -151,31 +174,49 @@ class RunSearch:
         self._connections = connections
 
     async def runs(
-        self, filters: RunFilters, after: RunCursor | None, limit: int, order: Order = Order.DESC
+        self,
+        filters: RunFilters,
+        after: RunCursor | None,
+        limit: int,
+        order: Order = Order.DESC,
+        binding: Binding | None = None,
     ) -> FoundRuns:
         """Return runs in order: by the time that `order_of` names; by start, those that have not started by creation.
 
         They are at most `limit`, and fewer where their registers take more than PAGE_BYTES. `after` must be a cursor of
-        a list in the same order. `running_at` means DESC. Raises Unavailable when the database does not answer.
+        a list in the same order. `running_at` means DESC. `binding`: only runs that an API key with it may see.
+        Raises Unavailable when the database does not answer, and Invalid for a binding with too many namespaces.
         """
         by = order_of(filters)
+        within: tuple[list[str], ...] = ()
+        if binding is not None:
+            namespaces = await self._namespaces(filters, binding)
+            if not namespaces:
+                return FoundRuns([], None)
+            within = (namespaces, *condition(binding))
         if filters.running_at is not None:
             order = Order.DESC
         async with self._connections.connection() as connection:
             bounds = await _position_bounds(connection, filters)
-            last = (*_row_filters(filters, bounds), PAGE_BYTES)
+            last = (*_row_filters(filters, bounds), *within, PAGE_BYTES)
+            statement = _statement(filters, by, order, bound=binding is not None)
             if by is RunOrder.UPDATE:
                 first_and_far = _update_bounds(after, bounds, order)
-                statement = _statement(filters, by, order)
                 rows = await connection.fetch(statement, _states(filters), *first_and_far, limit + 1, *last)
             else:
                 first, far = _time_bounds(filters, after, by, order)
                 at = () if filters.running_at is None else (filters.running_at,)
-                statement = _statement(filters, by, order)
                 rows = await connection.fetch(statement, _states(filters), *first, far, limit + 1, *at, *last)
         more = bool(rows) and rows[0]["found"] > min(limit, len(rows))
         registers = await read_registers(self._connections, LOG, Subject.RUN, rows[:limit])
-        return FoundRuns([_found(*pair, by) for pair in zip(rows, registers, strict=False)], more)
+        found = [_found(*pair, by) for pair in zip(rows, registers, strict=False)]
+        return FoundRuns([run for run in found if may_see(binding, run.registers)], found[-1].row if more else None)
+
+    async def _namespaces(self, filters: RunFilters, binding: Binding) -> list[str]:
+        """Return the namespaces within a binding that runs may have."""
+        if filters.namespace is None:
+            return await matching_namespaces(self._connections, binding)
+        return [filters.namespace] if binding.allows(filters.namespace) else []
 
 
 def _found(row: Any, registers: RunRegisters, by: RunOrder) -> FoundRun:  # noqa: ANN401  asyncpg has no types
@@ -189,12 +230,14 @@ def _states(filters: RunFilters) -> list[str]:
     return [state for state in filters.states or RunState if not (started_only and state == RunState.NEW)]
 
 
-def _statement(filters: RunFilters, by: RunOrder, order: Order) -> str:
+def _statement(filters: RunFilters, by: RunOrder, order: Order, *, bound: bool) -> str:
     if filters.running_at is not None:
-        return RUNNING_AT
+        return RUNNING_AT[bound]
     mark = next((mark for mark in _MARKS if getattr(filters, mark)), None)
     if mark is not None:
-        return MARKED[mark, order][by]
+        return MARKED[mark, bound][by][order]
+    if bound:
+        return OF_NAMESPACES[by][order]
     if by is not RunOrder.START:
         return (BY_END if by is RunOrder.END else BY_UPDATE)[order]
     return (BY_START if filters.namespace is None and filters.job is None else BY_NAME)[order]

@@ -16,6 +16,8 @@ TABLES = (
     "jobs",
     "runs",
     "run_jobs",
+    "crossing_runs",
+    "dataset_namespaces",
     "run_summaries",
     "run_counts",
     "lineage_counts",
@@ -38,6 +40,8 @@ class CatalogStatements(NamedTuple):
     mark_inferred: str
     put_settings: str
     drop_setting: str
+    put_crossing_runs: str
+    put_dataset_namespaces: str
     lineage_counts: str
     set_aside: str
     summaries: SummaryStatements
@@ -63,6 +67,8 @@ def catalog_statements(schema: str) -> CatalogStatements:
         mark_inferred=statement("mark_inferred"),
         put_settings=statement("put_silence_settings"),
         drop_setting=statement("drop_silence_setting"),
+        put_crossing_runs=statement("put_crossing_runs"),
+        put_dataset_namespaces=statement("put_dataset_namespaces"),
         lineage_counts=statement("add_lineage_counts"),
         set_aside=statement("set_aside"),
         summaries=summary_statements(schema),

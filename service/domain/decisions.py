@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple, Protocol
 
+from service.domain.binding import Binding
 from service.domain.event import DatasetName, RunState
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
@@ -30,6 +31,9 @@ class Decision(Enum):
     KEY_REUSED = "key reused"
     PARENT_UNKNOWN = "parent unknown"
     """The job of the run to create, or the namespace of the job, does not exist."""
+
+    OUTSIDE = "outside"
+    """The run belongs to namespaces to which the caller's API key is not bound."""
 
 
 class KnownEvent(NamedTuple):
@@ -140,6 +144,31 @@ class InferEnd(NamedTuple):
             return Decision.UNKNOWN
         silent = known is None and run.state is RunState.RUNNING and run.position == self.last_position
         return Decision.APPEND if silent else Decision.UNCHANGED
+
+
+class Within(NamedTuple):
+    """A command on a run by an API key that is bound to namespaces."""
+
+    command: Transition | Create
+    binding: Binding
+
+    def decide(self, run: RunRegisters | None, known: KnownEvent | None = None, /) -> Decision:
+        """Decide like the command, except for a run that the key may not see."""
+        if run is not None and not self.binding.may_see(run):
+            return Decision.OUTSIDE
+        return self.command.decide(run, known)
+
+
+class Report(NamedTuple):
+    """An OpenLineage event of a run, by an API key that is bound to namespaces: a fact, if the run is theirs."""
+
+    binding: Binding
+
+    def decide(self, run: RunRegisters | None, known: KnownEvent | None = None, /) -> Decision:
+        """Append unless the run exists in other namespaces only, or the same event is recorded."""
+        if run is not None and not self.binding.may_report(run):
+            return Decision.OUTSIDE
+        return Decision.APPEND if known is None else Decision.UNCHANGED
 
 
 class DefineNamespace(NamedTuple):

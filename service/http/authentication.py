@@ -16,11 +16,11 @@ from weakref import WeakValueDictionary
 from aiohttp import hdrs, web
 
 from service.auth import keys
-from service.auth.keys import SCOPES, Key
+from service.auth.keys import SCOPES, Key, bound_digest
 from service.database.connections import Connections
-from service.errors import DatabaseUnavailable, Forbidden, Unauthenticated, Unavailable
+from service.errors import DatabaseUnavailable, Forbidden, OutsideNamespaces, Unauthenticated, Unavailable
 from service.http.cross_site import CrossSiteGuard
-from service.http.route import CONTEXT, Context, Route
+from service.http.route import CONTEXT, Context, Reach, Route
 
 STALE_S = 5.0
 """Seconds after which a revoked key no longer works in any process."""
@@ -73,7 +73,7 @@ class Authenticator:
         await self._connections.close()
 
     def admit(self, request: web.Request, route: Route) -> bool:
-        """Admit a request, and put the name of its key into CONTEXT. Returns False for an unknown key (admit_later).
+        """Admit a request, and put its key's name and binding into CONTEXT. False: the key is unknown (admit_later).
 
         Raises Unauthenticated, Forbidden, or Unavailable while keys cannot be checked; CrossSite while no key is
         required.
@@ -87,13 +87,13 @@ class Authenticator:
             raise Unavailable(f"API keys cannot be checked: {self._failure}")
         digest = _digest(request.headers.get(hdrs.AUTHORIZATION))
         key = self._by_digest.get(digest)
+        if key is None:
+            digest = bound_digest(digest)
+            key = self._by_digest.get(digest)
         if key is None or not hmac.compare_digest(key.digest, digest):
             return False
-        if key.revoked_at is not None:
-            raise Unauthenticated("the API key was revoked")
-        if SCOPES[key.scope] < route.scope:
-            raise Forbidden(f"the scope of API key {key.name} is {key.scope}; this needs {route.scope.name.lower()}")
-        request[CONTEXT] = Context(route, key.name)
+        _check_rights(key, route)
+        request[CONTEXT] = Context(route, key.name, key.binding)
         if route.long_lasting or not request.content.is_eof():
             self._long_lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request
         elif digest in self._long_lasting:
@@ -188,6 +188,16 @@ class Authenticator:
 
     def _expire(self) -> None:
         self._stale = True
+
+
+def _check_rights(key: Key, route: Route) -> None:
+    """Raise Unauthenticated for a revoked key, and Forbidden for one that may not use the route."""
+    if key.revoked_at is not None:
+        raise Unauthenticated("the API key was revoked")
+    if SCOPES[key.scope] < route.scope:
+        raise Forbidden(f"the scope of API key {key.name} is {key.scope}; this needs {route.scope.name.lower()}")
+    if key.binding is not None and route.reach is Reach.ALL:
+        raise OutsideNamespaces(f"API key {key.name} is bound to {key.binding}; this is about all namespaces")
 
 
 GUARD = web.AppKey("guard", Authenticator)

@@ -10,12 +10,14 @@ from uuid import UUID
 
 from service.catalog.queries import JobItem
 from service.domain import timestamps
+from service.domain.binding import Binding
 from service.domain.decisions import Create, Decision, DefineJob, DefineNamespace, Delete, RestoreJob
 from service.domain.event import Subject
 from service.domain.ids import job_id, namespace_id, uuid7, uuid_of_key
 from service.domain.namespace import NamespaceRegisters
-from service.errors import JobNotFound, Malformed, NamespaceNotFound
+from service.errors import JobNotFound, Malformed, NamespaceNotFound, OutsideNamespaces
 from service.http.json_bodies import read_create_run, read_put_job, read_put_namespace
+from service.http.permissions import check_read, check_write, restricted
 from service.http.resources import Resources, wait_for_catalog
 from service.ledger import drafts
 from service.ledger.batch import AppendResult
@@ -25,7 +27,8 @@ from service.payloads.run_ids import parse_uuid
 
 
 async def define_namespace(resources: Resources, namespace: str, body: bytes, caller: Caller) -> None:
-    """Define a namespace by the body of a PUT. Raises Malformed or Invalid."""
+    """Define a namespace by the body of a PUT. Raises Malformed, Invalid or OutsideNamespaces."""
+    check_write(caller, namespace)
     fields = read_put_namespace(body)
     at = timestamps.now()
     content = namespace_content(fields, at, drafts.short_digest("namespace", at.isoformat(), body))
@@ -34,8 +37,9 @@ async def define_namespace(resources: Resources, namespace: str, body: bytes, ca
     await wait_for_catalog(resources, await resources.appender.command(draft, command))
 
 
-async def find_namespace(resources: Resources, namespace: str) -> NamespaceRegisters:
+async def find_namespace(resources: Resources, namespace: str, binding: Binding | None) -> NamespaceRegisters:
     """Return a namespace, also a deleted one. Raises NamespaceNotFound."""
+    check_read(binding, namespace)
     registers = await resources.queries.namespace(namespace)
     if registers is None:
         raise NamespaceNotFound(namespace)
@@ -43,15 +47,17 @@ async def find_namespace(resources: Resources, namespace: str) -> NamespaceRegis
 
 
 async def delete_namespace(resources: Resources, namespace: str, caller: Caller) -> NamespaceRegisters:
-    """Delete a namespace, and return it as it was. Raises NamespaceNotFound."""
+    """Delete a namespace, and return it as it was. Raises NamespaceNotFound or OutsideNamespaces."""
+    check_write(caller, namespace)
     await resources.catalog.wait_until_current()
-    registers = await find_namespace(resources, namespace)
+    registers = await find_namespace(resources, namespace, caller.binding)
     await _delete(resources, Subject.NAMESPACE, (namespace, None), caller)
     return registers
 
 
 async def define_job(resources: Resources, namespace: str, job: str, body: bytes, caller: Caller) -> None:
-    """Define a job by the body of a PUT. Raises Malformed, Invalid or NamespaceNotFound."""
+    """Define a job by the body of a PUT. Raises Malformed, Invalid, NamespaceNotFound or OutsideNamespaces."""
+    check_write(caller, namespace)
     fields = read_put_job(body)
     at = timestamps.now()
     content = job_content(fields, at, drafts.short_digest("job", at.isoformat(), body))
@@ -63,24 +69,26 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
         raise NamespaceNotFound(namespace)
     if result.decision is Decision.UNCHANGED:
         await resources.catalog.wait_until_current()
-        if await resources.queries.job(namespace, job) is None:  # deleted with its namespace
+        if await resources.queries.job(namespace, job, caller.binding) is None:  # deleted with its namespace
             result = await resources.appender.command(draft, RestoreJob())
     await wait_for_catalog(resources, result)
 
 
-async def find_job(resources: Resources, namespace: str, job: str) -> JobItem:
+async def find_job(resources: Resources, namespace: str, job: str, binding: Binding | None) -> JobItem:
     """Return a job. Raises NamespaceNotFound, and JobNotFound also for a deleted job."""
-    item = await resources.queries.job(namespace, job)
+    check_read(binding, namespace)
+    item = await resources.queries.job(namespace, job, binding)
     if item is None:
-        await find_namespace(resources, namespace)
+        await find_namespace(resources, namespace, binding)
         raise JobNotFound(job)
     return item
 
 
 async def delete_job(resources: Resources, namespace: str, job: str, caller: Caller) -> JobItem:
-    """Delete a job, and return it as it was. Raises NamespaceNotFound or JobNotFound."""
+    """Delete a job, and return it as it was. Raises NamespaceNotFound, JobNotFound or OutsideNamespaces."""
+    check_write(caller, namespace)
     await resources.catalog.wait_until_current()
-    item = await find_job(resources, namespace, job)
+    item = await find_job(resources, namespace, job, caller.binding)
     await _delete(resources, Subject.JOB, (namespace, job), caller)
     return item
 
@@ -93,19 +101,22 @@ class CreatedRun(NamedTuple):
 
 
 async def create_run(resources: Resources, namespace: str, job: str, body: bytes, caller: Caller) -> CreatedRun:
-    """Create a run by the body of a POST. Raises Malformed, Invalid, NamespaceNotFound or JobNotFound.
+    """Create a run by the body of a POST. Raises Malformed, Invalid, NamespaceNotFound, JobNotFound, OutsideNamespaces.
 
     The id is the one that the body names, or follows from the Idempotency-Key, or is new.
     """
+    check_write(caller, namespace)
     fields, content = read_create_run(body)
     run_id = _run_id(fields.id, (namespace, job), caller)
     draft = drafts.new_run(run_id, (namespace, job), timestamps.now(), body, content, caller)
-    command = Create(created_register(draft), draft.request_digest)
+    command = restricted(caller, Create(created_register(draft), draft.request_digest))
     parent = (Subject.JOB, job_id(namespace, job))
     new_stream = fields.id is None and caller.key is None
     result = await resources.appender.command_below(draft, command, parent, new_stream=new_stream)
+    if result.decision is Decision.OUTSIDE:
+        raise OutsideNamespaces.of_run(str(run_id))
     if result.decision is Decision.PARENT_UNKNOWN:
-        await find_namespace(resources, namespace)
+        await find_namespace(resources, namespace, caller.binding)
         raise JobNotFound(job)
     return CreatedRun(run_id, result)
 

@@ -9,6 +9,7 @@ from typing import Any
 from service.audit.event_lines import PositionRange, ReadOrder
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
+from service.domain.binding import Binding
 from service.domain.event import SOURCES, Kind
 from service.errors import Malformed
 from service.http.parameters import Location, Parameter, choices, run_reference, run_states, text, time
@@ -66,22 +67,28 @@ LAST_EVENT_ID: Parameter[Cursor] = Parameter(
 )
 
 
-def event_filters(parameters: RequestParameters) -> EventFilters:
-    """Return the filters of a request, without bounds in time. Words are in order: equal filters are the same."""
+def event_filters(parameters: RequestParameters, binding: Binding | None) -> EventFilters:
+    """Return the filters of a request, without bounds in time, within the binding of its API key.
+
+    Words are in order: equal filters are the same.
+    """
     filters = EventFilters(*(parameters[parameter] for parameter in FILTERS))
     kinds, states, sources = _ordered(filters.kinds), _ordered(filters.states), _ordered(filters.sources)
-    return filters._replace(kinds=kinds, states=states, sources=sources)
+    return filters._replace(kinds=kinds, states=states, sources=sources, within=binding)
 
 
 def _ordered(words: tuple[str, ...] | None) -> tuple[str, ...] | None:
     return words and tuple(sorted(words))
 
 
-def bounded_event_filters(parameters: RequestParameters) -> EventFilters:
-    """Return the filters of a request. Raises Malformed where `until` lies before `since`."""
+def bounded_event_filters(parameters: RequestParameters, binding: Binding | None) -> EventFilters:
+    """Return the filters of a request, within the binding of its API key.
+
+    Raises Malformed where `until` lies before `since`.
+    """
     since, until = parameters[SINCE], parameters[UNTIL]
     check_order("since", since, "until", until)
-    return event_filters(parameters)._replace(since=since, until=until)
+    return event_filters(parameters, binding)._replace(since=since, until=until)
 
 
 def check_order(first: str, begin: datetime | None, second: str, end: datetime | None) -> None:

@@ -21,7 +21,7 @@ from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
 from service.http.request_log import TRACE, TRACEPARENT, TRACERESPONSE, observe_and_log, request_fields
 from service.http.request_metrics import RequestMetrics
-from service.http.route import CONTEXT, Context, Handler, Route, Tag
+from service.http.route import CONTEXT, Context, Handler, Reach, Route, Tag
 from service.tracing import Tracing
 
 _log = logging.getLogger(__name__)
@@ -100,7 +100,14 @@ async def no_route(request: web.Request) -> web.StreamResponse:
 
 
 NO_ROUTE = Route(
-    method=hdrs.METH_ANY, path=REST, handler=no_route, scope=Scope.READ, tag=Tag.SERVICE, summary="", answers={}
+    method=hdrs.METH_ANY,
+    path=REST,
+    handler=no_route,
+    scope=Scope.READ,
+    reach=Reach.NO_DATA,
+    tag=Tag.SERVICE,
+    summary="",
+    answers={},
 )
 """Takes the requests that no other route takes. It is not part of the described API."""
 

@@ -61,14 +61,16 @@ def _is_utf8(path: str) -> bool:
 
 def caller(request: web.Request) -> Caller:
     """Return the caller, without an Idempotency-Key."""
-    return Caller(request[CONTEXT].actor)
+    context = request[CONTEXT]
+    return Caller(context.actor, None, context.binding)
 
 
 def keyed_caller(request: web.Request) -> Caller:
     """Return the caller, with the Idempotency-Key of the request."""
+    context = request[CONTEXT]
     if IDEMPOTENCY_KEY.name in request.headers:
-        return Caller(request[CONTEXT].actor, parameters_of(request)[IDEMPOTENCY_KEY])
-    return Caller(request[CONTEXT].actor)
+        return Caller(context.actor, parameters_of(request)[IDEMPOTENCY_KEY], context.binding)
+    return Caller(context.actor, None, context.binding)
 
 
 def reported_time(request: web.Request) -> tuple[datetime, bool]:

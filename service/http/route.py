@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from typing import Any, NamedTuple, TypeVar
 
 from aiohttp import web
@@ -16,6 +16,7 @@ from msgspec import Struct
 from multidict import MultiMapping
 
 from service.auth.keys import Scope
+from service.domain.binding import Binding
 from service.errors import (
     Forbidden,
     Malformed,
@@ -47,6 +48,14 @@ class Tag(StrEnum):
     SERVICE = "Service"
 
 
+class Reach(Enum):
+    """What a route may tell or change, as far as API keys are concerned that are bound to namespaces."""
+
+    NO_DATA = "nothing that was recorded"
+    WITHIN = "what belongs to namespaces: its handler restricts it to those of the key (permissions.py)"
+    ALL = "something about all namespaces together: bound keys are refused"
+
+
 @dataclass(frozen=True, slots=True)
 class Body:
     """The body that a route reads: its type, and whether it is an array of that type."""
@@ -62,6 +71,7 @@ class Route:
     """An operation of the API.
 
     `answers` has for each status of success the type of the JSON body, another media type, or None for no body.
+    `reach` has no default: whoever adds a route decides what bound keys get of it.
     `headers` describes headers of answers by status and name. `errors` are the errors besides those of `all_errors`.
     `long_lasting`: a request may last as long as its caller likes, so it is cut off when its API key is revoked.
     """
@@ -70,6 +80,7 @@ class Route:
     path: str
     handler: Handler
     scope: Scope
+    reach: Reach
     tag: Tag
     summary: str
     answers: Mapping[int, type[Struct] | str | None]
@@ -118,10 +129,14 @@ class Route:
 
 
 class Context(NamedTuple):
-    """The route of a request, and the name of its API key; None where the route needs no key."""
+    """The route of a request, and the name and the binding of its API key; None where the route needs no key.
+
+    The binding is None, too, where the key is for all namespaces.
+    """
 
     route: Route
     actor: str | None = None
+    binding: Binding | None = None
 
 
 CONTEXT: web.RequestKey[Context] = web.RequestKey("context", Context)

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from service.database.connections import Connections
+from service.domain.binding import Binding
 from service.domain.decisions import Command, Decision
 from service.domain.draft import Draft
 from service.domain.event import Subject
@@ -184,9 +185,9 @@ class Appender:
         """Append the draft unless its stream has the fact. Raises Overloaded and Unavailable."""
         return self._submit(PendingAppend(draft, None, asyncio.get_running_loop().create_future()))
 
-    async def bulk(self, drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
-        """Append many facts. Returns a result for each, in order."""
-        return await self._bulk.append(drafts)
+    async def bulk(self, drafts: Sequence[Draft], binding: Binding | None = None) -> list[RecordedFact | RunfoldError]:
+        """Append many facts. Returns a result for each, in order. `binding`: see BulkAppender.append."""
+        return await self._bulk.append(drafts, binding)
 
     def _submit(self, item: PendingAppend) -> asyncio.Future[AppendResult]:
         if self._closing:

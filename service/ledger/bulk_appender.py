@@ -9,10 +9,13 @@ from datetime import datetime
 from typing import NamedTuple
 
 from service.database.connections import Connections
+from service.domain.binding import Binding
 from service.domain.draft import Draft
-from service.errors import ClockAhead, DatabaseUnavailable, Invalid, RunfoldError, ValueRefused
+from service.domain.event import Subject
+from service.errors import ClockAhead, DatabaseUnavailable, Invalid, OutsideNamespaces, RunfoldError, ValueRefused
 from service.ledger.append_health import AppendHealth
 from service.ledger.batch import outcome_unknown
+from service.ledger.bound_runs import Ownership, read_ownership
 from service.ledger.events import AppendOutcome, append_events
 from service.ledger.ledger_end import LedgerEnd
 
@@ -64,9 +67,15 @@ class BulkAppender:
         self._throttle = throttle
         self._health = health or AppendHealth()
 
-    async def append(self, drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
-        """Append facts durably. Result i is that of draft i: Invalid or Unavailable where it was not recorded."""
-        parts = await asyncio.gather(*(self._bisect(part) for part in self._split(drafts)))
+    async def append(
+        self, drafts: Sequence[Draft], binding: Binding | None = None
+    ) -> list[RecordedFact | RunfoldError]:
+        """Append facts durably. Result i is that of draft i: Invalid or Unavailable where it was not recorded.
+
+        `binding`: the namespaces that the API key is bound to, in which all drafts are. OutsideNamespaces is the result
+        for an event of a run that exists in other namespaces only.
+        """
+        parts = await asyncio.gather(*(self._bisect(part, binding) for part in self._split(drafts)))
         results = [result for part in parts for result in part]
         last = max((result.position for result in results if isinstance(result, RecordedFact)), default=0)
         await self._throttle(last, len(drafts), sum(len(draft.payload or "") for draft in drafts))
@@ -83,28 +92,60 @@ class BulkAppender:
             parts[-1].append(draft)
         return parts
 
-    async def _bisect(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
+    async def _bisect(self, drafts: list[Draft], binding: Binding | None) -> list[RecordedFact | RunfoldError]:
         try:
-            return await self._append(drafts)
+            if binding is not None:
+                return await self._append_within(drafts, binding)
+            facts = await self._append(drafts, [None] * len(drafts))
+            return [fact or outcome_unknown() for fact in facts]  # a fact is never lost
         except ValueRefused as error:
             if len(drafts) == 1:
                 return [Invalid(f"this cannot be recorded: {error.reason}")]
             middle = len(drafts) // 2
-            return await self._bisect(drafts[:middle]) + await self._bisect(drafts[middle:])
+            return await self._bisect(drafts[:middle], binding) + await self._bisect(drafts[middle:], binding)
         except ClockAhead as error:
             return [error] * len(drafts)
         except DatabaseUnavailable as error:
             return [outcome_unknown(error)] * len(drafts)
 
-    async def _append(self, drafts: list[Draft]) -> list[RecordedFact | RunfoldError]:
-        """Append drafts; after a lost connection again, as the ledger records no fact twice."""
+    async def _append_within(self, drafts: list[Draft], binding: Binding) -> list[RecordedFact | RunfoldError]:
+        """Append drafts, except those of runs that exist in other namespaces only.
+
+        An event of a run that does not exist is appended as a command that expects no event before it, so that of two
+        keys that report the first event of a run, the second one is refused. It is looked at once more then.
+        """
+        results: dict[int, RecordedFact | RunfoldError] = {}
+        waiting = dict(enumerate(drafts))
+        for _ in range(_MAX_ATTEMPTS):
+            runs = [draft.stream for draft in waiting.values() if draft.subject is Subject.RUN]
+            owned = await read_ownership(self._connections, runs, binding)
+            appending: dict[int, int | None] = {}
+            for index, draft in waiting.items():
+                ownership = owned.get(draft.stream, Ownership.OWN)
+                if ownership is Ownership.OTHER:
+                    results[index] = OutsideNamespaces.of_run(str(draft.stream))
+                else:
+                    appending[index] = 0 if ownership is Ownership.NEW else None
+            appended = await self._append([waiting[index] for index in appending], list(appending.values()))
+            lost = [index for index, result in zip(appending, appended, strict=True) if result is None]
+            results |= {index: result for index, result in zip(appending, appended, strict=True) if result is not None}
+            waiting = {index: waiting[index] for index in lost}
+            if not waiting:
+                break
+        return [results.get(index) or outcome_unknown() for index in range(len(drafts))]
+
+    async def _append(self, drafts: list[Draft], expected: list[int | None]) -> list[RecordedFact | None]:
+        """Append drafts; after a lost connection again, as the ledger records no fact twice.
+
+        The result of a draft whose stream did not end at the position that is expected of it is None.
+        """
         if not drafts:
             return []
         began = time.monotonic()
         for attempt in range(1, _MAX_ATTEMPTS + 1):
             try:
                 with self._health.commit(len(drafts)):
-                    appended = await append_events(self._connections, drafts, [None] * len(drafts), self._end)
+                    appended = await append_events(self._connections, drafts, expected, self._end)
                 break
             except DatabaseUnavailable as error:
                 self._health.failed(error)
@@ -116,6 +157,6 @@ class BulkAppender:
         if any(new) or attempt > 1:  # known facts may be those that an attempt before a lost connection recorded
             self._on_append(max(appended.positions), new.count(True))
         return [
-            RecordedFact(position, appended.recorded_at if recorded else None)
+            RecordedFact(position, appended.recorded_at if recorded else None) if position else None
             for position, recorded in zip(appended.positions, new, strict=True)
         ]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from service.domain.binding import Binding
 from service.domain.draft import Draft
 from service.domain.event import FACT_BYTES, MONITOR, NO_CONTENT, Content, Kind, RunState, Subject, make_tuple
 from service.domain.ids import job_id, namespace_id
@@ -44,14 +45,18 @@ def reported_fact(state: RunState, at: datetime) -> bytes:
 
 
 class Caller:
-    """The caller of a request: the name of its API key and its Idempotency-Key; None where it has none."""
+    """The caller of a request: the name of its API key and its Idempotency-Key; None where it has none.
 
-    __slots__ = ("actor", "key")
+    `binding`: the namespaces that the API key is bound to; None: it is for all.
+    """
 
-    def __init__(self, actor: str | None = None, key: str | None = None) -> None:
-        """Take the name and the key."""
+    __slots__ = ("actor", "binding", "key")
+
+    def __init__(self, actor: str | None = None, key: str | None = None, binding: Binding | None = None) -> None:
+        """Take the name, the key and the binding."""
         self.actor = actor
         self.key = key
+        self.binding = binding
 
     def fact(self, *content: str | bytes) -> bytes:
         """Return the digest of the Idempotency-Key, or without a key that of the content."""

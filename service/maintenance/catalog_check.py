@@ -71,6 +71,8 @@ _TABLES: Mapping[str, _Table] = {
     "runs": _Table(("id",), frozenset({"since"}), _UNPACK["runs"]),
     "run_jobs": _Table(("job_id", "run_id")),
     "silence_settings": _Table(("id",)),
+    "crossing_runs": _Table(("run_id", "job_id")),
+    "dataset_namespaces": _Table(("digest",)),
     "jobs": _Table(("id",), unpack=_UNPACK["jobs"]),
     "namespaces": _Table(("id",), unpack=_UNPACK["namespaces"]),
     "run_summaries": _Table(("id", "from_end", "from_top"), unpack=_UNPACK["runs"], grows=True),

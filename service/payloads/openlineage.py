@@ -14,11 +14,12 @@ from uuid import UUID
 import msgspec
 
 from service.domain import timestamps
+from service.domain.binding import Binding
 from service.domain.draft import Draft
 from service.domain.event import FACT_BYTES, Kind, RunState, Subject
 from service.domain.ids import job_id, stream_of
 from service.domain.payload import EMPTY_PAYLOAD
-from service.errors import Invalid, Malformed
+from service.errors import Invalid, Malformed, OutsideNamespaces
 from service.payloads import raw_json
 from service.payloads.contents import parent_run
 from service.payloads.event_slices import LeftOut, count_unusable, event_from_slices
@@ -45,10 +46,11 @@ _REQUIRED_PARTS = {
 
 
 class Origin(NamedTuple):
-    """The source of events (`openlineage` or `import`), and the name of the API key."""
+    """The source of events (`openlineage` or `import`), the name of the API key, and its binding (None: for all)."""
 
     source: str
     actor: str | None = None
+    binding: Binding | None = None
 
 
 class _DecodedEvent(NamedTuple):
@@ -63,7 +65,8 @@ class _DecodedEvent(NamedTuple):
 def read_lineage_event(body: bytes, origin: Origin, now: datetime, left_out: LeftOut | None = None) -> Draft:
     """Return the draft of an event, and add its parts that cannot be used to `left_out`.
 
-    Raises Malformed, or Invalid with an error for every invalid field that the event is recorded by.
+    Raises Malformed, or Invalid with an error for every invalid field that the event is recorded by; OutsideNamespaces
+    for an event of a namespace that the API key is not bound to.
     """
     return _draft(_decode(body, now, left_out), body, origin)
 
@@ -169,6 +172,8 @@ def _draft(decoded: _DecodedEvent, body: bytes, origin: Origin) -> Draft:
     state = None
     parent = None
     namespace, job, stream = _names(event, subject)
+    if origin.binding is not None and not origin.binding.allows(namespace):
+        raise OutsideNamespaces(f"API key {origin.actor} is bound to {origin.binding}; the event has another namespace")
     if subject is Subject.RUN:
         state = _STATES.get(event.eventType or "")
         parent = parent_run(event)
@@ -181,7 +186,8 @@ def _draft(decoded: _DecodedEvent, body: bytes, origin: Origin) -> Draft:
         namespace,
         job,
         parent,
-        *origin,
+        origin.source,
+        origin.actor,
         digest[:FACT_BYTES],
         None,
         digest,

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from service.auth import keys
@@ -16,6 +17,7 @@ from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import actor_option, database_options
 from service.cli.json_output import json_option, print_json
 from service.database.connections import Connections
+from service.domain.binding import Binding, parse_binding
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@:-]{0,127}")
 
@@ -23,7 +25,7 @@ _FIRST_KEY = (
     "This is the first key: within 5 seconds, services with --auth auto, the default, require a key for every request."
 )
 
-_FIELDS = ("name", "scope", "createdAt", "revokedAt")
+_FIELDS = ("name", "scope", "namespaces", "createdAt", "revokedAt")
 
 T = TypeVar("T")
 
@@ -45,32 +47,65 @@ def _check_name(_context: click.Context, _parameter: click.Parameter, name: str)
     return name
 
 
+def _read_binding(_context: click.Context, _parameter: click.Parameter, patterns: tuple[str, ...]) -> Binding | None:
+    try:
+        return parse_binding(patterns) if patterns else None
+    except ValueError as error:
+        raise click.BadParameter(f"{error}.") from None
+
+
 @command.command("create", short_help="Create a key; its secret is shown once.")
 @click.argument("name", callback=_check_name)
 @click.option("--scope", type=click.Choice(list(keys.SCOPES)), required=True, help="What the key allows; see above.")
-@json_option("name", "scope", "secret")
+@click.option(
+    "namespaces",
+    "--namespace",
+    metavar="PATTERN",
+    multiple=True,
+    callback=_read_binding,
+    help="Bind the key to a namespace, or with a * at the end to those that begin so. Can be given several times.",
+)
+@json_option("name", "scope", "namespaces", "secret")
 @actor_option
 @database_options
-def create(name: str, scope: ScopeName, *, as_json: bool, actor: str, database_url: str, data_dir: Path) -> None:
-    """Create a key and print its secret. It cannot be shown again: only its digest is stored.
+def create(
+    name: str,
+    scope: ScopeName,
+    namespaces: Binding | None,
+    *,
+    as_json: bool,
+    actor: str,
+    database_url: str,
+    data_dir: Path,
+) -> None:
+    r"""Create a key and print its secret. It cannot be shown again: only its digest is stored.
 
     Scopes: `read` allows GET and run lookups, `write` also allows everything that records events, `admin` allows
     everything. Events that are recorded with the key have NAME as their actor.
+
+    With `--namespace`, the key reads and records only what belongs to these namespaces; all else does not exist for it.
+    `team-a-*` matches every name that begins with `team-a-`. In a name, write \* for an asterisk and \\ for a
+    backslash.
     """
+    if namespaces is not None and scope == "admin":
+        raise click.UsageError("A key of scope admin is for everything; --namespace takes read or write.")
     try:
         with attached(database_url, data_dir, must_exist=False) as dsn:
             migrate(dsn)
             is_first = not asyncio.run(keys.any_key_exists(dsn))
-            secret = _with_connections(dsn, lambda connections: keys.create_key(connections, name, scope, actor))
+            secret = _with_connections(
+                dsn, lambda connections: keys.create_key(connections, name, scope, actor, namespaces)
+            )
     except keys.KeyExists:
         raise click.ClickException(f"There is a key {name} already; revoke it first, or use another name.") from None
     if as_json:
-        print_json({"name": name, "scope": scope, "secret": secret})
+        print_json({"name": name, "scope": scope, "namespaces": _patterns(namespaces), "secret": secret})
         if is_first:
             click.echo(_FIRST_KEY, err=True)
         return
     click.echo(secret)
-    click.echo(f"This secret of {name} ({scope}) cannot be shown again. Send it as:", err=True)
+    bound = "" if namespaces is None else f", bound to {namespaces}"
+    click.echo(f"This secret of {name} ({scope}{bound}) cannot be shown again. Send it as:", err=True)
     click.echo("    Authorization: Bearer SECRET", err=True)
     if is_first:
         click.echo(_FIRST_KEY, err=True)
@@ -111,14 +146,26 @@ def revoke(name: str, *, as_json: bool, actor: str, database_url: str, data_dir:
 
 
 def _key_view(key: Key) -> dict[str, Any]:
-    return {"name": key.name, "scope": key.scope, "createdAt": key.created_at, "revokedAt": key.revoked_at}
+    return {
+        "name": key.name,
+        "scope": key.scope,
+        "namespaces": _patterns(key.binding),
+        "createdAt": key.created_at,
+        "revokedAt": key.revoked_at,
+    }
+
+
+def _patterns(binding: Binding | None) -> list[str] | None:
+    """Return the patterns of a key; None: it is for all namespaces."""
+    return None if binding is None else list(binding.patterns)
 
 
 def _table(listed: list[Key]) -> Table:
-    table = Table("name", "scope", "created", "revoked", box=None)
+    table = Table("name", "scope", "namespaces", "created", "revoked", box=None)
     for key in listed:
         times = (at.isoformat(timespec="seconds") if at else "" for at in (key.created_at, key.revoked_at))
-        table.add_row(key.name, key.scope, *times, style="dim" if key.revoked_at else None)
+        bound = "all" if key.binding is None else escape(str(key.binding))
+        table.add_row(key.name, key.scope, bound, *times, style="dim" if key.revoked_at else None)
     return table
 
 

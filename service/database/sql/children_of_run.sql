@@ -1,7 +1,7 @@
--- Returns the runs that name a run as their parent, newest first.
+-- Returns the runs that name a run as their parent, newest first: all, or those that a bound API key may see.
 -- parameters: parent, limit, offset
-select r.id, r.registers
-  from runfold.runs r
- where r.parent_run = :parent
- order by r.created_at desc, r.id desc
+select t.id, t.registers
+  from runfold.runs t
+ where t.parent_run = :parent and {visible_run}
+ order by t.created_at desc, t.id desc
  limit :limit offset :offset

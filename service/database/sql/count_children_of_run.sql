@@ -1,3 +1,3 @@
--- Counts the runs that name a run as their parent.
+-- Counts the runs that name a run as their parent: all, or those that a bound API key may see.
 -- parameters: parent
-select count(*) as total from runfold.runs r where r.parent_run = :parent
+select count(*) as total from runfold.runs t where t.parent_run = :parent and {visible_run}

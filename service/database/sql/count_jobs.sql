@@ -1,7 +1,8 @@
--- Counts jobs: of one namespace (null: of all) whose latest run is in one of the states (null: in any).
+-- Counts jobs: of one namespace (null: of all, or of those within a binding) whose latest run is in one of the states (null: in any).
 -- parameters: namespace_id, states
 select count(*) as total
   from runfold.jobs j
  where {visible}
    and (:namespace_id::uuid is null or j.namespace_id = :namespace_id)
+   and {within}
    and (:states::text[] is null or {newest_run_state} = any (:states))

@@ -1,6 +1,6 @@
 -- Counts the events of a filter between two positions. A filter that is null matches any event. `order by` makes the planner
 -- take the index on positions while the table is small, too.
--- parameters: log, after, upto, kinds, states, sources, namespace, job, actor
+-- parameters: log, after, upto, kinds, states, sources, namespace, job, actor, within
 select count(*) as total
   from (
      select from runfold.events t
@@ -11,5 +11,6 @@ select count(*) as total
         and (:namespace::text is null or t.namespace = :namespace)
         and (:job::text is null or t.job = :job)
         and (:actor::text is null or t.actor = :actor)
+        and (:within::text[] is null or t.namespace = any (:within))
       order by t.position offset 0
   ) s

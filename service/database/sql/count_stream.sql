@@ -1,6 +1,6 @@
 -- Counts the events of a run that match a filter, between two positions. The upper bound is applied outside, as in
 -- which_stream.sql.
--- parameters: log, after, upto, kinds, states, sources, namespace, job, actor, run
+-- parameters: log, after, upto, kinds, states, sources, namespace, job, actor, within, run
 select count(*) as total
   from (
      select t.position from runfold.events t
@@ -11,6 +11,7 @@ select count(*) as total
         and (:namespace::text is null or t.namespace = :namespace)
         and (:job::text is null or t.job = :job)
         and (:actor::text is null or t.actor = :actor)
+        and (:within::text[] is null or t.namespace = any (:within))
       order by t.position offset 0
   ) s
  where s.position <= :upto

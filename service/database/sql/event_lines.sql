@@ -2,7 +2,7 @@
 -- the number of events without that bound. A compressed payload has to be decompressed to be measured: it is done once, and
 -- for no more payloads than may fit, taking a compressed one for 16 times as large as it is stored. The part `which` selects
 -- the events, `line` writes one.
--- parameters: log, after, upto, limit, max_bytes, kinds, states, sources, namespace, job, actor
+-- parameters: log, after, upto, limit, max_bytes, kinds, states, sources, namespace, job, actor, within
 select x.position, convert_to({line}, 'UTF8') as line, x.found
   from (
      select s.*, sum(coalesce(octet_length(s.body), 0)) over (order by s.position {direction}) - coalesce(octet_length(s.body), 0)

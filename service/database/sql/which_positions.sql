@@ -14,4 +14,5 @@ select t.* from unnest(:positions::bigint[]) as w (position)
              and (:namespace::text is null or t.namespace = :namespace)
              and (:job::text is null or t.job = :job)
              and (:actor::text is null or t.actor = :actor)
+             and (:within::text[] is null or t.namespace = any (:within))
            limit :limit

@@ -7,4 +7,5 @@ select t.* from runfold.events t
              and (:namespace::text is null or t.namespace = :namespace)
              and (:job::text is null or t.job = :job)
              and (:actor::text is null or t.actor = :actor)
+             and (:within::text[] is null or t.namespace = any (:within))
            order by t.position {direction} limit :limit

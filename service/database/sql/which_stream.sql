@@ -10,6 +10,7 @@ select s.* from (
                   and (:namespace::text is null or t.namespace = :namespace)
                   and (:job::text is null or t.job = :job)
                   and (:actor::text is null or t.actor = :actor)
+                  and (:within::text[] is null or t.namespace = any (:within))
                 order by t.position {direction} limit :limit
            ) s
            where {end}

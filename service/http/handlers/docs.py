@@ -9,7 +9,7 @@ from service.errors import NotFound
 from service.http.addresses import ADDRESSES
 from service.http.fast_path import json_response
 from service.http.openapi import document, html, pages
-from service.http.route import ROUTE_TABLE, Route, Tag
+from service.http.route import ROUTE_TABLE, Reach, Route, Tag
 
 _LOCAL = "http://localhost:5000"
 """The origin in shell commands where no proxy tells by which the reader has come."""
@@ -52,6 +52,7 @@ ROUTES = (
         path="/openapi.json",
         handler=schema,
         scope=Scope.OPEN,
+        reach=Reach.NO_DATA,
         tag=Tag.SERVICE,
         summary="Read this document",
         answers={200: "application/json"},
@@ -61,6 +62,7 @@ ROUTES = (
         path="/docs",
         handler=read,
         scope=Scope.OPEN,
+        reach=Reach.NO_DATA,
         tag=Tag.SERVICE,
         summary="Read this document as a page",
         answers={200: "text/html"},
@@ -70,6 +72,7 @@ ROUTES = (
         path="/errors/{code}",
         handler=error,
         scope=Scope.OPEN,
+        reach=Reach.NO_DATA,
         tag=Tag.SERVICE,
         summary="Read what an error means and what to do",
         answers={200: "text/html"},
@@ -80,6 +83,7 @@ ROUTES = (
         path="/",
         handler=root,
         scope=Scope.OPEN,
+        reach=Reach.NO_DATA,
         tag=Tag.SERVICE,
         summary="Go to /docs",
         answers={302: None},

@@ -17,8 +17,9 @@ from service.auth.keys import Scope
 from service.http.event_parameters import FILTERS, LAST_EVENT_ID, STREAM_CURSOR, event_filters, position_after
 from service.http.parameters import MAX_PAGE_EVENTS
 from service.http.paths import BASE
+from service.http.permissions import binding_of
 from service.http.resources import RESOURCES
-from service.http.route import Route, Tag, parameters_of
+from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import disconnection, streaming, write
 
 HEARTBEAT_S = 15.0
@@ -30,7 +31,10 @@ _HEADERS = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-stor
 async def listen(request: web.Request) -> web.StreamResponse:
     """Follow the ledger."""
     parameters = parameters_of(request)
-    filters, cursor = event_filters(parameters), parameters[LAST_EVENT_ID] or parameters[STREAM_CURSOR]
+    filters, cursor = (
+        event_filters(parameters, binding_of(request)),
+        parameters[LAST_EVENT_ID] or parameters[STREAM_CURSOR],
+    )
     resources = request.app[RESOURCES]
     with resources.tail as tail:
         position = position_after(cursor, await resources.ledger.head())
@@ -87,6 +91,7 @@ ROUTES = (
         path=f"{BASE}/events/stream",
         handler=listen,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.LEDGER,
         summary="Follow the ledger",
         description="Server-sent events: what is recorded, in order, without gaps and without repetition.",

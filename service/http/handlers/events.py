@@ -15,9 +15,10 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import MAX_PAGE_EVENTS, choice, optional_integer
 from service.http.paths import BASE
+from service.http.permissions import binding_of
 from service.http.request_body import NDJSON_TYPES
 from service.http.resources import RESOURCES
-from service.http.route import Route, Tag, parameters_of
+from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 from service.payloads.json_writer import dump
 
@@ -31,8 +32,8 @@ _ORDER = choice("order", "`asc`: the oldest first; `desc`: the newest first.", t
 
 async def read(request: web.Request) -> web.StreamResponse:
     """Read a page of events, or all that match as NDJSON or CSV."""
-    parameters = parameters_of(request)
-    filters, limit, cursor = bounded_event_filters(parameters), parameters[_LIMIT], parameters[CURSOR]
+    parameters, binding = parameters_of(request), binding_of(request)
+    filters, limit, cursor = bounded_event_filters(parameters, binding), parameters[_LIMIT], parameters[CURSOR]
     ledger = request.app[RESOURCES].ledger
     order = ReadOrder(parameters[_ORDER])
     span = await selected_positions(ledger, filters, cursor, order)
@@ -56,7 +57,9 @@ async def _stream(
     limit: int | None,
 ) -> web.StreamResponse:
     """Write events as lines: `limit` at most, None: all."""
-    headers = {hdrs.CONTENT_TYPE: media_type, "X-Runfold-Position": str(span.upto)}
+    headers: dict[str, str] = {hdrs.CONTENT_TYPE: media_type}
+    if binding_of(request) is None:  # with `until`, it would tell when others recorded something
+        headers["X-Runfold-Position"] = str(span.upto)
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers=headers)
     response = web.StreamResponse(headers=headers)
@@ -93,7 +96,7 @@ def _lines(page: EventLinePage, *, quoted: bool) -> bytes:
 
 async def count(request: web.Request) -> web.Response:
     """Count events."""
-    filters = bounded_event_filters(parameters_of(request))
+    filters = bounded_event_filters(parameters_of(request), binding_of(request))
     ledger = request.app[RESOURCES].ledger
     total = await ledger.count(filters, await selected_positions(ledger, filters))
     return json_response(request, dump({"count": total}))
@@ -105,6 +108,7 @@ ROUTES = (
         path=f"{BASE}/events",
         handler=read,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.LEDGER,
         summary="Read the ledger's events",
         description="Oldest first, or newest first with `order=desc`. "
@@ -118,6 +122,7 @@ ROUTES = (
         path=f"{BASE}/events/count",
         handler=count,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.LEDGER,
         summary="Count the ledger's events",
         parameters=(*FILTERS, SINCE, UNTIL),

@@ -10,7 +10,7 @@ from service.errors import RunfoldError, Unavailable
 from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.resources import RESOURCES, STOPPING, Resources
-from service.http.route import Route, Tag
+from service.http.route import Reach, Route, Tag
 from service.payloads.json_writer import dump
 
 
@@ -81,6 +81,7 @@ ROUTES = (
         path="/livez",
         handler=livez,
         scope=Scope.OPEN,
+        reach=Reach.NO_DATA,
         tag=Tag.SERVICE,
         summary="Check that the process runs",
         answers={200: responses.Alive},
@@ -90,6 +91,7 @@ ROUTES = (
         path="/readyz",
         handler=readyz,
         scope=Scope.OPEN,
+        reach=Reach.NO_DATA,
         tag=Tag.SERVICE,
         summary="Check that the service takes requests",
         description="The database answers and takes writes, this version may use its schema, the queue is not full, "

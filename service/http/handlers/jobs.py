@@ -14,9 +14,10 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, NAMESPACE
+from service.http.permissions import binding_of
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
-from service.http.route import Body, Route, Tag, parameters_of
+from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutJob
 
@@ -28,13 +29,14 @@ async def put_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     await definitions.define_job(resources, *names, await json_body(request), caller(request))
-    return json_response(request, dump(_job_view(await definitions.find_job(resources, *names))))
+    return json_response(request, dump(_job_view(await definitions.find_job(resources, *names, binding_of(request)))))
 
 
 async def get_job(request: web.Request) -> web.Response:
     """Read a job."""
     await wait_unless_stale(request)
-    job = await definitions.find_job(request.app[RESOURCES], name(request, "namespace"), name(request, "job"))
+    names = name(request, "namespace"), name(request, "job")
+    job = await definitions.find_job(request.app[RESOURCES], *names, binding_of(request))
     return json_response(request, dump(_job_view(job)))
 
 
@@ -51,9 +53,10 @@ async def list_jobs(request: web.Request) -> web.Response:
     namespace = name(request, "namespace") if "namespace" in request.match_info else None
     states, page = parameters_of(request)[_LAST_RUN_STATES], slice_of(request)
     await wait_unless_stale(request)
+    binding = binding_of(request)
     if namespace is not None:
-        await definitions.find_namespace(resources, namespace)
-    jobs, total = await resources.queries.jobs(namespace, states, page)
+        await definitions.find_namespace(resources, namespace, binding)
+    jobs, total = await resources.queries.jobs(namespace, states, page, binding)
     return json_response(request, dump({"totalCount": total, "jobs": [_job_view(job) for job in jobs]}))
 
 
@@ -67,6 +70,7 @@ ROUTES = (
         path=JOB,
         handler=put_job,
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.JOBS,
         summary="Define a job",
         description="Defining a job again as it is records nothing.",
@@ -79,6 +83,7 @@ ROUTES = (
         path=JOB,
         handler=get_job,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.JOBS,
         summary="Read a job with its newest runs",
         parameters=(STALE,),
@@ -90,6 +95,7 @@ ROUTES = (
         path=JOB,
         handler=delete_job,
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.JOBS,
         summary="Delete a job",
         description="Records a mark in the ledger; nothing is removed. Answers with the job as it was.",
@@ -101,6 +107,7 @@ ROUTES = (
         path=f"{NAMESPACE}/jobs",
         handler=list_jobs,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.JOBS,
         summary="List the jobs of a namespace, latest event first",
         parameters=(_LAST_RUN_STATES, LIMIT, OFFSET, STALE),
@@ -112,6 +119,7 @@ ROUTES = (
         path=f"{BASE}/jobs",
         handler=list_jobs,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.JOBS,
         summary="List all jobs, latest event first",
         parameters=(_LAST_RUN_STATES, LIMIT, OFFSET, STALE),

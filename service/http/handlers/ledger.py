@@ -12,7 +12,7 @@ from service.http.openapi import responses
 from service.http.parameters import MAX_INTEGER, optional_integer
 from service.http.paths import BASE
 from service.http.resources import RESOURCES
-from service.http.route import Route, Tag, parameters_of
+from service.http.route import Reach, Route, Tag, parameters_of
 from service.ledger.events import LOG
 from service.payloads.json_writer import dump
 
@@ -56,6 +56,7 @@ ROUTES = (
         path=f"{BASE}/ledger/head",
         handler=head,
         scope=Scope.READ,
+        reach=Reach.ALL,
         tag=Tag.LEDGER,
         summary="Read the ledger's head",
         description="Keep the hash elsewhere: a later change of any event up to it is then detected.",
@@ -66,6 +67,7 @@ ROUTES = (
         path=f"{BASE}/ledger/verify",
         handler=verify,
         scope=Scope.READ,
+        reach=Reach.ALL,
         tag=Tag.LEDGER,
         summary="Verify the ledger's hash chain",
         description=f"At most {MAX_POSITIONS:,} positions; `runfold verify` has no limit. `ok` is said of the "

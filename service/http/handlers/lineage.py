@@ -11,8 +11,10 @@ from aiohttp import hdrs, web
 from service.auth.keys import Scope
 from service.catalog.lineage_events import EventTexts, LineageEventReader, LineageFilter
 from service.domain import timestamps
+from service.domain.decisions import Decision, Report
 from service.domain.draft import Draft
-from service.errors import Invalid, RunfoldError, UnsupportedType
+from service.domain.event import Subject
+from service.errors import Invalid, OutsideNamespaces, RunfoldError, UnsupportedType
 from service.http.authentication import check_again
 from service.http.fast_path import json_response
 from service.http.lineage_batch import batch_report, ingest_body
@@ -20,10 +22,11 @@ from service.http.metric_families import REQUEST_METRICS
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice, text, time
 from service.http.paths import BASE
+from service.http.permissions import binding_of
 from service.http.request_body import NDJSON_TYPES, is_json, read_body
 from service.http.request_values import slice_of
 from service.http.resources import RESOURCES
-from service.http.route import CONTEXT, Body, Route, Tag, parameters_of
+from service.http.route import CONTEXT, Body, Reach, Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 from service.http.views import archived_view
 from service.ingest.ingestion import Ingestion
@@ -42,7 +45,8 @@ _SORT_DIRECTION = choice("sortDirection", "By eventTime.", ("desc", "asc"), "des
 
 
 def _origin(request: web.Request) -> Origin:
-    return Origin("openlineage", request[CONTEXT].actor)
+    context = request[CONTEXT]
+    return Origin("openlineage", context.actor, context.binding)
 
 
 async def record(request: web.Request) -> web.Response:
@@ -53,7 +57,11 @@ async def record(request: web.Request) -> web.Response:
     body = await read_body(request, resources.settings.max_event_bytes, "`runfold serve --max-event-bytes`")
     left_out = request.app[REQUEST_METRICS].left_out
     draft = openlineage.read_lineage_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now(), left_out)
-    await resources.appender.fact(draft)
+    binding = binding_of(request)
+    if binding is None or draft.subject is not Subject.RUN:
+        await resources.appender.fact(draft)
+    elif (await resources.appender.command(draft, Report(binding))).decision is Decision.OUTSIDE:
+        raise OutsideNamespaces.of_run(str(draft.stream))
     return json_response(request, status=HTTPStatus.CREATED)
 
 
@@ -65,7 +73,7 @@ async def record_batch(request: web.Request) -> web.Response:
 
     async def append(drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
         check_again(request)  # a batch may last for hours
-        return await resources.appender.bulk(drafts)
+        return await resources.appender.bulk(drafts, binding_of(request))
 
     ingestion = Ingestion(append, _origin(request), max_bytes=max_bytes, left_out=left_out)
     await ingest_body(request, ingestion, max_bytes)
@@ -80,6 +88,8 @@ async def list_events(request: web.Request) -> web.StreamResponse:
     parameters = parameters_of(request)
     filters = LineageFilter(parameters[_NAMESPACE], parameters[_AFTER], parameters[_BEFORE])
     page, descending = slice_of(request), parameters[_SORT_DIRECTION] == "desc"
+    if (binding := binding_of(request)) is not None:
+        filters = await events.restrict(filters, binding)
     total = await events.count(filters)
     positions = await events.positions(filters, page, descending=descending)
     return await _answer_events(request, total, events, positions)
@@ -131,6 +141,7 @@ ROUTES = (
         path=f"{BASE}/lineage",
         handler=record,
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.OPENLINEAGE,
         summary="Record an OpenLineage event",
         description="A RunEvent, JobEvent or DatasetEvent; never refused for its order. May be gzipped. `eventTime` "
@@ -146,6 +157,7 @@ ROUTES = (
         path=f"{BASE}/lineage/batch",
         handler=record_batch,
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.OPENLINEAGE,
         summary="Record many OpenLineage events",
         description="A JSON array, or any number of lines, read as a stream. 204: all were recorded; 200: not all. "
@@ -161,6 +173,7 @@ ROUTES = (
         path=f"{BASE}/events/lineage",
         handler=list_events,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.OPENLINEAGE,
         summary="List OpenLineage events as they were sent, by eventTime",
         parameters=(_NAMESPACE, _AFTER, _BEFORE, _SORT_DIRECTION, LIMIT, OFFSET),

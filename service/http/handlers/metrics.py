@@ -11,7 +11,7 @@ from service.auth.keys import Scope
 from service.http.metric_families import database_families, process_families, read_database, worker_families
 from service.http.metric_reports import SIBLINGS, decode, encode, make_report, merge, render
 from service.http.resources import RESOURCES
-from service.http.route import Route, Tag
+from service.http.route import Reach, Route, Tag
 
 
 async def read(request: web.Request) -> web.Response:
@@ -39,6 +39,7 @@ ROUTES = (
         # Not open: metrics show what a service is busy with. Prometheus can send a key (`authorization: credentials`),
         # and an operator who wants them open can add the key in a proxy.
         scope=Scope.READ,
+        reach=Reach.ALL,
         tag=Tag.SERVICE,
         summary="Read the metrics, for Prometheus",
         description="Of the whole service: with `--workers N`, any process answers for all.",

@@ -11,9 +11,10 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, STALE
 from service.http.paths import BASE, NAMESPACE
+from service.http.permissions import binding_of
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
-from service.http.route import Body, Route, Tag
+from service.http.route import Body, Reach, Route, Tag
 from service.http.views import namespace_view
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutNamespace
@@ -24,13 +25,15 @@ async def put_namespace(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     namespace = name(request, "namespace")
     await definitions.define_namespace(resources, namespace, await json_body(request), caller(request))
-    return json_response(request, dump(namespace_view(await definitions.find_namespace(resources, namespace))))
+    found = await definitions.find_namespace(resources, namespace, binding_of(request))
+    return json_response(request, dump(namespace_view(found)))
 
 
 async def get_namespace(request: web.Request) -> web.Response:
     """Read a namespace, also a deleted one."""
     await wait_unless_stale(request)
-    registers = await definitions.find_namespace(request.app[RESOURCES], name(request, "namespace"))
+    namespace = name(request, "namespace")
+    registers = await definitions.find_namespace(request.app[RESOURCES], namespace, binding_of(request))
     return json_response(request, dump(namespace_view(registers)))
 
 
@@ -45,7 +48,7 @@ async def list_namespaces(request: web.Request) -> web.Response:
     """List namespaces."""
     page = slice_of(request)
     await wait_unless_stale(request)
-    namespaces = await request.app[RESOURCES].queries.namespaces(page)
+    namespaces = await request.app[RESOURCES].queries.namespaces(page, binding_of(request))
     return json_response(request, dump({"namespaces": [namespace_view(registers) for registers in namespaces]}))
 
 
@@ -55,6 +58,7 @@ ROUTES = (
         path=NAMESPACE,
         handler=put_namespace,
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.NAMESPACES,
         summary="Define a namespace",
         description="Defining a namespace again as it is records nothing.",
@@ -67,6 +71,7 @@ ROUTES = (
         path=NAMESPACE,
         handler=get_namespace,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.NAMESPACES,
         summary="Read a namespace",
         description="A deleted one is answered, too, with `isHidden`.",
@@ -79,6 +84,7 @@ ROUTES = (
         path=NAMESPACE,
         handler=delete_namespace,
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.NAMESPACES,
         summary="Delete a namespace",
         description="Records a mark in the ledger; nothing is removed. Answers with the namespace as it was.",
@@ -90,6 +96,7 @@ ROUTES = (
         path=f"{BASE}/namespaces",
         handler=list_namespaces,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.NAMESPACES,
         summary="List namespaces by name",
         parameters=(LIMIT, OFFSET, STALE),

@@ -11,9 +11,10 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice
 from service.http.paths import RUN
+from service.http.permissions import binding_of, visible
 from service.http.request_values import run_id, run_not_found, slice_of
 from service.http.resources import RESOURCES
-from service.http.route import Route, Tag, parameters_of
+from service.http.route import Reach, Route, Tag, parameters_of
 from service.payloads.json_writer import dump
 
 _TYPE = choice("type", "Whose facets.", ("run", "job"))
@@ -23,7 +24,7 @@ async def facets(request: web.Request) -> web.Response:
     """Read the facets of a run, or those of its job that came with the run."""
     text, run = run_id(request)
     kind = parameters_of(request)[_TYPE]
-    registers = await request.app[RESOURCES].reader.read(run)
+    registers = visible(binding_of(request), await request.app[RESOURCES].reader.read(run))
     if registers is None:
         raise run_not_found(request)
     selected = registers.run_facets if kind == "run" else registers.job_facets
@@ -38,8 +39,9 @@ async def children(request: web.Request) -> web.Response:
     _, run = run_id(request)
     page = slice_of(request)
     await resources.catalog.wait_until_current()
-    runs, total = await resources.lineage_events.children(run, page)
-    if not total and await resources.reader.read(run) is None:
+    binding = binding_of(request)
+    runs, total = await resources.lineage_events.children(run, page, binding)
+    if not total and visible(binding, await resources.reader.read(run)) is None:
         raise run_not_found(request)
     return json_response(request, dump(views.runs_view(runs, total)))
 
@@ -50,6 +52,7 @@ ROUTES = (
         path=f"{RUN}/facets",
         handler=facets,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="Read the facets of a run or of its job",
         parameters=(_TYPE,),
@@ -61,6 +64,7 @@ ROUTES = (
         path=f"{RUN}/children",
         handler=children,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="List the runs that name this one as their parent",
         parameters=(LIMIT, OFFSET),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
+from uuid import UUID
 
 from aiohttp import hdrs, web
 
@@ -22,11 +23,12 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import optional_integer, time
 from service.http.paths import RUN
+from service.http.permissions import binding_of, visible
 from service.http.request_values import run_id, run_not_found
 from service.http.resources import RESOURCES
-from service.http.route import Route, Tag, parameters_of
+from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import streaming, write
-from service.ledger.events import LOG
+from service.ledger.events import LOG, Head
 from service.payloads.json_writer import dump
 
 _NO_LIMIT = 2**31 - 1
@@ -42,25 +44,42 @@ _LIMIT = optional_integer("limit", "The maximum number of events; else all.", 1,
 async def read(request: web.Request) -> web.Response:
     """Read a run, as it is or as it was."""
     text, run = run_id(request)
+    binding = binding_of(request)
     if request.query_string:
         parameters = parameters_of(request)
         known_at, valid_at = parameters[_KNOWN_AT], parameters[_VALID_AT]
         past = await request.app[RESOURCES].history.run_at(run, known_at, valid_at)
-        if past is None:
+        if past is None or not await _may_see(request, run):
             raise run_not_found(request)
-        return json_response(request, dump(views.run_view(text, past.run) | {"asOf": _as_of_view(past)}))
-    registers = await request.app[RESOURCES].reader.read(run)
+        known = past.known if binding is None else await _last_of_run(request, run, past.known)
+        return json_response(request, dump(views.run_view(text, past.run) | {"asOf": _as_of_view(past, known)}))
+    registers = visible(binding, await request.app[RESOURCES].reader.read(run))
     if registers is None:
         raise run_not_found(request)
     return json_response(request, dump(views.run_view(text, registers)))
 
 
-def _as_of_view(past: PastRun) -> dict[str, object]:
-    """Return the ledger's head that was known, and the files of archived payloads that the answer leaves out."""
+async def _may_see(request: web.Request, run: UUID) -> bool:
+    """Tell whether the API key may see a run, as it is now and with all that was read of it before."""
+    binding = binding_of(request)
+    return binding is None or visible(binding, await request.app[RESOURCES].reader.read(run)) is not None
+
+
+async def _last_of_run(request: web.Request, run: UUID, known: Head) -> Head:
+    """Return the place of a run's last event up to a ledger head."""
+    (last,) = await request.app[RESOURCES].ledger.last_of_run(run, known.position)
+    return Head(last.position, b"", last.recorded_at)
+
+
+def _as_of_view(past: PastRun, known: Head) -> dict[str, object]:
+    """Return the ledger's head that was known, and the files of archived payloads that the answer leaves out.
+
+    Bound API keys get the run's last event in place of the head: heads would tell when others recorded something.
+    """
     view: dict[str, object] = {
         "log": LOG,
-        "position": past.known.position,
-        "recordedAt": past.known.recorded_at if past.known.position else None,
+        "position": known.position,
+        "recordedAt": known.recorded_at if known.position else None,
     }
     return view | {"archived": views.archived_view(past.archived)} if past.archived else view
 
@@ -74,7 +93,7 @@ async def events(request: web.Request) -> web.StreamResponse:
     head = await ledger.head()
     span = PositionRange(position_after(cursor, head), head.position)
     last = await ledger.last_of_run(run, head.position)
-    if not last:
+    if not last or not await _may_see(request, run):
         raise run_not_found(request)
     if request.method == hdrs.METH_HEAD:
         return web.Response(headers={hdrs.CONTENT_TYPE: "application/json"})
@@ -140,6 +159,7 @@ ROUTES = (
         path=RUN,
         handler=read,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="Read a run, as it is or as it was",
         description="With `knownAt` or `validAt` the answer has `asOf`; `asOf.archived` names the files of payloads "
@@ -153,6 +173,7 @@ ROUTES = (
         path=f"{RUN}/events",
         handler=events,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.LEDGER,
         summary="Read a run's history",
         description="Oldest first, every event whole, with its effect on the run, and the attempt that it belongs to.",

@@ -15,9 +15,10 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import ORDER, PAGE_LIMIT, STALE, Parameter, optional_boolean, run_states, text, time
 from service.http.paths import BASE
+from service.http.permissions import binding_of
 from service.http.request_values import wait_unless_stale
 from service.http.resources import RESOURCES
-from service.http.route import RequestParameters, Route, Tag, parameters_of
+from service.http.route import Reach, RequestParameters, Route, Tag, parameters_of
 from service.ledger import cursors
 from service.ledger.cursors import RowCursor
 from service.payloads.json_writer import dump
@@ -63,10 +64,10 @@ async def search(request: web.Request) -> web.Response:
     order = Order(parameters[ORDER])
     _check_list(filters, after, order)
     await wait_unless_stale(request)
-    page, more = await request.app[RESOURCES].run_search.runs(filters, after, limit, order)
+    page, following = await request.app[RESOURCES].run_search.runs(filters, after, limit, order, binding_of(request))
     run_views = [views.run_view(str(run.id), run.registers) for run in page]
-    following = _encode_cursor(page[-1].row) if more else None
-    return json_response(request, dump({"runs": run_views, "next": following}))
+    cursor = None if following is None else _encode_cursor(following)
+    return json_response(request, dump({"runs": run_views, "next": cursor}))
 
 
 def _encode_cursor(cursor: RunCursor) -> str:
@@ -101,6 +102,7 @@ ROUTES = (
         path=f"{BASE}/runs",
         handler=search,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="Find runs across jobs",
         description="Newest first, by start, or by creation where a run has not started. With `endedBefore` or "

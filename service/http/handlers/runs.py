@@ -18,10 +18,11 @@ from service.http.json_bodies import read_look_up
 from service.http.openapi import responses
 from service.http.parameters import IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, RUN
+from service.http.permissions import binding_of, visible
 from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import json_body, keyed_caller, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
-from service.http.route import Body, Route, Tag, parameters_of
+from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.ledger.batch import AppendResult
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import run_uuid
@@ -64,22 +65,24 @@ async def list_of_job(request: web.Request) -> web.Response:
     names = name(request, "namespace"), name(request, "job")
     states, page = parameters_of(request)[_STATE], slice_of(request)
     await wait_unless_stale(request)
-    if await resources.queries.job(*names) is None:
+    binding = binding_of(request)
+    if (binding and not binding.allows(names[0])) or await resources.queries.job(*names, binding) is None:
         raise JobNotFound(names[1])
-    runs, total = await resources.queries.runs_of_job(*names, states, page)
+    runs, total = await resources.queries.runs_of_job(*names, states, page, binding)
     return json_response(request, dump(views.runs_view(runs, total)))
 
 
 async def look_up(request: web.Request) -> web.Response:
     """Read many runs at once."""
-    reader = request.app[RESOURCES].reader
+    reader, binding = request.app[RESOURCES].reader, binding_of(request)
     ids = list(dict.fromkeys(read_look_up(await json_body(request)).ids))
     found: dict[str, Fragment | None] = {}
     size, count = 0, _FIRST_LOOK_UPS
     while len(found) < len(ids) and size < PAGE_BYTES:
         texts = ids[len(found) : len(found) + count]
         run_ids = [run_uuid(text) for text in texts]
-        for text, run_id, run in zip(texts, run_ids, await reader.read_all(run_ids), strict=True):
+        for text, run_id, read in zip(texts, run_ids, await reader.read_all(run_ids), strict=True):
+            run = visible(binding, read)
             view = dump(views.run_view(str(run_id), run)) if run is not None else b""
             found[text] = Fragment(view) if view else None
             size += len(view)
@@ -97,6 +100,7 @@ ROUTES = (
         path=f"{JOB}/runs",
         handler=create,
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="Create a run",
         description="The same id, or the same `Idempotency-Key`, with the same content again: 200. Without both, each "
@@ -113,6 +117,7 @@ ROUTES = (
         path=f"{JOB}/runs",
         handler=list_of_job,
         scope=Scope.READ,
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="List a job's runs, newest first",
         parameters=(_STATE, LIMIT, OFFSET, STALE),
@@ -124,6 +129,7 @@ ROUTES = (
         path=f"{BASE}/runs/lookup",
         handler=look_up,
         scope=Scope.READ,  # it records nothing
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="Look up many runs at once",
         description="Up to 10,000 ids, each a UUID or the `runId` of an OpenLineage event; null for an id that is not "

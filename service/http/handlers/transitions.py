@@ -14,11 +14,12 @@ from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import AT, IDEMPOTENCY_KEY
 from service.http.paths import RUN
+from service.http.permissions import restricted
 from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_body import read_body
 from service.http.request_values import keyed_caller, reported_time, run_id, run_not_found
 from service.http.resources import RESOURCES
-from service.http.route import Handler, Route, Tag
+from service.http.route import Handler, Reach, Route, Tag
 from service.ledger import drafts
 from service.ledger.batch import AppendResult
 from service.payloads.json_writer import dump
@@ -35,10 +36,11 @@ def _transition_to(state: RunState) -> Handler:
         if request.body_exists:
             await _refuse_content(request)
         at, explicit = reported_time(request)
-        draft = drafts.transition(run, state, at, explicit=explicit, caller=keyed_caller(request))
+        caller = keyed_caller(request)
+        draft = drafts.transition(run, state, at, explicit=explicit, caller=caller)
         command = Transition(state, at, draft.request_digest)
-        result = await request.app[RESOURCES].appender.command(draft, command)
-        if result.decision is Decision.UNKNOWN:
+        result = await request.app[RESOURCES].appender.command(draft, restricted(caller, command))
+        if result.decision is Decision.UNKNOWN or result.decision is Decision.OUTSIDE:
             raise run_not_found(request)
         view = _transitioned(text, command, result)
         return json_response(request, view, recorded=recorded_position(result))
@@ -80,6 +82,7 @@ def _route(verb: str, state: RunState, rule: str) -> Route:
         path=f"{RUN}/{verb}",
         handler=_transition_to(state),
         scope=Scope.WRITE,
+        reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary=f"{verb.capitalize()} a run",
         description=f"Records that the run is {state} and answers with the run as its history makes it. {rule}",

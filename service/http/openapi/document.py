@@ -21,7 +21,7 @@ from service.http.openapi.examples import Example, examples_of
 from service.http.parameters import Location, Parameter
 from service.http.paths import BASE
 from service.http.problems import STATUS, status_of
-from service.http.route import Body, Route, Tag
+from service.http.route import Body, Reach, Route, Tag
 from service.payloads.schemas import MAX_NAME, STORABLE, OpenLineageEvent
 
 _COMPONENT = "#/components/schemas/{name}"
@@ -96,7 +96,8 @@ def document(routes: tuple[Route, ...]) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "Made with `runfold keys create`; needed where authentication is on. Scope `read` "
-                    "is enough for GET and for looking runs up, everything else needs `write`.",
+                    "is enough for GET and for looking runs up, everything else needs `write`. A key may be bound to "
+                    "namespaces: what belongs to others does not exist for it, and recording it is a 403.",
                 }
             },
         },
@@ -120,8 +121,9 @@ def _operation(route: Route) -> dict[str, Any]:
         "responses": {str(status): _answer(route, status, examples) for status in route.answers}
         | {str(status): _problem(status, examples) for status in error_statuses(route)},
     }
-    if route.description:
-        operation["description"] = route.description
+    unbound = "For API keys that are not bound to namespaces." if route.reach is Reach.ALL else ""
+    if description := " ".join(filter(None, (route.description, unbound))):
+        operation["description"] = description
     successes = [example for example in examples if example.succeeded]
     parameters = [*_path_parameters(route, successes), *(_parameter(each, successes) for each in route.parameters)]
     if parameters:

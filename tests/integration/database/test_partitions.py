@@ -56,7 +56,7 @@ async def test_a_billion_positions_have_some_thirty_partitions(db, connections):
 
 
 MEMORY = "select sum(total_bytes)::bigint from pg_backend_memory_contexts"
-NO_FILTERS = (None,) * 6
+NO_FILTERS = (None,) * 7
 STATEMENTS = {
     "archivable_positions": (BILLION, BILLION + 9),
     "archive_records": (),

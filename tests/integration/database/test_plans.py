@@ -17,6 +17,7 @@ from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import post_next
 from service.catalog.page_writer import project_next_page
+from service.catalog.queries import EVERY
 from service.catalog.run_search import Order, RunFilters, RunSearch
 from service.database.connections import Connections
 from service.database.statements import load
@@ -126,7 +127,8 @@ async def test_plans_made_on_small_tables_use_keys_and_stay_when_the_tables_have
     async with connections.connection() as connection:
         calls = {}
         for statement, (types, values) in PARAMETERS.items():
-            sql = load(statement, subject="run", catalog="runs", least="128").rstrip().rstrip(";")
+            parts = {"subject": "run", "catalog": "runs", "least": "128", "visible_run": EVERY}
+            sql = load(statement, **parts).rstrip().rstrip(";")
             calls[statement] = await prepare(connection, sql, types, values.replace("{run}", str(run)))
         small = {statement: await plan(connection, call) for statement, call in calls.items()}
         await grow(db)
@@ -151,9 +153,9 @@ async def prepare(connection, sql, types, values):
     return f"{name} ({values})"
 
 
-FILTERS = "int, bigint, bigint, int, bigint, text[], text[], text[], text, text, text"
-ANY = "null, null, null, null, null, null"
-COUNTED = "int, bigint, bigint, text[], text[], text[], text, text, text"
+FILTERS = "int, bigint, bigint, int, bigint, text[], text[], text[], text, text, text, text[]"
+ANY = "null, null, null, null, null, null, null"
+COUNTED = "int, bigint, bigint, text[], text[], text[], text, text, text, text[]"
 A_RUN = "'00000000-0000-0000-0000-000000000001'"
 AUDITED = {
     "a page of the ledger": (
@@ -261,7 +263,7 @@ async def needle(db):
 
 
 @pytest.mark.copy_of("haystack")
-@pytest.mark.parametrize("field", EventFilters._fields)
+@pytest.mark.parametrize("field", [field for field in EventFilters._fields if field != "within"])
 async def test_every_filter_of_events_finds_the_one_among_many_by_an_index(field, needle, connections):
     position, recorded_at = needle
     reading = LedgerReader(connections)
@@ -371,8 +373,8 @@ async def test_the_newest_runs_of_a_job_are_found_by_its_indexes_also_where_they
     await db.execute(GROW_NAMED, named)
     await db.execute("vacuum analyze runfold.runs, runfold.run_jobs")
     sql, before = {
-        "a page of a job's runs": (load("list_runs_of_job"), lambda job: (job, None, 10, 20)),
-        "the latest runs of jobs": (load("latest_runs"), lambda job: ([job], 10)),
+        "a page of a job's runs": (load("list_runs_of_job", visible_run=EVERY), lambda job: (job, None, 10, 20)),
+        "the latest runs of jobs": (load("latest_runs", visible_run=EVERY), lambda job: ([job], 10)),
     }[statement]
     scanned = await scans(connections)
     for job in (own, named):

@@ -347,7 +347,7 @@ async def test_a_route_knows_the_scope_it_needs(serve, connections):
     request = make_mocked_request("GET", "/", headers=bearer(secret))
     route = next(route for route in ROUTES if route.scope is Scope.WRITE)
     assert guard.admit(request, route)
-    assert request[CONTEXT] == (route, "scheduler")
+    assert request[CONTEXT] == (route, "scheduler", None)
 
 
 def test_the_command_creates_lists_and_revokes(dsn):

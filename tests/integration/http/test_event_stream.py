@@ -248,7 +248,7 @@ def test_filters_with_the_same_words_are_the_same():
     found = set()
     for query in ("kind=transition,facts&state=NEW,RUNNING", "state=RUNNING&state=NEW&kind=facts,transition"):
         request = make_mocked_request("GET", f"/?{query}")
-        found.add(event_filters(RequestParameters(request, route)))
+        found.add(event_filters(RequestParameters(request, route), None))
     assert len(found) == 1
 
 

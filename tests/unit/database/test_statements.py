@@ -21,7 +21,9 @@ PARTS = {
     "within": ">= :far_time",
     "filters": load_text("run_filters"),
     "visible": load_text("visible_jobs"),
-    "newest_run_state": load_text("newest_run_state"),
+    "newest_run_state": load_text("newest_run_state", visible_run="true"),
+    "visible_run": "true",
+    "namespace": "n.name",
     "of": "e.namespace = :namespace",
     "begin": "t.position > :after",
     "end": "s.position <= :upto",
@@ -40,7 +42,21 @@ FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
 OTHERS = {
     "runs_by_update": {"within": ">= :far_position"},
-    "within_bytes": {"statement": load_text("list_namespaces")},
+    "within_bytes": {"statement": load_text("list_namespaces", within="true")},
+    "count_visible_runs_of_job": {"count": load_text("count_runs_of_job")},
+    **{
+        name: {"within": "true"}
+        for name in ("list_namespaces", "list_jobs", "count_jobs", "run_ownership", "visible_run")
+    },
+    "matching_namespaces": {"within": load_text("within", namespace="t.namespace")},
+    "runs_of_namespaces_by_update": {
+        "within": ">= :far_position",
+        "filters": f"{load_text('run_filters')} and {load_text('visible_runs', visible_run='true')}",
+    },
+    **{
+        name: {"filters": f"{load_text('run_filters')} and {load_text('visible_runs', visible_run='true')}"}
+        for name in ("runs_of_namespaces", "runs_of_namespaces_running_at")
+    },
 }
 """Other parts for one statement."""
 

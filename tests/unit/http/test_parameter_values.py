@@ -14,7 +14,7 @@ from service.auth.keys import Scope
 from service.errors import Invalid, Malformed
 from service.http import parameters
 from service.http.parameters import AT, IDEMPOTENCY_KEY, LIMIT, OFFSET, PAGE_LIMIT, STALE
-from service.http.route import CONTEXT, Context, Route, Tag, parameters_of
+from service.http.route import CONTEXT, Context, Reach, Route, Tag, parameters_of
 from service.http.routes import ROUTES
 from service.payloads.run_ids import run_uuid
 
@@ -39,6 +39,7 @@ def route(*declared):
         path="/x",
         handler=handle,
         scope=Scope.OPEN,
+        reach=Reach.NO_DATA,
         tag=Tag.SERVICE,
         summary="",
         answers={},
