@@ -99,7 +99,15 @@ def questions_across():
     for query in ("limit=3&offset=2", f"after={at(3)}&sortDirection=asc", f"before={at(6)}&after={at(1)}"):
         yield f"/events/lineage?{query}"
     for query in (
-        *("job=load", "state=FAILED", "contradicted=true", "restarted=true", "contradicted=false"),
+        *(
+            "job=load",
+            "state=FAILED",
+            "contradicted=true",
+            "restarted=true",
+            "contradicted=false",
+            "inferred=true",
+            "inferred=false",
+        ),
         *(
             f"startedAfter={at(2)}",
             f"startedBefore={at(5)}",
