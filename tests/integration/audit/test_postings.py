@@ -17,11 +17,13 @@ from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
 from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import _POSTINGS, _terms, post_next, read_ends
 from service.database.connections import Connections
+from service.domain.binding import NOWHERE, parse_binding
 from service.ledger.events import LOG, append_events
 
 TOTAL = 2 * CHUNK + 700
 
 NAMESPACES, JOBS, ACTORS = (None, "etl", "late"), (None, "load", "rare"), (None, "ann", "bob")
+BINDINGS = (None, NOWHERE, *map(parse_binding, (["etl"], ["l*"], ["et*", "late"], ["other", "o*"])))
 
 _FILL = """
 insert into runfold.events
@@ -44,6 +46,9 @@ filters = st.builds(
     states=st.sampled_from([None, ("ABORTED",), ("NEW",), ("RUNNING", "ABORTED"), ("COMPLETED",)]),
     actor=st.sampled_from(ACTORS),
     sources=st.sampled_from([None, ("api",), ("openlineage",), ("api", "openlineage")]),
+    since=st.none(),
+    until=st.none(),
+    within=st.sampled_from(BINDINGS),
 )
 edges = st.sampled_from([0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, 2 * CHUNK + 1, TOTAL])
 places = st.integers(0, TOTAL) | edges
