@@ -11,7 +11,7 @@ from service.domain.event import MONITOR, NO_CONTENT, Content, Event, Kind, Subj
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
-from service.domain.payload import EMPTY_PAYLOAD
+from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.domain.run import MAX_JOBS, RunRegisters, apply_event, run_registers_of
 from service.ledger.aggregates import AGGREGATES
 from service.ledger.stored_registers import pack_registers
@@ -19,6 +19,7 @@ from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
 
 T = TypeVar("T")
+K = TypeVar("K")
 N = TypeVar("N", JobRegisters, NamespaceRegisters)
 
 
@@ -84,7 +85,7 @@ class CrossingRun(NamedTuple):
 
 
 class _Mentions:
-    """The events of a page that name a job and carry no more about it: they are merged as one event."""
+    """The events of a page that name a job or a namespace and carry no more about it: they are merged as one event."""
 
     __slots__ = ("earliest", "last")
 
@@ -93,12 +94,13 @@ class _Mentions:
         self.last = event
 
     def add(self, event: Event) -> None:
-        self.last = event
+        if event.position > self.last.position:
+            self.last = event
         if event.transitioned_at < self.earliest:
             self.earliest = event.transitioned_at
 
     def as_event(self) -> Event:
-        """Return one event that has the same effect on the job and on its namespace as all of them."""
+        """Return one event that has the same effect on the job, or on the namespace, as all of them."""
         return self.last._replace(transitioned_at=self.earliest)
 
 
@@ -108,7 +110,8 @@ class PageProjection:
     def __init__(self) -> None:
         """Begin without changes."""
         self._changes = PageChanges([], {}, {})
-        self._mentions: dict[tuple[str, str], _Mentions] = {}
+        self._jobs: dict[tuple[str, str], _Mentions] = {}
+        self._namespaces: dict[str, _Mentions] = {}
         self._dataset_namespaces: set[str] = set()
 
     def add(self, event: Event, payload: str | None) -> None:
@@ -126,16 +129,14 @@ class PageProjection:
             self._changes.runs.append(make_tuple(RunEvent, (event, decoded.content)))
             if event.source == MONITOR:
                 return  # no report named the job: a deleted one stays deleted
-            if payload is None or event.source == "api":
-                self._mention(namespace, job or "", event)
+            if _is_mention(decoded.content):
+                _mention(self._jobs, (namespace, job or ""), event)
                 return
+            _mention(self._namespaces, namespace, event)
+            _merge_into(self._changes.jobs, job_id(namespace, job or ""), _job_of(event, decoded), merge_jobs)
+            return
         if event.subject != Subject.NAMESPACE:
-            _merge_into(
-                self._changes.jobs,
-                job_id(namespace, job or ""),
-                AGGREGATES[Subject.JOB].from_event(event, decoded),
-                merge_jobs,
-            )
+            _merge_into(self._changes.jobs, job_id(namespace, job or ""), _job_of(event, decoded), merge_jobs)
         named = AGGREGATES[Subject.NAMESPACE].from_event(event, decoded)
         _merge_into(self._changes.namespaces, namespace_id(namespace), named, merge_namespaces)
 
@@ -148,21 +149,17 @@ class PageProjection:
         changes: dict[UUID, Any] = self._changes.jobs if event.subject == Subject.JOB else self._changes.namespaces
         _merge_into(changes, event.stream, aggregate.from_event(event, EMPTY_PAYLOAD), aggregate.merge)
 
-    def _mention(self, namespace: str, job: str, event: Event) -> None:
-        mentions = self._mentions.get((namespace, job))
-        if mentions is None:
-            self._mentions[namespace, job] = _Mentions(event)
-        else:
-            mentions.add(event)
-
     def changes(self) -> PageChanges:
         """Return the changes of the events that were added."""
-        for (namespace, job), mentions in self._mentions.items():
+        for (namespace, job), mentions in self._jobs.items():
             event = mentions.as_event()
             _merge_into(self._changes.jobs, job_id(namespace, job), job_registers_of(event), merge_jobs)
-            named = namespace_registers_of(event)
+            _mention(self._namespaces, namespace, event)
+        for namespace, mentions in self._namespaces.items():
+            named = namespace_registers_of(mentions.as_event())
             _merge_into(self._changes.namespaces, namespace_id(namespace), named, merge_namespaces)
-        self._mentions.clear()
+        self._jobs.clear()
+        self._namespaces.clear()
         return self._changes._replace(dataset_namespaces=self._dataset_namespaces)
 
 
@@ -177,6 +174,24 @@ def project_runs(before: Mapping[UUID, CatalogRun], run_events: Iterable[RunEven
             continue
         runs[run_id] = make_tuple(CatalogRun, (apply_event(run.registers, event, content), run.since + 1))
     return runs
+
+
+def _is_mention(content: Content) -> bool:
+    """Whether an event of a run with this content tells no more of its job than the name."""
+    return not content.job_facets and content.inputs is None and content.outputs is None
+
+
+def _mention(mentions: dict[K, _Mentions], name: K, event: Event) -> None:
+    known = mentions.get(name)
+    if known is None:
+        mentions[name] = _Mentions(event)
+    else:
+        known.add(event)
+
+
+def _job_of(event: Event, decoded: PayloadContent) -> JobRegisters:
+    job: JobRegisters = AGGREGATES[Subject.JOB].from_event(event, decoded)
+    return job
 
 
 def _merge_into(registers: dict[UUID, T], key: UUID, change: T, merge: Callable[[T, T], T]) -> None:
