@@ -189,13 +189,6 @@ DOMAIN = (
         ("unit/domain/test_event_verdicts.py::test_a_later_end_supersedes_the_one_before",),
     ),
     Mutant(
-        "an inferred end is final",
-        "service/domain/event_verdicts.py",
-        "return self.is_open() and isinstance(self.registers.ended, InferredEnd)",
-        "return False",
-        (f"{_OF_VERDICTS}test_what_an_inferred_end_set_is_superseded_also_where_a_later_end_sets_it_again",),
-    ),
-    Mutant(
         "events that replace a register are skipped",
         "service/domain/event_verdicts.py",
         "if not all(self._has(after, name) for name in self._owners):",

@@ -87,8 +87,6 @@ class RunVerdicts:
         """Find which events after a position replaced those of a page."""
         (final, _, _), summaries = await self._known_run()
         assert final is not None  # noqa: S101  the run has events
-        while judge.depends_on_next_event() and after < self._last:
-            after = await self._follow(judge, Piece(after, self._last), limit=1)
         judge.settle(final)
         after = await self._follow(judge, Piece(after, self._last), limit=_NEXT_EVENTS)
         await self._follow_pieces(judge, summaries.pieces(Part(after, self._last)))

@@ -116,14 +116,10 @@ class HistoryJudge:
         """Return whether a verdict depends on what comes next."""
         return bool(self._owners)
 
-    def depends_on_next_event(self) -> bool:
-        """Return whether a verdict depends on whether any event comes next: an inferred end counts until then."""
-        return self.is_open() and isinstance(self.registers.ended, InferredEnd)
-
     def settle(self, final: RunRegisters) -> None:
         """Take the registers of the whole history: an event that owns a register which they have as it set it stands.
 
-        While no verdict depends on the next event, no register returns to a value that it had before.
+        No register returns to a value that it had before: an inferred end, which any event overrules, has its position.
         """
         standing = {owner for name, owner in self._owners.items() if self._has(final, name)}
         self._owners = {name: owner for name, owner in self._owners.items() if owner not in standing}

@@ -197,3 +197,26 @@ async def test_a_bound_key_sees_what_a_ledger_with_its_namespaces_alone_would_sh
         async with client.get(path, headers=headers[key] | {"Accept": "application/x-ndjson"}) as response:
             exported.append([comparable(json.loads(line)) for line in (await response.text()).splitlines()])
     assert exported[0] == exported[1]
+
+
+async def test_what_lies_between_its_runs_shortens_no_page(ledgers):
+    """Half of the runs are of several teams, or of others, and lie between those that the key may see."""
+    (client, _), headers = ledgers
+    parent, *runs = (str(UUID(int=number)) for number in range(1, 14))
+    await ok(client, "POST", "/lineage", headers["whole"], json=lineage("team-a", parent, "START", 0, "all"))
+    for minute, run in enumerate(runs, 1):
+        namespaces = (("team-a",), ("team-a", "team-b"), ("team-b",), ("team-b", "team-a"))[minute % 4]
+        for namespace in namespaces:
+            sent = lineage(namespace, run, "START", minute, "load", parent)
+            await ok(client, "POST", "/lineage", headers["whole"], json=sent)
+    mine = runs[3::4][::-1]
+    for path, is_counted in (
+        ("/runs?job=load&", False),
+        ("/namespaces/team-a/jobs/load/runs?", True),
+        (f"/jobs/runs/{parent}/children?", True),
+    ):
+        listed = await ok(client, "GET", f"{path}limit=2", headers["bound"])
+        assert [run["id"] for run in listed["runs"]] == mine[:2], path
+        assert not is_counted or listed["totalCount"] == len(mine), path
+    job = await ok(client, "GET", "/namespaces/team-a/jobs/load", headers["bound"])
+    assert [run["id"] for run in job["latestRuns"]] == mine

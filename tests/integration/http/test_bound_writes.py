@@ -5,8 +5,10 @@ import json
 from uuid import uuid4
 
 import pytest
+from building import APPENDING, held_head
 from served import Served
 from tenants import A_LINEAGE, A_RUN, BASE, BOTH, JOB, A, B, fill, lineage, make_keys, ok
+from waiting import wait_until
 
 from service.http.app import build_app
 from service.settings import Settings
@@ -109,6 +111,23 @@ async def test_of_two_teams_that_report_a_run_first_one_has_it(processes, db):
         assert {run for run, view in looked_up.items() if view} == mine
         for run in set(runs) - mine:
             assert await status(first, "POST", f"/jobs/runs/{run}/start", headers) == 404
+
+
+async def test_a_run_that_both_teams_find_new_has_one(processes, db, dsn):
+    """Both look for the run before either is recorded."""
+    clients, made = processes
+    run = str(uuid4())
+
+    async def both_wait():
+        return len(await db.fetch(APPENDING)) == len(clients)
+
+    async with held_head(dsn):
+        reports = [
+            asyncio.create_task(report_lines(client, headers, [lineage(namespace, run)]))
+            for client, headers, namespace in zip(clients, (made.a, made.b), (A, B), strict=True)
+        ]
+        await wait_until(both_wait, "both reports wait to be appended")
+    assert sorted(await asyncio.gather(*reports), key=len) == [set(), {0}]
 
 
 async def test_a_repeated_write_is_answered_as_the_first_one(processes, db):

@@ -44,6 +44,7 @@ def test_an_end_absorbs_whatever_start_comes_after_it(end):
 
 def test_the_latest_reported_end_stands():
     assert run_of(reported("FAILED", 5), reported("COMPLETED", 6), reported("ABORTED", 4)).state == RunState.COMPLETED
+    assert run_of(reported("FAILED", 6), reported("FAILED", 7), reported("FAILED", 5)).ended.at == at(7)
 
 
 @pytest.mark.parametrize(
