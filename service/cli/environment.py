@@ -28,16 +28,11 @@ def is_from_kubernetes(name: str, value: str) -> bool:
     )
 
 
-def is_setting(name: str) -> bool:
-    """Return whether a variable has a name of this program."""
-    return name.startswith(_PREFIX)
-
-
 def check_environment(known: Iterable[str]) -> None:
     """Raise UsageError if a variable RUNFOLD_… is not one of `known`: a misspelt setting must not be ignored."""
     names = set(known)
     for name, value in sorted(os.environ.items()):
-        if not is_setting(name) or name in names or is_from_kubernetes(name, value):
+        if not name.startswith(_PREFIX) or name in names or is_from_kubernetes(name, value):
             continue
         if name in _RENAMED:
             raise click.UsageError(f"The environment variable {name} was replaced by {_RENAMED[name]}.")
@@ -52,18 +47,9 @@ def variables_of(command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         if parameter.envvar:
             yield from [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar
-    for subcommand in subcommands_of(command):
-        yield from variables_of(subcommand)
-
-
-def subcommands_of(command: click.Command) -> Iterator[click.Command]:
-    """Yield the subcommands of a group, loading them where they are not; none of another command."""
     if isinstance(command, click.Group):
-        context = click.Context(command)
-        for name in command.list_commands(context):
-            subcommand = command.get_command(context, name)
-            if subcommand is not None:
-                yield subcommand
+        for subcommand in command.commands.values():
+            yield from variables_of(subcommand)
 
 
 class SettingOption(click.Option):

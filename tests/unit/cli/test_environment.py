@@ -5,7 +5,6 @@ import os
 import click
 import pytest
 
-from service.cli.commands import serve
 from service.cli.environment import check_environment, variables_of
 from service.cli.main import cli
 from service.settings import Settings
@@ -67,4 +66,5 @@ def test_variables_of_kubernetes_and_of_others_are_left_alone(environment, name,
 
 def test_a_port_from_kubernetes_counts_as_not_set(environment):
     environment.setenv("RUNFOLD_PORT", "tcp://10.96.12.3:5000")
-    assert serve.command.make_context("serve", []).params["port"] == Settings().port
+    serve = cli.commands["serve"]
+    assert serve.make_context("serve", []).params["port"] == Settings().port

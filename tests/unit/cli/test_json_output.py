@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 import pytest
 
-from service.cli.environment import subcommands_of
 from service.cli.json_output import JsonOption
 from service.cli.main import cli
 
@@ -15,11 +14,11 @@ OPERATIONS = Path(__file__).parents[3] / "docs/operations.md"
 
 
 def leaves(group=cli, path=()):
-    for command in subcommands_of(group):
+    for name, command in group.commands.items():
         if isinstance(command, click.Group):
-            yield from leaves(command, (*path, command.name))
+            yield from leaves(command, (*path, name))
         else:
-            yield " ".join((*path, command.name)), command
+            yield " ".join((*path, name)), command
 
 
 COMMANDS = {name: command for name, command in leaves() if name not in NO_RESULTS}
