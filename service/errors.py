@@ -14,6 +14,7 @@ RunfoldError
 │   ├── JobNotFound
 │   └── NamespaceNotFound
 ├── Conflict                  the request contradicts the run's history; has the current run
+├── RateLimited               the clients with this API key send too many requests
 ├── TooSlow                   the body did not arrive in time
 ├── TooLarge                  the body has too many bytes
 ├── UnsupportedType           the body has an unsupported type or encoding
@@ -206,6 +207,19 @@ class Conflict(RunfoldError):
         super().__init__(detail)
         self.run = run
         self.kind = kind
+
+
+class RateLimited(RunfoldError):
+    """The clients with this API key send more requests than `--requests-per-key` allows. Nothing was recorded.
+
+    Repeat the request after `Retry-After` seconds, and send fewer: several events as one batch
+    (`POST /api/v1/lineage/batch`), which is slowed down instead of refused.
+    """
+
+    code = "rate-limited"
+    title = "This API key sends too many requests"
+    retry_after = 2
+    """Seconds. At any limit, some requests are allowed again then; Unavailable says why it is not 1."""
 
 
 class TooSlow(RunfoldError):

@@ -24,10 +24,12 @@ from service.database.connections import Connections
 from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS
 from service.http.addresses import ADDRESSES, Addresses
+from service.http.admission import ADMISSION, Admission
 from service.http.authentication import GUARD, Authenticator
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.cross_site import CrossSiteGuard
 from service.http.handlers.metrics import process_report
+from service.http.key_limits import KEY_LIMITS, KeyLimits
 from service.http.ledger_verification import LedgerVerifier
 from service.http.metric_families import REGISTRY, REQUEST_METRICS, process_registry
 from service.http.metric_reports import SIBLINGS, NoSiblings, Siblings
@@ -69,10 +71,12 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     state = DatabaseState(probed=True)
     addresses = Addresses(settings.base_path, settings.trusted_proxies)
+    limits = KeyLimits(settings.requests_per_key) if settings.requests_per_key else None
     guard = Authenticator(
         Connections(settings.database_url, statement_cache_size=settings.statement_cache_size, state=state),
         settings.auth,
         CrossSiteGuard(settings.host, settings.allowed_hosts, addresses),
+        limits,
     )
     metrics = RequestMetrics()
     app = web.Application(
@@ -85,11 +89,13 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
     app[SIBLINGS] = siblings or NoSiblings()
     app[STOPPING] = asyncio.Event()
     app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
+    app[KEY_LIMITS] = limits
+    admission = app[ADMISSION] = Admission()
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
 
     def wrapped(route: Route) -> Handler:
-        handler = wrap_handler(route, guard, metrics, access_log=settings.access_log)
+        handler = wrap_handler(route, guard, metrics, admission, access_log=settings.access_log)
         return handler if tracing is None else trace_requests(handler, route, tracing)
 
     app.add_routes([web.route(each.method, each.pattern, wrapped(each)) for each in ROUTES])
@@ -203,6 +209,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     monitor = SilenceMonitor(auditors, appender, end, settings.silent_after)
     for resource in (catalog, appender, reader, posting, tail, watch, monitor):
         resource.start()
+    app[ADMISSION].batches_waiting = lambda: appender.depth / settings.max_batch
     app[RESOURCES] = Resources(
         settings,
         app[ADDRESSES],

@@ -20,6 +20,7 @@ from service.auth.keys import SCOPES, Key, bound_digest
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, Forbidden, OutsideNamespaces, Unauthenticated, Unavailable
 from service.http.cross_site import CrossSiteGuard
+from service.http.key_limits import KeyLimits
 from service.http.route import CONTEXT, Context, Reach, Route
 
 STALE_S = 5.0
@@ -37,8 +38,14 @@ _log = logging.getLogger(__name__)
 class Authenticator:
     """The API keys as this process knows them."""
 
-    def __init__(self, connections: Connections, mode: str, cross_site: CrossSiteGuard) -> None:
-        """Take a connection of its own, the mode (auto, on or off), and what is checked while no key is required."""
+    def __init__(
+        self, connections: Connections, mode: str, cross_site: CrossSiteGuard, limits: KeyLimits | None = None
+    ) -> None:
+        """Take a connection of its own, the mode (auto, on or off), and what is checked while no key is required.
+
+        `limits`: how many requests each key may send; None: any number.
+        """
+        self._limits = limits
         self._cross_site = cross_site
         self._connections = connections
         self._mode = mode
@@ -75,8 +82,8 @@ class Authenticator:
     def admit(self, request: web.Request, route: Route) -> bool:
         """Admit a request, and put its key's name and binding into CONTEXT. False: the key is unknown (admit_later).
 
-        Raises Unauthenticated, Forbidden, or Unavailable while keys cannot be checked; CrossSite while no key is
-        required.
+        Raises Unauthenticated, Forbidden, RateLimited, or Unavailable while keys cannot be checked; CrossSite while no
+        key is required.
         """
         if not self.on:
             self._cross_site.check(request, route)
@@ -93,6 +100,8 @@ class Authenticator:
         if key is None or not hmac.compare_digest(key.digest, digest):
             return False
         _check_rights(key, route)
+        if self._limits is not None and request[CONTEXT].actor is None:  # not when it is checked again
+            self._limits.take(key.name)
         request[CONTEXT] = Context(route, key.name, key.binding)
         if route.long_lasting or not request.content.is_eof():
             self._long_lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request

@@ -47,6 +47,10 @@ PRIVATE_NAMES = (
     PrivateName(web.Server, "_kwargs", "likewise: the arguments of RequestHandler"),
     PrivateName(web.RequestHandler, "_messages", "FastConnection looks for the parser's error behind a request"),
     PrivateName(web.RequestHandler, "_request_count", "tells whether the head of a request is complete"),
+    PrivateName(web.RequestHandler, "_waiter", "is pending while no request is under way on the connection"),
+    PrivateName(web.RequestHandler, "_keepalive_timeout", "a request that was refused early keeps the connection, too"),
+    PrivateName(web.RequestHandler, "_next_keepalive_close_time", "likewise"),
+    PrivateName(web.RequestHandler, "_loop", "likewise: the clock of that time"),
     PrivateName(web.RequestHandler, "_current_request", "tells whether an answer may be under way"),
     PrivateName(web.RequestHandler, "handle_error", "overridden: parser errors are answered as problems"),
     PrivateName(web.RequestHandler, "finish_response", "overridden: a 417 is answered as a problem"),
@@ -304,6 +308,16 @@ class FastConnection(web.RequestHandler):
         """Is called when the client has disconnected."""
 
     @property
+    def is_idle(self) -> bool:
+        """Whether the last request was answered completely, and the next one has not begun, as far as is parsed."""
+        waiter = self._waiter
+        return waiter is not None and not waiter.done()
+
+    def keep_open(self) -> None:
+        """Give the client the time to send another request, as after an answer."""
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+
+    @property
     def is_answering(self) -> bool:
         """Whether a handler works on a request, so that an answer may be under way."""
         return self._current_request is not None
@@ -313,6 +327,12 @@ class FastConnection(web.RequestHandler):
 
     def release_head(self) -> None:
         """Is called when a head is complete."""
+
+    def received_requests(self, _count: int) -> None:
+        """Is called with the number of heads that are complete now."""
+
+    def leave(self) -> None:
+        """Is called when a request is not counted as under way any more."""
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Report that the client has disconnected."""
@@ -329,6 +349,7 @@ class FastConnection(web.RequestHandler):
         super().data_received(data)
         if self._request_count != received:
             self.release_head()
+            self.received_requests(self._request_count - received)
         elif data and not in_body and not self._messages:
             self.hold_head(len(data))
         if self._messages:

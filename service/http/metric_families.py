@@ -14,7 +14,9 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 
 from service.catalog.queries import CatalogHealth, MarkedRuns
 from service.errors import Unavailable
+from service.http.admission import ADMISSION
 from service.http.body_budget import BODY_BUDGET
+from service.http.key_limits import KEY_LIMITS
 from service.http.metric_reports import Gathered
 from service.http.request_metrics import RequestMetrics, histogram_family
 from service.http.resources import RESOURCES, Resources
@@ -60,6 +62,7 @@ def process_families(app: web.Application) -> Iterator[Metric]:
     yield CounterMetricFamily(
         "runfold_pending_body_refusals", "Requests refused for lack of these bytes.", budget.refused
     )
+    yield from _limit_families(app)
     yield GaugeMetricFamily(
         "runfold_event_stream_clients", "Clients that follow /events/stream.", resources.tail.listeners
     )
@@ -89,6 +92,21 @@ def process_families(app: web.Application) -> Iterator[Metric]:
     )
     yield _writable(health.problem is None)
     yield _projector_up(resources.catalog.projector_problem is None)
+
+
+def _limit_families(app: web.Application) -> Iterator[Metric]:
+    admission, limits = app[ADMISSION], app[KEY_LIMITS]
+    yield GaugeMetricFamily("runfold_requests_under_way", "Requests that are being answered.", admission.under_way)
+    yield GaugeMetricFamily("runfold_overloaded", "Workers that refuse requests now.", admission.limiting)
+    yield CounterMetricFamily(
+        "runfold_overload_refusals", "Requests refused because more arrive than can be answered.", admission.refused
+    )
+    by_key = CounterMetricFamily(
+        "runfold_key_limit_refusals", "Requests refused because of --requests-per-key.", labels=["key"]
+    )
+    for key, count in limits.refused() if limits is not None else ():
+        by_key.add_metric([key], count)
+    yield by_key
 
 
 def _writable(writable: bool) -> Metric:  # noqa: FBT001  the value

@@ -15,8 +15,9 @@ from service.auth.keys import Scope
 from service.domain.ids import uuid7
 from service.errors import Conflict, RunfoldError
 from service.http.addresses import ADDRESSES
+from service.http.admission import Admission
 from service.http.authentication import Authenticator
-from service.http.fast_path import REQUEST_ID
+from service.http.fast_path import REQUEST_ID, FastConnection
 from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
 from service.http.request_log import TRACE, TRACEPARENT, TRACERESPONSE, observe_and_log, request_fields
@@ -31,12 +32,14 @@ _OTHER_METHOD = "_OTHER"
 _FIRST_ERROR = 400
 
 
-def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics, *, access_log: bool = False) -> Handler:
+def wrap_handler(
+    route: Route, guard: Authenticator, metrics: RequestMetrics, admission: Admission, *, access_log: bool = False
+) -> Handler:
     """Return the handler of a route as the application calls it: authenticated, with errors as problems, counted.
 
     `access_log`: each request is logged.
     """
-    handler, anonymous = route.handler, Context(route)
+    handler, anonymous, long_lasting = route.handler, Context(route), route.long_lasting
     observe = observe_and_log(metrics) if access_log else metrics.observe
 
     @wraps(handler)
@@ -44,6 +47,8 @@ def wrap_handler(route: Route, guard: Authenticator, metrics: RequestMetrics, *,
         began = perf_counter()
         request[CONTEXT] = anonymous
         try:
+            if admission.limiting or long_lasting:
+                _enter(request, route, admission)
             if not guard.admit(request, route):
                 await guard.admit_later(request, route)
             if request.query_string:
@@ -83,6 +88,13 @@ def trace_requests(handle: Handler, route: Route, tracing: Tracing) -> Handler:
         return response
 
     return handle_traced
+
+
+def _enter(request: web.Request, route: Route, admission: Admission) -> None:
+    """Raise Overloaded if too many requests are under way, among which those do not count that may last for hours."""
+    admission.check(route)
+    if route.long_lasting and isinstance(request.protocol, FastConnection):
+        request.protocol.leave()
 
 
 def _check_query(route: Route, request: web.Request) -> None:

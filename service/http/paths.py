@@ -6,5 +6,7 @@ NAMESPACE = f"{BASE}/namespaces/{{namespace}}"
 JOB = f"{NAMESPACE}/jobs/{{job}}"
 RUN = f"{BASE}/jobs/runs/{{id}}"
 
+METRICS = "/metrics"
+
 REST = "/{rest}"
 """Matches every path. It is the last route, and it is not part of the described API."""

@@ -19,6 +19,7 @@ STATUS: dict[type[RunfoldError], int] = {
     errors.TooLarge: 413,
     errors.UnsupportedType: 415,
     errors.Invalid: 422,
+    errors.RateLimited: 429,
     errors.Unavailable: 503,
 }
 
@@ -71,7 +72,7 @@ def of_error(error: RunfoldError, prefix: str = "") -> web.Response:
     if isinstance(error, errors.Conflict):
         more["run"] = orjson.Fragment(error.run)
     response = problem(status_of(type(error)), error.code, error.title, error.detail, prefix=prefix, **more)
-    if isinstance(error, errors.Unavailable):
+    if isinstance(error, (errors.Unavailable, errors.RateLimited)):
         response.headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, errors.Unauthenticated):
         response.headers["WWW-Authenticate"] = 'Bearer realm="runfold"'

@@ -20,6 +20,7 @@ from service.domain.binding import Binding
 from service.errors import (
     Forbidden,
     Malformed,
+    RateLimited,
     RunfoldError,
     TooLarge,
     TooSlow,
@@ -108,9 +109,10 @@ class Route:
     def all_errors(self) -> tuple[type[RunfoldError], ...]:
         """The errors that the route may answer.
 
-        Every route refuses unknown parameters, and a route that needs an API key needs the database to check it.
+        Every route refuses unknown parameters, and a route that needs an API key needs the database to check it. Each
+        API key may have a limit.
         """
-        access = () if self.scope is Scope.OPEN else (Unauthenticated, Forbidden, Unavailable)
+        access = () if self.scope is Scope.OPEN else (Unauthenticated, Forbidden, RateLimited, Unavailable)
         reading = () if self.body is None else (TooSlow, TooLarge, UnsupportedType)
         return (Malformed, *access, *reading, *self.errors)
 

@@ -18,7 +18,9 @@ from aiohttp import hdrs, http_exceptions, web
 
 from service.errors import Malformed, Overloaded, RunfoldError
 from service.http.addresses import ADDRESSES
+from service.http.admission import ADMISSION, ALWAYS, TOO_MANY_REQUESTS, Admission
 from service.http.body_budget import BODY_BUDGET, BodyBudget
+from service.http.early_refusal import SerializedRefusal, read_usual_request
 from service.http.fast_path import FastConnection, FastRunner, FastServer, PreserializedResponse
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
 
@@ -104,16 +106,24 @@ _UNBOUNDED = BodyBudget(sys.maxsize)
 
 
 class _Connection(FastConnection):
-    """Answers as problems the errors that aiohttp answers as text; closes itself where there are too many."""
+    """Answers as problems the errors that aiohttp answers as text; closes itself where there are too many.
 
-    __slots__ = ("_head", "_prefix", "_refused")
+    While the service is overloaded, it refuses requests before they are parsed.
+    """
+
+    __slots__ = ("_admission", "_head", "_prefix", "_refused", "_skipped", "_under_way")
 
     limit = _ConnectionLimit(inf)
+    refusal: SerializedRefusal
 
     def __init__(self, server: FastServer, **settings: Any) -> None:  # noqa: ANN401  those of RequestHandler
         super().__init__(server, **settings)
         self._prefix = server.router.base_path
         self._head = (server.router.app.get(BODY_BUDGET) or _UNBOUNDED).hold()
+        self._admission = server.router.app.get(ADMISSION) or Admission()
+        self._under_way = 0
+        self._skipped = 0
+        """Bytes to come of the body of a request that was refused."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the client, or answer 503 and close where the limit is reached."""
@@ -126,11 +136,63 @@ class _Connection(FastConnection):
         super().connection_made(transport)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End the connection, and return its share of the budget."""
+        """End the connection, and return its share of the budget. A handler that works goes on, and counts."""
         self.release_head()
+        while self._under_way > self.is_answering:
+            self.leave()
         self.limit.remove()
         if not self._refused:
             super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what was received, unless it is a request that is to be refused."""
+        admission = self._admission
+        if self._skipped or admission.under_way >= admission.limit:
+            data = self._refuse_early(data)
+            if not data:
+                return
+        super().data_received(data)
+
+    def _refuse_early(self, data: bytes) -> bytes:
+        """Answer requests of the usual form with 503 without parsing them; return the data from another one on."""
+        admission = self._admission
+        while data:
+            if self._skipped:
+                length = len(data)
+                data = data[self._skipped :]
+                self._skipped = max(0, self._skipped - length)
+                continue
+            transport = self.transport
+            if admission.under_way < admission.limit or not self.is_idle or self._head.size or transport is None:
+                break
+            request = read_usual_request(data)
+            if request is None or (request.closes and request.size > len(data)):
+                break
+            admission.refused += 1
+            transport.write(self.refusal.answer(request))
+            if request.closes:
+                self.force_close()
+                return b""
+            self.keep_open()
+            self._skipped = max(0, request.size - len(data))
+            data = data[request.size :]
+        return data
+
+    def received_requests(self, count: int) -> None:
+        """Count requests as under way."""
+        admission = self._admission
+        self._under_way += count
+        admission.under_way += count
+        if admission.under_way > ALWAYS and not admission.watching:
+            admission.watch()
+
+    def leave(self) -> None:
+        """Count a request as under way no longer: it was answered, or may last as long as its client likes."""
+        if self._under_way:
+            admission = self._admission
+            self._under_way -= 1
+            admission.under_way -= 1
+            admission.answered += 1
 
     def hold_head(self, size: int) -> None:
         """Bound what is held of an incomplete head, alone and in the budget of the process."""
@@ -165,6 +227,7 @@ class _Connection(FastConnection):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> Coroutine[Any, Any, tuple[web.StreamResponse, bool]]:
         """Send a response; an error raised outside of every handler (an unknown Expect, 417) as a problem."""
+        self.leave()
         # The first check is the quick one: isinstance() of a response goes through ABCMeta and takes 0.1 microseconds.
         if type(resp) is not PreserializedResponse and isinstance(resp, web.HTTPClientError):
             resp = of_http(resp, self._prefix)
@@ -186,10 +249,14 @@ class HttpRunner(FastRunner):
     def __init__(self, app: web.Application, *, max_connections: float = inf, **settings: Any) -> None:  # noqa: ANN401
         """Take the application, the number of connections that may be open, and the settings of aiohttp's runner."""
         super().__init__(app, **settings)
-        limits = {"__slots__": (), "limit": _ConnectionLimit(max_connections)}
-        self.connection = type("_LimitedConnection", (_Connection,), limits)
         addresses = app.get(ADDRESSES)
         self.base_path = addresses.base_path if addresses is not None else ""
+        shared = {
+            "__slots__": (),
+            "limit": _ConnectionLimit(max_connections),
+            "refusal": SerializedRefusal(of_error(Overloaded(TOO_MANY_REQUESTS), self.base_path)),
+        }
+        self.connection = type("_LimitedConnection", (_Connection,), shared)
 
 
 def _error_response(status: int, error: BaseException | None, prefix: str) -> web.Response:

@@ -107,6 +107,12 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
     "Memory that waiting requests may take, in bytes; further ones are answered with 503.",
     type=_POSITIVE,
 )
+@setting(
+    "--requests-per-key",
+    "Number of requests a second that each API key may send to a worker on average, 10 times as many at once; further"
+    " ones are answered with 429, and batches with more events are slowed down. 0: no limit.",
+    type=click.IntRange(0, 1_000_000),
+)
 @setting("--max-batch", "Maximum number of events recorded in one transaction.", type=_POSITIVE)
 @setting("--max-event-bytes", "Maximum size of an OpenLineage event, in bytes.", type=_POSITIVE)
 @facet_settings
@@ -146,6 +152,8 @@ def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings
     or Ctrl-C the service waits for --drain, accepts no more requests, answers those in progress, and exits.
     """
     settings = Settings(**options)
+    if settings.requests_per_key and settings.auth == "off":
+        raise click.UsageError("--requests-per-key limits API keys, and with --auth off no request has one.")
     logs.set_up(settings.log_level, settings.log_format)
     for number in STOP_SIGNALS:
         signal.signal(number, _exit)

@@ -17,6 +17,7 @@ from service.domain.event import Subject
 from service.errors import Invalid, OutsideNamespaces, RunfoldError, UnsupportedType
 from service.http.authentication import check_again
 from service.http.fast_path import json_response
+from service.http.key_limits import KEY_LIMITS
 from service.http.lineage_batch import batch_report, ingest_body
 from service.http.metric_families import REQUEST_METRICS
 from service.http.openapi import responses
@@ -70,8 +71,11 @@ async def record_batch(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     max_bytes = resources.settings.max_event_bytes
     left_out = request.app[REQUEST_METRICS].left_out
+    limits, actor = request.app[KEY_LIMITS], request[CONTEXT].actor
 
     async def append(drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
+        if limits is not None and actor is not None:
+            await limits.wait_for_events(actor, len(drafts))
         check_again(request)  # a batch may last for hours
         return await resources.appender.bulk(drafts, binding_of(request))
 

@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from service.auth.keys import Scope
 from service.http.metric_families import database_families, process_families, read_database, worker_families
 from service.http.metric_reports import SIBLINGS, decode, encode, make_report, merge, render
+from service.http.paths import METRICS
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag
 
@@ -34,7 +35,7 @@ def process_report(app: web.Application) -> bytes:
 ROUTES = (
     Route(
         method="GET",
-        path="/metrics",
+        path=METRICS,
         handler=read,
         # Not open: metrics show what a service is busy with. Prometheus can send a key (`authorization: credentials`),
         # and an operator who wants them open can add the key in a proxy.
