@@ -17,6 +17,7 @@ from chaos.examiner import CHECKED, Examiner
 from chaos.journal import Journal
 from chaos.load import Load
 from chaos.options import directory, parser, print_progress, report
+from chaos.overload import OVERLOAD_S, Overloaded, overload
 from chaos.sampling import EVERY_S, Growth, Sample, check_growth, growth, sampling
 from chaos.world import Ground, World, world
 
@@ -37,10 +38,16 @@ class Soaked:
     payloads: int = 0
     positions: int = 0
     verified: str = ""
+    overloaded: Overloaded | None = None
 
 
-async def soak(ground: Ground, seconds: float, clients: int, progress: Callable[[str], None]) -> Soaked:
-    """Run the load for `seconds`, checking everything once a minute. Raises Violation for what does not hold."""
+async def soak(
+    ground: Ground, seconds: float, clients: int, progress: Callable[[str], None], *, overload_s: float = OVERLOAD_S
+) -> Soaked:
+    """Run the load for `seconds`, checking everything once a minute, then an overload of `overload_s`.
+
+    Raises Violation for what does not hold.
+    """
     journal, soaked = Journal(), Soaked()
     load = Load(journal, clients=clients, pause=_PAUSE_S, seed=ground.seed)
     async with world(ground, load) as there:
@@ -48,6 +55,7 @@ async def soak(ground: Ground, seconds: float, clients: int, progress: Callable[
         try:
             await load.caller(there.client, there.random).define()
             await _run_load(there, load, examiner, (seconds, soaked, progress))
+            soaked.overloaded = await overload(there, overload_s)
             soaked.verified = await there.verify()
             await there.service.stop()
         finally:
@@ -84,7 +92,8 @@ async def _run(given: argparse.Namespace, base: Path) -> None:
     print(f"{soaked.payloads:10,} bodies (creations, events) acknowledged")
     print(f"{soaked.positions:10,} events in the ledger")
     print(f"{max(each.lag for each in soaked.samples):10,} events not projected yet, at most")
-    for line in (*map(str, soaked.grown), soaked.verified):
+    assert soaked.overloaded is not None  # noqa: S101  it is the last part
+    for line in (*map(str, soaked.grown), *soaked.overloaded.lines(), soaked.verified):
         print(line)
     print(f"\nOnce a minute for {given.seconds} s (seed {given.seed}), the catalog caught up and all of this held:")
     for line in CHECKED:

@@ -66,14 +66,19 @@ class Admission:
         self.limit = _UNLIMITED
         self.answered = 0
         """Requests that were counted as under way, and are not any more."""
-        self.refused = 0
-        """Requests that were refused."""
+        self.refused_early = self._refused_late = 0
+        """Requests that were refused before they were parsed, and after it."""
         self.watching = False
         self.batches_waiting: Callable[[], float] = _nothing_waits
         """Returns how many full batches of events wait to be appended."""
         self._looked = self._idle_since = self._turns_short_at = self._queue_short_at = self._refused_at = 0.0
         self._answered_before = self._refused_before = 0
         self._logged_at = -_LOG_INTERVAL_S
+
+    @property
+    def refused(self) -> int:
+        """Requests that were refused."""
+        return self.refused_early + self._refused_late
 
     @property
     def limiting(self) -> bool:
@@ -86,7 +91,7 @@ class Admission:
         Probes and scrapes are always answered. A limit that has just fallen does not concern requests under way.
         """
         if self.under_way > 2 * self.limit and route.scope is not Scope.OPEN and route.path != METRICS:
-            self.refused += 1
+            self._refused_late += 1
             raise Overloaded(TOO_MANY_REQUESTS)
 
     def watch(self) -> None:

@@ -78,7 +78,8 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
         CrossSiteGuard(settings.host, settings.allowed_hosts, addresses),
         limits,
     )
-    metrics = RequestMetrics()
+    admission = Admission()
+    metrics = RequestMetrics(lambda: admission.refused_early)
     app = web.Application(
         client_max_size=settings.max_body_bytes,
         handler_args=HANDLER_ARGS,
@@ -90,7 +91,7 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
     app[STOPPING] = asyncio.Event()
     app[BODY_BUDGET] = BodyBudget(settings.pending_body_bytes)
     app[KEY_LIMITS] = limits
-    admission = app[ADMISSION] = Admission()
+    app[ADMISSION] = admission
     app.cleanup_ctx.append(_resources)
     app.on_shutdown.append(_disconnect_streams)
 

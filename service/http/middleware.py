@@ -20,7 +20,7 @@ from service.http.authentication import Authenticator
 from service.http.fast_path import REQUEST_ID, FastConnection
 from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
-from service.http.request_log import TRACE, TRACEPARENT, TRACERESPONSE, observe_and_log, request_fields
+from service.http.request_log import TRACE, TRACEPARENT, TRACERESPONSE, Observe, observe_and_log, request_fields
 from service.http.request_metrics import RequestMetrics
 from service.http.route import CONTEXT, Context, Handler, Reach, Route, Tag
 from service.tracing import Tracing
@@ -40,7 +40,7 @@ def wrap_handler(
     `access_log`: each request is logged.
     """
     handler, anonymous, long_lasting = route.handler, Context(route), route.long_lasting
-    observe = observe_and_log(metrics) if access_log else metrics.observe
+    observe = _observer(metrics, access_log=access_log)
 
     @wraps(handler)
     async def handle(request: web.Request) -> web.StreamResponse:
@@ -57,9 +57,7 @@ def wrap_handler(
         except RunfoldError as error:
             response = _refuse(error, request, metrics)
         except web.HTTPException as error:
-            if error.status < _FIRST_ERROR:
-                raise
-            response = _traced_error(of_http(error, _prefix(request)), request)
+            response = _answer_http_error(error, request)
         except Exception:  # noqa: BLE001  every request is answered
             response = _internal_error(request)
         else:
@@ -88,6 +86,18 @@ def trace_requests(handle: Handler, route: Route, tracing: Tracing) -> Handler:
         return response
 
     return handle_traced
+
+
+def _observer(metrics: RequestMetrics, *, access_log: bool) -> Observe:
+    """Return the function that counts each request that was answered, and logs it with `access_log`."""
+    return observe_and_log(metrics) if access_log else metrics.observe
+
+
+def _answer_http_error(error: web.HTTPException, request: web.Request) -> web.StreamResponse:
+    """Answer an error that aiohttp raises. Redirections and the like are raised again: aiohttp answers them."""
+    if error.status < _FIRST_ERROR:
+        raise error
+    return _traced_error(of_http(error, _prefix(request)), request)
 
 
 def _enter(request: web.Request, route: Route, admission: Admission) -> None:

@@ -4,7 +4,7 @@ A counter and a histogram of prometheus-client take about 3 microseconds for eac
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import accumulate
 
 from aiohttp import hdrs, web
@@ -21,6 +21,7 @@ BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 BATCH_BOUNDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 _NO_ROUTE = "(no route)"
+_REFUSED_EARLY = ("(refused early)", "(any)", "503")
 
 
 class _RouteCounters:
@@ -40,8 +41,9 @@ class _RouteCounters:
 class RequestMetrics:
     """The requests that this process answered, and the events that it appended."""
 
-    def __init__(self) -> None:
-        """Start with empty counters."""
+    def __init__(self, refused_early: Callable[[], int] = lambda: 0) -> None:
+        """Start with empty counters. `refused_early` returns how many requests were refused before they were parsed."""
+        self._refused_early = refused_early
         self._counters: dict[tuple[web.AbstractRoute | str, int], _RouteCounters] = {}
         self._batches = Histogram(BATCH_BOUNDS)
         self._conflicts = dict.fromkeys(ConflictKind, 0)
@@ -99,6 +101,8 @@ class RequestMetrics:
             family.add_metric(
                 [counters.route, counters.method, str(counters.status)], sum(counters.buckets) + counters.streamed
             )
+        if refused := self._refused_early():
+            family.add_metric(_REFUSED_EARLY, refused)
         return family
 
     def _warnings(self) -> Metric:

@@ -168,7 +168,7 @@ class _Connection(FastConnection):
             request = read_usual_request(data)
             if request is None or (request.closes and request.size > len(data)):
                 break
-            admission.refused += 1
+            admission.refused_early += 1
             transport.write(self.refusal.answer(request))
             if request.closes:
                 self.force_close()

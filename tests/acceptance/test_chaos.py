@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from chaos.options import print_progress
+from chaos.overload import SHORT_S
 from chaos.rounds import Force, chaos
 from chaos.soak import soak
 from chaos.world import Ground
@@ -37,7 +38,7 @@ async def test_whatever_befalls_it_what_it_acknowledged_is_there_once(kind, tmp_
     assert outcome.verified.startswith(f"Positions 1 to {outcome.positions} hold.")
 
 
-async def test_asked_steadily_it_neither_grows_nor_falls_behind(tmp_path):
-    soaked = await soak(ground(tmp_path, "embedded"), 10, 8, print_progress)
+async def test_asked_steadily_it_neither_grows_nor_falls_behind_and_asked_too_much_it_answers(tmp_path):
+    soaked = await soak(ground(tmp_path, "embedded"), 10, 8, print_progress, overload_s=SHORT_S)
     assert soaked.transitions > 100
-    assert soaked.verified.startswith(f"Positions 1 to {soaked.positions} hold.")
+    assert soaked.verified.startswith(f"Positions 1 to {soaked.positions + soaked.overloaded.recorded} hold.")

@@ -4,6 +4,7 @@ import ast
 import asyncio
 import inspect
 import re
+import socket
 from collections import deque
 from importlib.metadata import version
 from pathlib import Path
@@ -13,6 +14,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import SERVER_SOFTWARE, RawRequestMessage
 from aiohttp.test_utils import TestServer, make_mocked_request
 from served import Served
+from waiting import wait_until
 
 from service.http import fast_path, server_protocol
 from service.http.fast_path import PRIVATE_NAMES
@@ -89,6 +91,24 @@ async def has_count_of_requests(_app, server):
     assert connection._request_count == 1
 
 
+async def has_waiter_and_time_to_close(_app, server):
+    client, theirs = socket.socketpair()
+    with client:
+        _, connection = await asyncio.get_running_loop().connect_accepted_socket(server, theirs)
+        before = connection._next_keepalive_close_time
+        assert before == pytest.approx(connection._loop.time() + connection._keepalive_timeout, abs=5)
+
+        async def waits():
+            return connection._waiter is not None and not connection._waiter.done()
+
+        await wait_until(waits, "the connection waits for a request")
+        connection.data_received(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert not await waits()
+        await wait_until(waits, "the connection waits for the next request")
+        assert connection._next_keepalive_close_time >= before
+        connection.force_close()
+
+
 async def has_current_request(app, server):
     connection = server()
     assert connection._current_request is None
@@ -137,6 +157,10 @@ CHECKS = {
     "Server._kwargs": has_loop_and_arguments,
     "RequestHandler._messages": has_messages,
     "RequestHandler._request_count": has_count_of_requests,
+    "RequestHandler._waiter": has_waiter_and_time_to_close,
+    "RequestHandler._keepalive_timeout": has_waiter_and_time_to_close,
+    "RequestHandler._next_keepalive_close_time": has_waiter_and_time_to_close,
+    "RequestHandler._loop": has_waiter_and_time_to_close,
     "RequestHandler._current_request": has_current_request,
     "RequestHandler.handle_error": has_handle_error,
     "RequestHandler.finish_response": has_finish_response,

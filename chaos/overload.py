@@ -1,0 +1,131 @@
+"""Offers a service several times what it can record, and checks that it goes on to answer.
+
+`chaos/flood.py` sends the events, as a process of its own. docs/testing.md lists the checks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from asyncio.subprocess import PIPE
+from dataclasses import dataclass
+
+import aiohttp
+import msgspec
+
+from chaos.flood import CREATED, UNAVAILABLE, Flooded, Part, Plan, Times
+from chaos.sampling import MIB, Sample, sampling
+from chaos.service import ROOT, environment
+from chaos.waiting import Violation
+from chaos.world import READER, WRITERS, World
+
+OVERLOAD_S, SHORT_S = 20.0, 3.0
+TIMES = 5.0
+
+RECOVERED_S = 1.0
+"""Seconds after the overload from which on every request must be recorded again."""
+
+MEMORY_MIB = 64
+"""How much more memory the service may take at the end of the overload than before it."""
+
+_REFUSALS = re.compile(r"^runfold_overload_refusals_total (\S+)$", re.MULTILINE)
+_NONE = Times()
+
+
+@dataclass
+class Overloaded:
+    """What came of an overload: the answers, the service's memory in MiB before it and at most, events recorded."""
+
+    flooded: Flooded
+    memory_before: float
+    memory_most: float
+    recorded: int
+
+    def lines(self) -> list[str]:
+        """Return the figures, for people."""
+        capacity, overload, afterwards = self.flooded.at_capacity, self.flooded.overload, self.flooded.afterwards
+        normal, taken, refused = answers(capacity, CREATED), answers(overload, CREATED), answers(overload, UNAVAILABLE)
+        unsent = f"; {overload.unsent:,} were due and never sent, as no connection was free" if overload.unsent else ""
+        return [
+            f"64 clients that wait for answers: {_shown(capacity, normal)}",
+            f"offered then: {overload.due:,.0f} events/s, sent {overload.late_ms:.1f} ms late (p99){unsent}",
+            f"recorded: {_shown(overload, taken)}",
+            f"refused: {_shown(overload, refused)}",
+            f"memory: {self.memory_before:.0f} MiB before, {self.memory_most:.0f} MiB at most",
+            f"then: last refusal after {afterwards.taken_s:.2f} s, last slow answer after {afterwards.settled_s:.2f} s",
+        ]
+
+
+def _shown(part: Part, times: Times) -> str:
+    return f"{times.count / part.seconds:,.0f} events/s, p50 {times.p50_ms:.1f} ms, p99 {times.p99_ms:.1f} ms"
+
+
+def answers(part: Part, status: int) -> Times:
+    """Return the answers of a status."""
+    return part.answers.get(status, _NONE)
+
+
+async def overload(there: World, seconds: float) -> Overloaded:
+    """Offer five times what 64 clients get recorded, for some seconds. Raises Violation for what does not hold."""
+    plan = Plan(
+        port=there.service.port,
+        secret=there.secrets[WRITERS[0]],
+        at_capacity_s=max(1.0, seconds / 5),
+        overload_s=seconds,
+        afterwards_s=2 * RECOVERED_S,
+        times=TIMES,
+    )
+    samples: list[Sample] = []
+    head, refused = await there.database.head(), await _refusals(there)
+    async with sampling(there, samples):
+        flooded = await _flood(plan)
+    outcome = Overloaded(
+        flooded,
+        samples[0].memory / MIB,
+        max(each.memory for each in samples) / MIB,
+        await there.database.head() - head,
+    )
+    _check(outcome, await _refusals(there) - refused)
+    return outcome
+
+
+async def _flood(plan: Plan) -> Flooded:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "chaos.flood"), cwd=ROOT, env=environment(), stdin=PIPE, stdout=PIPE
+    )
+    output, _ = await process.communicate(msgspec.json.encode(plan))
+    if process.returncode != 0:
+        raise Violation(f"chaos.flood ended with status {process.returncode}")
+    return msgspec.json.decode(output, type=Flooded)
+
+
+async def _refusals(there: World) -> float:
+    """Return how many requests the service has refused. It must answer, whatever else it does."""
+    headers = {"Authorization": f"Bearer {there.secrets[READER]}"}
+    async with aiohttp.ClientSession() as session, session.get(f"{there.service.url}/metrics", headers=headers) as got:
+        found = _REFUSALS.search(await got.text())
+    if found is None:
+        raise Violation("/metrics does not show how many requests were refused")
+    return float(found[1])
+
+
+def _check(outcome: Overloaded, refused: float) -> None:
+    """Check all that does not depend on the speed of the machine, and that the service recovers."""
+    parts = outcome.flooded.at_capacity, outcome.flooded.overload, outcome.flooded.afterwards
+    totals = outcome.flooded.totals
+    if not totals.keys() <= {CREATED, UNAVAILABLE}:
+        raise Violation(f"an overloaded service answered {totals}")
+    if any(part.broken or part.wrong for part in parts):
+        raise Violation("an overloaded service broke connections, or answered 503 without Retry-After")
+    overloaded = outcome.flooded.overload
+    if not answers(overloaded, CREATED).count or not answers(overloaded, UNAVAILABLE).count:
+        raise Violation(f"offered {TIMES} times what it can take, it answered only {sorted(overloaded.answers)}")
+    if totals[CREATED] != outcome.recorded or totals[UNAVAILABLE] != refused:
+        raise Violation(
+            f"the answers were {totals}; {outcome.recorded} were recorded, {refused:.0f} counted as refused"
+        )
+    if outcome.flooded.afterwards.taken_s > RECOVERED_S:
+        raise Violation(f"requests were refused for {outcome.flooded.afterwards.taken_s:.2f} s after the overload")
+    if outcome.memory_most > outcome.memory_before + MEMORY_MIB:
+        raise Violation(f"the overload took memory: {outcome.memory_before:.0f}, then {outcome.memory_most:.0f} MiB")
