@@ -2,10 +2,10 @@
 
 While the event loop keeps up, every request is taken. It is behind if its turns are long: then requests wait in the
 buffers of their sockets, where nothing bounds the time. So the number of requests under way is limited while turns are
-long, or while more events wait than the next batch takes. The limit follows these two signals: it falls by a tenth with
-each turn that is too long, and rises while turns are short and requests are refused for it.
+long, or while more events wait than the next batch takes. The limit follows these two signals: it falls with each turn
+that is too long, and rises while turns are short and requests are refused for it.
 
-Decision record: docs/decisions/0035-overload.md.
+Decision record: docs/decisions/0037-overload.md.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ TOO_MANY_REQUESTS = "more requests arrive than can be answered; nothing was reco
 
 _REFUSAL = 1 / 6
 """The time that an early refusal takes relative to a request that is answered."""
+
+_LEAST_CUT, _GREATEST_CUT = 0.9, 0.5
+"""What is left of the limit after a turn that is a little, or much, too long."""
 
 _PERIOD_S = 0.002
 _UNLIMITED = sys.maxsize
@@ -125,8 +128,10 @@ class Admission:
         self._refused_before, self._answered_before = self.refused, self.answered
         refusing = refused > 0
         share = (answered + 1) / (answered + 1 + _REFUSAL * refused)
-        if (turn * share > TARGET_S and share > 0.5) or waiting > 1:  # noqa: PLR2004  half
-            self.limit = max(ALWAYS, self.limit - self.limit // 10)
+        needed = turn * share
+        if (needed > TARGET_S and share > 0.5) or waiting > 1:  # noqa: PLR2004  half
+            kept = min(_LEAST_CUT, max(_GREATEST_CUT, TARGET_S / max(needed, TARGET_S)))
+            self.limit = max(ALWAYS, int(self.limit * kept))
         elif refusing:
             self.limit += 1 + self.limit // 64
         if refusing:
@@ -135,7 +140,7 @@ class Admission:
             self._end(now)
 
     def _begin(self, now: float) -> None:
-        self.limit = max(ALWAYS, self.under_way // 2)
+        self.limit = max(ALWAYS, self.under_way // 4)
         self._refused_at = now
         if now - self._logged_at > _LOG_INTERVAL_S:
             self._logged_at = now
