@@ -119,7 +119,7 @@ class _Flood:
 
     def send(self, due: float) -> None:
         """Send a request on an idle connection, or as soon as there is one."""
-        if self.idle:
+        if self.idle:  # the one that was idle the longest
             self.idle.popleft().send(due)
         elif len(self.due) < _MOST_DUE:
             self.due.append(due)
@@ -272,6 +272,7 @@ async def flood(plan: Plan) -> Flooded:
     at_capacity = await flood.wait_for_clients(plan.at_capacity_s)
     flood.soon_s = max(flood.soon_s, at_capacity.answers.get(CREATED, Times()).p99_ms / 1e3)
     await flood.connect(plan.connections - plan.clients)
+    await flood.offer(plan.connections, 1)  # so that the service has accepted every connection
     overload = await flood.offer(at_capacity.due * plan.times, plan.overload_s)
     afterwards = await flood.offer(100, plan.afterwards_s)
     return Flooded(at_capacity, overload, afterwards, dict(flood.totals))

@@ -1,8 +1,8 @@
 """Refuses requests while more arrive than this process can answer, so that those it takes are answered quickly.
 
-While the event loop keeps up, every request is taken. It is behind if its turns are long: then requests wait in the
-buffers of their sockets, where nothing bounds the time. So the number of requests under way is limited while turns are
-long, or while more events wait than the next batch takes. The limit follows these two signals: it falls with each turn
+While the event loop keeps up, every request is taken. If its turns are long, requests wait in the buffers of their
+sockets, where nothing bounds the time. So the number of requests under way is limited while turns are long and requests
+take long, or while more events wait than the next batch takes. The limit follows these signals: it falls with each turn
 that is too long, and rises while turns are short and requests are refused for it.
 
 Decision record: docs/decisions/0037-overload.md.
@@ -15,6 +15,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable
+from math import inf
 
 from aiohttp import web
 
@@ -26,26 +27,26 @@ from service.http.route import Route
 ALWAYS = 64
 """Requests under way that are always taken. No measurement is made while there are no more."""
 
-BEHIND_S, PATIENCE_S = 0.04, 0.1
-"""The service is overloaded when each turn of the event loop has taken more than BEHIND_S for PATIENCE_S."""
+SPAN_S = 0.05
+"""Seconds over which the service is measured."""
 
-QUEUE_PATIENCE_S = 0.5
-"""It is overloaded, too, when more than two batches of events have waited for this time: the database is behind."""
+TARGET_S, LATE_S, BEHIND_SPANS = 0.008, 0.05, 2
+"""The service is overloaded when, in several spans one after the other, turns of the event loop take more than TARGET_S
+and requests more than LATE_S. Either alone is none: requests may wait for the database, and one turn may be long. While
+requests are refused, turns may take TARGET_S.
+"""
 
-TARGET_S = 0.008
-"""Seconds of a turn that the requests that were taken may need while others are refused. They may need half of the turn
-in any case: however many are refused, the others get on."""
+TARGET_BATCHES, FULL_SPANS = 0.25, 10
+"""It is overloaded, too, when a full batch of events has always waited in several spans: the database is behind. While
+requests are refused, TARGET_BATCHES may wait."""
 
 QUIET_S = 0.5
 """Seconds without a refusal after which every request is taken again."""
 
 TOO_MANY_REQUESTS = "more requests arrive than can be answered; nothing was recorded"
 
-_REFUSAL = 1 / 6
-"""The time that an early refusal takes relative to a request that is answered."""
-
 _LEAST_CUT, _GREATEST_CUT = 0.9, 0.5
-"""What is left of the limit after a turn that is a little, or much, too long."""
+"""What is left of the limit after a span of turns that are a little, or much, too long."""
 
 _PERIOD_S = 0.002
 _UNLIMITED = sys.maxsize
@@ -74,8 +75,10 @@ class Admission:
         self.watching = False
         self.batches_waiting: Callable[[], float] = _nothing_waits
         """Returns how many full batches of events wait to be appended."""
-        self._looked = self._idle_since = self._turns_short_at = self._queue_short_at = self._refused_at = 0.0
-        self._answered_before = self._refused_before = 0
+        self._looked = self._busy_at = self._refused_at = 0.0
+        self._behind = self._full = 0
+        """Spans in which the event loop, and the database, were behind."""
+        self._start_span()
         self._logged_at = -_LOG_INTERVAL_S
 
     @property
@@ -100,44 +103,57 @@ class Admission:
     def watch(self) -> None:
         """Measure the turns of the event loop until few requests are under way. Called when there are many."""
         self.watching = True
-        self._looked = self._idle_since = self._turns_short_at = self._queue_short_at = _clock()
+        self._looked = self._busy_at = _clock()
+        self._behind = self._full = 0
+        self._start_span()
         asyncio.get_running_loop().call_later(_PERIOD_S, self._look)
 
     def _look(self) -> None:
         now = _clock()
-        turn, self._looked = now - self._looked - _PERIOD_S, now
-        self._adjust(now, turn, self.batches_waiting())
+        passed, self._looked = now - self._looked, now
+        self._span_s += passed
+        self._turns += passed * max(0.0, passed - _PERIOD_S)
+        self._waiting = min(self._waiting, self.batches_waiting())
+        if self._span_s >= SPAN_S:
+            self._adjust(now)
+            self._start_span()
         if self.under_way > ALWAYS or self.limiting:
-            self._idle_since = now
-        if now - self._idle_since > QUIET_S:
+            self._busy_at = now
+        if now - self._busy_at > QUIET_S:
             self.watching = False
             return
         asyncio.get_running_loop().call_later(_PERIOD_S, self._look)
 
-    def _adjust(self, now: float, turn: float, waiting: float) -> None:
-        """Set the limit by the duration of a turn of the event loop in seconds, and the number of waiting batches."""
-        if not self.limiting:
-            if turn < BEHIND_S:
-                self._turns_short_at = now
-            if waiting < 2:  # noqa: PLR2004  one is being appended, the next one is full
-                self._queue_short_at = now
-            if now - self._turns_short_at > PATIENCE_S or now - self._queue_short_at > QUEUE_PATIENCE_S:
-                self._begin(now)
+    def _start_span(self) -> None:
+        self._span_s = self._turns = 0.0
+        self._waiting: float = inf
+        self._answered_before, self._refused_before = self.answered, self.refused
+
+    def _adjust(self, now: float) -> None:
+        """Set the limit by what a span has shown."""
+        turn = self._turns / self._span_s
+        answered, refused = self.answered - self._answered_before, self.refused - self._refused_before
+        if self.limiting:
+            self._follow(now, turn, refused)
             return
-        refused, answered = self.refused - self._refused_before, self.answered - self._answered_before
-        self._refused_before, self._answered_before = self.refused, self.answered
-        refusing = refused > 0
-        share = (answered + 1) / (answered + 1 + _REFUSAL * refused)
-        needed = turn * share
-        if (needed > TARGET_S and share > 0.5) or waiting > 1:  # noqa: PLR2004  half
-            kept = min(_LEAST_CUT, max(_GREATEST_CUT, TARGET_S / max(needed, TARGET_S)))
+        # By Little's law, a request takes the number of requests under way, divided by the rate of answers.
+        late = self.under_way * self._span_s > LATE_S * answered
+        self._behind = self._behind + 1 if turn > TARGET_S and late else 0
+        self._full = self._full + 1 if self._waiting >= 1 else 0
+        if self.under_way > ALWAYS and (self._behind >= BEHIND_SPANS or self._full >= FULL_SPANS):
+            self._begin(now)
+
+    def _follow(self, now: float, turn: float, refused: int) -> None:
+        """Adjust the limit, or end it."""
+        if turn > TARGET_S or self._waiting > TARGET_BATCHES:
+            kept = min(_LEAST_CUT, max(_GREATEST_CUT, TARGET_S / max(turn, TARGET_S)))
             self.limit = max(ALWAYS, int(self.limit * kept))
-        elif refusing:
-            self.limit += 1 + self.limit // 64
-        if refusing:
+        elif refused:
+            self.limit += self.limit // 8
+        if refused:
             self._refused_at = now
         elif now - self._refused_at > QUIET_S:
-            self._end(now)
+            self.limit = _UNLIMITED
 
     def _begin(self, now: float) -> None:
         self.limit = max(ALWAYS, self.under_way // 4)
@@ -145,10 +161,6 @@ class Admission:
         if now - self._logged_at > _LOG_INTERVAL_S:
             self._logged_at = now
             _log.warning("overloaded: %d requests are under way; some are answered 503 now", self.under_way)
-
-    def _end(self, now: float) -> None:
-        self.limit = _UNLIMITED
-        self._turns_short_at = self._queue_short_at = now
 
 
 ADMISSION = web.AppKey("admission", Admission)

@@ -47,7 +47,7 @@ PRIVATE_NAMES = (
     PrivateName(web.Server, "_kwargs", "likewise: the arguments of RequestHandler"),
     PrivateName(web.RequestHandler, "_messages", "FastConnection looks for the parser's error behind a request"),
     PrivateName(web.RequestHandler, "_request_count", "tells whether the head of a request is complete"),
-    PrivateName(web.RequestHandler, "_waiter", "is pending while no request is under way on the connection"),
+    PrivateName(web.RequestHandler, "_request_in_progress", "tells whether an answer is complete"),
     PrivateName(web.RequestHandler, "_keepalive_timeout", "a request that was refused early keeps the connection, too"),
     PrivateName(web.RequestHandler, "_next_keepalive_close_time", "likewise"),
     PrivateName(web.RequestHandler, "_loop", "likewise: the clock of that time"),
@@ -309,9 +309,8 @@ class FastConnection(web.RequestHandler):
 
     @property
     def is_idle(self) -> bool:
-        """Whether the last request was answered completely, and the next one has not begun, as far as is parsed."""
-        waiter = self._waiter
-        return waiter is not None and not waiter.done()
+        """Whether all requests that were parsed have been received and answered completely, if a handler has begun."""
+        return not (self._request_in_progress or self._messages) and (self._body is None or self._body.is_eof())
 
     def keep_open(self) -> None:
         """Give the client the time to send another request, as after an answer."""

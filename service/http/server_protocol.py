@@ -163,7 +163,8 @@ class _Connection(FastConnection):
                 self._skipped = max(0, self._skipped - length)
                 continue
             transport = self.transport
-            if admission.under_way < admission.limit or not self.is_idle or self._head.size or transport is None:
+            unfinished = self._under_way or self._head.size or not self.is_idle
+            if admission.under_way < admission.limit or unfinished or transport is None:
                 break
             request = read_usual_request(data)
             if request is None or (request.closes and request.size > len(data)):

@@ -113,7 +113,7 @@ async def test_a_loop_that_is_behind_limits_what_is_under_way_and_ends_that_when
     admission.watch()
     async with asyncio.timeout(20):
         while not admission.limiting:
-            until = loop.time() + 0.06
+            until = loop.time() + 0.03
             while loop.time() < until:
                 pass
             await asyncio.sleep(0.001)

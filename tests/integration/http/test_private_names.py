@@ -91,20 +91,23 @@ async def has_count_of_requests(_app, server):
     assert connection._request_count == 1
 
 
-async def has_waiter_and_time_to_close(_app, server):
+async def has_progress_and_time_to_close(_app, server):
     client, theirs = socket.socketpair()
     with client:
         _, connection = await asyncio.get_running_loop().connect_accepted_socket(server, theirs)
         before = connection._next_keepalive_close_time
         assert before == pytest.approx(connection._loop.time() + connection._keepalive_timeout, abs=5)
 
-        async def waits():
-            return connection._waiter is not None and not connection._waiter.done()
+        async def answered():
+            return not connection._messages and not connection._request_in_progress and client.recv(4) == b"HTTP"
 
-        await wait_until(waits, "the connection waits for a request")
+        source = inspect.getsource(web.RequestHandler._handle_request)
+        assert source.index("_request_in_progress = True") < source.index("await request_handler(request)")
+        assert source.rindex("await self.finish_response") < source.index("_request_in_progress = False")
+        assert not connection._request_in_progress
+        client.settimeout(0)
         connection.data_received(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert not await waits()
-        await wait_until(waits, "the connection waits for the next request")
+        await wait_until(answered, "the request is answered")
         assert connection._next_keepalive_close_time >= before
         connection.force_close()
 
@@ -157,10 +160,10 @@ CHECKS = {
     "Server._kwargs": has_loop_and_arguments,
     "RequestHandler._messages": has_messages,
     "RequestHandler._request_count": has_count_of_requests,
-    "RequestHandler._waiter": has_waiter_and_time_to_close,
-    "RequestHandler._keepalive_timeout": has_waiter_and_time_to_close,
-    "RequestHandler._next_keepalive_close_time": has_waiter_and_time_to_close,
-    "RequestHandler._loop": has_waiter_and_time_to_close,
+    "RequestHandler._request_in_progress": has_progress_and_time_to_close,
+    "RequestHandler._keepalive_timeout": has_progress_and_time_to_close,
+    "RequestHandler._next_keepalive_close_time": has_progress_and_time_to_close,
+    "RequestHandler._loop": has_progress_and_time_to_close,
     "RequestHandler._current_request": has_current_request,
     "RequestHandler.handle_error": has_handle_error,
     "RequestHandler.finish_response": has_finish_response,
