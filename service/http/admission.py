@@ -78,6 +78,7 @@ class Admission:
         self._looked = self._busy_at = self._refused_at = 0.0
         self._behind = self._full = 0
         """Spans in which the event loop, and the database, were behind."""
+        self._waiting = inf
         self._start_span()
         self._logged_at = -_LOG_INTERVAL_S
 
@@ -126,7 +127,7 @@ class Admission:
 
     def _start_span(self) -> None:
         self._span_s = self._turns = 0.0
-        self._waiting: float = inf
+        self._waiting = inf
         self._answered_before, self._refused_before = self.answered, self.refused
 
     def _adjust(self, now: float) -> None:
