@@ -5,7 +5,7 @@ sockets, where nothing bounds the time. So the number of requests under way is l
 take long, or while more events wait than the next batch takes. The limit follows these signals: it falls with each turn
 that is too long, and rises while turns are short and requests are refused for it.
 
-Decision record: docs/decisions/0037-overload.md.
+Decision record: docs/decisions/0039-overload.md.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Admission:
     @property
     def limiting(self) -> bool:
         """Whether requests are refused now."""
-        return self.limit is not _UNLIMITED
+        return self.limit != _UNLIMITED
 
     def check(self, route: Route) -> None:
         """Raise Overloaded for a request that was not refused early, where there are too many of these.
