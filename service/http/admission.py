@@ -5,7 +5,7 @@ sockets, where nothing bounds the time. So the number of requests under way is l
 take long, or while more events wait than the next batch takes. The limit follows these signals: it falls with each turn
 that is too long, and rises while turns are short and requests are refused for it.
 
-Decision record: docs/decisions/0039-overload.md.
+Decision record: docs/decisions/0040-overload.md.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ this service could disagree about it (request smuggling). Everything else is par
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -15,18 +14,25 @@ from aiohttp import hdrs, web
 
 from service.http.fast_path import REQUEST_ID
 
-_END = b"\r\n\r\n"
 _MAX_HEAD_BYTES = 4096
 
-_LINE = re.compile(rb"(?:get|head|post|put|delete) (?!\S*/(?:livez|readyz|metrics)[ ?])[!-~]+ http/1\.1\r\n")
-"""The request line, in lower case, without those that are answered at any time."""
-
-_UNUSUAL = (b"\ntransfer-encoding", b"\nexpect", b"\nupgrade", b"\n ", b"\n\t", b"\n:", b"\0")
-"""What makes the end of a request, or what its client waits for, depend on more than Content-Length."""
-
-_LENGTH = re.compile(rb"\r\ncontent-length: ?([0-9]{1,7})\r\n")
-_CONNECTION = re.compile(rb"\r\nconnection: ?(keep-alive|close)\r\n")
-_ID = re.compile(rb"\r\nx-request-id: ?([!-~]{1,128})\r\n", re.IGNORECASE)
+_HEAD = re.compile(
+    rb"""
+    (?:get|(head)|post|put|delete)[ ]
+    (?!\S*/(?:livez|readyz|metrics)[ ?])  # these are answered at any time
+    [!-~]++[ ]http/1\.1\r\n
+    (?:
+        (?!connection|content-length|expect|proxy-connection|transfer-encoding|upgrade|x-request-id)
+        [0-9_a-z-]++:[\t -~\x80-\xff]*+\r\n
+      | (?(2)(?!))content-length:[ ]?([0-9]{1,7})\r\n  # (?(2)(?!)): none was found before
+      | (?(3)(?!))connection:[ ]?(keep-alive|close)\r\n
+      | (?(4)(?!))x-request-id:[ ]?([!-~]{1,128})\r\n
+    )*+
+    \r\n
+    """,
+    re.VERBOSE,
+)
+"""A head in lower case. No field has a say in where the request ends, or in what its client waits for, but these."""
 
 
 class UsualRequest(NamedTuple):
@@ -43,39 +49,18 @@ class UsualRequest(NamedTuple):
 
 
 def read_usual_request(data: bytes) -> UsualRequest | None:
-    """Return the request with which the data begins, whose head must be complete; None if it is of an unusual form."""
-    end = data.find(_END, 0, _MAX_HEAD_BYTES)
-    return None if end < 0 else _read_usual_head(data[: end + 2])
+    """Return the request with which the data begins, whose head must be complete; None if it is of an unusual form.
 
-
-@lru_cache(maxsize=1024)  # a client's requests have the same head, where its path has no id
-def _read_usual_head(given: bytes) -> UsualRequest | None:
-    """Return the request with a head that ends with its last line."""
-    head = given.lower()
-    lines = head.count(b"\r\n")
-    if (
-        _LINE.match(head) is None
-        or head.count(b"\n") != lines
-        or head.count(b"\r") != lines
-        or any(map(head.__contains__, _UNUSUAL))
-    ):
+    Nothing of it is kept: a head has the client's API key.
+    """
+    found = _HEAD.match(data[:_MAX_HEAD_BYTES].lower())
+    if found is None:
         return None
-    length, connection, request_id = b"0", b"", b""
-    if b"content-length" in head:
-        found = _LENGTH.search(head)
-        if found is None or head.count(b"content-length") > 1:
-            return None
-        length = found[1]
-    if b"\nconnection" in head:
-        found = _CONNECTION.search(head)
-        if found is None or head.count(b"\nconnection") > 1:
-            return None
-        connection = found[1]
-    if b"\nx-request-id" in head:
-        found = _ID.search(given)
-        request_id = b"" if found is None else found[1]
-    size = len(head) + 2 + int(length)
-    return UsualRequest(size, head.startswith(b"head "), connection == b"close", request_id)
+    head_only, length, connection, request_id = found.groups()
+    size = found.end() if length is None else found.end() + int(length)
+    if request_id is not None:
+        request_id = data[found.start(4) : found.end(4)]
+    return UsualRequest(size, head_only is not None, connection == b"close", request_id or b"")
 
 
 class SerializedRefusal:

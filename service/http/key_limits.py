@@ -5,7 +5,7 @@ service reads no more of its body meanwhile. So a stream of events is slowed dow
 the same key fail. Each key takes constant memory and each request constant time, as in the generic cell rate
 algorithm: all that is remembered of a key is the time at which its allowance will be whole again.
 
-Decision record: docs/decisions/0039-overload.md.
+Decision record: docs/decisions/0040-overload.md.
 """
 
 from __future__ import annotations
