@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from aiohttp.http import SERVER_SOFTWARE, RawRequestMessage
 from aiohttp.test_utils import TestServer, make_mocked_request
 from served import Served
-from waiting import wait_until
+from waiting import DEADLINE_S, wait_until
 
 from service.http import fast_path, server_protocol
 from service.http.fast_path import PRIVATE_NAMES
@@ -98,8 +98,8 @@ async def has_progress_and_time_to_close(_app, server):
         before = connection._next_keepalive_close_time
         assert before == pytest.approx(connection._loop.time() + connection._keepalive_timeout, abs=5)
 
-        async def answered():
-            return not connection._messages and not connection._request_in_progress and client.recv(4) == b"HTTP"
+        async def idle():
+            return not connection._messages and not connection._request_in_progress
 
         source = inspect.getsource(web.RequestHandler._handle_request)
         assert source.index("_request_in_progress = True") < source.index("await request_handler(request)")
@@ -107,7 +107,9 @@ async def has_progress_and_time_to_close(_app, server):
         assert not connection._request_in_progress
         client.settimeout(0)
         connection.data_received(b"GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n")
-        await wait_until(answered, "the request is answered")
+        received = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 4), DEADLINE_S)
+        assert received == b"HTTP"
+        await wait_until(idle, "the answer is complete")
         assert connection._next_keepalive_close_time >= before
         connection.force_close()
 
