@@ -43,13 +43,14 @@ requests are refused, TARGET_BATCHES may wait."""
 QUIET_S = 0.5
 """Seconds without a refusal after which every request is taken again."""
 
+UNLIMITED = sys.maxsize
+
 TOO_MANY_REQUESTS = "more requests arrive than can be answered; nothing was recorded"
 
 _LEAST_CUT, _GREATEST_CUT = 0.9, 0.5
 """What is left of the limit after a span of turns that are a little, or much, too long."""
 
 _PERIOD_S = 0.002
-_UNLIMITED = sys.maxsize
 _LOG_INTERVAL_S = 60.0
 
 _clock = time.monotonic
@@ -67,7 +68,7 @@ class Admission:
         """Begin without a limit."""
         self.under_way = 0
         """Requests whose head was received and that are not answered; without those that last as long as they like."""
-        self.limit = _UNLIMITED
+        self.limit = UNLIMITED
         self.answered = 0
         """Requests that were counted as under way, and are not any more."""
         self.refused_early = self._refused_late = 0
@@ -90,7 +91,7 @@ class Admission:
     @property
     def limiting(self) -> bool:
         """Whether requests are refused now."""
-        return self.limit != _UNLIMITED
+        return self.limit != UNLIMITED
 
     def check(self, route: Route) -> None:
         """Raise Overloaded for a request that was not refused early, where there are too many of these.
@@ -154,7 +155,7 @@ class Admission:
         if refused:
             self._refused_at = now
         elif now - self._refused_at > QUIET_S:
-            self.limit = _UNLIMITED
+            self.limit = UNLIMITED
 
     def _begin(self, now: float) -> None:
         self.limit = max(ALWAYS, self.under_way // 4)

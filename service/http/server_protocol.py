@@ -18,7 +18,7 @@ from aiohttp import hdrs, http_exceptions, web
 
 from service.errors import Malformed, Overloaded, RunfoldError
 from service.http.addresses import ADDRESSES
-from service.http.admission import ADMISSION, ALWAYS, TOO_MANY_REQUESTS, Admission
+from service.http.admission import ADMISSION, ALWAYS, TOO_MANY_REQUESTS, UNLIMITED, Admission
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.early_refusal import SerializedRefusal, read_usual_request
 from service.http.fast_path import FastConnection, FastRunner, FastServer, PreserializedResponse
@@ -104,6 +104,8 @@ _TOO_MANY = "too many connections are open; nothing was recorded"
 _UNBOUNDED = BodyBudget(sys.maxsize)
 """For applications without a budget."""
 
+_UNKNOWN = -1
+
 
 class _Connection(FastConnection):
     """Answers as problems the errors that aiohttp answers as text; closes itself where there are too many.
@@ -111,7 +113,7 @@ class _Connection(FastConnection):
     While the service is overloaded, it refuses requests before they are parsed.
     """
 
-    __slots__ = ("_admission", "_head", "_prefix", "_refused", "_skipped", "_under_way")
+    __slots__ = ("_admission", "_head", "_prefix", "_refused", "_skipped", "_to_come", "_under_way")
 
     limit = _ConnectionLimit(inf)
     refusal: SerializedRefusal
@@ -124,6 +126,8 @@ class _Connection(FastConnection):
         self._under_way = 0
         self._skipped = 0
         """Bytes to come of the body of a request that was refused."""
+        self._to_come = 0
+        """Bytes to come until the next request begins; _UNKNOWN: that is in doubt, and nothing is refused early."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Serve the client, or answer 503 and close where the limit is reached."""
@@ -145,13 +149,33 @@ class _Connection(FastConnection):
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what was received, unless it is a request that is to be refused."""
-        admission = self._admission
-        if self._skipped or admission.under_way >= admission.limit:
-            data = self._refuse_early(data)
-            if not data:
-                return
+        """Parse what was received, unless it is a request that is to be refused.
+
+        aiohttp calls this without data to have parsed what its parser holds.
+        """
+        if self._admission.limit == UNLIMITED and not self._skipped:
+            self._to_come = _UNKNOWN
+            super().data_received(data)
+        elif rest := data and self._refuse_early(data):
+            self._parse(rest)
+        elif not data:
+            self._to_come = _UNKNOWN
+            super().data_received(data)
+
+    def _parse(self, data: bytes) -> None:
+        """Parse what was received, and find out where the next request begins.
+
+        If everything that was parsed before is answered, the parser holds at most a part of a head. Whatever that part
+        is, where a request of the usual form follows it, both are one request that ends where that one does, or its
+        body is incomplete, or the parser refuses them.
+        """
+        to_come, received, expected = _UNKNOWN, self._request_count, 0
+        if self._to_come > 0:
+            to_come = self._to_come - len(data)
+        elif not self._is_busy() and (request := read_usual_request(data)) is not None:
+            to_come, expected = request.size - len(data), 1
         super().data_received(data)
+        self._to_come = to_come if to_come >= 0 and self._request_count - received == expected else _UNKNOWN
 
     def _refuse_early(self, data: bytes) -> bytes:
         """Answer requests of the usual form with 503 without parsing them; return the data from another one on."""
@@ -163,8 +187,7 @@ class _Connection(FastConnection):
                 self._skipped = max(0, self._skipped - length)
                 continue
             transport = self.transport
-            unfinished = self._under_way or self._head.size or not self.is_idle
-            if admission.under_way < admission.limit or unfinished or transport is None:
+            if admission.under_way < admission.limit or transport is None or self._to_come or self._is_busy():
                 break
             request = read_usual_request(data)
             if request is None or (request.closes and request.size > len(data)):
@@ -178,6 +201,10 @@ class _Connection(FastConnection):
             self._skipped = max(0, request.size - len(data))
             data = data[request.size :]
         return data
+
+    def _is_busy(self) -> bool:
+        """Whether no answer can be sent now: one before it is not complete, a head is not, or the client reads none."""
+        return bool(self._under_way or self._head.size or self.writing_paused) or not self.is_idle
 
     def received_requests(self, count: int) -> None:
         """Count requests as under way."""

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from lineage_client import BATCH, GZIP, JSON, LINEAGE, event, head, many, recorded_events, send
 from served import Served
-from waiting import wait_until
+from waiting import DEADLINE_S, wait_until
 
 from service.http import lineage_batch, request_body
 from service.http.app import build_app
@@ -18,7 +18,7 @@ from service.http.routes import ROUTES
 from service.http.server_protocol import MAX_HEAD_BYTES
 from service.settings import Settings
 
-SOON_S = 10.0
+SOON_S = DEADLINE_S
 KIB = 1024
 
 

@@ -1,7 +1,10 @@
 """While more requests arrive than can be answered, they are refused early, on connections that stay usable."""
 
 import asyncio
+import random
+import re
 import sys
+from itertools import pairwise
 
 import pytest
 from served import Served
@@ -85,14 +88,100 @@ async def test_a_request_of_an_unusual_form_is_refused_too(served, connection):
     assert served.admission.under_way == 0
 
 
+async def test_the_answers_that_a_client_does_not_read_are_bounded(served, connection):
+    assert (await connection.ask(PUT + BODY))[0] == 503
+    (at_server,) = served.server.runner.server.connections
+    for _ in range(1000):  # reading them from the socket would end pieces within requests
+        if at_server.transport.is_reading():
+            at_server.data_received(100 * (PUT + BODY))
+    assert at_server.transport.get_write_buffer_size() < 1024 * 1024
+    connection.writer.transport.abort()
+
+
+async def test_the_end_of_a_head_is_no_request_whatever_it_looks_like(served, connection):
+    served.admission.limit = 1
+    first = b"GET /api/v1/namespaces/etl HTTP/1.1\r\nHost: x\r\nX-Request-ID: %d\r\n"
+    assert b"X-Request-ID: 1\r\n" in (await connection.ask(first % 1 + b"\r\n" + first % 2 + b"X-Field: "))[1]
+    served.admission.limit = 0
+    assert b"X-Request-ID: 2\r\n" in (await connection.ask(forged(2)))[1]
+    assert served.admission.refused_early == 0
+    assert b"X-Request-ID: 3\r\n" in (await connection.ask(first % 3 + b"\r\n"))[1]
+    assert b"X-Request-ID: 4\r\n" in (await connection.ask(first % 4 + b"\r\n"))[1]
+    assert served.admission.refused_early == 2  # where the third one began was known from the end of the second
+
+
+def forged(number):
+    return b"GET /api/v1/namespaces HTTP/1.1\r\nX-Forged-ID: %d\r\n\r\n" % number
+
+
+def stream(chance, first):
+    """Return the ids of some requests, and their bytes: with bodies and fields that look like requests."""
+    ids, parts = [], []
+    for number in range(first, first + chance.randint(1, 3)):
+        ids.append(b"%d" % number)
+        body = chance.choice([BODY, forged(number)])
+        form = chance.choice(["short", "like two", "with a body", "with a body", "chunked"])
+        start, field = b"Host: 127.0.0.1\r\nX-Request-ID: %d\r\n" % number, b"X-Field: "
+        if form == "short":
+            parts.append(b"GET /api/v1/namespaces/etl HTTP/1.1\r\n%b\r\n" % start)
+        elif form == "like two":
+            parts.append(b"GET /api/v1/namespaces/etl HTTP/1.1\r\n%b%b%b" % (start, field, forged(number)))
+        else:
+            kind = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+            if form == "chunked":
+                kind = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+            parts.append(
+                b"PUT /api/v1/namespaces/etl HTTP/1.1\r\nContent-Type: application/json\r\n%b%b" % (start, kind)
+            )
+    return ids, b"".join(parts)
+
+
+def cut(chance, data):
+    """Cut bytes into pieces, at best where something looks like the beginning or the end of a request."""
+    places = [found.start() for found in re.finditer(rb"GET |PUT |(?<=\r\n\r\n)", data)] + [
+        chance.randrange(len(data)) for _ in range(2)
+    ]
+    ends = sorted(chance.sample(places, chance.randint(0, 2)))
+    return [data[begin:end] for begin, end in pairwise([0, *ends, len(data)])]
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_every_request_has_one_answer_in_turn_however_its_bytes_arrive(served, connection, seed):
+    """Refused early, late or not at all: nothing that looks like a request within another one is answered."""
+    chance, first = random.Random(seed), 0  # noqa: S311  no secret
+    for _ in range(100):
+        ids, data = stream(chance, first)
+        for piece in cut(chance, data):
+            served.admission.limit = chance.choice([0] * 8 + [ALWAYS, sys.maxsize])
+            connection.writer.write(piece)
+            for _ in range(chance.choice([1, 5, 20])):
+                await asyncio.sleep(0)
+        for expected in ids:
+            status, head, _ = await connection.answer()
+            assert re.search(rb"X-Request-ID: (\S+)", head)[1] == expected
+            assert status in {200, 400, 503}
+        first += len(ids)
+    assert served.admission.refused_early > 20
+    assert served.admission.under_way == 0
+
+
+async def test_requests_that_the_parser_holds_are_answered(connection):
+    """aiohttp parses some of many requests at once, and the others when those are answered."""
+    count = 2000
+    connection.writer.write(count * b"GET /api/v1/namespaces HTTP/1.1\r\nHost: x\r\n\r\n")
+    for _ in range(count):
+        assert (await connection.answer())[0] == 503
+
+
 async def test_probes_and_scrapes_are_answered(connection):
     for path in (b"/livez", b"/readyz", b"/metrics"):
         status, _, body = await connection.ask(b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path)
         assert status == 200
     assert b"runfold_overloaded 1.0\n" in body
-    assert (await connection.ask(PUT + BODY))[0] == 503
+    for _ in range(2):
+        assert (await connection.ask(PUT + BODY))[0] == 503
     _, _, body = await connection.ask(b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    assert b"runfold_overload_refusals_total 1.0\n" in body
+    assert b"runfold_overload_refusals_total 2.0\n" in body
     assert b'{method="(any)",route="(refused early)",status="503"} 1.0\n' in body
 
 
