@@ -113,7 +113,7 @@ class _Connection(FastConnection):
     While the service is overloaded, it refuses requests before they are parsed.
     """
 
-    __slots__ = ("_admission", "_head", "_prefix", "_refused", "_skipped", "_to_come", "_under_way")
+    __slots__ = ("_admission", "_head", "_parsed", "_prefix", "_refused", "_skipped", "_to_come", "_under_way")
 
     limit = _ConnectionLimit(inf)
     refusal: SerializedRefusal
@@ -126,6 +126,8 @@ class _Connection(FastConnection):
         self._under_way = 0
         self._skipped = 0
         """Bytes to come of the body of a request that was refused."""
+        self._parsed = False
+        """Whether something was parsed after the last request that was refused early."""
         self._to_come = 0
         """Bytes to come until the next request begins; _UNKNOWN: that is in doubt, and nothing is refused early."""
 
@@ -154,12 +156,12 @@ class _Connection(FastConnection):
         aiohttp calls this without data to have parsed what its parser holds.
         """
         if self._admission.limit == UNLIMITED and not self._skipped:
-            self._to_come = _UNKNOWN
+            self._to_come, self._parsed = _UNKNOWN, True
             super().data_received(data)
         elif rest := data and self._refuse_early(data):
             self._parse(rest)
         elif not data:
-            self._to_come = _UNKNOWN
+            self._to_come, self._parsed = _UNKNOWN, True
             super().data_received(data)
 
     def _parse(self, data: bytes) -> None:
@@ -174,6 +176,7 @@ class _Connection(FastConnection):
             to_come = self._to_come - len(data)
         elif not self._is_busy() and (request := read_usual_request(data)) is not None:
             to_come, expected = request.size - len(data), 1
+        self._parsed = True
         super().data_received(data)
         self._to_come = to_come if to_come >= 0 and self._request_count - received == expected else _UNKNOWN
 
@@ -198,13 +201,17 @@ class _Connection(FastConnection):
                 self.force_close()
                 return b""
             self.keep_open()
+            self._parsed = False
+            if request.size == len(data):
+                return b""
             self._skipped = max(0, request.size - len(data))
             data = data[request.size :]
         return data
 
     def _is_busy(self) -> bool:
         """Whether no answer can be sent now: one before it is not complete, a head is not, or the client reads none."""
-        return bool(self._under_way or self._head.size or self.writing_paused) or not self.is_idle
+        parsing = self._parsed and (self._under_way or self._head.size or not self.is_idle)
+        return bool(parsing or self.writing_paused)
 
     def received_requests(self, count: int) -> None:
         """Count requests as under way."""
