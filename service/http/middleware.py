@@ -50,6 +50,7 @@ def wrap_handler(
             if admission.limiting or long_lasting:
                 _enter(request, route, admission)
             if not guard.admit(request, route):
+                _leave(request)  # waits, and does nothing
                 await guard.admit_later(request, route)
             if request.query_string:
                 _check_query(route, request)
@@ -103,7 +104,13 @@ def _answer_http_error(error: web.HTTPException, request: web.Request) -> web.St
 def _enter(request: web.Request, route: Route, admission: Admission) -> None:
     """Raise Overloaded if too many requests are under way, among which those do not count that may last for hours."""
     admission.check(route)
-    if route.long_lasting and isinstance(request.protocol, FastConnection):
+    if route.long_lasting:
+        _leave(request)
+
+
+def _leave(request: web.Request) -> None:
+    """Count a request as under way no longer."""
+    if isinstance(request.protocol, FastConnection):
         request.protocol.leave()
 
 

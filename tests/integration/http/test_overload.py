@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import pytest
 from served import Served
+from waiting import wait_until
 
 from service.http.admission import ADMISSION, ALWAYS
 from service.http.app import build_app
@@ -192,6 +193,20 @@ async def test_requests_that_last_as_long_as_they_like_do_not_count(served):
     assert served.admission.under_way == 0
     for one in streams:
         one.close()
+
+
+async def test_requests_that_wait_for_their_unknown_key_do_not_count(dsn, aiohttp_client):
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, auth="on"))))
+    admission, headers = client.app[ADMISSION], {"Authorization": "Bearer rf_unknown"}
+    asked = [asyncio.create_task(client.get("/api/v1/namespaces", headers=headers)) for _ in range(3)]
+
+    async def waiting():
+        return admission.answered == len(asked)
+
+    await wait_until(waiting, "the requests wait")
+    assert not any(one.done() for one in asked)
+    assert admission.under_way == 0
+    assert {(await one).status for one in asked} == {401}
 
 
 async def test_a_loop_that_is_behind_limits_what_is_under_way_and_ends_that_when_it_is_not():
