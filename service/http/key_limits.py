@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from aiohttp import web
 
@@ -21,6 +21,9 @@ from service.errors import RateLimited
 
 BURST_S = 10.0
 """A key that was quiet may send at once what it may send in this number of seconds."""
+
+_CHECK_S = 1.0
+"""Seconds between two looks at whether a batch that waits is still wanted."""
 
 _MAX_NAMES = 100
 OTHER_KEYS = "(other)"
@@ -49,13 +52,21 @@ class KeyLimits:
             raise RateLimited(f"API key {key} may send {self._per_second:g} requests a second")
         self._whole_at[key] = whole_at + self._interval_s
 
-    async def wait_for_events(self, key: str, events: int) -> None:
-        """Count events of a batch, and wait until the key may send them."""
+    async def wait_for_events(self, key: str, events: int, check: Callable[[], None]) -> None:
+        """Count events of a batch, and wait until the key may send them.
+
+        `check` is called every second; where it raises, the wait ends so, and the events do not count.
+        """
         now = _clock()
         whole_at = max(self._events_whole_at.get(key, now), now)
         self._events_whole_at[key] = whole_at + events * self._interval_s
-        if whole_at - now > BURST_S:
-            await asyncio.sleep(whole_at - now - BURST_S)
+        try:
+            while (left := whole_at - BURST_S - _clock()) > 0:
+                check()
+                await asyncio.sleep(min(left, _CHECK_S))
+        except BaseException:
+            self._events_whole_at[key] -= events * self._interval_s
+            raise
 
     def refused(self) -> Iterator[tuple[str, int]]:
         """Yield for each key that sent too many requests its name, and how many were refused."""

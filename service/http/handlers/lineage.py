@@ -24,7 +24,7 @@ from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice, text, time
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_body import NDJSON_TYPES, is_json, read_body
+from service.http.request_body import NDJSON_TYPES, Interrupted, is_json, read_body
 from service.http.request_values import slice_of
 from service.http.resources import RESOURCES
 from service.http.route import CONTEXT, Body, Reach, Route, Tag, parameters_of
@@ -73,10 +73,15 @@ async def record_batch(request: web.Request) -> web.Response:
     left_out = request.app[REQUEST_METRICS].left_out
     limits, actor = request.app[KEY_LIMITS], request[CONTEXT].actor
 
+    def check() -> None:
+        check_again(request)  # a batch may last for hours
+        if request.transport is None or request.transport.is_closing():
+            raise Interrupted("the client disconnected")
+
     async def append(drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
         if limits is not None and actor is not None:
-            await limits.wait_for_events(actor, len(drafts))
-        check_again(request)  # a batch may last for hours
+            await limits.wait_for_events(actor, len(drafts), check)
+        check_again(request)
         return await resources.appender.bulk(drafts, binding_of(request))
 
     ingestion = Ingestion(append, _origin(request), max_bytes=max_bytes, left_out=left_out)

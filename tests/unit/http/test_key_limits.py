@@ -1,5 +1,7 @@
 """The allowance of an API key: never more than its rate and the burst, and all of that."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,3 +63,18 @@ def test_the_names_in_metrics_are_bounded():
     refused = dict(limits.refused())
     assert len(refused) == 101
     assert refused[OTHER_KEYS] == 200
+
+
+async def test_a_batch_that_is_no_longer_wanted_waits_no_longer_and_takes_no_allowance():
+    class Unwanted(Exception):
+        pass
+
+    def unwanted():
+        raise Unwanted
+
+    limits = KeyLimits(1000)
+    await limits.wait_for_events("ann", 10_000_000, unwanted)
+    for _ in range(3):
+        with pytest.raises(Unwanted):
+            await limits.wait_for_events("ann", 10_000_000, unwanted)
+    assert limits._events_whole_at["ann"] - time.monotonic() <= 10_000
