@@ -3,7 +3,7 @@
 A program of its own, so that its work is not counted as that of the service or of a test: it reads a `Plan` as JSON
 from standard input, and prints `Flooded` as JSON. Each event is the start of a new run. During the overload, requests
 are due at even intervals, whatever the answers (open loop). An answer is timed from the moment at which its request was
-sent. How late that was is counted, too: this program shares the machine with the service, and has so many connections.
+sent. How much later than due it was sent is counted, too: this program shares the machine with the service.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ CREATED, UNAVAILABLE = 201, 503
 
 _TICK_S = 0.001
 _MOST_DUE = 200_000
-_LAST_S = 10.0
+LAST_S = 10.0
 """Seconds that the last answers may take."""
 
 _LENGTH = b"Content-Length: "
@@ -145,7 +145,7 @@ class _Flood:
             self.idle.append(connection)
 
     async def connect(self, count: int) -> None:
-        """Open connections until there are so many."""
+        """Open this many more connections."""
         loop = asyncio.get_running_loop()
         for _ in range(count):
             await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self.plan.port)
@@ -183,7 +183,7 @@ class _Flood:
 
     async def _rest(self, connections: int) -> None:
         """Wait for the last answers."""
-        end = _clock() + _LAST_S
+        end = _clock() + LAST_S
         while len(self.idle) < connections - self.broken and _clock() < end:  # noqa: ASYNC110  ends by itself
             await asyncio.sleep(_TICK_S)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import aiohttp
 import msgspec
 
-from chaos.flood import CREATED, UNAVAILABLE, Flooded, Part, Plan, Times
+from chaos.flood import CREATED, LAST_S, UNAVAILABLE, Flooded, Part, Plan, Times
 from chaos.sampling import MIB, Sample, sampling
 from chaos.service import ROOT, environment
 from chaos.waiting import Violation
@@ -94,10 +94,21 @@ async def _flood(plan: Plan) -> Flooded:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "chaos.flood"), cwd=ROOT, env=environment(), stdin=PIPE, stdout=PIPE
     )
-    output, _ = await process.communicate(msgspec.json.encode(plan))
+    try:
+        async with asyncio.timeout(_flood_limit(plan)):
+            output, _ = await process.communicate(msgspec.json.encode(plan))
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise Violation("chaos.flood does not end") from None
     if process.returncode != 0:
         raise Violation(f"chaos.flood ended with status {process.returncode}")
     return msgspec.json.decode(output, type=Flooded)
+
+
+def _flood_limit(plan: Plan) -> float:
+    """Return the seconds that a flood may take: its parts, the last answers of each, and its start."""
+    return 2 * plan.at_capacity_s + plan.overload_s + plan.afterwards_s + 5 * LAST_S
 
 
 async def _refusals(there: World) -> float:

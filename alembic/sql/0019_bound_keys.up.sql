@@ -1,6 +1,6 @@
 -- What lists for API keys need that are bound to namespaces (docs/decisions/0039-bound-keys.md). Derived, like all of the catalog.
 
--- Runs whose events name jobs of several namespaces, under each of these jobs; also runs with so many jobs that not all are
+-- Runs whose events name jobs of several namespaces, under each of these jobs; also runs with 256 jobs, of which not all are
 -- known. namespaces: the ids of all of them; the id of zeros stands for those that are not known.
 create table runfold.crossing_runs (
     run_id     uuid   not null,

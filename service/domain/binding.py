@@ -53,7 +53,7 @@ class Binding(NamedTuple):
     def may_report(self, run: RunRegisters) -> bool:
         """Tell whether the key may report events of a run that exists: one of its jobs is in these namespaces.
 
-        That stays so whatever is recorded later: nobody can take a run away from those who report it.
+        No later event changes that, so one team cannot stop another from reporting a run.
         """
         own = run.job
         return (own is not None and self.allows(own.namespace)) or any(self.allows(job.namespace) for job in run.jobs)

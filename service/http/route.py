@@ -72,7 +72,7 @@ class Route:
     """An operation of the API.
 
     `answers` has for each status of success the type of the JSON body, another media type, or None for no body.
-    `reach` has no default: whoever adds a route decides what bound keys get of it.
+    `reach` has no default: the author of a route decides what bound keys get of it.
     `headers` describes headers of answers by status and name. `errors` are the errors besides those of `all_errors`.
     `long_lasting`: a request may last as long as its caller likes, so it is cut off when its API key is revoked.
     """
