@@ -1,0 +1,140 @@
+-- Datasets, their versions, and the lineage graph (docs/decisions/0041-datasets-and-lineage.md). All of it is derived from the ledger by a
+-- projection with a cursor of its own: lists of runs never wait for it, and an existing ledger is projected in the background.
+
+-- As runfold.catalog_cursor: the position up to which events are projected, and the formats of the programs that did.
+create table runfold.lineage_cursor (
+    log           int      primary key,
+    position      bigint   not null,
+    format        smallint not null default 0,
+    oldest_format smallint not null default 0
+);
+insert into runfold.lineage_cursor (log, position) values (0, 0);
+
+-- As runfold.catalog_set_aside: what could not be projected.
+create table runfold.lineage_set_aside (like runfold.catalog_set_aside including all);
+
+-- A dataset under each of its names. primary_id: the dataset whose alias it is, or its own id (symlinks).
+-- hidden: deleted, and named by no event since. registers: DatasetRegisters.
+create table runfold.datasets (
+    id           uuid        primary key,    -- dataset_id(namespace, name)
+    namespace_id uuid        not null,
+    namespace    text        not null,
+    name         text        not null,
+    position     bigint      not null,       -- of the last event that names it
+    primary_id   uuid        not null,
+    hidden       boolean     not null,
+    updated_at   timestamptz not null,       -- the latest time of an event that names it
+    registers    bytea       not null
+);
+-- left(): a name can be too long for an index entry.
+create index datasets_by_name on runfold.datasets (left(name, 200) collate "C", id) where not hidden and id = primary_id;
+create index datasets_of_namespace on runfold.datasets (namespace_id, left(name, 200) collate "C", id)
+ where not hidden and id = primary_id;
+create index datasets_by_primary on runfold.datasets (primary_id);
+
+-- A symlink: the dataset in whose facet it stands, and the other name. Links only come; none is ever removed.
+create table runfold.dataset_links (
+    dataset_id uuid        not null,
+    alias_id   uuid        not null,
+    at         timestamptz not null,   -- the earliest event that tells it
+    position   bigint      not null,
+    primary key (dataset_id, alias_id)
+);
+create index dataset_links_of_alias on runfold.dataset_links (alias_id);
+
+-- Each event that names a dataset. role, as bits: 1 a run read it, 2 a run wrote it, 4 a DatasetEvent, 8 a command, 16 a JobEvent or
+-- definition of a job names it. version: that of the content that the event itself tells (null: it tells no schema).
+create table runfold.dataset_events (
+    dataset_id uuid        not null,
+    position   bigint      not null,
+    at         timestamptz not null,
+    role       smallint    not null,
+    run_id     uuid,
+    version    uuid,
+    primary key (dataset_id, position)
+);
+create index dataset_events_by_time on runfold.dataset_events (dataset_id, at desc, position desc) where version is not null;
+
+-- The content of a version of a dataset (VersionContent); when it was current is in runfold.dataset_events.
+create table runfold.dataset_versions (
+    dataset_id uuid        not null,
+    version    uuid        not null,
+    created_at timestamptz not null,   -- the earliest time of an event that tells it
+    position   bigint      not null,   -- the first that told it
+    content    bytea       not null,
+    primary key (dataset_id, version)
+);
+create index dataset_versions_by_time on runfold.dataset_versions (dataset_id, created_at desc, version);
+
+-- What a run of a job read and wrote: RunDatasets. A JobEvent or definition of a job is a run of its own, with an id made of its position.
+-- One run id may belong to several jobs. job_version: of all inputs and outputs that its events name.
+create table runfold.run_datasets (
+    run_id      uuid        not null,
+    job_id      uuid        not null,
+    started_at  timestamptz not null,   -- the earliest time of its events that name datasets
+    position    bigint      not null,
+    job_version uuid        not null,
+    is_run      boolean     not null,
+    registers   bytea       not null,
+    primary key (run_id, job_id)
+);
+create index run_datasets_of_job on runfold.run_datasets (job_id, started_at desc, run_id desc);
+create index run_datasets_of_version on runfold.run_datasets (job_id, job_version, started_at desc);
+
+-- The graph. direction: 0 the job reads the dataset, 1 it writes it. current: the latest run of the job that names any does so.
+-- dataset_id: as the event names it; runfold.datasets has its primary_id.
+create table runfold.lineage_edges (
+    job_id     uuid        not null,
+    direction  smallint    not null,
+    dataset_id uuid        not null,
+    current    boolean     not null,
+    first_at   timestamptz not null,
+    last_at    timestamptz not null,
+    primary key (job_id, direction, dataset_id)
+);
+create index lineage_edges_of_dataset on runfold.lineage_edges (dataset_id, direction, job_id);
+
+-- The column mapping of an output dataset by a job: ColumnMapping, of the latest event that tells it.
+create table runfold.column_mappings (
+    dataset_id uuid     not null,
+    job_id     uuid     not null,
+    position   bigint   not null,
+    registers  bytea    not null,
+    primary key (dataset_id, job_id)
+);
+-- The input datasets of column mappings.
+create table runfold.column_inputs (
+    input_id   uuid not null,
+    dataset_id uuid not null,
+    job_id     uuid not null,
+    primary key (input_id, dataset_id, job_id)
+);
+create index column_inputs_of_output on runfold.column_inputs (dataset_id, job_id);
+
+-- Sources: SourceRegisters, by PUT and by dataSource facets. Tags: TagRegisters, by PUT and by being used.
+create table runfold.sources (
+    id        uuid   primary key,   -- source_id(name)
+    name      text   not null,
+    position  bigint not null,
+    registers bytea  not null
+);
+create index sources_by_name on runfold.sources (left(name, 200) collate "C", id);
+create table runfold.tags (
+    id        uuid   primary key,   -- tag_id(name)
+    name      text   not null,
+    position  bigint not null,
+    registers bytea  not null
+);
+create index tags_by_name on runfold.tags (left(name, 200) collate "C", id);
+
+-- What GET /search looks in. kind: 0 a job, 1 a dataset. words: name, namespace, tags, columns and description in lower case.
+create table runfold.search_entries (
+    id           uuid        primary key,   -- of the job or dataset
+    kind         smallint    not null,
+    namespace_id uuid        not null,
+    namespace    text        not null,
+    name         text        not null,
+    words        text        not null,
+    hidden       boolean     not null,
+    updated_at   timestamptz not null
+);
