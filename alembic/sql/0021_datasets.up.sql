@@ -113,12 +113,14 @@ create index column_inputs_of_output on runfold.column_inputs (dataset_id, job_i
 
 -- Sources: SourceRegisters, by PUT and by dataSource facets. Tags: TagRegisters, by PUT and by being used.
 create table runfold.sources (
-    id        uuid   primary key,   -- source_id(name)
-    name      text   not null,
-    position  bigint not null,
-    registers bytea  not null
+    id         uuid        primary key,   -- source_id(name)
+    name       text        not null,
+    position   bigint      not null,
+    created_at timestamptz not null,      -- the earliest time of an event that names it
+    registers  bytea       not null
 );
 create index sources_by_name on runfold.sources (left(name, 200) collate "C", id);
+create index sources_by_creation on runfold.sources (created_at);
 create table runfold.tags (
     id        uuid   primary key,   -- tag_id(name)
     name      text   not null,
@@ -127,14 +129,49 @@ create table runfold.tags (
 );
 create index tags_by_name on runfold.tags (left(name, 200) collate "C", id);
 
--- What GET /search looks in. kind: 0 a job, 1 a dataset. words: name, namespace, tags, columns and description in lower case.
+-- What GET /search looks in, and what GET /stats counts. kind: 0 a job, 1 a dataset. folded: the name, as service/domain/search.py folds
+-- it. words: folded, too: name, namespace, tags, columns and description. created_at: the earliest time of an event that names it.
+-- updated_at is in no index, and an event that changes nothing else moves no index entry.
 create table runfold.search_entries (
     id           uuid        primary key,   -- of the job or dataset
     kind         smallint    not null,
     namespace_id uuid        not null,
     namespace    text        not null,
     name         text        not null,
+    folded       text        not null,
     words        text        not null,
     hidden       boolean     not null,
+    created_at   timestamptz not null,
     updated_at   timestamptz not null
+) with (fillfactor = 80);
+create index search_entries_by_creation on runfold.search_entries (kind, namespace_id, created_at);
+
+-- Texts are found by their trigrams where the server has pg_trgm and the role may use it. Without it, searches scan the table.
+do $trigrams$
+begin
+    create extension if not exists pg_trgm;
+exception when others then
+    raise notice 'GET /search has no index, because pg_trgm cannot be created: %', sqlerrm;
+end
+$trigrams$;
+do $index$
+declare
+    home text := (select n.nspname from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'pg_trgm');
+begin
+    if home is not null then
+        execute format('create index search_entries_words on runfold.search_entries using gin (words %I.gin_trgm_ops)', home);
+    end if;
+end
+$index$;
+
+-- The number of OpenLineage events of each type in each quarter of an hour, by their own time: GET /stats/lineage-events. Time zones
+-- differ from UTC by whole quarters. The empty digest counts all. position: as in runfold.lineage_counts.
+create table runfold.event_type_counts (
+    log       int      not null,
+    namespace bytea    not null,   -- SHA-256 of the name
+    quarter   bigint   not null,   -- since 1970
+    type      smallint not null,   -- 0 START, 1 COMPLETE, 2 FAIL, 3 ABORT
+    total     bigint   not null,
+    position  bigint   not null,
+    primary key (log, namespace, quarter, type, position)
 );
