@@ -54,6 +54,8 @@ create table runfold.dataset_events (
     primary key (dataset_id, position)
 );
 create index dataset_events_by_time on runfold.dataset_events (dataset_id, at desc, position desc) where version is not null;
+-- Which run wrote what another one read, and which runs read what it wrote: the last before, or the next after, a time.
+create index dataset_events_by_role on runfold.dataset_events (dataset_id, role, at desc, position desc);
 
 -- The content of a version of a dataset (VersionContent); when it was current is in runfold.dataset_events.
 create table runfold.dataset_versions (
@@ -69,13 +71,14 @@ create index dataset_versions_by_time on runfold.dataset_versions (dataset_id, c
 -- What a run of a job read and wrote: RunDatasets. A JobEvent or definition of a job is a run of its own, with an id made of its position.
 -- One run id may belong to several jobs. job_version: of all inputs and outputs that its events name.
 create table runfold.run_datasets (
-    run_id      uuid        not null,
-    job_id      uuid        not null,
-    started_at  timestamptz not null,   -- the earliest time of its events that name datasets
-    position    bigint      not null,
-    job_version uuid        not null,
-    is_run      boolean     not null,
-    registers   bytea       not null,
+    run_id         uuid        not null,
+    job_id         uuid        not null,
+    started_at     timestamptz not null,   -- the earliest time of its events that name datasets
+    position       bigint      not null,   -- of the last of these events
+    first_position bigint      not null,   -- of the first one: since then it is known that the run read or wrote anything
+    job_version    uuid        not null,
+    is_run         boolean     not null,
+    registers      bytea       not null,
     primary key (run_id, job_id)
 );
 create index run_datasets_of_job on runfold.run_datasets (job_id, started_at desc, run_id desc);
