@@ -204,6 +204,9 @@ async def read_catalog(story: Recorder) -> None:
     await story.send("GET", NAMESPACE)
     await story.send("GET", f"{BASE}/namespaces/unknown", status=404)
     await story.send("GET", f"{BASE}/namespaces?limit=10")
+    for counted in ("lineage-events", "jobs", "datasets", "sources"):
+        await story.send("GET", f"{BASE}/stats/{counted}?period=WEEK&timezone=Europe/Berlin")
+    await story.send("GET", f"{BASE}/stats/jobs?period=WEEK&timezone=Mars/Base", status=400)
 
 
 async def look_after(story: Recorder) -> None:

@@ -147,7 +147,7 @@ create table runfold.search_entries (
     created_at   timestamptz not null,
     updated_at   timestamptz not null
 ) with (fillfactor = 80);
-create index search_entries_by_creation on runfold.search_entries (kind, namespace_id, created_at);
+create index search_entries_by_creation on runfold.search_entries (kind, created_at);
 
 -- Texts are found by their trigrams where the server has pg_trgm and the role may use it. Without it, searches scan the table.
 do $trigrams$

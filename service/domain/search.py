@@ -29,7 +29,8 @@ def search_words(
 ) -> str:
     """Return the folded text in which a job or dataset is found; the column `words` of runfold.search_entries.
 
-    `aliases`: other names of a dataset. `tags`: also those of columns. `columns` are cut off where the text becomes too long, so they come last.
+    `aliases`: other names of a dataset. `tags`: also those of columns. `columns` come last, because the text is cut off
+    where it becomes too long.
     """
     parts = [name, namespace, *sorted(set(aliases)), *sorted(set(tags)), description or "", *columns]
     return fold(_SEPARATOR.join(part for part in parts if part))[:MAX_WORDS_LENGTH]

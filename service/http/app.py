@@ -46,6 +46,7 @@ from service.ledger.default_namespace import define_default
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
+from service.lineage.statistics import Statistics
 from service.monitor.silence_monitor import SilenceMonitor
 from service.settings import PROCESS, Settings
 from service.tracing import Tracing
@@ -224,6 +225,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         RunHistory(audit),
         RunSearch(auditors),
         RunTotals(lists),
+        Statistics(auditors),
         tail,
         end,
         monitor,

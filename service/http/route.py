@@ -45,6 +45,7 @@ class Tag(StrEnum):
     JOBS = "Jobs"
     NAMESPACES = "Namespaces"
     OPENLINEAGE = "OpenLineage"
+    SEARCH = "Search and statistics"
     LEDGER = "Ledger"
     SERVICE = "Service"
 
@@ -67,6 +68,13 @@ class Body:
     media_types: tuple[str, ...] = ("application/json",)
 
 
+@dataclass(frozen=True, slots=True)
+class ArrayOf:
+    """The type of an answer that is a JSON array."""
+
+    type: type[Struct]
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Route:
     """An operation of the API.
@@ -84,7 +92,7 @@ class Route:
     reach: Reach
     tag: Tag
     summary: str
-    answers: Mapping[int, type[Struct] | str | None]
+    answers: Mapping[int, type[Struct] | ArrayOf | str | None]
     description: str = ""
     parameters: tuple[Parameter[Any], ...] = ()
     body: Body | None = None

@@ -16,6 +16,7 @@ from service.http.handlers import (
     run_history,
     run_search,
     runs,
+    statistics,
     transitions,
 )
 from service.http.route import Route
@@ -34,6 +35,7 @@ ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *event_stream.ROUTES,
     *ledger.ROUTES,
+    *statistics.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,
     *docs.ROUTES,

@@ -16,6 +16,7 @@ LAYERS = (
     ("payloads", "database", "embedded"),
     ("ledger",),
     ("auth", "catalog", "audit", "ingest"),
+    ("lineage",),
     ("maintenance", "monitor"),
     ("http",),
     ("server",),

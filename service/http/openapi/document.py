@@ -21,7 +21,7 @@ from service.http.openapi.examples import Example, examples_of
 from service.http.parameters import Location, Parameter
 from service.http.paths import BASE
 from service.http.problems import STATUS, status_of
-from service.http.route import Body, Reach, Route, Tag
+from service.http.route import ArrayOf, Body, Reach, Route, Tag
 from service.payloads.schemas import MAX_NAME, STORABLE, OpenLineageEvent
 
 _COMPONENT = "#/components/schemas/{name}"
@@ -196,8 +196,12 @@ def _answer(route: Route, status: int, examples: list[Example]) -> dict[str, Any
         content = _with_example({}, [each.body for each in matching])
         answer = {"description": "Done.", "content": {kind: content}}
     else:
-        content = _with_example({"schema": _reference(kind)}, [each.body for each in matching])
-        answer = {"description": (kind.__doc__ or "").strip(), "content": {_JSON: content}}
+        item = kind.type if isinstance(kind, ArrayOf) else kind
+        schema: dict[str, Any] = _reference(item)
+        if isinstance(kind, ArrayOf):
+            schema = {"type": "array", "items": schema}
+        content = _with_example({"schema": schema}, [each.body for each in matching])
+        answer = {"description": (item.__doc__ or "").strip(), "content": {_JSON: content}}
     if status in route.headers:
         answer["headers"] = {
             name: _with_example(
@@ -239,7 +243,9 @@ def _types(route: Route) -> Iterator[type[Struct]]:
     if route.body is not None:
         yield route.body.type
     for answer in route.answers.values():
-        if isinstance(answer, type):
+        if isinstance(answer, ArrayOf):
+            yield answer.type
+        elif isinstance(answer, type):
             yield answer
 
 

@@ -203,6 +203,25 @@ class LineageEvents(Struct, forbid_unknown_fields=True):
     archived: list[Archived] | UnsetType = UNSET
 
 
+class EventTypeInterval(Struct, forbid_unknown_fields=True):
+    """The number of OpenLineage events of each type in an interval, by `eventTime`."""
+
+    startInterval: datetime
+    endInterval: datetime
+    start: int
+    complete: int
+    fail: int
+    abort: int
+
+
+class CountInterval(Struct, forbid_unknown_fields=True):
+    """How many had been seen by the end of an interval; deleted ones count, too."""
+
+    startInterval: datetime
+    endInterval: datetime
+    count: int
+
+
 class InvalidField(Struct, forbid_unknown_fields=True):
     """An invalid field, and what is wrong with it."""
 

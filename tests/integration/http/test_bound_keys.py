@@ -70,6 +70,8 @@ QUERY_VALUES = {
     "from": ("1",),
     "to": ("2",),
     "at": ("2024-02-01T00:00:30Z",),
+    "period": ("day", "week"),
+    "timezone": ("Asia/Kolkata",),
 }
 """Values of query parameters; of all others, each is a time."""
 TIMES = ("2024-02-01T00:00:30Z",)

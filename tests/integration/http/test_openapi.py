@@ -17,6 +17,7 @@ from service.http.openapi.document import document, document_json, error_statuse
 from service.http.openapi.pages import docs_page
 from service.http.parameters import Location
 from service.http.paths import REST
+from service.http.route import ArrayOf
 from service.http.routes import ROUTES
 from service.settings import Settings
 
@@ -133,6 +134,8 @@ def lives(run: str, lost: str) -> Iterator[tuple[str, str, Any, int]]:
     yield "GET", f"{BASE}/events", None, 200
     yield "GET", f"{BASE}/events/count", None, 200
     yield "GET", f"{BASE}/ledger/head", None, 200
+    for counted in ("lineage-events", "jobs", "datasets", "sources"):
+        yield "GET", f"{BASE}/stats/{counted}?period=DAY", None, 200
     yield "GET", f"{BASE}/ledger/verify", None, 200
     yield "GET", f"{namespace}/jobs/load", None, 200
     yield "GET", f"{namespace}/jobs", None, 200
@@ -156,7 +159,9 @@ async def test_real_answers_are_what_the_document_says(client):
             msgspec.json.decode(text, type=responses.Problem)
             continue
         kind = route.answers[status]
-        if isinstance(kind, type):
+        if isinstance(kind, ArrayOf):
+            kind = list[kind.type]
+        if kind is not None:
             assert response.content_type == "application/json"
             msgspec.json.decode(text, type=kind)
         else:
