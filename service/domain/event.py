@@ -50,6 +50,8 @@ class Subject(StrEnum):
     JOB = "job"
     NAMESPACE = "namespace"
     DATASET = "dataset"
+    SOURCE = "source"
+    TAG = "tag"
     KEY = "key"
     LEDGER = "ledger"
 
@@ -61,6 +63,8 @@ class Kind(StrEnum):
     FACTS = "facts"
     DEFINED = "defined"
     DELETED = "deleted"
+    TAGGED = "tagged"
+    UNTAGGED = "untagged"
     CREATED = "created"
     REVOKED = "revoked"
     ARCHIVED = "archived"

@@ -18,6 +18,7 @@ from service.domain.job import JobDefinition
 from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.domain.silence import SilentAfter
+from service.payloads.command_records import decode_command
 from service.payloads.event_slices import event_from_slices
 from service.payloads.records import read_silence
 from service.payloads.run_ids import run_uuid
@@ -69,6 +70,9 @@ def _decode(event: Event, payload: str) -> PayloadContent:
     return EMPTY_PAYLOAD
 
 
+_COMMANDS = (Kind.DEFINED, Kind.DELETED, Kind.TAGGED, Kind.UNTAGGED)
+
+
 def _decode_api(event: Event, payload: bytes) -> PayloadContent:
     if event.state == RunState.NEW:
         return PayloadContent(creator_content(decode_create_run(payload)))
@@ -76,7 +80,7 @@ def _decode_api(event: Event, payload: bytes) -> PayloadContent:
         return job_content(decode_put_job(payload), event.transitioned_at, event.fact)
     if event.kind == Kind.DEFINED and event.subject == "namespace":
         return namespace_content(decode_put_namespace(payload), event.transitioned_at, event.fact)
-    return EMPTY_PAYLOAD
+    return decode_command(event, payload) if event.kind in _COMMANDS else EMPTY_PAYLOAD
 
 
 def creator_content(body: CreateRun) -> Content:

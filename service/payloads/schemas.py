@@ -71,6 +71,44 @@ class PutJob(Struct):
     silentAfterSeconds: SilentAfterSeconds = UNSET  # noqa: N815
 
 
+class PutDatasetField(Struct):
+    """A field of a dataset. Tags are added to those that the field has."""
+
+    name: Name
+    type: Text | None = None
+    tags: list[Name] | None = None
+    description: Text | None = None
+
+
+class PutDataset(Struct):
+    """PUT /namespaces/{ns}/datasets/{dataset}. Tags are added; without a description, the old one stays."""
+
+    type: Literal["DB_TABLE", "STREAM"]
+    physicalName: Name  # noqa: N815
+    sourceName: Name  # noqa: N815
+    schemaLocation: Annotated[Text | None, Meta(description="A URL; required for a STREAM.")] = None  # noqa: N815
+    fields: list[PutDatasetField] | None = None
+    tags: list[Name] | None = None
+    description: Text | None = None
+    runId: Annotated[Uuid | None, Meta(description="The run that wrote the dataset.")] = None  # noqa: N815
+
+
+class PutSource(Struct):
+    """PUT /sources/{source}."""
+
+    type: Name
+    connectionUrl: Annotated[  # noqa: N815
+        Name, Meta(description="A URI. It is recorded as sent; answers have `***` in place of passwords.")
+    ]
+    description: Text | None = None
+
+
+class PutTag(Struct):
+    """PUT /tags/{tag}. Without a description, the old one stays."""
+
+    description: Text | None = None
+
+
 class LookUpRuns(Struct):
     """POST /runs/lookup."""
 
@@ -116,5 +154,8 @@ class OpenLineageEvent(Struct):
 decode_create_run = msgspec.json.Decoder(CreateRun).decode
 decode_put_namespace = msgspec.json.Decoder(PutNamespace).decode
 decode_put_job = msgspec.json.Decoder(PutJob).decode
+decode_put_dataset = msgspec.json.Decoder(PutDataset).decode
+decode_put_source = msgspec.json.Decoder(PutSource).decode
+decode_put_tag = msgspec.json.Decoder(PutTag).decode
 decode_look_up_runs = msgspec.json.Decoder(LookUpRuns).decode
 decode_event = msgspec.json.Decoder(OpenLineageEvent).decode
