@@ -1,6 +1,26 @@
 -- Datasets, their versions, and the lineage graph (docs/decisions/0041-datasets-and-lineage.md). All of it is derived from the ledger by a
 -- projection with a cursor of its own: lists of runs never wait for it, and an existing ledger is projected in the background.
 
+-- Payloads of definitions of sources and tags may be erased like those of datasets.
+-- Replaces a condition of the function, whatever the rest of it is by now: earlier migrations may have replaced it.
+do $change$
+declare
+    before text := pg_get_functiondef('runfold.erase_payloads(int, bigint[], text, text)'::regprocedure);
+    after  text := replace(before, $$'namespace', 'dataset')$$, $$'namespace', 'dataset', 'source', 'tag')$$);
+begin
+    if after = before then
+        raise exception 'runfold.erase_payloads does not look for subjects as expected';
+    end if;
+    execute after;
+end
+$change$;
+
+-- Jobs have tags since format 4. Programs of the version before would project on without them: they stop as they do when a newer one
+-- has projected. No event before this has a tag of a job, so a catalog of format 3 lacks nothing.
+update runfold.catalog_cursor
+   set format = 4,
+       oldest_format = case when position = 0 or (oldest_format = format and format = 3) then 4 else oldest_format end;
+
 -- As runfold.catalog_cursor: the position up to which events are projected, and the formats of the programs that did.
 create table runfold.lineage_cursor (
     log           int      primary key,

@@ -178,7 +178,7 @@ class SummaryWriter:
         Values that only archived payloads have, and that the erased ones had replaced, are missing until a rebuild.
         """
         rows = await self._connection.fetch(_STAMPS, LOG, positions)
-        stamps = [Stamp(row["at"], row["digest"], row["fact"]) for row in rows]
+        stamps = [Stamp(row["at"], row["digest"], row["fact"], row["position"]) for row in rows]
         for level in range(LEVELS):
             for row in await self._connection.fetch(self._statements.at, self._run, level, positions):
                 summary = summary_in(row)

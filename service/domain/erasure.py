@@ -15,17 +15,19 @@ from service.domain.namespace import NamespaceDefinition, NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, StampedNominal, count_omitted, facet_size
 from service.domain.run import RunRegisters
 from service.domain.silence import StampedSilentAfter
+from service.domain.tags import MAX_TAGS, Tags
 
 D = TypeVar("D", JobDefinition, NamespaceDefinition, StampedSilentAfter)
 V = TypeVar("V", StampedDatasets, StampedNominal)
 
 
 class Stamp(NamedTuple):
-    """How registers identify the event a value comes from: its time, its payload's digest, its fact."""
+    """How registers identify the event a value comes from: its time, its payload's digest, its fact, its position."""
 
     at: datetime
     digest: bytes
     fact: bytes
+    position: int
 
 
 def run_without(run: RunRegisters, stamp: Stamp) -> RunRegisters:
@@ -51,6 +53,7 @@ def job_without(job: JobRegisters, stamp: Stamp) -> JobRegisters:
         outputs=_unless_stamped(job.outputs, stamp),
         facets=_facets_without(job.facets, stamp),
         silent_after=_unless_defined_by(job.silent_after, stamp),
+        tags=tags_without(job.tags, stamp),
     )
 
 
@@ -60,6 +63,13 @@ def namespace_without(namespace: NamespaceRegisters, stamp: Stamp) -> NamespaceR
         definition=_unless_defined_by(namespace.definition, stamp),
         silent_after=_unless_defined_by(namespace.silent_after, stamp),
     )
+
+
+def tags_without(tags: Tags, stamp: Stamp) -> Tags:
+    """Return tags without the changes of an event; all are merged again where some may have been left out."""
+    if len(tags) >= MAX_TAGS:
+        return {}
+    return {tag: change for tag, change in tags.items() if change.position != stamp.position}
 
 
 def _unless_stamped(value: V | None, stamp: Stamp) -> V | None:

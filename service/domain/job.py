@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from service.domain.event import NO_CONTENT, Content, Event, make_tuple
+from service.domain.event import NO_CONTENT, Content, Event, Kind, make_tuple
 from service.domain.registers import (
     EPOCH,
     FirstSeen,
@@ -20,6 +20,7 @@ from service.domain.registers import (
     stamped_facets,
 )
 from service.domain.silence import SilentAfter, StampedSilentAfter, latest_setting
+from service.domain.tags import StampedTag, TagChange, merge_tags, stamped_tags
 
 
 class JobDefinition(NamedTuple):
@@ -48,6 +49,7 @@ class JobRegisters(NamedTuple):
     outputs: StampedDatasets | None = None
     facets: Mapping[str, StampedFacet] = {}
     silent_after: StampedSilentAfter | None = None
+    tags: Mapping[str, StampedTag] = {}
 
     @property
     def hidden(self) -> bool:
@@ -55,24 +57,31 @@ class JobRegisters(NamedTuple):
         return self.deleted > self.seen
 
 
+_TAG_CHANGES = (Kind.TAGGED, Kind.UNTAGGED)
+"""Kinds of events after which a job is not shown as updated, as in Marquez."""
+
+
 def job_registers_of(
     event: Event,
     content: Content = NO_CONTENT,
     definition: JobDefinition | None = None,
     silent_after: SilentAfter | None = None,
+    tags: tuple[TagChange, ...] = (),
 ) -> JobRegisters:
     """Return the job's registers of one event: the job's own or one of its runs'."""
     at, digest, phase = event.transitioned_at, event.payload_digest or event.fact, phase_of(event)
     own = event.subject == "job"
+    updated_at = EPOCH if own and event.kind in _TAG_CHANGES else event.recorded_at
     # make_tuple: the projector needs these registers for every event that has a payload.
     registers = (
         event.namespace or "",
         event.job or "",
-        *name_registers_of(event, own=own, updated_at=event.recorded_at, definition=definition),
+        *name_registers_of(event, own=own, updated_at=updated_at, definition=definition),
         StampedDatasets(at, digest, content.inputs, phase) if content.inputs is not None else None,
         StampedDatasets(at, digest, content.outputs, phase) if content.outputs is not None else None,
         stamped_facets(at, digest, content.job_facets, phase) if content.job_facets else {},
         StampedSilentAfter(at, event.fact, event.position, silent_after.seconds) if own and silent_after else None,
+        stamped_tags(event.position, tags) if tags else {},
     )
     return make_tuple(JobRegisters, registers)
 
@@ -87,5 +96,6 @@ def merge_jobs(a: JobRegisters, b: JobRegisters) -> JobRegisters:
         latest(a.outputs, b.outputs),
         merge_facets(a.facets, b.facets),
         latest_setting(a.silent_after, b.silent_after),
+        merge_tags(a.tags, b.tags),
     )
     return make_tuple(JobRegisters, merged)

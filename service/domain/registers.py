@@ -216,6 +216,9 @@ def _shorten(name: str) -> str:
     return name[:_SHORTENED] + "…"
 
 
+NO_MENTION = frozenset({Kind.ERASED, Kind.TAGGED, Kind.UNTAGGED})
+"""Kinds of events that do not bring a deleted name back."""
+
 NameRegisters = tuple[int, int, int, int, datetime, FirstSeen | None, D | None]
 """What the registers of jobs and of namespaces have in common, in the order of their fields.
 
@@ -228,7 +231,7 @@ def name_registers_of(event: Event, *, own: bool, updated_at: datetime, definiti
     """Return the common registers of one event. `own`: it is in the name's own stream, else it mentions the name."""
     position = event.position
     deleted = own and event.kind == Kind.DELETED
-    if deleted or event.kind == Kind.ERASED:
+    if deleted or event.kind in NO_MENTION:
         return position, position if own else 0, 0, position if deleted else 0, updated_at, None, definition
     first_seen = FirstSeen(not (own and event.kind == Kind.DEFINED), event.transitioned_at)
     return position, position if own else 0, position, 0, updated_at, first_seen, definition

@@ -43,7 +43,7 @@ def _apply_to_run(run: RunRegisters, event: Event, decoded: PayloadContent) -> R
 
 def _job_of(event: Event, decoded: PayloadContent) -> JobRegisters:
     definition = decoded.definition if isinstance(decoded.definition, JobDefinition) else None
-    return job_registers_of(event, decoded.content, definition, decoded.silent_after)
+    return job_registers_of(event, decoded.content, definition, decoded.silent_after, decoded.tags)
 
 
 def _apply_to_job(job: JobRegisters, event: Event, decoded: PayloadContent) -> JobRegisters:

@@ -40,7 +40,7 @@ async def remove_erased(
     subject, stream_id = stream
     aggregate = AGGREGATES[subject]
     rows = await connection.fetch(_STAMPS, log, erased)
-    stamps = [Stamp(row["at"], row["digest"], row["fact"]) for row in rows]
+    stamps = [Stamp(row["at"], row["digest"], row["fact"], row["position"]) for row in rows]
     remaining = reduce(aggregate.without, stamps, registers)
     if remaining == registers:
         return registers

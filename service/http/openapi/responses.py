@@ -280,7 +280,7 @@ class LedgerEvent(Struct, forbid_unknown_fields=True, kw_only=True):
 
     log: int
     position: int
-    subject: Literal["run", "job", "namespace", "dataset", "key", "ledger"]
+    subject: Literal["run", "job", "namespace", "dataset", "source", "tag", "key", "ledger"]
     id: UUID
     kind: str
     state: State | None

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from service.domain.event import NO_CONTENT, Content, DatasetName, Event
 from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
+from service.domain.tags import TagChange, present
 from service.ledger.stored_registers import pack_registers, unpack_job, unpack_namespace
 
 
 class NameFact(NamedTuple):
-    """A fact that defines, deletes or mentions job load in namespace etl."""
+    """A fact that defines, deletes, tags or mentions job load in namespace etl."""
 
     subject: str
     kind: str
@@ -39,7 +40,8 @@ def job_of(history):
         found = event(fact, position)
         defined = fact.subject == "job" and fact.kind == "defined"
         definition = JobDefinition(fact.at, found.fact, "BATCH", fact.text, None) if defined else None
-        parts.append(job_registers_of(found, fact.content, definition))
+        tags = (TagChange(fact.text, fact.kind == "tagged"),) if fact.kind in ("tagged", "untagged") else ()
+        parts.append(job_registers_of(found, fact.content, definition, tags=tags))
     return parts
 
 
@@ -54,7 +56,7 @@ def namespace_of(history):
 
 
 def facts(*subjects):
-    kinds = st.sampled_from(["transition", "facts", "defined", "deleted"])
+    kinds = st.sampled_from(["transition", "facts", "defined", "deleted", "tagged", "untagged"])
     return st.builds(NameFact, st.sampled_from(subjects), kinds, times, contents, st.sampled_from("xyz")).map(sensible)
 
 
@@ -179,3 +181,19 @@ def test_own_position_moves_with_its_own_events_only():
 def test_nothing_known_is_not_hidden():
     assert not JobRegisters("etl", "load").hidden
     assert not NamespaceRegisters("etl").hidden
+
+
+def test_a_tag_stands_until_it_is_removed_and_is_no_sign_of_life():
+    history = [
+        ("job", "defined", at(1), NO_CONTENT, "x"),
+        ("job", "tagged", at(2), NO_CONTENT, "PII"),
+        ("job", "tagged", at(3), NO_CONTENT, "pii"),
+        ("job", "untagged", at(4), NO_CONTENT, "PII"),
+    ]
+    found = [job(*history[:length]) for length in (1, 2, 3, 4)]
+    assert [present(one.tags) for one in found] == [[], ["PII"], ["PII", "pii"], ["pii"]]
+    assert {one.updated_at for one in found} == {at(1)}  # recorded at its position
+    assert [one.own_position for one in found] == [1, 2, 3, 4]
+    deleted = [history[0], ("job", "deleted", at(5), NO_CONTENT, ""), *history[1:]]
+    assert job(*deleted).hidden
+    assert namespace(history[0], ("namespace", "deleted", at(5), NO_CONTENT, ""), *history[1:]).hidden

@@ -28,7 +28,7 @@ from service.ledger.stored_registers import (
 )
 
 UNPACK = {RunRegisters: unpack_run, JobRegisters: unpack_job, NamespaceRegisters: unpack_namespace}
-SHAPES = {1: "b106b7ab66e97d2e", 2: "0fe2959de4791cf2", 3: "0fe2959de4791cf2"}
+SHAPES = {1: "b106b7ab66e97d2e", 2: "0fe2959de4791cf2", 3: "0fe2959de4791cf2", 4: "1bd8144e843b3634"}
 """By format, the digest of what is stored. Add a line for a new format; never change one of a released version."""
 
 
