@@ -43,3 +43,21 @@ def job_id(namespace: str, job: str) -> UUID:
 def namespace_id(namespace: str) -> UUID:
     """Return the stream id of a namespace."""
     return stream_of(namespace)
+
+
+@lru_cache(maxsize=50_000)
+def dataset_id(namespace: str, name: str) -> UUID:
+    """Return the stream id of a dataset, which a job of the same names has, too."""
+    return stream_of(namespace, name)
+
+
+@lru_cache(maxsize=1_000)
+def source_id(name: str) -> UUID:
+    """Return the stream id of a source."""
+    return stream_of("source", "", name)
+
+
+@lru_cache(maxsize=1_000)
+def tag_id(name: str) -> UUID:
+    """Return the stream id of a tag."""
+    return stream_of("tag", "", name)

@@ -69,7 +69,16 @@ class StampedParent(NamedTuple):
     phase: int = 0
 
 
-S = TypeVar("S", StampedFacet, StampedDatasets, StampedNominal, StampedParent)
+class StampedText(NamedTuple):
+    """A text, such as a description, of the latest event that tells one."""
+
+    at: datetime
+    digest: bytes
+    text: str | None
+    phase: int = 0
+
+
+S = TypeVar("S", StampedFacet, StampedDatasets, StampedNominal, StampedParent, StampedText)
 
 _PHASES: Mapping[str | None, int] = {
     RunState.RUNNING: 1,
@@ -159,7 +168,7 @@ def _cut(facets: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
         facets = {name: facets[name] for name in names}
         share = FACET_LIMITS.size // FACET_LIMITS.count
     else:
-        share = _fair_share([facet.size for facet in facets.values()])
+        share = fair_share([facet.size for facet in facets.values()])
     return {
         name: facet
         if facet.value is None or (facet.size <= share and name != beyond)
@@ -168,8 +177,8 @@ def _cut(facets: Mapping[str, StampedFacet]) -> Mapping[str, StampedFacet]:
     }
 
 
-def _fair_share(sizes: list[int]) -> int:
-    """Return the size of the largest value for which the sum of min(size, value) is within the limit; 0 for none."""
+def fair_share(sizes: list[int]) -> int:
+    """Return the size of the largest value for which the sum of min(size, value) is within FACET_LIMITS; 0 for none."""
     share = used = 0
     for index, size in enumerate(sorted(sizes)):
         if used + size * (len(sizes) - index) > FACET_LIMITS.size:

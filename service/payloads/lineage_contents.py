@@ -1,0 +1,201 @@
+"""Decodes what OpenLineage events tell of datasets: names, facets, versions.
+
+The facets of a dataset are mostly the same bytes in one event after the other, so what they tell is remembered.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw, Struct
+
+from service.domain.dataset import NO_FACTS, DatasetFacts
+from service.domain.dataset_versions import version_told_by
+from service.domain.event import DatasetName, make_tuple
+from service.domain.tags import TagChange
+from service.payloads import raw_json
+from service.payloads.dataset_facets import description_of, facets_in, location_of, read_facts, tags_of
+from service.payloads.event_slices import MAX_DATASETS, is_usable_name
+
+_log = logging.getLogger(__name__)
+
+_NUL = "\\u0000"
+_REMEMBERED_BYTES = 4 * 1024 * 1024
+"""Bytes of facets, as received, that a generation remembers. The objects that they make take some ten times as much."""
+
+_LONGEST_REMEMBERED = 64 * 1024
+
+
+class ToldDataset(NamedTuple):
+    """A dataset as an event tells it. `version`: None where it tells no schema.
+
+    `facets`: inputFacets of an input, outputFacets of an output.
+    """
+
+    name: DatasetName
+    facts: DatasetFacts = NO_FACTS
+    version: UUID | None = None
+    facets: Mapping[str, bytes | None] = {}
+
+
+class LineageContent(NamedTuple):
+    """What an OpenLineage event tells of datasets, and of its job. `dataset`: of a DatasetEvent."""
+
+    inputs: tuple[ToldDataset, ...] = ()
+    outputs: tuple[ToldDataset, ...] = ()
+    dataset: ToldDataset | None = None
+    location: str | None = None
+    description: str | None = None
+    job_tags: tuple[TagChange, ...] = ()
+
+
+NO_LINEAGE = LineageContent()
+_NO_RAW = Raw()
+
+
+class _Dataset(Struct):
+    namespace: str
+    name: str
+    facets: Raw = _NO_RAW
+    inputFacets: Raw = _NO_RAW  # noqa: N815
+    outputFacets: Raw = _NO_RAW  # noqa: N815
+
+
+class _Job(Struct):
+    facets: Raw = _NO_RAW
+
+
+class _Event(Struct):
+    job: _Job | None = None
+    inputs: list[_Dataset] | None = None
+    outputs: list[_Dataset] | None = None
+    dataset: _Dataset | None = None
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+
+
+def read_lineage(payload: str, position: int) -> LineageContent:
+    """Return what the OpenLineage event at a position tells; what cannot be used is left out."""
+    try:
+        event = _decode(payload) if _NUL not in payload else _by_slices(payload)
+    except msgspec.DecodeError:
+        try:
+            event = _by_slices(payload)
+        except (ValueError, RecursionError):
+            _log.exception("the datasets of the event at position %d cannot be read; they are ignored", position)
+            return NO_LINEAGE
+    location, description, tags = _of_job(event.job)
+    return make_tuple(
+        LineageContent,
+        (
+            tuple([_told(each, each.inputFacets) for each in event.inputs or () if each.namespace and each.name]),
+            tuple([_told(each, each.outputFacets) for each in event.outputs or () if each.namespace and each.name]),
+            None if event.dataset is None or not event.dataset.name else _told(event.dataset, _NO_RAW),
+            location,
+            description,
+            tags,
+        ),
+    )
+
+
+def _told(dataset: _Dataset, of_run: Raw) -> ToldDataset:
+    name = make_tuple(DatasetName, (dataset.namespace, dataset.name))
+    facets = bytes(dataset.facets)
+    known = _REMEMBERED.get(name, facets) if facets else ToldDataset(name)
+    return known._replace(facets=facets_in(bytes(of_run))) if of_run else known
+
+
+def _of_job(job: _Job | None) -> tuple[str | None, str | None, tuple[TagChange, ...]]:
+    if job is None or not job.facets:
+        return None, None, ()
+    facets = facets_in(bytes(job.facets))
+    location, documentation, tags = (facets.get(name) for name in ("sourceCodeLocation", "documentation", "tags"))
+    return (
+        location_of(location) if location else None,
+        description_of(documentation) if documentation else None,
+        tuple(tags_of(tags)) if tags else (),
+    )
+
+
+class _Remembered:
+    """What the facets of datasets tell, by the dataset and the bytes of the facets: of two generations."""
+
+    def __init__(self) -> None:
+        self._young: dict[tuple[DatasetName, bytes], ToldDataset] = {}
+        self._old: dict[tuple[DatasetName, bytes], ToldDataset] = {}
+        self._size = 0
+
+    def get(self, name: DatasetName, facets: bytes) -> ToldDataset:
+        """Return a dataset with these facets."""
+        key = (name, facets)
+        told = self._young.get(key)
+        if told is None:
+            told = self._old.get(key) or _read(name, facets)
+            if len(facets) <= _LONGEST_REMEMBERED:
+                self._add(key, told)
+        return told
+
+    def _add(self, key: tuple[DatasetName, bytes], told: ToldDataset) -> None:
+        self._size += len(key[1]) + len(key[0].name) + len(key[0].namespace)
+        if self._size > _REMEMBERED_BYTES:
+            self._old, self._young, self._size = self._young, {}, 0
+        self._young[key] = told
+
+
+_REMEMBERED = _Remembered()
+
+
+def _read(name: DatasetName, raw: bytes) -> ToldDataset:
+    facets = facets_in(raw)
+    if not facets:
+        return ToldDataset(name)
+    facts = read_facts(facets)
+    return ToldDataset(name, facts, version_told_by(name, facts))
+
+
+def _by_slices(payload: str) -> _Event:
+    """Decode with raw_json, which accepts more than msgspec. Raises ValueError."""
+    top = raw_json.members(payload)
+    job = _members(top.get("job"))
+    dataset = list(_datasets([top["dataset"]])) if "dataset" in top else []
+    return _Event(
+        _Job(_raw(job.get("facets"))),
+        list(_datasets(_elements(top.get("inputs")))),
+        list(_datasets(_elements(top.get("outputs")))),
+        dataset[0] if dataset else None,
+    )
+
+
+def _members(raw: str | None) -> dict[str, str]:
+    return raw_json.members(raw) if raw is not None and raw[0] == "{" else {}
+
+
+def _elements(raw: str | None) -> list[str]:
+    """Return the elements of a list; of one that is too long for event_slices, none."""
+    elements = raw_json.elements(raw) if raw is not None and raw[0] == "[" else []
+    return elements if len(elements) <= MAX_DATASETS else []
+
+
+def _datasets(elements: Iterable[str]) -> Iterator[_Dataset]:
+    for element in elements:
+        members = _members(element)
+        namespace, name = _name(members.get("namespace")), _name(members.get("name"))
+        if namespace and name:
+            yield _Dataset(namespace, name, *(_raw(members.get(each)) for each in _FACETS))
+
+
+_FACETS = ("facets", "inputFacets", "outputFacets")
+
+
+def _name(raw: str | None) -> str:
+    value: Any = raw_json.value(raw) if raw is not None and raw[0] == '"' else None
+    return value if is_usable_name(value) else ""
+
+
+def _raw(text: str | None) -> Raw:
+    return _NO_RAW if text is None else Raw(text.encode())
