@@ -204,6 +204,8 @@ async def read_catalog(story: Recorder) -> None:
     await story.send("GET", NAMESPACE)
     await story.send("GET", f"{BASE}/namespaces/unknown", status=404)
     await story.send("GET", f"{BASE}/namespaces?limit=10")
+    await story.send("GET", f"{BASE}/search?q=orders&filter=DATASET&sort=NAME&limit=2")
+    await story.send("GET", f"{BASE}/search?q=", status=400)
     for counted in ("lineage-events", "jobs", "datasets", "sources"):
         await story.send("GET", f"{BASE}/stats/{counted}?period=WEEK&timezone=Europe/Berlin")
     await story.send("GET", f"{BASE}/stats/jobs?period=WEEK&timezone=Mars/Base", status=400)

@@ -6,7 +6,7 @@ that formats and patterns take or refuse, and values of other types.
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -70,7 +70,8 @@ UUIDS = (
 )
 ROW = encode_row(RowCursor(datetime(2024, 1, 2, tzinfo=UTC), UUID(UUIDS[0])))
 CURSORS = ("start", "now", encode_position(PositionCursor(LOG, 0)), ROW, "AQAAAAAAAAAAAAAAAA", "x" * 65, "a b")
-BY_FORMAT = {"date-time": TIMES, "uuid": UUIDS, "cursor": CURSORS, "cursor-of-runs": CURSORS}
+DATES = ("2024-02-29", "2023-02-29", "2024-13-01", "0000-01-01", "2024-1-1", "20240101", "2024-01-02T03:04:05Z")
+BY_FORMAT = {"date-time": TIMES, "date": DATES, "uuid": UUIDS, "cursor": CURSORS, "cursor-of-runs": CURSORS}
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d).(\d\d):(\d\d)(?::(\d\d))?[\d.,]*(?:[+\- ](\d\d))?", re.ASCII)
 
@@ -85,6 +86,11 @@ def _is_time(value: object) -> bool:
         day, hour, minute, second, offset = match.groups(default="00")
         return int(offset) < 24 and bool(datetime.fromisoformat(f"{day}T{hour}:{minute}:{second}+00:00"))
     return not isinstance(value, str)
+
+
+@formats.checks("date", raises=ValueError)
+def _is_date(value: object) -> bool:
+    return not isinstance(value, str) or bool(date.fromisoformat(value))
 
 
 @formats.checks("cursor")

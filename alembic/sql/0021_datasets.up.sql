@@ -153,8 +153,9 @@ create table runfold.tags (
 create index tags_by_name on runfold.tags (left(name, 200) collate "C", id);
 
 -- What GET /search looks in, and what GET /stats counts. kind: 0 a job, 1 a dataset. folded: the name, as service/domain/search.py folds
--- it. words: folded, too: name, namespace, tags, columns and description. created_at: the earliest time of an event that names it.
--- updated_at is in no index, and an event that changes nothing else moves no index entry.
+-- it. words: folded, too: name, namespace, tags, columns and description. position: the last event that names it; where it is not after
+-- the last deletion of the namespace, the entry is not found. created_at: the earliest time of an event that names it. updated_at and
+-- position are in no index, so an event that changes nothing else moves no index entry.
 create table runfold.search_entries (
     id           uuid        primary key,   -- of the job or dataset
     kind         smallint    not null,
@@ -164,6 +165,7 @@ create table runfold.search_entries (
     folded       text        not null,
     words        text        not null,
     hidden       boolean     not null,
+    position     bigint      not null,
     created_at   timestamptz not null,
     updated_at   timestamptz not null
 ) with (fillfactor = 80);

@@ -46,6 +46,7 @@ from service.ledger.default_namespace import define_default
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
+from service.lineage.search import Search
 from service.lineage.statistics import Statistics
 from service.monitor.silence_monitor import SilenceMonitor
 from service.settings import PROCESS, Settings
@@ -225,6 +226,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         RunHistory(audit),
         RunSearch(auditors),
         RunTotals(lists),
+        Search(lists),
         Statistics(auditors),
         tail,
         end,

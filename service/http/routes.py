@@ -16,6 +16,7 @@ from service.http.handlers import (
     run_history,
     run_search,
     runs,
+    search,
     statistics,
     transitions,
 )
@@ -35,6 +36,7 @@ ROUTES: tuple[Route, ...] = (
     *events.ROUTES,
     *event_stream.ROUTES,
     *ledger.ROUTES,
+    *search.ROUTES,
     *statistics.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,

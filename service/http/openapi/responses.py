@@ -203,6 +203,23 @@ class LineageEvents(Struct, forbid_unknown_fields=True):
     archived: list[Archived] | UnsetType = UNSET
 
 
+class SearchResult(Struct, forbid_unknown_fields=True):
+    """A job or dataset that was found; `nodeId` is its id in the lineage graph."""
+
+    type: Literal["JOB", "DATASET"]
+    name: str
+    updatedAt: datetime
+    namespace: str
+    nodeId: str
+
+
+class SearchResults(Struct, forbid_unknown_fields=True):
+    """A part of what was found, and the number of all."""
+
+    totalCount: int
+    results: list[SearchResult]
+
+
 class EventTypeInterval(Struct, forbid_unknown_fields=True):
     """The number of OpenLineage events of each type in an interval, by `eventTime`."""
 

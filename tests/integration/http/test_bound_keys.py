@@ -71,6 +71,11 @@ QUERY_VALUES = {
     "to": ("2",),
     "at": ("2024-02-01T00:00:30Z",),
     "period": ("day", "week"),
+    "q": ("load", MARK, "table of"),
+    "filter": ("job", "dataset"),
+    "sort": ("name", "update_at"),
+    "before": ("2999-01-01", "2999-01-01T00:00:00Z"),
+    "after": ("2020-01-01", "2020-01-01T00:00:00Z"),
     "timezone": ("Asia/Kolkata",),
 }
 """Values of query parameters; of all others, each is a time."""

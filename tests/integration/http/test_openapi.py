@@ -134,6 +134,7 @@ def lives(run: str, lost: str) -> Iterator[tuple[str, str, Any, int]]:
     yield "GET", f"{BASE}/events", None, 200
     yield "GET", f"{BASE}/events/count", None, 200
     yield "GET", f"{BASE}/ledger/head", None, 200
+    yield "GET", f"{BASE}/search?q=load", None, 200
     for counted in ("lineage-events", "jobs", "datasets", "sources"):
         yield "GET", f"{BASE}/stats/{counted}?period=DAY", None, 200
     yield "GET", f"{BASE}/ledger/verify", None, 200

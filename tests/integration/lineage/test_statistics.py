@@ -39,7 +39,7 @@ async def count(connections, events, upto=1):
 
 async def entry(db, kind, created_at, namespace="ns", *, hidden=False):
     await db.execute(
-        "insert into runfold.search_entries values ($1, $2, $3, $4, 'n', 'n', 'n', $5, $6, $6)",
+        "insert into runfold.search_entries values ($1, $2, $3, $4, 'n', 'n', 'n', $5, 1, $6, $6)",
         *(uuid4(), kind, uuid4(), namespace, hidden, created_at),
     )
 
@@ -121,7 +121,7 @@ async def test_sources_are_counted(connections, db):
 async def test_jobs_are_counted_by_an_index(connections, db):
     await db.execute(
         "insert into runfold.search_entries select gen_random_uuid(), n % 2, gen_random_uuid(), 'ns', 'n', 'n', "
-        "repeat('words ', 30), false, now() - n * interval '1 minute', now() from generate_series(1, 20000) n"
+        "repeat('words ', 30), false, 1, now() - n * interval '1 minute', now() from generate_series(1, 20000) n"
     )
     await db.execute("vacuum analyze runfold.search_entries")
     async with connections.connection() as connection:
