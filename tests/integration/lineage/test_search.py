@@ -76,7 +76,7 @@ CHARACTERS = r"""ab%_\'".*[({^$?+|#ØøΣςσßİ😀 -"""
 @settings(max_examples=40)
 @given(
     found=st.lists(st.text(CHARACTERS, min_size=1, max_size=8), min_size=1, max_size=6, unique=True),
-    text=st.text(CHARACTERS, min_size=1, max_size=4).filter(str.split),
+    text=st.text(CHARACTERS, min_size=1, max_size=4).filter(words_of),
     order=st.sampled_from(SearchOrder),
 )
 async def test_every_character_is_taken_as_it_is(connections, db, found, text, order):
