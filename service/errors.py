@@ -12,6 +12,11 @@ RunfoldError
 ├── NotFound                  no such run, job, namespace or route
 │   ├── RunNotFound
 │   ├── JobNotFound
+│   ├── JobVersionNotFound
+│   ├── DatasetNotFound
+│   ├── DatasetVersionNotFound
+│   ├── FieldNotFound
+│   ├── SourceNotFound
 │   └── NamespaceNotFound
 ├── Conflict                  the request contradicts the run's history; has the current run
 ├── RateLimited               the clients with this API key send too many requests
@@ -168,6 +173,77 @@ class JobNotFound(NotFound):
     def __init__(self, job: str) -> None:
         """Use the message of Marquez."""
         super().__init__(f"Job '{job}' not found.")
+
+
+class JobVersionNotFound(NotFound):
+    """The job has no such version: none with these inputs, outputs and location.
+
+    `GET /api/v1/namespaces/{namespace}/jobs/{job}/versions` lists those that there are.
+    """
+
+    code = "job-version-not-found"
+    title = "Job version not found"
+
+    def __init__(self, version: str) -> None:
+        """Use the message of Marquez."""
+        super().__init__(f"Job version '{version}' not found.")
+
+
+class DatasetNotFound(NotFound):
+    """The namespace has no such dataset: it was never defined nor named by an event, or it was deleted.
+
+    Define it with `PUT /api/v1/namespaces/{namespace}/datasets/{dataset}`, or send an OpenLineage event that names it.
+    Names are percent-encoded, and their case counts.
+    """
+
+    code = "dataset-not-found"
+    title = "Dataset not found"
+
+    def __init__(self, dataset: str) -> None:
+        """Use the message of Marquez."""
+        super().__init__(f"Dataset '{dataset}' not found.")
+
+
+class DatasetVersionNotFound(NotFound):
+    """The dataset has no such version, or had none at the requested time.
+
+    `GET /api/v1/namespaces/{namespace}/datasets/{dataset}/versions` lists those that there are.
+    """
+
+    code = "dataset-version-not-found"
+    title = "Dataset version not found"
+
+    def __init__(self, version: str) -> None:
+        """Use the message of Marquez."""
+        super().__init__(f"Dataset version '{version}' not found.")
+
+
+class FieldNotFound(NotFound):
+    """The dataset has no such field, as far as it is known: by its definition, or by the latest `schema` facet.
+
+    Define the dataset with its fields, or send an OpenLineage event with its schema. The case of names counts.
+    """
+
+    code = "field-not-found"
+    title = "Field not found"
+
+    def __init__(self, field: str, dataset: str) -> None:
+        """Use the message of Marquez."""
+        super().__init__(f"Field '{field}' not found for dataset '{dataset}'.")
+
+
+class SourceNotFound(NotFound):
+    """There is no such source: it was never defined, nor named by the `dataSource` facet of a dataset.
+
+    Define it with `PUT /api/v1/sources/{source}`. Names are percent-encoded.
+    """
+
+    code = "source-not-found"
+    title = "Source not found"
+
+    def __init__(self, source: str) -> None:
+        """Use the message of Marquez."""
+        super().__init__(f"Source '{source}' not found.")
 
 
 class NamespaceNotFound(NotFound):

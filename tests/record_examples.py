@@ -133,6 +133,13 @@ async def define(story: Recorder) -> None:
     await story.send("PUT", JOB, job)
     await story.send("PUT", f"{BASE}/namespaces/unknown/jobs/load", job, status=404)
     await story.send("PUT", JOB, "type: BATCH", kind="application/yaml", status=415)
+    source = {"type": "POSTGRESQL", "connectionUrl": "postgresql://loader:s3cret@db.example.com/shop"}
+    await story.send("PUT", f"{BASE}/sources/shop", source | {"description": "The shop's database."})
+    await story.send("PUT", f"{BASE}/sources/shop", source | {"connectionUrl": "no URI"}, status=422)
+    await story.send("PUT", f"{BASE}/tags/PII", {"description": "Personally identifiable information"})
+    await story.send("POST", f"{JOB}/tags/PII")
+    await story.send("POST", f"{NAMESPACE}/jobs/unknown/tags/PII", status=404)
+    await story.send("DELETE", f"{JOB}/tags/PII")
 
 
 async def run(story: Recorder) -> None:

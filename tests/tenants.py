@@ -30,6 +30,7 @@ SECRETS = (MARK, B_RUN, B_CHILD, B_LINEAGE)
 """What must occur in nothing that team A gets."""
 
 JOB = {"type": "BATCH", "inputs": [], "outputs": []}
+SOURCE = {"type": "POSTGRESQL", "connectionUrl": f"postgresql://{MARK}.example/dw"}
 
 
 class Keys(NamedTuple):
@@ -109,5 +110,8 @@ async def fill(client, made: Keys) -> None:
             await ok(client, "POST", "/lineage", headers, json=event)
         batch = [job_event(namespace), lineage(namespace, reported, None, 2, more={"text": namespace})]
         await ok(client, "POST", "/lineage/batch", headers, json=batch)
+        await ok(client, "POST", f"{team}/jobs/load/tags/PII", headers)
+    await ok(client, "PUT", f"/sources/source-{MARK}", made.operator, json=SOURCE)
+    await ok(client, "PUT", f"/tags/tag-{MARK}", made.operator, json={"description": MARK})
     await ok(client, "POST", "/lineage", made.operator, json=lineage(A, BOTH, job="load", ours={"text": A}))
     await ok(client, "POST", "/lineage", made.operator, json=lineage(B, BOTH, "COMPLETE", 1, "load", theirs={"of": B}))

@@ -13,7 +13,7 @@ from service.domain.job import JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.domain.run import MAX_JOBS, RunRegisters, apply_event, run_registers_of
-from service.ledger.aggregates import AGGREGATES
+from service.ledger.aggregates import AGGREGATES, CATALOG_AGGREGATES
 from service.ledger.stored_registers import pack_registers
 from service.payloads.contents import decode_payload
 from service.payloads.records import read_record
@@ -117,7 +117,7 @@ class PageProjection:
     def add(self, event: Event, payload: str | None) -> None:
         """Add an event. A run defines the job and namespace that it names, a job its namespace."""
         namespace, job = event.namespace, event.job
-        if namespace is None or event.subject not in AGGREGATES:
+        if namespace is None or event.subject not in CATALOG_AGGREGATES:
             if namespace is not None and event.subject == Subject.DATASET:
                 self._dataset_namespaces.add(namespace)
             return
@@ -291,7 +291,7 @@ def group_erasures(erasures: Iterable[tuple[Event, str | None]]) -> dict[tuple[S
     """
     groups: dict[tuple[Subject, UUID], list[int]] = {}
     for event, payload in erasures:
-        if event.subject not in AGGREGATES or payload is None:
+        if event.subject not in CATALOG_AGGREGATES or payload is None:
             continue
         subject, position = Subject(event.subject), read_record(payload).position
         groups.setdefault((subject, event.stream), []).append(position)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from service.catalog.summarizer import SummaryStatements, summary_statements
 from service.database.statements import load, load_text
 from service.domain.event import Subject
-from service.ledger.aggregates import AGGREGATES
+from service.ledger.aggregates import CATALOG_AGGREGATES
 
 TABLES = (
     "catalog_cursor",
@@ -54,7 +54,9 @@ def catalog_statements(schema: str) -> CatalogStatements:
         return load(name, schema=schema, **parts)
 
     put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
-    rows = {subject: statement("page_rows", catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()}
+    rows = {
+        subject: statement("page_rows", catalog=aggregate.table) for subject, aggregate in CATALOG_AGGREGATES.items()
+    }
     parts = ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move")
     return CatalogStatements(
         cursor=statement("catalog_cursor"),

@@ -35,6 +35,9 @@ class Decision(Enum):
     OUTSIDE = "outside"
     """The run belongs to namespaces to which the caller's API key is not bound."""
 
+    FULL = "full"
+    """The job or dataset has had as many different tags as it may have."""
+
 
 class KnownEvent(NamedTuple):
     """The event of the stream that has the same fact as the command."""

@@ -6,8 +6,43 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.domain.event import Event, Subject, make_tuple
+from service.domain.event import DatasetName, Event, Subject, make_tuple
+from service.domain.ids import dataset_id, job_id, namespace_id, source_id, tag_id
 from service.domain.payload import PayloadContent
+
+
+class Target(NamedTuple):
+    """The stream of a thing with a name, and the columns that its events have."""
+
+    subject: Subject
+    stream: UUID
+    namespace: str | None = None
+    job: str | None = None
+
+
+def namespace_target(namespace: str) -> Target:
+    """Return the target of commands on a namespace."""
+    return Target(Subject.NAMESPACE, namespace_id(namespace), namespace)
+
+
+def job_target(namespace: str, job: str) -> Target:
+    """Return the target of commands on a job."""
+    return Target(Subject.JOB, job_id(namespace, job), namespace, job)
+
+
+def dataset_target(dataset: DatasetName) -> Target:
+    """Return the target of commands on a dataset; their payloads have its name."""
+    return Target(Subject.DATASET, dataset_id(*dataset), dataset.namespace)
+
+
+def source_target(name: str) -> Target:
+    """Return the target of commands on a source, which belongs to no namespace."""
+    return Target(Subject.SOURCE, source_id(name))
+
+
+def tag_target(name: str) -> Target:
+    """Return the target of commands on a tag, which belongs to no namespace."""
+    return Target(Subject.TAG, tag_id(name))
 
 
 class Draft(NamedTuple):

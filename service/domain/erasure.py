@@ -10,14 +10,32 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+from service.domain.dataset import DatasetRegisters
+from service.domain.dataset_definitions import DatasetDefinition, SourceDefinition, TagDefinition
 from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters
-from service.domain.registers import StampedDatasets, StampedFacet, StampedNominal, count_omitted, facet_size
+from service.domain.registers import (
+    StampedDatasets,
+    StampedFacet,
+    StampedNominal,
+    StampedText,
+    count_omitted,
+    facet_size,
+)
 from service.domain.run import RunRegisters
 from service.domain.silence import StampedSilentAfter
-from service.domain.tags import MAX_TAGS, Tags
+from service.domain.sources_and_tags import SourceRegisters, TagRegisters
+from service.domain.tags import MAX_FIELD_TAGS, MAX_TAGS, FieldTags, Tags, count_field_tags
 
-D = TypeVar("D", JobDefinition, NamespaceDefinition, StampedSilentAfter)
+D = TypeVar(
+    "D",
+    JobDefinition,
+    NamespaceDefinition,
+    DatasetDefinition,
+    SourceDefinition,
+    TagDefinition,
+    StampedSilentAfter,
+)
 V = TypeVar("V", StampedDatasets, StampedNominal)
 
 
@@ -63,6 +81,47 @@ def namespace_without(namespace: NamespaceRegisters, stamp: Stamp) -> NamespaceR
         definition=_unless_defined_by(namespace.definition, stamp),
         silent_after=_unless_defined_by(namespace.silent_after, stamp),
     )
+
+
+def dataset_without(dataset: DatasetRegisters, stamp: Stamp) -> DatasetRegisters:
+    """Return a dataset's registers without the values of an event's payload."""
+    return dataset._replace(
+        definition=_unless_defined_by(dataset.definition, stamp),
+        facets=_facets_without(dataset.facets, stamp),
+        read_facets=_facets_without(dataset.read_facets, stamp),
+        description=_unless_told_by(dataset.description, stamp),
+        tags=tags_without(dataset.tags, stamp),
+        field_tags=_field_tags_without(dataset.field_tags, stamp),
+    )
+
+
+def source_without(source: SourceRegisters, stamp: Stamp) -> SourceRegisters:
+    """Return a source's registers without the values of an event's payload."""
+    definition = _unless_defined_by(source.definition, stamp)
+    return source._replace(definition=definition, told_url=_unless_told_by(source.told_url, stamp))
+
+
+def tag_without(tag: TagRegisters, stamp: Stamp) -> TagRegisters:
+    """Return a tag's registers without the values of an event's payload."""
+    definition = _unless_defined_by(tag.definition, stamp)
+    return tag._replace(definition=definition, description=_unless_told_by(tag.description, stamp))
+
+
+def _unless_told_by(text: StampedText | None, stamp: Stamp) -> StampedText | None:
+    """A text of a definition is identified by the event's fact, one of a facet by its payload's digest."""
+    if text is None or text.at != stamp.at or text.digest not in (stamp.fact, stamp.digest):
+        return text
+    return None
+
+
+def _field_tags_without(tags: FieldTags, stamp: Stamp) -> FieldTags:
+    if count_field_tags(tags) >= MAX_FIELD_TAGS:
+        return {}
+    remaining = {
+        field: {tag: change for tag, change in changes.items() if change.position != stamp.position}
+        for field, changes in tags.items()
+    }
+    return {field: changes for field, changes in remaining.items() if changes}
 
 
 def tags_without(tags: Tags, stamp: Stamp) -> Tags:

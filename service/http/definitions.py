@@ -12,6 +12,7 @@ from service.catalog.queries import JobItem
 from service.domain import timestamps
 from service.domain.binding import Binding
 from service.domain.decisions import Create, Decision, DefineJob, DefineNamespace, Delete, RestoreJob
+from service.domain.draft import Target, job_target, namespace_target
 from service.domain.event import Subject
 from service.domain.ids import job_id, namespace_id, uuid7, uuid_of_key
 from service.domain.namespace import NamespaceRegisters
@@ -32,7 +33,7 @@ async def define_namespace(resources: Resources, namespace: str, body: bytes, ca
     fields = read_put_namespace(body)
     at = timestamps.now()
     content = namespace_content(fields, at, drafts.short_digest("namespace", at.isoformat(), body))
-    draft = drafts.definition(Subject.NAMESPACE, (namespace, None), at, body, content, caller)
+    draft = drafts.definition(namespace_target(namespace), at, body, content, caller)
     command = DefineNamespace(fields.ownerName, fields.description, content.silent_after)
     await wait_for_catalog(resources, await resources.appender.command(draft, command))
 
@@ -51,7 +52,7 @@ async def delete_namespace(resources: Resources, namespace: str, caller: Caller)
     check_write(caller, namespace)
     await resources.catalog.wait_until_current()
     registers = await find_namespace(resources, namespace, caller.binding)
-    await _delete(resources, Subject.NAMESPACE, (namespace, None), caller)
+    await _delete(resources, namespace_target(namespace), caller)
     return registers
 
 
@@ -61,7 +62,7 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
     fields = read_put_job(body)
     at = timestamps.now()
     content = job_content(fields, at, drafts.short_digest("job", at.isoformat(), body))
-    draft = drafts.definition(Subject.JOB, (namespace, job), at, body, content, caller)
+    draft = drafts.definition(job_target(namespace, job), at, body, content, caller)
     inputs, outputs = content.content.inputs or (), content.content.outputs or ()
     command = DefineJob(fields.type, fields.location, fields.description, inputs, outputs, content.silent_after)
     result = await resources.appender.command_below(draft, command, (Subject.NAMESPACE, namespace_id(namespace)))
@@ -89,7 +90,7 @@ async def delete_job(resources: Resources, namespace: str, job: str, caller: Cal
     check_write(caller, namespace)
     await resources.catalog.wait_until_current()
     item = await find_job(resources, namespace, job, caller.binding)
-    await _delete(resources, Subject.JOB, (namespace, job), caller)
+    await _delete(resources, job_target(namespace, job), caller)
     return item
 
 
@@ -130,6 +131,6 @@ def _run_id(given: str | None, names: tuple[str, str], caller: Caller) -> UUID:
     return run_id
 
 
-async def _delete(resources: Resources, subject: Subject, names: tuple[str, str | None], caller: Caller) -> None:
-    draft = drafts.deletion(subject, names, timestamps.now(), caller)
+async def _delete(resources: Resources, target: Target, caller: Caller) -> None:
+    draft = drafts.deletion(target, timestamps.now(), caller)
     await wait_for_catalog(resources, await resources.appender.command(draft, Delete()))

@@ -13,18 +13,28 @@ from service.domain.event import Content
 from service.errors import FieldError, Invalid, Malformed
 from service.payloads.contents import creator_content
 from service.payloads.raw_json import MAX_DEPTH, too_deep
+from service.payloads.run_ids import parse_uuid
 from service.payloads.schemas import (
     CreateRun,
     LookUpRuns,
+    PutDataset,
     PutJob,
     PutNamespace,
+    PutSource,
+    PutTag,
     decode_create_run,
     decode_look_up_runs,
+    decode_put_dataset,
     decode_put_job,
     decode_put_namespace,
+    decode_put_source,
+    decode_put_tag,
 )
 
 T = TypeVar("T")
+
+_SCHEME = re.compile("^[A-Za-z][A-Za-z0-9+.-]*:.")
+_NO_URI = re.compile(r"[\s\x00-\x1f\x7f]")
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -102,6 +112,33 @@ def read_put_namespace(body: bytes) -> PutNamespace:
 def read_put_job(body: bytes) -> PutJob:
     """Read the body that defines a job. Raises Malformed or Invalid."""
     return _read(body, decode_put_job)
+
+
+def read_put_dataset(body: bytes) -> PutDataset:
+    """Read the body that defines a dataset. Raises Malformed or Invalid."""
+    request = _read(body, decode_put_dataset)
+    if request.runId is not None and parse_uuid(request.runId) is None:
+        raise Malformed(f"runId {request.runId[:64]!r} is not a UUID")
+    if request.type == "STREAM" and _SCHEME.match(request.schemaLocation or "") is None:
+        raise _invalid("schemaLocation", "must be a URL, which a dataset of type STREAM needs")
+    return request
+
+
+def read_put_source(body: bytes) -> PutSource:
+    """Read the body that defines a source. Raises Malformed or Invalid."""
+    request = _read(body, decode_put_source)
+    if _NO_URI.search(request.connectionUrl):
+        raise _invalid("connectionUrl", "must be a URI, which has no spaces or control characters")
+    return request
+
+
+def read_put_tag(body: bytes) -> PutTag:
+    """Read the body that defines a tag. Raises Malformed or Invalid."""
+    return _read(body, decode_put_tag)
+
+
+def _invalid(field: str, message: str) -> Invalid:
+    return Invalid(f"{field}: {message}", (FieldError(field, message),))
 
 
 def read_look_up(body: bytes) -> LookUpRuns:

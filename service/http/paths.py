@@ -4,6 +4,9 @@ BASE = "/api/v1"
 
 NAMESPACE = f"{BASE}/namespaces/{{namespace}}"
 JOB = f"{NAMESPACE}/jobs/{{job}}"
+DATASET = f"{NAMESPACE}/datasets/{{dataset}}"
+SOURCE = f"{BASE}/sources/{{source}}"
+TAG = f"{BASE}/tags/{{tag}}"
 RUN = f"{BASE}/jobs/runs/{{id}}"
 
 METRICS = "/metrics"

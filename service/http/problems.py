@@ -82,8 +82,8 @@ def of_error(error: RunfoldError, prefix: str = "") -> web.Response:
 
 
 _MARQUEZ_ROUTES = re.compile(
-    r"/api/v1/(?:lineage|column-lineage|search|sources|tags|stats|namespaces/[^/]+/datasets"
-    r"|namespaces/[^/]+/jobs/[^/]+/(?:versions|tags)|jobs/[^/]+/[^/]+/versions)(?:/.*)?"
+    r"/api/v1/(?:lineage|column-lineage|namespaces/[^/]+/datasets"
+    r"|namespaces/[^/]+/jobs/[^/]+/versions|jobs/[^/]+/[^/]+/versions)(?:/.*)?"
 )
 """Routes of Marquez 0.51 that this service does not have, or not with every method."""
 

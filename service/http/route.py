@@ -43,6 +43,7 @@ class Tag(StrEnum):
 
     RUNS = "Runs"
     JOBS = "Jobs"
+    DATASETS = "Datasets"
     NAMESPACES = "Namespaces"
     OPENLINEAGE = "OpenLineage"
     SEARCH = "Search and statistics"

@@ -7,6 +7,7 @@ from service.http.handlers import (
     event_stream,
     events,
     health,
+    job_tags,
     jobs,
     ledger,
     lineage,
@@ -17,7 +18,9 @@ from service.http.handlers import (
     run_search,
     runs,
     search,
+    sources,
     statistics,
+    tags,
     transitions,
 )
 from service.http.route import Route
@@ -31,6 +34,9 @@ ROUTES: tuple[Route, ...] = (
     *run_details.ROUTES,
     *run_search.ROUTES,
     *jobs.ROUTES,
+    *job_tags.ROUTES,
+    *sources.ROUTES,
+    *tags.ROUTES,
     *namespaces.ROUTES,
     *lineage.ROUTES,
     *events.ROUTES,

@@ -10,17 +10,24 @@ import msgspec
 from msgspec import Struct
 from orjson import Fragment
 
+from service.catalog.queries import JobItem
 from service.domain.event import MONITOR, RunState
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, count_omitted
 from service.domain.run import RunRegisters
 from service.domain.silence import StampedSilentAfter
+from service.domain.tags import present
 from service.ledger.archive_records import PayloadLocation
 
 
 class _JobType(Struct):
-    processingType: str | None = None  # noqa: N815  OpenLineage's name
+    processingType: str | None = None  # noqa: N815  OpenLineage's names
+    integration: str | None = None
+    jobType: str | None = None  # noqa: N815
+
+
+_UNKNOWN_TYPE = _JobType()
 
 
 _decode_job_type = msgspec.json.Decoder(_JobType).decode
@@ -115,11 +122,11 @@ def namespace_view(namespace: NamespaceRegisters) -> dict[str, Any]:
 
 def job_view(job: JobRegisters, latest_runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """Return a job as Marquez shows one; latest_runs are views of runs, newest first."""
-    definition = job.definition
+    definition, job_type = job.definition, _job_type_of(job)
     runs = list(latest_runs)
     return {
         "id": {"namespace": job.namespace, "name": job.name},
-        "type": definition.type if definition else _type_of(job),
+        "type": definition.type if definition else "STREAM" if job_type.processingType == "STREAMING" else "BATCH",
         "name": job.name,
         "simpleName": job.name,
         "parentJobName": None,
@@ -135,11 +142,16 @@ def job_view(job: JobRegisters, latest_runs: Iterable[dict[str, Any]]) -> dict[s
         "latestRuns": runs or None,
         "facets": facets_view(job.facets),
         "currentVersion": None,
-        "labels": [],
-        "tags": [],
+        "labels": _labels_of(job_type),
+        "tags": present(job.tags),
         **_setting_view(job.silent_after),
         **omitted_view(job.facets),
     }
+
+
+def job_item_view(job: JobItem) -> dict[str, Any]:
+    """Return a job with its newest runs."""
+    return job_view(job.registers, (run_view(str(run.id), run.registers) for run in job.latest))
 
 
 def _setting_view(setting: StampedSilentAfter | None) -> dict[str, int]:
@@ -151,12 +163,17 @@ def _datasets(stamped: StampedDatasets | None) -> list[dict[str, str]]:
     return [dataset._asdict() for dataset in stamped.datasets] if stamped else []
 
 
-def _type_of(job: JobRegisters) -> str:
-    """Return the type of a job that was never defined: BATCH, unless its `jobType` facet says STREAMING."""
+def _job_type_of(job: JobRegisters) -> _JobType:
+    """Return the `jobType` facet of a job; without one, or an ill-formed one, it tells nothing."""
     facet = job.facets.get("jobType")
-    if facet is None or facet.value is None or b"STREAMING" not in facet.value:
-        return "BATCH"
+    if facet is None or not facet.value:
+        return _UNKNOWN_TYPE
     try:
-        return "STREAM" if _decode_job_type(facet.value).processingType == "STREAMING" else "BATCH"
+        return _decode_job_type(facet.value)
     except (msgspec.DecodeError, RecursionError):
-        return "BATCH"
+        return _UNKNOWN_TYPE
+
+
+def _labels_of(job_type: _JobType) -> list[str]:
+    """Return the labels of a job, as Marquez makes them."""
+    return [label for label in (job_type.jobType, job_type.integration) if label]

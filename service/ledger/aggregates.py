@@ -1,16 +1,35 @@
-"""The three types of aggregates whose state is kept in registers, and the functions on their registers."""
+"""The types of aggregates whose state is kept in registers, and the functions on their registers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from service.domain.erasure import Stamp, job_without, namespace_without, run_without
-from service.domain.event import Event, Subject
+from service.domain.dataset import DatasetRegisters, Role, dataset_registers_of, merge_datasets
+from service.domain.dataset_definitions import DatasetDefinition, SourceDefinition, TagDefinition
+from service.domain.erasure import (
+    Stamp,
+    dataset_without,
+    job_without,
+    namespace_without,
+    run_without,
+    source_without,
+    tag_without,
+)
+from service.domain.event import API, DatasetName, Event, Subject
 from service.domain.job import JobDefinition, JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters, merge_namespaces, namespace_registers_of
 from service.domain.payload import PayloadContent
 from service.domain.run import RunRegisters, apply_event, merge_runs, run_registers_of
+from service.domain.sources_and_tags import (
+    SourceRegisters,
+    TagRegisters,
+    merge_sources,
+    merge_tag_registers,
+    source_registers_of,
+    tag_registers_of,
+)
+from service.ledger.stored_lineage import unpack_dataset, unpack_source, unpack_tag
 from service.ledger.stored_registers import unpack_job, unpack_namespace, unpack_run
 
 
@@ -59,7 +78,37 @@ def _apply_to_namespace(namespace: NamespaceRegisters, event: Event, decoded: Pa
     return merge_namespaces(namespace, _namespace_of(event, decoded))
 
 
-AGGREGATES = {
+def _dataset_of(event: Event, decoded: PayloadContent) -> DatasetRegisters:
+    """Return what a command tells of a dataset; what facets tell, only the projection of datasets reads."""
+    definition = decoded.definition if isinstance(decoded.definition, DatasetDefinition) else None
+    name = decoded.dataset or DatasetName(event.namespace or "", "")
+    role = Role.COMMAND if event.source == API else Role.DATASET_EVENT
+    return dataset_registers_of(event, name, role, definition=definition, tags=decoded.tags)
+
+
+def _apply_to_dataset(dataset: DatasetRegisters, event: Event, decoded: PayloadContent) -> DatasetRegisters:
+    return merge_datasets(dataset, _dataset_of(event, decoded))
+
+
+def _source_of(event: Event, decoded: PayloadContent) -> SourceRegisters:
+    definition = decoded.definition if isinstance(decoded.definition, SourceDefinition) else None
+    return source_registers_of(event, definition.name if definition else "", definition)
+
+
+def _apply_to_source(source: SourceRegisters, event: Event, decoded: PayloadContent) -> SourceRegisters:
+    return merge_sources(source, _source_of(event, decoded))
+
+
+def _tag_of(event: Event, decoded: PayloadContent) -> TagRegisters:
+    definition = decoded.definition if isinstance(decoded.definition, TagDefinition) else None
+    return tag_registers_of(event, definition.name if definition else "", definition)
+
+
+def _apply_to_tag(tag: TagRegisters, event: Event, decoded: PayloadContent) -> TagRegisters:
+    return merge_tag_registers(tag, _tag_of(event, decoded))
+
+
+CATALOG_AGGREGATES = {
     Subject.RUN: AggregateType("runs", unpack_run, _run_of, merge_runs, _apply_to_run, run_without),
     Subject.JOB: AggregateType("jobs", unpack_job, _job_of, merge_jobs, _apply_to_job, job_without),
     Subject.NAMESPACE: AggregateType(
@@ -71,4 +120,16 @@ AGGREGATES = {
         namespace_without,
     ),
 }
-"""By subject. Datasets, keys and the ledger itself have streams without registers."""
+"""Those of the catalog, by subject."""
+
+AGGREGATES = {
+    **CATALOG_AGGREGATES,
+    Subject.DATASET: AggregateType(
+        "datasets", unpack_dataset, _dataset_of, merge_datasets, _apply_to_dataset, dataset_without
+    ),
+    Subject.SOURCE: AggregateType(
+        "sources", unpack_source, _source_of, merge_sources, _apply_to_source, source_without
+    ),
+    Subject.TAG: AggregateType("tags", unpack_tag, _tag_of, merge_tag_registers, _apply_to_tag, tag_without),
+}
+"""By subject. Keys and the ledger itself have streams without registers."""

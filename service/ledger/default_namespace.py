@@ -4,7 +4,7 @@ import logging
 
 from service.domain import timestamps
 from service.domain.decisions import DefineNamespaceOnce
-from service.domain.event import Subject
+from service.domain.draft import namespace_target
 from service.errors import Unavailable
 from service.ledger import drafts
 from service.ledger.appender import Appender
@@ -29,7 +29,7 @@ async def define_default(appender: Appender) -> None:
     # The same fact in every process: with the command's expected position, a second guard against two definitions.
     fact = drafts.short_digest("the default namespace")
     decoded = namespace_content(_DEFAULT, at, fact)
-    draft = drafts.definition(Subject.NAMESPACE, (_NAME, None), at, body, decoded, drafts.Caller())
+    draft = drafts.definition(namespace_target(_NAME), at, body, decoded, drafts.Caller())
     try:
         await appender.command(draft, DefineNamespaceOnce())
     except Unavailable as error:

@@ -9,12 +9,12 @@ from uuid import UUID
 import orjson
 
 from service.domain.binding import Binding
-from service.domain.draft import Draft
+from service.domain.draft import Draft, Target
 from service.domain.event import FACT_BYTES, MONITOR, NO_CONTENT, Content, Kind, RunState, Subject, make_tuple
-from service.domain.ids import job_id, namespace_id
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.domain.run import Created, run_registers_of
 from service.domain.silence import SetBy, Silence
+from service.domain.tags import TagChange
 from service.payloads.records import write_silence
 
 
@@ -137,51 +137,42 @@ def new_run(run_id: UUID, names: tuple[str, str], at: datetime, body: bytes, con
     )
 
 
-def definition(
-    subject: Subject, names: tuple[str, str | None], at: datetime, body: bytes, decoded: PayloadContent, caller: Caller
-) -> Draft:
-    """Return the definition of a job or namespace."""
+def definition(target: Target, at: datetime, body: bytes, decoded: PayloadContent, caller: Caller) -> Draft:
+    """Return a definition; `body`: its payload."""
+    fact = decoded.definition.digest if decoded.definition else short_digest(body)
+    return _change(target, Kind.DEFINED, at, fact, body, caller)._replace(decoded=decoded)
+
+
+def deletion(target: Target, at: datetime, caller: Caller, payload: bytes | None = None) -> Draft:
+    """Return a deletion. It hides the name; nothing is removed."""
+    return _change(target, Kind.DELETED, at, short_digest("deleted", at.isoformat()), payload, caller)
+
+
+def tag_change(target: Target, change: TagChange, at: datetime, payload: bytes, caller: Caller) -> Draft:
+    """Return the change of a tag of a job or dataset."""
+    kind = Kind.TAGGED if change.added else Kind.UNTAGGED
+    draft = _change(target, kind, at, short_digest(kind, at.isoformat(), payload), payload, caller)
+    return draft._replace(decoded=PayloadContent(NO_CONTENT, tags=(change,)))
+
+
+def _change(target: Target, kind: Kind, at: datetime, fact: bytes, payload: bytes | None, caller: Caller) -> Draft:
     return Draft(
-        subject,
-        _stream_of(names),
-        Kind.DEFINED,
+        target.subject,
+        target.stream,
+        kind,
         None,
         at,
-        *names,
+        target.namespace,
+        target.job,
         None,
         "api",
         caller.actor,
-        decoded.definition.digest if decoded.definition else short_digest(body),
+        fact,
         None,
-        sha256(body).digest(),
-        body.decode(),
-        decoded,
-    )
-
-
-def deletion(subject: Subject, names: tuple[str, str | None], at: datetime, caller: Caller) -> Draft:
-    """Return the deletion of a job or namespace. It hides the name; nothing is removed."""
-    return Draft(
-        subject,
-        _stream_of(names),
-        Kind.DELETED,
-        None,
-        at,
-        *names,
-        None,
-        "api",
-        caller.actor,
-        short_digest("deleted", at.isoformat()),
-        None,
-        None,
-        None,
+        sha256(payload).digest() if payload is not None else None,
+        payload.decode() if payload is not None else None,
         EMPTY_PAYLOAD,
     )
-
-
-def _stream_of(names: tuple[str, str | None]) -> UUID:
-    namespace, job = names
-    return namespace_id(namespace) if job is None else job_id(namespace, job)
 
 
 def created_register(draft: Draft) -> Created:

@@ -2,7 +2,8 @@
 
 A run is merged from all of its events. For a job or a namespace, whose registers are also made of the events of its
 runs, those would be too many: it is merged from its own events, definitions and deletions, and what the columns of its
-row say; facets and datasets that only runs reported are missing.
+row say; facets and datasets that only runs reported are missing. So it is for datasets, sources and tags, where only
+decisions of commands need it.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ async def merge_from_ledger(connections: Connections, log: int, subject: Subject
 
 
 async def _from_columns(connection: Any, log: int, subject: Subject, stream: UUID) -> Any:  # noqa: ANN401
-    if subject is Subject.RUN:
+    if subject not in (Subject.JOB, Subject.NAMESPACE):
         return None
     if subject is Subject.JOB:
         row = await connection.fetchrow(_JOB, stream)

@@ -49,19 +49,20 @@ decode_run = msgspec.msgpack.Decoder(RunRegisters).decode
 class NewerRegisters(Exception):
     """A newer program wrote these registers, and this one cannot read them; `format` is that program's FORMAT."""
 
-    def __init__(self, written: int) -> None:
-        """Take the format."""
-        super().__init__(f"registers of format {written} cannot be read; this program writes format {FORMAT}")
+    def __init__(self, written: int, current: int = FORMAT) -> None:
+        """Take the format, and that of this program."""
+        super().__init__(f"registers of format {written} cannot be read; this program writes format {current}")
         self.format = written
 
 
-def pack_registers(registers: tuple[Any, ...]) -> bytes:
-    """Return registers as they are stored."""
-    return HEADER + encode_registers(registers)
+def pack_registers(registers: tuple[Any, ...], header: bytes = HEADER) -> bytes:
+    """Return registers as they are stored; `header`: the two bytes of their version."""
+    return header + encode_registers(registers)
 
 
-def _unpacker(registers: type[R]) -> Callable[[bytes], R]:
-    count, current = len(get_type_hints(registers)), FORMAT
+def unpacker(registers: type[R], current: int = FORMAT) -> Callable[[bytes], R]:
+    """Return the function that unpacks registers of a type; `current`: the format that this program writes."""
+    count = len(get_type_hints(registers))
     decode: Callable[[bytes | memoryview], R] = msgspec.msgpack.Decoder(registers).decode
 
     def unpack(stored: bytes) -> R:
@@ -73,16 +74,16 @@ def _unpacker(registers: type[R]) -> Callable[[bytes], R]:
         if written <= current:
             return decode(fields)
         if stored[1] > current:
-            raise NewerRegisters(written)
+            raise NewerRegisters(written, current)
         try:
             known: R = msgspec.convert(msgspec.msgpack.decode(fields)[:count], registers)
         except (msgspec.MsgspecError, TypeError):
-            raise NewerRegisters(written) from None
+            raise NewerRegisters(written, current) from None
         return known
 
     return unpack
 
 
-unpack_run = _unpacker(RunRegisters)
-unpack_job = _unpacker(JobRegisters)
-unpack_namespace = _unpacker(NamespaceRegisters)
+unpack_run = unpacker(RunRegisters)
+unpack_job = unpacker(JobRegisters)
+unpack_namespace = unpacker(NamespaceRegisters)

@@ -26,7 +26,7 @@ from service.database.sessions import open_cursor
 from service.database.statements import load
 from service.domain.run_summary import LEAF_EVENTS
 from service.errors import OperatorError
-from service.ledger.aggregates import AGGREGATES
+from service.ledger.aggregates import CATALOG_AGGREGATES
 from service.ledger.events import LOG
 from service.ledger.stored_registers import FORMAT
 from service.maintenance.archived_payloads import open_archived_payloads
@@ -64,7 +64,7 @@ class _Table(NamedTuple):
     grows: bool = False
 
 
-_UNPACK = {aggregate.table: aggregate.unpack for aggregate in AGGREGATES.values()}
+_UNPACK = {aggregate.table: aggregate.unpack for aggregate in CATALOG_AGGREGATES.values()}
 
 # `since` only says when the next summary is due.
 _TABLES: Mapping[str, _Table] = {

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.catalog.queries import JobItem
 from service.errors import Invalid, JobNotFound, NamespaceNotFound
-from service.http import definitions, views
+from service.http import definitions
 from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, STALE, run_states
@@ -18,6 +15,7 @@ from service.http.permissions import binding_of
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
+from service.http.views import job_item_view
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutJob
 
@@ -29,7 +27,9 @@ async def put_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     await definitions.define_job(resources, *names, await json_body(request), caller(request))
-    return json_response(request, dump(_job_view(await definitions.find_job(resources, *names, binding_of(request)))))
+    return json_response(
+        request, dump(job_item_view(await definitions.find_job(resources, *names, binding_of(request))))
+    )
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -37,14 +37,14 @@ async def get_job(request: web.Request) -> web.Response:
     await wait_unless_stale(request)
     names = name(request, "namespace"), name(request, "job")
     job = await definitions.find_job(request.app[RESOURCES], *names, binding_of(request))
-    return json_response(request, dump(_job_view(job)))
+    return json_response(request, dump(job_item_view(job)))
 
 
 async def delete_job(request: web.Request) -> web.Response:
     """Delete a job, and answer with it as it was."""
     names = name(request, "namespace"), name(request, "job")
     job = await definitions.delete_job(request.app[RESOURCES], *names, caller(request))
-    return json_response(request, dump(_job_view(job)))
+    return json_response(request, dump(job_item_view(job)))
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -57,11 +57,7 @@ async def list_jobs(request: web.Request) -> web.Response:
     if namespace is not None:
         await definitions.find_namespace(resources, namespace, binding)
     jobs, total = await resources.queries.jobs(namespace, states, page, binding)
-    return json_response(request, dump({"totalCount": total, "jobs": [_job_view(job) for job in jobs]}))
-
-
-def _job_view(job: JobItem) -> dict[str, Any]:
-    return views.job_view(job.registers, (views.run_view(str(run.id), run.registers) for run in job.latest))
+    return json_response(request, dump({"totalCount": total, "jobs": [job_item_view(job) for job in jobs]}))
 
 
 ROUTES = (

@@ -22,6 +22,7 @@ from service.http.parameters import Location, Parameter
 from service.http.paths import BASE
 from service.http.problems import STATUS, status_of
 from service.http.route import ArrayOf, Body, Reach, Route, Tag
+from service.payloads.run_ids import UUID_SCHEMA
 from service.payloads.schemas import MAX_NAME, STORABLE, OpenLineageEvent
 
 _COMPONENT = "#/components/schemas/{name}"
@@ -43,6 +44,11 @@ _NAME_IN_PATH = {"type": "string", "minLength": 1, "maxLength": MAX_NAME, **STOR
 _PATH_PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "namespace": ("The namespace's name.", _NAME_IN_PATH),
     "job": ("The job's name.", _NAME_IN_PATH),
+    "dataset": ("The dataset's name.", _NAME_IN_PATH),
+    "field": ("The field's name.", _NAME_IN_PATH),
+    "source": ("The source's name.", _NAME_IN_PATH),
+    "tag": ("The tag's name.", _NAME_IN_PATH),
+    "version": ("The version's id.", {"type": "string", **UUID_SCHEMA}),
     "id": ("The run's id: a UUID, or the `runId` of its OpenLineage events.", {"type": "string", "minLength": 1}),
     "code": ("The last part of an error's `type`.", {"type": "string", "minLength": 1}),
 }

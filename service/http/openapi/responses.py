@@ -155,8 +155,8 @@ class Job(Struct, forbid_unknown_fields=True):
     latestRuns: list[Run] | None
     facets: dict[str, Any]
     currentVersion: None
-    labels: list[Any]
-    tags: list[Any]
+    labels: list[str]
+    tags: list[str]
     silentAfterSeconds: int | UnsetType = UNSET
     facetsOmitted: int | UnsetType = UNSET
 

@@ -12,6 +12,7 @@ from served import Served
 
 from service.catalog.page_writer import project_next_page, read_page, write_page
 from service.database.connections import Connections
+from service.domain.draft import job_target, namespace_target
 from service.domain.event import RunState, Subject
 from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import PayloadContent
@@ -57,9 +58,9 @@ def a_history(seed, count=400):
         elif kind == 8:
             yield new(run, job=job)[0]
         elif kind == 9:
-            yield deletion(Subject.NAMESPACE, ("etl", None), at(index), Caller())
+            yield deletion(namespace_target("etl"), at(index), Caller())
         else:
-            yield deletion(Subject.JOB, ("etl", job), at(index), Caller())
+            yield deletion(job_target("etl", job), at(index), Caller())
             yield a_namespace(f"owner {index}", index)
 
 
@@ -68,7 +69,7 @@ def a_namespace(owner, minute):
         fact(UUID(int=1), None).decoded.content, NamespaceDefinition(at(minute), owner.encode(), owner, None)
     )
     body = f'{{"ownerName": "{owner}"}}'.encode()
-    return definition(Subject.NAMESPACE, ("etl", None), at(minute), body, content, Caller())
+    return definition(namespace_target("etl"), at(minute), body, content, Caller())
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

@@ -19,6 +19,7 @@ from tenants import (
     JOB,
     MARK,
     SECRETS,
+    SOURCE,
     UNKNOWN,
     A,
     B,
@@ -46,6 +47,8 @@ ACCEPTED = ("application/json", "application/x-ndjson", "text/csv")
 PATH_VALUES = {
     "namespace": (A, B),
     "job": ("load",),
+    "source": (f"source-{MARK}",),
+    "tag": ("PII",),
     "id": (A_RUN, A_LINEAGE, B_RUN, BOTH),
     "code": ("outside-namespaces",),
 }
@@ -84,6 +87,8 @@ TIMES = ("2024-02-01T00:00:30Z",)
 BODIES = {
     ("PUT", "/namespaces/{namespace}"): [{"ownerName": "me"}],
     ("PUT", "/namespaces/{namespace}/jobs/{job}"): [JOB],
+    ("PUT", "/sources/{source}"): [SOURCE],
+    ("PUT", "/tags/{tag}"): [{"description": "a tag"}],
     ("POST", "/namespaces/{namespace}/jobs/{job}/runs"): [
         {"id": UNKNOWN, "args": {"a": 1}},
         {"id": B_RUN, "args": {"who": B}},
