@@ -66,6 +66,7 @@ RUN_ELSEWHERE = {
         "docs/operations.md",
         "A role with least privileges",
     ): "tests/integration/database/test_roles.py and test_backup.py",
+    ("docs/marquez.md", "Importing the database"): "tests/acceptance/test_import_marquez.py",
     ("docs/operations.md", "Archiving"): "tests/acceptance/test_retention_commands.py archives, restores and erases",
     ("docs/operations.md", "Erasing"): "tests/acceptance/test_retention_commands.py",
     ("docs/operations.md", "Restoring"): "tests/acceptance/test_retention_commands.py",

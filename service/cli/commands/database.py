@@ -47,7 +47,7 @@ def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
     The embedded one accepts the connections of `workers` serving processes, and some for commands.
     """
     if url:
-        with _naming(f"The database {url}"):
+        with naming(f"The database {url}"):
             yield Database(url, without_password(url), _no_check)
         return
     require_data_dir(data_dir)
@@ -58,7 +58,7 @@ def owned(url: str, data_dir: Path, *, workers: int = 0) -> Iterator[Database]:
             status = postgres.poll()
             return status if status is None else f"The embedded PostgreSQL has ended by itself (status {status})."
 
-        with _naming(f"The embedded PostgreSQL in {data_dir}"):
+        with naming(f"The embedded PostgreSQL in {data_dir}"):
             yield Database(postgres.dsn, f"the embedded PostgreSQL in {data_dir}", check)
 
 
@@ -72,7 +72,7 @@ def attached(url: str, data_dir: Path, *, must_exist: bool = True, exact: bool =
     """
     running = None if url else attach(require_data_dir(data_dir))
     if running is not None:
-        with _naming(f"The embedded PostgreSQL in {data_dir}"):
+        with naming(f"The embedded PostgreSQL in {data_dir}"):
             asyncio.run(migrations.check_schema(running, must_exist=must_exist, exact=exact))
             yield running
         return
@@ -84,7 +84,7 @@ def attached(url: str, data_dir: Path, *, must_exist: bool = True, exact: bool =
 
 
 @contextmanager
-def _naming(subject: str) -> Iterator[None]:
+def naming(subject: str) -> Iterator[None]:
     """Report DatabaseUnavailable as a sentence about the database, without its password."""
     try:
         yield

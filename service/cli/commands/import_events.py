@@ -14,8 +14,8 @@ import click
 
 from service.audit import saved_heads
 from service.audit.saved_heads import SavedHead
-from service.catalog.newer_catalog import NewerCatalog
-from service.catalog.page_writer import project_next_page, read_cursor
+from service.cli.commands import import_marquez
+from service.cli.commands.catalog_update import STATEMENT_TIMEOUT_S, update_catalog
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import DEFAULTS, database_options
 from service.cli.commands.progress import progress_bar
@@ -27,35 +27,46 @@ from service.ingest.checkpoints import Checkpoint, ImportCheckpoint
 from service.ingest.file_import import import_events
 from service.ingest.ingestion import Ingestion, IngestionFailure
 from service.ledger.bulk_appender import BulkAppender
-from service.ledger.events import read_head
 from service.payloads.openlineage import Origin
 
 _CONNECTIONS = 3
-_STATEMENT_TIMEOUT_S = 60.0
-_CATALOG_LIMIT_S = 30.0
-"""Seconds without progress of the catalog after which the import ends all the same."""
-
 _SHOWN = 20
 """The number of refused events that are printed."""
 
 
 @click.command("import", short_help="Read files of OpenLineage events into the ledger.")
-@click.argument(
-    "files", nargs=-1, required=True, metavar="FILE…", type=click.Path(exists=True, dir_okay=False, allow_dash=True)
-)
+@click.argument("files", nargs=-1, metavar="FILE…", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@import_marquez.options
 @click.option("--refused", type=click.File("wb"), metavar="FILE", help="Write refused events to FILE, one per line.")
 @click.option("--restart", is_flag=True, help="Ignore checkpoints and read each file from its beginning.")
 @json_option("complete", "recorded", "known", "refused", "failures", "catalogBehind")
 @database_options
 def command(
-    files: Sequence[str], *, refused: BinaryIO | None, restart: bool, as_json: bool, database_url: str, data_dir: Path
+    files: Sequence[str],
+    *,
+    marquez: str | None,
+    checkpoint: Path | None,
+    refused: BinaryIO | None,
+    restart: bool,
+    as_json: bool,
+    database_url: str,
+    data_dir: Path,
 ) -> None:
     """Read OpenLineage events from files: JSON arrays or lines of JSON, plain or gzip; - is standard input.
+
+    With --marquez, read a database of Marquez instead: its events, and the namespaces, sources, tags, datasets, jobs
+    and runs that its REST API alone recorded. The database is not changed.
 
     An event that is already in the ledger is not recorded again: repeat an import that was interrupted. It continues
     from the checkpoint that it kept beside each file (FILE.runfold-import). When the command ends, lists show the
     events. Exits with 1 if events were refused.
     """
+    if bool(files) is (marquez is not None):
+        raise click.UsageError("Name files, or a database of Marquez with --marquez.")
+    if marquez is not None:
+        source = import_marquez.Source(marquez, checkpoint, restart=restart)
+        import_marquez.run(source, (database_url, data_dir), refused, as_json=as_json)
+        return
     summary = _Summary(refused)
     with (
         attached(database_url, data_dir, must_exist=False) as dsn,
@@ -69,7 +80,7 @@ def command(
             )
             asyncio.run(_import(dsn, _Source(name, stream), summary, restart=restart))
         if summary.recorded:
-            summary.catalog_behind = asyncio.run(_update_catalog(dsn))
+            summary.catalog_behind = asyncio.run(update_catalog(dsn))
     for name in files:
         checkpoints.remove_checkpoint(Path(name).resolve())
     if not as_json:
@@ -172,7 +183,7 @@ def _is_exported(text: bytes) -> bool:
 
 async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool) -> None:
     previous = None if restart or source.file is None else await _find_checkpoint(dsn, source.file)
-    connections = Connections(dsn, _CONNECTIONS, wait_s=None, command_timeout_s=_STATEMENT_TIMEOUT_S)
+    connections = Connections(dsn, _CONNECTIONS, wait_s=None, command_timeout_s=STATEMENT_TIMEOUT_S)
     checkpoint = ImportCheckpoint(connections, source.file, previous)
 
     def on_failure(failure: IngestionFailure) -> None:
@@ -202,34 +213,6 @@ async def _import(dsn: str, source: _Source, summary: _Summary, *, restart: bool
         )
     if ingestion.received + checkpoint.skipped == 0:
         summary.add_empty(source.name)
-
-
-async def _update_catalog(dsn: str) -> int | None:
-    """Project the catalog up to the ledger's end, beside the projectors of services; say so where that fails.
-
-    Returns the number of events that are not projected then, 0 unless it fails, and None if it is unknown. One process
-    projects at a time; a page that another one has projected meanwhile is skipped.
-    """
-    position = end = 0
-    async with Connections(dsn, 2, limit_idle_transactions=True, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
-        try:
-            end = (await read_head(connections)).position
-            position = first = await read_cursor(connections)
-            with progress_bar("Updating the catalog (events)") as show:
-                while position < end:
-                    async with asyncio.timeout(_CATALOG_LIMIT_S):
-                        position = (await project_next_page(connections)).position
-                    show(position - first, end - first)
-        except (RunfoldError, TimeoutError) as error:
-            if isinstance(error, NewerCatalog):
-                position = error.position
-            click.echo(
-                f"All events are recorded, but lists show them only up to position {position} of {end} yet"
-                f" ({error or 'no progress'}). A service that runs, or the next one that starts, goes on.",
-                err=True,
-            )
-            return end - position if end else None
-    return 0
 
 
 async def _find_checkpoint(dsn: str, file: Path) -> Checkpoint | None:

@@ -33,6 +33,8 @@ PARTS = {
     "levels": "5",
     "overlaps": load_text("summary_overlaps"),
     "columns": load_text("summary_columns"),
+    "marquez": "public",
+    "indexed": "e.words like :longest",
     **{
         name: load_text(name)
         for name in ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move", "head")
@@ -40,8 +42,12 @@ PARTS = {
 }
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
+PARTS_OF_SEARCH = {"search_rank"}
+"""Likewise, of search.sql."""
 OTHERS = {
     "runs_by_update": {"within": ">= :far_position"},
+    "count_created_entries": {"within": "true"},
+    "search": {"within": "true", "key": load_text("search_rank"), "direction": "asc"},
     "within_bytes": {"statement": load_text("list_namespaces", within="true")},
     "count_visible_runs_of_job": {"count": load_text("count_runs_of_job")},
     **{
@@ -70,7 +76,7 @@ def write(monkeypatch, tmp_path: Path):
     statements._read.cache_clear()
 
 
-@pytest.mark.parametrize("name", [name for name in FILES if name not in FRAGMENTS])
+@pytest.mark.parametrize("name", [name for name in FILES if name not in FRAGMENTS | PARTS_OF_SEARCH])
 def test_every_file_loads(name):
     statement = load(name, **PARTS | OTHERS.get(name, {}))
     assert statement
