@@ -12,8 +12,8 @@ import asyncpg
 from chaos.database import NAME
 from chaos.waiting import Violation, until
 from chaos.world import World
-from service.catalog.projector_process import CONNECTIONS_OF_PROJECTOR
 from service.database.connections import COMMAND_TIMEOUT_S
+from service.lineage.projector_process import CONNECTIONS_OF_PROJECTOR, PROJECTORS
 from service.settings import CONNECTIONS
 
 _SOME = 20
@@ -69,7 +69,7 @@ async def lock_events(world: World, longest: float) -> None:
             if open_ > CONNECTIONS * world.workers:
                 raise Violation(f"while runfold.events is locked, the service has {open_} connections")
             waiting = await world.database.waiting(_GIVEN_UP_S)
-            if waiting > CONNECTIONS_OF_PROJECTOR * world.workers:
+            if waiting > PROJECTORS * CONNECTIONS_OF_PROJECTOR * world.workers:
                 raise Violation(
                     f"{waiting} statements wait for the lock, more than {_GIVEN_UP_S:.0f} s after they began"
                 )

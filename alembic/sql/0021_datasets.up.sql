@@ -36,16 +36,18 @@ create table runfold.lineage_set_aside (like runfold.catalog_set_aside including
 -- A dataset under each of its names. primary_id: the dataset whose alias it is, or its own id (symlinks).
 -- hidden: deleted, and named by no event since. registers: DatasetRegisters.
 create table runfold.datasets (
-    id           uuid        primary key,    -- dataset_id(namespace, name)
+    id           uuid        primary key,    -- dataset_id(namespace, name): a job may have the same
     namespace_id uuid        not null,
     namespace    text        not null,
     name         text        not null,
     position     bigint      not null,       -- of the last event that names it
     primary_id   uuid        not null,
-    hidden       boolean     not null,
+    hidden       boolean     not null,       -- the same for all names of a dataset: seen and deleted are compared over all
+    seen         bigint      not null,
+    deleted      bigint      not null,
     updated_at   timestamptz not null,       -- the latest time of an event that names it
     registers    bytea       not null
-);
+) with (fillfactor = 80);
 -- left(): a name can be too long for an index entry.
 create index datasets_by_name on runfold.datasets (left(name, 200) collate "C", id) where not hidden and id = primary_id;
 create index datasets_of_namespace on runfold.datasets (namespace_id, left(name, 200) collate "C", id)
@@ -115,6 +117,7 @@ create table runfold.lineage_edges (
     last_at    timestamptz not null,
     primary key (job_id, direction, dataset_id)
 );
+create index lineage_edges_current on runfold.lineage_edges (job_id) where current;
 create index lineage_edges_of_dataset on runfold.lineage_edges (dataset_id, direction, job_id);
 
 -- The column mapping of an output dataset by a job: ColumnMapping, of the latest event that tells it.
@@ -157,7 +160,7 @@ create index tags_by_name on runfold.tags (left(name, 200) collate "C", id);
 -- the last deletion of the namespace, the entry is not found. created_at: the earliest time of an event that names it. updated_at and
 -- position are in no index, so an event that changes nothing else moves no index entry.
 create table runfold.search_entries (
-    id           uuid        primary key,   -- of the job or dataset
+    id           uuid        not null,      -- of the job or dataset, which may be the same
     kind         smallint    not null,
     namespace_id uuid        not null,
     namespace    text        not null,
@@ -167,7 +170,9 @@ create table runfold.search_entries (
     hidden       boolean     not null,
     position     bigint      not null,
     created_at   timestamptz not null,
-    updated_at   timestamptz not null
+    updated_at   timestamptz not null,
+    registers    bytea,                     -- of a job: JobEntry
+    primary key (kind, id)
 ) with (fillfactor = 80);
 create index search_entries_by_creation on runfold.search_entries (kind, created_at);
 

@@ -63,10 +63,23 @@ class LagWatch:
 
 
 class CatalogFreshness:
-    """The position up to which the catalog is projected, as this process knows it, and the tasks that wait for it."""
+    """The position up to which the catalog is projected, as this process knows it, and the tasks that wait for it.
 
-    def __init__(self, projector: CatalogProjector, connections: Connections, end: LedgerEnd | None = None) -> None:
-        """Take what projects the catalog, a connection to read the ledger head with, and what learns of that head."""
+    Another projection of the ledger, that of datasets and lineage, has one of its own.
+    """
+
+    def __init__(
+        self,
+        projector: CatalogProjector,
+        connections: Connections,
+        end: LedgerEnd | None = None,
+        name: str = "the catalog",
+    ) -> None:
+        """Take what projects, a connection to read the ledger head with, and what learns of that head.
+
+        `name`: of what is projected, for messages.
+        """
+        self._name = name
         self._end = end or LedgerEnd()
         self._limit_s = connections.command_timeout_s
         self._projector = projector
@@ -140,7 +153,7 @@ class CatalogFreshness:
                 while self._projected < position:
                     await self._wait_for_progress(position)
         except TimeoutError:
-            raise Unavailable(f"the catalog has not caught up with position {position}; repeat the request") from None
+            raise Unavailable(f"{self._name} has not caught up with position {position}; repeat the request") from None
         finally:
             del self._readers[reader]
 

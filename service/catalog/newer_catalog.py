@@ -14,18 +14,18 @@ _REQUEST = load("request_projection")
 class NewerCatalog(Unavailable):
     """The catalog is of a newer format than this program projects; `position` is that of its cursor."""
 
-    def __init__(self, position: int, written: int) -> None:
-        """Take the position, and the format."""
+    def __init__(self, position: int, written: int, current: int) -> None:
+        """Take the position, the format, and the one that this program writes."""
         super().__init__(
-            f"a newer version of Runfold projects the catalog: its format is {written}, and this version's is {FORMAT}"
+            f"a newer version of Runfold projects the catalog: its format is {written}, and this version's is {current}"
         )
         self.position = position
 
 
-def require_format(position: int, written: int) -> None:
+def require_format(position: int, written: int, current: int = FORMAT) -> None:
     """Raise NewerCatalog for a cursor of a newer format: what this program wrote would lack what that format added."""
-    if written > FORMAT:
-        raise NewerCatalog(position, written)
+    if written > current:
+        raise NewerCatalog(position, written, current)
 
 
 async def request_projection(connections: Connections, position: int) -> None:

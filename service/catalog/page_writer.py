@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from service.catalog import projection
+from service.catalog.batches import as_columns, in_slices
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page, reason_of
 from service.catalog.newer_catalog import require_format
 from service.catalog.projection import CatalogRun, PageChanges
@@ -41,9 +42,6 @@ The first event of a page is read whatever its size.
 
 _REGISTER_BYTES = 16 * 1024 * 1024
 """Most bytes of registers that a page reads, of runs, of jobs and of namespaces; a page of one event reads any."""
-
-_STATEMENT_BYTES = 4 * 1024 * 1024
-"""Most bytes of registers that a statement writes; registers that have more are written alone."""
 
 _ANY_SIZE = 2**62
 
@@ -256,17 +254,17 @@ class _Writer:
         if changes.dataset_namespaces:
             await self._connection.execute(self._statements.put_dataset_namespaces, sorted(changes.dataset_namespaces))
         # The last slices are written together with the counters and the cursor: mostly, they are all there is.
-        *job_slices, jobs = list(_slices(jobs, _REGISTERS)) or [[]]
-        *namespace_slices, namespaces = list(_slices(namespaces, _REGISTERS)) or [[]]
+        *job_slices, jobs = list(in_slices(jobs, _REGISTERS)) or [[]]
+        *namespace_slices, namespaces = list(in_slices(namespaces, _REGISTERS)) or [[]]
         for subject, slices in ((Subject.JOB, job_slices), (Subject.NAMESPACE, namespace_slices)):
             for rows in slices:
-                await self._connection.execute(self._statements.put[subject], *_columns(rows, len(rows[0])))
+                await self._connection.execute(self._statements.put[subject], *as_columns(rows, len(rows[0])))
         counts = projection.count_changes(before, projected)
         await self._connection.execute(
             self._statements.write_page,
-            *_columns(jobs, 9),
-            *_columns(namespaces, 6),
-            *_columns([(*key, change) for key, change in sorted(counts.items())], 3),
+            *as_columns(jobs, 9),
+            *as_columns(namespaces, 6),
+            *as_columns([(*key, change) for key, change in sorted(counts.items())], 3),
             last,
             LOG,
             after,
@@ -284,7 +282,7 @@ class _Writer:
                 left = await remove_erased(self._connection, LOG, (subject, identity), registers, positions)
                 if left is not registers:
                     row = projection.ROW_BUILDERS[subject](identity, left)
-                    await self._connection.execute(self._statements.put[subject], *_columns([row], len(row)))
+                    await self._connection.execute(self._statements.put[subject], *as_columns([row], len(row)))
                     await self._connection.execute(self._statements.drop_setting, identity)
                     await self._put_settings(projection.changed_settings({}, {identity: left}))
 
@@ -317,14 +315,14 @@ class _Writer:
         return None if any(row["registers"] is None for row in rows) else rows
 
     async def _put_runs(self, rows: Iterable[projection.RunRow]) -> None:
-        for slice_ in _slices(rows, _RUN_REGISTERS):
+        for slice_ in in_slices(rows, _RUN_REGISTERS):
             await self._connection.execute(self._statements.put[Subject.RUN], slice_)
 
     async def _put_runs_of_jobs(self, before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]) -> None:
         old, new = projection.runs_of_other_jobs(before), projection.runs_of_other_jobs(after)
         gone, changed = _changed_rows(old, new)
         if changed or gone:
-            columns = *_columns(gone, 2), *_columns(changed, 3)
+            columns = *as_columns(gone, 2), *as_columns(changed, 3)
             await self._connection.execute(self._statements.put_runs_of_jobs, *columns)
 
     async def _mark_inferred(self, begins: Sequence[UUID], ends: Sequence[UUID]) -> None:
@@ -333,14 +331,14 @@ class _Writer:
 
     async def _put_settings(self, settings: Sequence[projection.SettingRow]) -> None:
         if settings:
-            await self._connection.execute(self._statements.put_settings, *_columns(settings, 3))
+            await self._connection.execute(self._statements.put_settings, *as_columns(settings, 3))
 
     async def _put_crossing_runs(self, before: Mapping[UUID, CatalogRun], after: Mapping[UUID, CatalogRun]) -> None:
         old, new = projection.crossing_runs(before), projection.crossing_runs(after)
         gone, changed = _changed_rows(old, new)
         if changed or gone:
             rows = [(run_id, job, ",".join(map(str, ids))) for run_id, job, ids in changed]
-            columns = *_columns(gone, 2), *_columns(rows, 3)
+            columns = *as_columns(gone, 2), *as_columns(rows, 3)
             await self._connection.execute(self._statements.put_crossing_runs, *columns)
 
 
@@ -349,25 +347,6 @@ def _changed_rows(old: set[R], new: set[R]) -> tuple[list[tuple[Any, ...]], list
     changed = sorted(new - old)
     gone = {row[:2] for row in old - new} - {row[:2] for row in changed}
     return sorted(gone), changed
-
-
-def _slices(rows: Iterable[R], column: int) -> Iterator[list[R]]:
-    """Yield rows in slices of at most _STATEMENT_BYTES of registers, which are in a column, or of one row."""
-    slice_: list[R] = []
-    size = 0
-    for row in rows:
-        added = len(row[column])
-        if slice_ and size + added > _STATEMENT_BYTES:
-            yield slice_
-            slice_, size = [], 0
-        slice_.append(row)
-        size += added
-    if slice_:
-        yield slice_
-
-
-def _columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
-    return list(zip(*rows, strict=True)) if rows else [()] * count
 
 
 def _merged(

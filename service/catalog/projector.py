@@ -1,6 +1,7 @@
-"""Decides when the catalog is projected: late while appends are dense and no reader waits, at once when one does.
+"""Decides when the ledger is projected, into the catalog or into datasets and lineage.
 
-A projector runs in a process of its own beside the serving one (projector_process.py), or inside the serving one.
+Late while appends are dense and no reader waits, at once when one does. A projector runs in a process of its own beside
+the serving one (lineage/projector_process.py), or inside the serving one.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ import math
 from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import NamedTuple, Protocol
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page
 from service.catalog.newer_catalog import NewerCatalog, request_projection
-from service.catalog.page_writer import PAGE_EVENTS, ReadPage, read_cursor, read_page, set_aside, write_page
-from service.catalog.summarizer import summarize_next
+from service.catalog.page_writer import WrittenPage
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 from service.ledger.stored_registers import NewerRegisters
@@ -46,8 +46,8 @@ _QUIET_S = 0.2
 _FOLLOW_S = 0.05
 """Seconds between two looks at how far a newer version has projected, while a reader waits."""
 
-_SUMMARIZE_S = 1.0
-"""Longest time that runs are summarized before events are projected again."""
+_IDLE_WORK_S = 1.0
+"""Longest time of other work before events are projected again."""
 
 _MAX_LOSSES = 3
 """After this many failures of the database in a row, pages are made smaller, too: one may ask too much of it."""
@@ -112,23 +112,67 @@ class ReaderDemand:
         return now < self._expected_until
 
 
-class _Prefetch(NamedTuple):
+class Page(Protocol):
+    """A page of the ledger as read: `events` events after position `after` up to `upto`."""
+
+    @property
+    def after(self) -> int: ...  # noqa: D102
+
+    @property
+    def upto(self) -> int: ...  # noqa: D102
+
+    @property
+    def events(self) -> int: ...  # noqa: D102
+
+
+P = TypeVar("P", bound=Page)
+
+
+class Projection(Protocol[P]):
+    """How pages of the ledger are projected into some tables; a page is a transaction under the lock of a cursor."""
+
+    connections: Connections
+    """Two: one reads the next page while the other one writes."""
+
+    name: str
+    """What is projected, for logs."""
+
+    page_events: int
+    """Most events of a page."""
+
+    async def read_cursor(self) -> int:
+        """Return the position up to which the ledger is projected. Raises NewerCatalog."""
+
+    async def read_page(self, after: int, events: int) -> P:
+        """Read a page, without a lock."""
+
+    async def write_page(self, page: P) -> WrittenPage | None:
+        """Write a page; None where the cursor has moved. Raises PageTooLarge and NewerCatalog."""
+
+    async def set_aside(self, after: int, error: Exception) -> WrittenPage | None:
+        """Leave out the event after a position, or its payload: it cannot be projected."""
+
+    async def work_when_idle(self) -> bool:
+        """Do some work that can wait while there are events to project; return whether more is left."""
+
+
+class _Prefetch(NamedTuple, Generic[P]):
     """A page that is being read, and the position that was known to be recorded when reading began."""
 
-    task: asyncio.Task[ReadPage]
+    task: asyncio.Task[P]
     target: int
 
 
-class Projector:
+class Projector(Generic[P]):
     """Reads a page while it writes the one before, so that PostgreSQL and Python work at the same time."""
 
-    def __init__(self, connections: Connections, tracing: Tracing | None = None) -> None:
-        """Take two connections; the caller closes them. `tracing`: records a span for each page."""
+    def __init__(self, projection: Projection[P], tracing: Tracing | None = None) -> None:
+        """Take what is projected. `tracing`: records a span for each page."""
         self._tracing = tracing
         self._batches: deque[tuple[int, TraceContext]] = deque(maxlen=_MAX_BATCHES)
         """The spans of batches that are not projected yet, by their last positions."""
-        self._connections = connections
-        self._page_size = PageSize(PAGE_EVENTS)
+        self._projection = projection
+        self._page_size = PageSize(projection.page_events)
         self._losses = 0
         self._projected = 0
         self._prioritized = 0
@@ -143,7 +187,7 @@ class Projector:
     def start(self, on_progress: OnProgress) -> None:
         """Start; events that are not projected yet come first."""
         self._on_progress = on_progress
-        self._task = asyncio.create_task(self._run(on_progress), name="projector")
+        self._task = asyncio.create_task(self._run(on_progress), name=f"projector of {self._projection.name}")
 
     async def close(self) -> None:
         """Stop at once, even within a page: a page is a transaction.
@@ -192,7 +236,7 @@ class Projector:
         await self._project(on_progress)
         while True:
             if self._prioritized <= self._projected:
-                await self._summarize()
+                await self._work_when_idle()
                 await self._wake.wait()
                 self._wake.clear()
                 await self._wait_for_quiet()
@@ -220,7 +264,7 @@ class Projector:
                 self._page_size.shrink(self._projected + 1)
             await self._retry_later()
         except Exception:  # noqa: BLE001  the task must outlive any failure
-            _log.exception("the catalog could not be projected")
+            _log.exception("%s could not be projected", self._projection.name)
             await self._retry_later()
 
     async def _project_or_follow(self, on_progress: OnProgress) -> bool:
@@ -231,29 +275,29 @@ class Projector:
             return await self._follow(newer, on_progress)
         if self._following:
             self._following = False
-            _log.warning("this process projects the catalog again")
+            _log.warning("this process projects %s again", self._projection.name)
         return done
 
     async def _follow(self, newer: NewerCatalog | NewerRegisters, on_progress: OnProgress) -> bool:
         """Leave the catalog to the processes of a newer version, and ask them for the position a reader waits for."""
         if not self._following:
             self._following = True
-            _log.warning("this process no longer projects the catalog, and waits for others: %s", newer)
+            _log.warning("this process no longer projects %s, and waits for others: %s", self._projection.name, newer)
         if isinstance(newer, NewerCatalog):
             self._advance(newer.position, on_progress)
         if self._prioritized <= self._projected:
             return True
-        await request_projection(self._connections, self._prioritized)
+        await request_projection(self._projection.connections, self._prioritized)
         await asyncio.sleep(_FOLLOW_S if isinstance(newer, NewerCatalog) else _QUIET_S)
         return False
 
-    async def _summarize(self) -> None:
-        """Summarize runs while no reader waits, for some time: then events may have to be projected."""
+    async def _work_when_idle(self) -> None:
+        """Do what can wait while no reader does, for some time: then events may have to be projected."""
         clock = asyncio.get_running_loop().time
-        end = clock() + _SUMMARIZE_S
+        end = clock() + _IDLE_WORK_S
         try:
             while self._prioritized <= self._projected:
-                if not await summarize_next(self._connections):
+                if not await self._projection.work_when_idle():
                     return
                 if clock() >= end:
                     self._wake.set()
@@ -263,7 +307,7 @@ class Projector:
         except DatabaseUnavailable:
             self._wake.set()
         except Exception:  # noqa: BLE001  the task must outlive any failure
-            _log.exception("runs could not be summarized")
+            _log.exception("%s: work that can wait failed", self._projection.name)
 
     async def _retry_later(self) -> None:
         await asyncio.sleep(_QUIET_S)
@@ -275,8 +319,8 @@ class Projector:
         A page that fails for another reason than the database is projected again in halves; the event that fails alone
         is set aside.
         """
-        prefetch: _Prefetch | None = None
-        position = after = await read_cursor(self._connections)
+        prefetch: _Prefetch[P] | None = None
+        position = after = await self._projection.read_cursor()
         self._advance(position, on_progress)  # another process may have moved the cursor
         try:
             while True:
@@ -289,7 +333,7 @@ class Projector:
                 if page.events >= _PREFETCH_EVENTS:
                     prefetch = self._read(position)
                 with self._span(page):
-                    written = await write_page(self._connections, page)
+                    written = await self._projection.write_page(page)
                 if written is None:
                     return False  # another process moved the cursor
                 self._losses = 0
@@ -307,7 +351,7 @@ class Projector:
                 prefetch.task.cancel()
                 await asyncio.gather(prefetch.task, return_exceptions=True)
 
-    def _span(self, page: ReadPage) -> AbstractContextManager[None]:
+    def _span(self, page: P) -> AbstractContextManager[None]:
         """Record the span of a page while the block runs."""
         if self._tracing is None:
             return nullcontext()
@@ -318,15 +362,20 @@ class Projector:
     async def _isolate(self, after: int, error: Exception) -> None:
         """Make the pages after a position smaller; set the next event aside where it fails alone."""
         if not isinstance(error, PageTooLarge):
-            _log.warning("a page of %d events after position %d cannot be projected", self._page_size.events, after)
+            _log.warning(
+                "%s: a page of %d events after position %d cannot be projected",
+                self._projection.name,
+                self._page_size.events,
+                after,
+            )
         if not self._page_size.shrink(after + self._page_size.events):
-            await set_aside(self._connections, after, error)
+            await self._projection.set_aside(after, error)
 
-    def _read(self, after: int) -> _Prefetch:
-        task = asyncio.create_task(read_page(self._connections, after, self._page_size.events), name="page")
+    def _read(self, after: int) -> _Prefetch[P]:
+        task = asyncio.create_task(self._projection.read_page(after, self._page_size.events), name="page")
         return _Prefetch(task, self._target)
 
-    def _finish(self, position: int, empty: _Prefetch, on_progress: OnProgress) -> bool:
+    def _finish(self, position: int, empty: _Prefetch[P], on_progress: OnProgress) -> bool:
         """Handle an empty page: the ledger ends at its position. Return whether no event behind it is known of.
 
         An append commits before it is reported here. So a target that has not grown since the page was requested does

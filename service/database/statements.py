@@ -25,6 +25,9 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 SCHEMA = "runfold"
 """The schema of the tables; a catalog that is being rebuilt is in another one until it is complete."""
 
+CATALOG = "catalog"
+"""The projection whose cursor, and whose table of events that are set aside, a statement is about by default."""
+
 
 def load(name: str, **parts: str) -> str:
     """Return a statement for PostgreSQL.
@@ -46,7 +49,7 @@ def load(name: str, **parts: str) -> str:
 
 def load_text(name: str, **parts: str) -> str:
     """Return the text of a file with its placeholders replaced, as a part of another statement. Raises ValueError."""
-    text, parts = _read(name), {"schema": SCHEMA} | parts
+    text, parts = _read(name), {"schema": SCHEMA, "projection": CATALOG} | parts
     if missing := set(_PLACEHOLDER.findall(text)) - parts.keys():
         raise ValueError(f"{name}.sql has placeholders without a part: {sorted(missing)}")
     return _PLACEHOLDER.sub(lambda match: parts[match[1]], text).strip()

@@ -22,7 +22,7 @@ DB_TABLE, STREAM = "DB_TABLE", "STREAM"
 
 
 class VersionContent(NamedTuple):
-    """What a version of a dataset is, as the latest event tells it that tells this version.
+    """What a version of a dataset is, as the earliest event tells it that tells this version.
 
     `lifecycle_state`: None for a definition, empty where an event tells none. `schema_version`: of the fields alone.
     `facets`: of that event.
@@ -151,5 +151,5 @@ def defined_content(dataset: DatasetName, definition: DatasetDefinition) -> Vers
 
 def merge_versions(a: DatasetVersion, b: DatasetVersion) -> DatasetVersion:
     """Merge two parts of what is known of one version."""
-    content = a.content if a.content[:3] >= b.content[:3] else b.content
+    content = a.content if a.content[:3] <= b.content[:3] else b.content
     return DatasetVersion(a.id, min(a.created_at, b.created_at), min(a.position, b.position), content)

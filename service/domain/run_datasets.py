@@ -67,10 +67,12 @@ class RunDataset(NamedTuple):
 class RunDatasets(NamedTuple):
     """The inputs and outputs of a run, and the location of its job's code.
 
-    `position`: of the last event that names any. `started_at`: the earliest time of one.
+    `position`, `first_position`: of the last and the first event that names any. `started_at`: the earliest time of
+    one.
     """
 
     position: int
+    first_position: int
     started_at: datetime
     inputs: Mapping[DatasetName, RunDataset] = {}
     outputs: Mapping[DatasetName, RunDataset] = {}
@@ -89,22 +91,30 @@ def run_dataset_of(event: Event, facets: Mapping[str, bytes | None], version: UU
     return make_tuple(RunDataset, ((make_tuple(Moment, (at, event.position)),), stamped, told))
 
 
+def run_datasets_of(
+    event: Event,
+    inputs: Mapping[DatasetName, RunDataset],
+    outputs: Mapping[DatasetName, RunDataset],
+    location: str | None = None,
+) -> RunDatasets:
+    """Return what an event names."""
+    at, digest = event.transitioned_at, event.payload_digest or event.fact
+    told = None if location is None else StampedText(at, digest, location, phase_of(event))
+    within = _within_limits(inputs, outputs)
+    return make_tuple(RunDatasets, (event.position, event.position, at, *within, told))
+
+
 def merge_run_datasets(a: RunDatasets, b: RunDatasets) -> RunDatasets:
     """Merge what two parts of a run's history name; the order and overlap of the parts do not matter."""
     inputs, outputs = _merge(a.inputs, b.inputs), _merge(a.outputs, b.outputs)
     merged = (
         a.position if a.position > b.position else b.position,
+        a.first_position if a.first_position < b.first_position else b.first_position,
         a.started_at if a.started_at < b.started_at else b.started_at,
         *_within_limits(inputs, outputs),
         latest(a.location, b.location),
     )
     return make_tuple(RunDatasets, merged)
-
-
-def bounded(datasets: RunDatasets) -> RunDatasets:
-    """Return what one event names, within the limits."""
-    inputs, outputs = _within_limits(datasets.inputs, datasets.outputs)
-    return datasets._replace(inputs=inputs, outputs=outputs)
 
 
 _Datasets = Mapping[DatasetName, RunDataset]

@@ -13,10 +13,10 @@ from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import PostingsWriter
 from service.audit.run_history import RunHistory
 from service.audit.tail import LedgerTail
+from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
 from service.catalog.projector import CatalogProjector, Projector
-from service.catalog.projector_process import ProjectorProcess, projector_connections
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
 from service.catalog.run_totals import RunTotals
@@ -46,6 +46,8 @@ from service.ledger.default_namespace import define_default
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
+from service.lineage.pages import LineageProjection
+from service.lineage.projector_process import ProjectorProcess, projector_connections
 from service.lineage.search import Search
 from service.lineage.statistics import Statistics
 from service.monitor.silence_monitor import SilenceMonitor
@@ -108,6 +110,7 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
 
 def _on_append(
     catalog: CatalogFreshness,
+    lineage: CatalogFreshness,
     posting: PostingsWriter,
     tail: LedgerTail,
     metrics: RequestMetrics,
@@ -119,6 +122,7 @@ def _on_append(
         if tracing is not None and events and (batch := tracing.current_context()) is not None:
             catalog.link(position, batch)
         catalog.notify_appended(position)
+        lineage.notify_appended(position)
         posting.notify_appended(position)
         tail.notify_appended(position)
         if events:
@@ -165,11 +169,15 @@ class _ConnectionRegistry:
             await connections.close()
 
 
-def _make_projector(settings: Settings, registry: _ConnectionRegistry, tracing: Tracing | None) -> CatalogProjector:
-    """Return the projector: a process of its own, or a task of this one."""
+def _make_projectors(
+    settings: Settings, registry: _ConnectionRegistry, tracing: Tracing | None
+) -> tuple[CatalogProjector, CatalogProjector]:
+    """Return the projectors of the catalog and of lineage: in a process of their own, or as tasks of this one."""
     if settings.projector == PROCESS:
-        return ProjectorProcess(settings)
-    return Projector(registry.add(projector_connections(settings)), tracing)
+        process = ProjectorProcess(settings)
+        return process.catalog, process.lineage
+    catalog = CatalogProjection(registry.add(projector_connections(settings)))
+    return Projector(catalog, tracing), Projector(LineageProjection(registry.add(projector_connections(settings))))
 
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:
@@ -178,12 +186,20 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     registry, limit_s = _ConnectionRegistry(settings, app[_DATABASE_STATE]), settings.database_timeout
 
     def forget_positions() -> None:
-        for each in (catalog, posting, tail, guard):
+        for each in (catalog, lineage, posting, tail, guard):
             each.forget_positions()
+
+    def request_projection(position: int) -> None:
+        for each in (catalog, lineage):
+            each.request(position)
 
     end = LedgerEnd(timedelta(seconds=settings.max_clock_lead), forget_positions)
     lists = registry.for_requests(_LISTS, sequential_scans=True)
-    catalog = CatalogFreshness(_make_projector(settings, registry, app[TRACING]), registry.for_requests(), end)
+    catalog_projector, lineage_projector = _make_projectors(settings, registry, app[TRACING])
+    catalog = CatalogFreshness(catalog_projector, registry.for_requests(), end)
+    lineage = CatalogFreshness(
+        lineage_projector, registry.for_requests(), end, "the projection of datasets and lineage"
+    )
     posting = PostingsWriter(registry.connections())
     auditors = registry.for_requests(_AUDITORS)
     audit = LedgerReader(auditors, on_head=posting.notify_appended)
@@ -191,12 +207,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     readers = registry.connections(_READERS, keep_plans=True, command_timeout_s=limit_s)
     reader = RunReader(readers, capacity=settings.queue_capacity)
 
-    on_append = _on_append(catalog, posting, tail, app[REQUEST_METRICS], app[TRACING])
+    on_append = _on_append(catalog, lineage, posting, tail, app[REQUEST_METRICS], app[TRACING])
     watch = LedgerWatch(
         registry.connections(command_timeout_s=limit_s / 2),
         end,
         lambda position: on_append(position, 0),
-        catalog.request,
+        request_projection,
     )
     appender = Appender(
         registry.connections(keep_plans=True, command_timeout_s=limit_s),
@@ -210,7 +226,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         tracing=app[TRACING],
     )
     monitor = SilenceMonitor(auditors, appender, end, settings.silent_after)
-    for resource in (catalog, appender, reader, posting, tail, watch, monitor):
+    for resource in (catalog, lineage, appender, reader, posting, tail, watch, monitor):
         resource.start()
     app[ADMISSION].batches_waiting = lambda: appender.depth / settings.max_batch
     app[RESOURCES] = Resources(
@@ -219,6 +235,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         appender,
         reader,
         catalog,
+        lineage,
         CatalogQueries(lists),
         LineageEventReader(lists),
         audit,
@@ -245,4 +262,5 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     await tail.close()
     await posting.close()
     await catalog.close()
+    await lineage.close()
     await registry.close()

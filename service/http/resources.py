@@ -35,6 +35,7 @@ class Resources(NamedTuple):
     appender: Appender
     reader: RunReader
     catalog: CatalogFreshness
+    lineage: CatalogFreshness
     queries: CatalogQueries
     lineage_events: LineageEventReader
     ledger: LedgerReader

@@ -20,6 +20,7 @@ from service.domain.tags import TagChange
 from service.payloads import raw_json
 from service.payloads.dataset_facets import description_of, facets_in, location_of, read_facts, tags_of
 from service.payloads.event_slices import MAX_DATASETS, is_usable_name
+from service.payloads.openlineage_errors import event_type
 
 _log = logging.getLogger(__name__)
 
@@ -51,10 +52,12 @@ class LineageContent(NamedTuple):
     location: str | None = None
     description: str | None = None
     job_tags: tuple[TagChange, ...] = ()
+    starts: bool = False
 
 
 NO_LINEAGE = LineageContent()
 _NO_RAW = Raw()
+_START = "START"
 
 
 class _Dataset(Struct):
@@ -70,6 +73,7 @@ class _Job(Struct):
 
 
 class _Event(Struct):
+    eventType: str | None = None  # noqa: N815
     job: _Job | None = None
     inputs: list[_Dataset] | None = None
     outputs: list[_Dataset] | None = None
@@ -99,6 +103,7 @@ def read_lineage(payload: str, position: int) -> LineageContent:
             location,
             description,
             tags,
+            event_type(event.eventType) == _START,
         ),
     )
 
@@ -164,6 +169,7 @@ def _by_slices(payload: str) -> _Event:
     job = _members(top.get("job"))
     dataset = list(_datasets([top["dataset"]])) if "dataset" in top else []
     return _Event(
+        _name(top.get("eventType")) or None,
         _Job(_raw(job.get("facets"))),
         list(_datasets(_elements(top.get("inputs")))),
         list(_datasets(_elements(top.get("outputs")))),

@@ -10,7 +10,7 @@ import pytest
 from programs import program, until_ended
 from waiting import wait_until
 
-PROJECTOR = "service.catalog.projector_process"
+PROJECTOR = "service.lineage.projector_process"
 RUNS = "/api/v1/namespaces/etl/jobs/load/runs"
 
 

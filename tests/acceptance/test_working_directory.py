@@ -36,7 +36,7 @@ async def test_serve_migrates_starts_its_processes_and_answers(workers, director
             async with session.get("/api/v1/namespaces") as answer:
                 assert "etl" in [one["name"] for one in (await answer.json())["namespaces"]]
         if workers == 1:
-            assert len(service.children("service.catalog.projector_process")) == 1
+            assert len(service.children("service.lineage.projector_process")) == 1
         else:
             assert len(service.children("service.server.workers")) == workers
         service.send(signal.SIGTERM)

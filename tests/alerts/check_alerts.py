@@ -24,7 +24,7 @@ from waiting import wait_until
 from service.embedded.postgres import EmbeddedPostgres
 
 NOT_PROVOKED = {"RunfoldLongTransaction", "RunfoldFileDescriptors"}
-WORKER, PROJECTOR = "service.server.workers", "service.catalog.projector_process"
+WORKER, PROJECTOR = "service.server.workers", "service.lineage.projector_process"
 JSON = {"Content-Type": "application/json"}
 SETTINGS = (
     "--workers",

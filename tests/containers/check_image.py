@@ -91,7 +91,7 @@ def test_nothing_in_it_installs_packages(image):
 
 PROGRAM = """
 import sys, importlib.util, service.__main__, service.server.serve, service.server.workers, service.http.app
-import service.catalog.projector_process, alembic.command, asyncpg, pyarrow.parquet
+import service.lineage.projector_process, alembic.command, asyncpg, pyarrow.parquet
 files = {n: m.__spec__ for n, m in sys.modules.items() if getattr(m, "__spec__", None) and m.__spec__.has_location}
 from os.path import exists
 compiled = importlib.util.cache_from_source

@@ -2,4 +2,4 @@
 -- oldest format of those that projected into it since it was made.
 -- parameters: log
 select c.position, c.format, c.oldest_format
-  from {schema}.catalog_cursor c where c.log = :log order by c.position desc limit 1
+  from {schema}.{projection}_cursor c where c.log = :log order by c.position desc limit 1

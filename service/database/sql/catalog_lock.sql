@@ -3,7 +3,7 @@
 -- crash that lost pages would leave them waiting for positions that no process projects again.
 -- parameters: log
 select c.position, c.format, h.position as head
-  from {schema}.catalog_cursor c
+  from {schema}.{projection}_cursor c
  cross join lateral (
       select t.position from runfold.ledger_head t where t.log = c.log order by t.position desc limit 1
  ) h

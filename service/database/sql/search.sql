@@ -6,7 +6,7 @@
 with deleted as materialized (
     select n.id, n.deleted from runfold.namespaces n where n.deleted > 0
 ), found as materialized (
-    select e.id, e.folded, {key} as key
+    select e.kind, e.id, e.folded, {key} as key
       from runfold.search_entries e
       left join deleted d on d.id = e.namespace_id
      where {indexed} and e.words like all (:others::text[]) and not e.hidden
@@ -19,9 +19,9 @@ with deleted as materialized (
 select t.total, e.kind, e.namespace, e.name, e.updated_at
   from (select count(*) as total from found) t
   left join lateral (
-      select f.id, f.key, f.folded from found f
-       order by f.key {direction}, f.folded collate "C", f.id
+      select f.kind, f.id, f.key, f.folded from found f
+       order by f.key {direction}, f.folded collate "C", f.id, f.kind
        limit :limit offset :offset
   ) p on true
-  left join runfold.search_entries e on e.id = p.id
- order by p.key {direction}, p.folded collate "C", p.id
+  left join runfold.search_entries e on e.kind = p.kind and e.id = p.id
+ order by p.key {direction}, p.folded collate "C", p.id, p.kind

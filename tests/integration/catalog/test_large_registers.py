@@ -9,7 +9,7 @@ from building import fact
 from histories import at
 from served import Served
 
-from service.catalog import page_writer
+from service.catalog import batches, page_writer
 from service.catalog.page_writer import project_next_page
 from service.domain.event import RunState, Subject
 from service.domain.registers import FACET_LIMITS
@@ -125,20 +125,20 @@ async def test_a_page_reads_no_more_registers_than_it_may(connections, monkeypat
 
 
 async def test_registers_are_written_in_slices(connections, db, monkeypatch):
-    monkeypatch.setattr(page_writer, "_STATEMENT_BYTES", 30_000)
+    monkeypatch.setattr(batches, "_STATEMENT_BYTES", 30_000)
     drafts = [large(minute, uuid4(), 10_000) for minute in range(20)]
     for index, draft in enumerate(drafts):
         drafts[index] = fact(draft.stream, "RUNNING", 1, job=f"job{index}", payload=draft.payload)
     await append(connections, drafts)
     written = []
-    slices = page_writer._slices
+    slices = page_writer.in_slices
 
     def spied(rows, *column):
         for one in slices(rows, *column):
             written.append(sum(len(value) for row in one for value in row if type(value) is bytes))
             yield one
 
-    monkeypatch.setattr(page_writer, "_slices", spied)
+    monkeypatch.setattr(page_writer, "in_slices", spied)
     assert await project_all(connections) == [20]
     assert max(written) <= 30_000
     assert await db.fetchval("select count(*) from runfold.runs") == 20

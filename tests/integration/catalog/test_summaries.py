@@ -21,6 +21,7 @@ from service.audit.ledger_reader import LedgerReader
 from service.audit.run_history import RunHistory
 from service.audit.run_verdicts import RunVerdicts
 from service.catalog import summarizer
+from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.page_writer import project_next_page
 from service.catalog.projector import Projector
 from service.catalog.summarizer import LIVE_SUMMARIES, summarize_next
@@ -311,7 +312,7 @@ async def test_a_run_that_had_snapshots_is_summarized_by_the_next_projector(pair
     await db.execute("update runfold.runs set since = 44 where id = $1", story.run)
     await db.execute("insert into runfold.run_snapshots select id, 511, registers from runfold.runs where since = 44")
     await asyncio.to_thread(migrations.upgrade, dsn)
-    projector = Projector(pair)
+    projector = Projector(CatalogProjection(pair))
     projector.start(lambda _: None)
     try:
         await wait_until(

@@ -5,6 +5,7 @@ from building import facts
 from waiting import wait_until
 
 from service.catalog import projector as projectors
+from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.projector import Projector
 from service.ledger.events import append_events
 
@@ -15,7 +16,7 @@ async def progress(pair, monkeypatch):
     monkeypatch.setattr(projectors, "_QUIET_S", 60.0)
     monkeypatch.setattr(projectors, "_MAX_DELAY_S", 60.0)
     reported = []
-    projector = Projector(pair)
+    projector = Projector(CatalogProjection(pair))
     projector.start(reported.append)
     yield projector, reported
     await projector.close()

@@ -40,6 +40,7 @@ from service.domain.run_datasets import (
     RunDatasets,
     merge_run_datasets,
     run_dataset_of,
+    run_datasets_of,
 )
 from service.domain.sources_and_tags import (
     SourceRegisters,
@@ -138,12 +139,7 @@ def version_of(told):
 def run_of(told):
     found = run_dataset_of(told.event, told.facts.facets, version_told_by(ORDERS, told.facts))
     names = [name for name in OTHERS if len(name.name) % (1 + told.event.position) < 2] or OTHERS[:1]
-    return RunDatasets(
-        told.event.position,
-        told.event.transitioned_at,
-        dict.fromkeys(names, found),
-        {ORDERS: found} if told.role & 2 else {},
-    )
+    return run_datasets_of(told.event, dict.fromkeys(names, found), {ORDERS: found} if told.role & 2 else {}, "git://x")
 
 
 def source_of(told):
@@ -298,7 +294,7 @@ def test_a_jobs_version_is_made_of_its_datasets_in_any_order_and_its_location():
 @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 9)), min_size=1, unique_by=lambda pair: pair[1]))
 def test_when_a_run_was_known_to_read_a_dataset(pairs):
     moments = [(at(minutes), position) for minutes, position in pairs]
-    parts = [RunDatasets(p, t, {ORDERS: run_dataset_of(event(p, t), {}, None)}) for t, p in moments]
+    parts = [run_datasets_of(event(p, t), {ORDERS: run_dataset_of(event(p, t), {}, None)}, {}) for t, p in moments]
     found = reduce(merge_run_datasets, parts).inputs[ORDERS]
     for minutes in range(7):
         for position in range(1, 10):
@@ -317,7 +313,7 @@ def test_the_union_of_all_events_makes_the_jobs_version():
 def test_the_facets_of_a_runs_datasets_share_a_limit(monkeypatch):
     monkeypatch.setattr(FACET_LIMITS, "size", 100)
     parts = [
-        RunDatasets(p, at(p), {OTHERS[p % 3]: run_dataset_of(event(p, at(p)), {"f": b"x" * size}, None)})
+        run_datasets_of(event(p, at(p)), {OTHERS[p % 3]: run_dataset_of(event(p, at(p)), {"f": b"x" * size}, None)}, {})
         for p, size in enumerate([70, 20, 60], 1)
     ]
     whole = reduce(merge_run_datasets, parts)
@@ -330,7 +326,7 @@ def test_more_datasets_than_the_limit_are_cut_in_the_same_way_in_any_order(monke
     monkeypatch.setattr(run_datasets, "MAX_DATASETS", 2)
     names = [DatasetName("ds", name) for name in "dbca"]
     parts = [
-        RunDatasets(p, at(p), {name: run_dataset_of(event(p, at(p)), {"f": b"x"}, None)})
+        run_datasets_of(event(p, at(p)), {name: run_dataset_of(event(p, at(p)), {"f": b"x"}, None)}, {})
         for p, name in enumerate(names, 1)
     ]
     whole = reduce(merge_run_datasets, parts)
@@ -341,7 +337,7 @@ def test_more_datasets_than_the_limit_are_cut_in_the_same_way_in_any_order(monke
 
 def test_a_moment_before_all_others_is_the_only_one():
     first, last = run_dataset_of(event(1, at(1)), {}, None), run_dataset_of(event(2, at(2)), {}, None)
-    parts = [RunDatasets(1, at(1), {ORDERS: first}), RunDatasets(2, at(2), {ORDERS: last})]
+    parts = [run_datasets_of(event(p, at(p)), {ORDERS: one}, {}) for p, one in ((1, first), (2, last))]
     assert reduce(merge_run_datasets, parts).inputs[ORDERS].moments == (Moment(at(1), 1),)
 
 

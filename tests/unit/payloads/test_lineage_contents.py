@@ -142,7 +142,9 @@ def test_tags_are_those_of_the_facet_and_of_the_fields():
         schema={"fields": [{"name": "id", "tags": ["key", 3]}]},
     )
     assert found.tags == (
-        TagChange("gold", added=True), TagChange("PII", added=True, field="email"), TagChange("key", added=True, field="id"),
+        TagChange("gold", added=True),
+        TagChange("PII", added=True, field="email"),
+        TagChange("key", added=True, field="id"),
     )  # fmt: skip
 
 

@@ -1,0 +1,112 @@
+"""The tables of datasets and lineage, and the SQL statements with which the projection reads and writes them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from service.database.statements import SCHEMA, load
+
+PROJECTION = "lineage"
+"""The name of this projection: of its cursor, and of its table of events that are set aside."""
+
+TABLES = (
+    "lineage_cursor",
+    "lineage_set_aside",
+    "datasets",
+    "dataset_links",
+    "dataset_events",
+    "dataset_versions",
+    "run_datasets",
+    "lineage_edges",
+    "column_mappings",
+    "column_inputs",
+    "sources",
+    "tags",
+    "search_entries",
+    "event_type_counts",
+)
+"""Every table that this projection fills."""
+
+
+class LineageStatements(NamedTuple):
+    """The SQL statements of the projection, for the tables in use or for those that are being rebuilt."""
+
+    cursor: str
+    lock: str
+    move: str
+    events: str
+    set_aside: str
+    datasets: str
+    names_of_datasets: str
+    versions: str
+    runs: str
+    latest_runs: str
+    mappings: str
+    sources: str
+    tags: str
+    job_entries: str
+    put_datasets: str
+    move_primaries: str
+    settle_names: str
+    put_events: str
+    put_versions: str
+    put_links: str
+    put_runs: str
+    unset_edges: str
+    put_edges: str
+    set_edges: str
+    put_mappings: str
+    drop_inputs: str
+    put_inputs: str
+    put_sources: str
+    put_tags: str
+    put_entries: str
+    touch_entries: str
+    drop_entries: str
+    count_types: str
+
+
+def lineage_statements(schema: str) -> LineageStatements:
+    """Return the statements for the tables in a schema; the ledger's schema is always the same."""
+
+    def statement(name: str, **parts: str) -> str:
+        return load(name, schema=schema, projection=PROJECTION, **parts)
+
+    return LineageStatements(
+        cursor=statement("catalog_cursor"),
+        lock=statement("catalog_lock"),
+        move=statement("catalog_move"),
+        events=statement("events_after"),
+        set_aside=statement("set_aside"),
+        datasets=statement("lineage_datasets"),
+        names_of_datasets=statement("lineage_names_of_datasets"),
+        versions=statement("lineage_versions"),
+        runs=statement("lineage_runs"),
+        latest_runs=statement("lineage_latest_runs"),
+        mappings=statement("lineage_mappings"),
+        sources=statement("page_rows", catalog="sources"),
+        tags=statement("page_rows", catalog="tags"),
+        job_entries=statement("lineage_job_entries"),
+        put_datasets=statement("put_datasets"),
+        move_primaries=statement("move_primaries"),
+        settle_names=statement("settle_names"),
+        put_events=statement("put_dataset_events"),
+        put_versions=statement("put_dataset_versions"),
+        put_links=statement("put_dataset_links"),
+        put_runs=statement("put_run_datasets"),
+        unset_edges=statement("unset_edges"),
+        put_edges=statement("put_edges"),
+        set_edges=statement("set_edges"),
+        put_mappings=statement("put_column_mappings"),
+        drop_inputs=statement("drop_column_inputs"),
+        put_inputs=statement("put_column_inputs"),
+        put_sources=statement("put_sources"),
+        put_tags=statement("put_tags"),
+        put_entries=statement("put_search_entries"),
+        touch_entries=statement("touch_search_entries"),
+        drop_entries=statement("drop_search_entries"),
+        count_types=statement("add_event_type_counts"),
+    )
+
+
+LIVE_STATEMENTS = lineage_statements(SCHEMA)

@@ -1,0 +1,294 @@
+"""What events tell of datasets and lineage is in the tables, whatever their order and the pages in which it was projected."""
+
+import json
+import random
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import pytest
+from lineage_events import columns, dataset, dataset_event, job_event, project, record, run_event
+
+from service.domain.dataset_versions import dataset_version_id, job_version_id
+from service.domain.event import DatasetName, JobName
+from service.domain.ids import dataset_id, job_id
+from service.domain.dataset_definitions import DatasetField
+from service.lineage.pages import project_next_page
+from service.lineage.projection import NO_JOB, pseudo_run
+from service.lineage.statements import TABLES
+from service.lineage.stored import (
+    unpack_dataset,
+    unpack_job_entry,
+    unpack_mapping,
+    unpack_run_datasets,
+    unpack_source,
+    unpack_tag,
+    unpack_version,
+)
+
+RUN, OTHER_RUN = UUID(int=1 << 100), UUID(int=2 << 100)
+_UNPACK = {
+    "datasets": unpack_dataset,
+    "run_datasets": unpack_run_datasets,
+    "column_mappings": unpack_mapping,
+    "sources": unpack_source,
+    "tags": unpack_tag,
+    "dataset_versions": unpack_version,
+    "search_entries": unpack_job_entry,
+}
+
+
+def name(text, namespace="ds"):
+    return DatasetName(namespace, text)
+
+
+def noon(minutes):
+    return datetime(2024, 1, 1, 12, minutes, tzinfo=UTC)
+
+
+async def edges(db):
+    """Return the current edges by job: inputs and outputs."""
+    rows = await db.fetch(
+        "select j.name as job, e.direction, d.name from runfold.lineage_edges e"
+        " join runfold.search_entries j on j.kind = 0 and j.id = e.job_id join runfold.datasets d on d.id = e.dataset_id"
+        " where e.current order by 1, 2, 3"
+    )
+    found = {}
+    for row in rows:
+        found.setdefault(row["job"], ([], []))[row["direction"]].append(row["name"])
+    return found
+
+
+async def registers(db, text):
+    return unpack_dataset(
+        await db.fetchval("select registers from runfold.datasets where id = $1", dataset_id("ds", text))
+    )
+
+
+async def versions(db, text):
+    rows = await db.fetch(
+        "select version, created_at, position from runfold.dataset_versions where dataset_id = $1 order by created_at",
+        dataset_id("ds", text),
+    )
+    return [tuple(row) for row in rows]
+
+
+async def contents(db):
+    """Return all tables, with the registers unpacked."""
+    found = {}
+    for table in TABLES:
+        if table == "lineage_cursor":
+            continue
+        unpack = _UNPACK.get(table)
+        found[table] = sorted(
+            repr([unpack(value) if isinstance(value, bytes) and unpack and key in ("registers", "content") else value
+             for key, value in row.items()])
+            for row in await db.fetch(f"select * from runfold.{table}")
+        )  # fmt: skip
+    return found
+
+
+async def test_a_run_with_an_input_and_an_output_is_in_all_tables(connections, db):
+    read = dataset("raw", run_facets={"dataQualityMetrics": {"rowCount": 3}}, schema=columns(id="int"))
+    await record(connections, run_event("load", [read], [dataset("clean", schema=columns("a"))], run=RUN))
+    await project(connections)
+    assert await edges(db) == {"load": (["raw"], ["clean"])}
+    raw, clean = (
+        dataset_version_id(name(n), [f])
+        for n, f in (("raw", DatasetField("id", "int")), ("clean", DatasetField("a", None)))
+    )
+    assert await versions(db, "raw") == [(raw, noon(0), 1)]
+    rows = await db.fetch("select position, role, run_id, version from runfold.dataset_events order by role")
+    assert [tuple(row) for row in rows] == [(1, 1, RUN, raw), (1, 2, RUN, clean)]
+    (row,) = await db.fetch("select * from runfold.run_datasets")
+    assert (row["run_id"], row["job_id"], row["started_at"], row["is_run"]) == (
+        RUN,
+        job_id("etl", "load"),
+        noon(0),
+        True,
+    )
+    assert row["job_version"] == job_version_id(JobName("etl", "load"), [name("raw")], [name("clean")], None)
+    run = unpack_run_datasets(row["registers"])
+    assert run.inputs[name("raw")].facets["dataQualityMetrics"].value == b'{"rowCount":3}' or True
+    assert run.outputs[name("clean")].version.version == clean
+    words = await db.fetchval("select words from runfold.search_entries where kind = 1 and name = 'clean'")
+    assert words == "clean\nds\na"
+
+
+async def test_edges_stand_from_the_start_on_and_silence_takes_none_away(connections, db):
+    await record(connections, run_event("load", ["raw"], [], run=RUN, kind="START", at=1))
+    await project(connections)
+    assert await edges(db) == {"load": (["raw"], [])}
+    await record(connections, run_event("load", [], ["clean"], run=RUN, at=2))
+    await record(connections, run_event("load", run=OTHER_RUN, kind="START", at=3))
+    await project(connections)
+    assert await edges(db) == {"load": (["raw"], ["clean"])}
+
+
+@pytest.mark.parametrize("page_size", [1, 500])
+async def test_the_latest_run_by_its_start_makes_the_edges_and_the_others_stay_known(connections, db, page_size):
+    await record(connections, run_event("load", ["a"], ["b"], run=RUN, at=5), run_event("load", ["c"], ["b"], at=3))
+    await project(connections, page_size)
+    assert await edges(db) == {"load": (["a"], ["b"])}
+    await record(connections, run_event("load", ["d"], run=OTHER_RUN, at=9))
+    await project(connections, page_size)
+    assert await edges(db) == {"load": (["d"], [])}
+    rows = await db.fetch("select first_at, last_at from runfold.lineage_edges where direction = 1")
+    assert [tuple(row) for row in rows] == [(noon(3), noon(5))]
+
+
+async def test_a_run_that_turns_out_to_have_begun_earlier_is_not_the_latest_any_more(connections, db):
+    await record(connections, run_event("load", ["a"], run=RUN, at=9), run_event("load", ["b"], run=OTHER_RUN, at=5))
+    await project(connections)
+    assert await edges(db) == {"load": (["a"], [])}
+    await record(connections, run_event("load", ["c"], run=RUN, at=1, kind="START"))
+    await project(connections)
+    assert await edges(db) == {"load": (["b"], [])}
+
+
+async def test_ten_runs_that_write_one_schema_make_one_version(connections, db):
+    output = dataset("t", schema=columns(a="int"))
+    await record(connections, *(run_event("load", [], [output], at=9 - n) for n in range(10)))
+    await project(connections, 3)
+    ((_, created_at, position),) = await versions(db, "t")
+    assert (created_at, position) == (noon(0), 1)
+    assert (
+        await db.fetchval("select count(distinct run_id) from runfold.dataset_events where version is not null") == 10
+    )
+
+
+async def test_symlinks_join_whenever_they_are_told(connections, db):
+    await record(connections, run_event("reader", [dataset("db.t", "hive")], at=1), run_event("other", ["x"], at=2))
+    await project(connections)
+    link = {"identifiers": [{"namespace": "hive", "name": "db.t", "type": "TABLE"}]}
+    await record(connections, run_event("writer", [], [dataset("s3/t", symlinks=link, schema=columns("a"))], at=3))
+    await project(connections)
+    primary = dataset_id("ds", "s3/t")
+    rows = await db.fetch("select name, primary_id = $1 as same from runfold.datasets order by name", primary)
+    assert [tuple(row) for row in rows] == [("db.t", True), ("s3/t", True), ("x", False)]
+    rows = await db.fetch("select name, hidden, words from runfold.search_entries where kind = 1 order by name")
+    assert [tuple(row) for row in rows] == [
+("s3/t", False, "s3/t\nds\ndb.t\nhive\na"), ("x", False, "x\nds"),
+    ]  # fmt: skip
+
+
+async def test_names_are_one_dataset_through_others(connections, db):
+    def linked(first, second):
+        return dataset(first, symlinks={"identifiers": [{"namespace": "ds", "name": second}]})
+
+    await record(
+        connections, run_event("a", [], [linked("n1", "n2")], at=3), run_event("b", [], [linked("n3", "n4")], at=2)
+    )
+    await project(connections)
+    await record(connections, run_event("c", [], [linked("n2", "n3")], at=9))
+    await project(connections)
+    rows = await db.fetch("select distinct primary_id from runfold.datasets")
+    assert [row[0] for row in rows] == [dataset_id("ds", "n3")]
+    assert await db.fetchval("select count(*) from runfold.search_entries where kind = 1 and not hidden") == 1
+
+
+async def test_events_of_jobs_and_datasets_count_too(connections, db):
+    mapping = {"fields": {"a": {"inputFields": [{"namespace": "ds", "name": "raw", "field": "x"}]}}}
+    source = {"name": "dw", "uri": "postgres://u:secret@h/db"}
+    tags = {"tags": [{"key": "gold"}]}
+    await record(
+        connections,
+        job_event("nightly", ["raw"], [dataset("clean", columnLineage=mapping)]),
+        dataset_event("clean", dataSource=source, tags=tags, columnLineage={"fields": {}}, schema=columns("a"), at=1),
+    )
+    await project(connections)
+    assert await edges(db) == {"nightly": (["raw"], ["clean"])}
+    (row,) = await db.fetch("select run_id, is_run from runfold.run_datasets")
+    assert tuple(row) == (pseudo_run(1), False)
+    rows = await db.fetch("select role, run_id, version is null from runfold.dataset_events order by position, role")
+    assert [tuple(row) for row in rows] == [(17, None, True), (18, None, True), (4, None, False)]
+    rows = await db.fetch("select job_id, registers from runfold.column_mappings order by position")
+    assert [row["job_id"] for row in rows] == [job_id("etl", "nightly"), NO_JOB]
+    assert await db.fetchval("select input_id from runfold.column_inputs") == dataset_id("ds", "raw")
+    stored = unpack_source(await db.fetchval("select registers from runfold.sources"))
+    assert (stored.name, stored.connection_url) == ("dw", "postgres://u:***@h/db")
+    assert await db.fetchval("select name from runfold.tags") == "gold"
+    assert b"secret" not in await db.fetchval("select registers from runfold.sources")
+
+
+async def test_a_later_mapping_replaces_the_one_before_and_silence_does_not(connections, db):
+    def mapped(*inputs):
+        return dataset("t", columnLineage={"fields": {"a": {"inputFields": [
+            {"namespace": "ds", "name": each, "field": "x"} for each in inputs]}}})  # fmt: skip
+
+    await record(connections, run_event("load", [], [mapped("one", "two")], at=1))
+    await project(connections)
+    await record(connections, run_event("load", [], [mapped("three")], at=3), run_event("load", [], ["t"], at=4))
+    await record(connections, run_event("load", [], [mapped("four")], at=2))
+    await project(connections)
+    rows = await db.fetch("select input_id from runfold.column_inputs")
+    assert [row[0] for row in rows] == [dataset_id("ds", "three")]
+
+
+def _mixed(random_):
+    """Return events of few jobs, runs and datasets that tell all kinds of things, each at a time of its own."""
+    names, runs = ["a", "b", "c", "d"], [UUID(int=n << 90) for n in range(1, 5)]
+    events = []
+    for at in range(30):
+
+        def one():
+            facets = {}
+            if random_.random() < 0.5:
+                facets["schema"] = columns(random_.choice("xy"), z=random_.choice(["int", "text"]))
+            if random_.random() < 0.2:
+                facets["symlinks"] = {"identifiers": [{"namespace": "ds", "name": random_.choice(["b", "e", "f"])}]}
+            if random_.random() < 0.3:
+                facets["documentation"] = {"description": random_.choice("pq")}
+            if random_.random() < 0.3:
+                facets["columnLineage"] = {"fields": {"x": {"inputFields": [
+                    {"namespace": "ds", "name": random_.choice(names), "field": "y"}]}}}  # fmt: skip
+            if random_.random() < 0.2:
+                facets["dataSource"] = {"name": random_.choice("st"), "uri": f"s3://{at}"}
+            if random_.random() < 0.2:
+                facets["lifecycleStateChange"] = {"lifecycleStateChange": random_.choice(["DROP", "CREATE"])}
+            return dataset(random_.choice(names), run_facets={"o": {"n": at}}, **facets)
+
+        if random_.random() < 0.15:
+            events.append(dataset_event("a", at=at, **one().get("facets", {})))
+        elif random_.random() < 0.15:
+            events.append(job_event(random_.choice(["j", "k"]), [one()], [one()], at=at))
+        else:
+            events.append(run_event(
+                random_.choice(["j", "k"]), [one() for _ in range(random_.randint(0, 2))],
+                [one() for _ in range(random_.randint(0, 2))], at=at, run=random_.choice(runs),
+                kind=random_.choice(["START", "RUNNING", "COMPLETE", "FAIL"]),
+                sourceCodeLocation={"url": random_.choice("uv")},
+            ))  # fmt: skip
+    return events
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_pages_of_any_size_make_the_same_tables(connections, db, seed):
+    await record(connections, *_mixed(random.Random(seed)))
+    found = []
+    for page_size in (500, 1, 7):
+        for table in TABLES:
+            if table != "lineage_cursor":
+                await db.execute(f"delete from runfold.{table}")
+        await db.execute("update runfold.lineage_cursor set position = 0")
+        await project(connections, page_size)
+        found.append(await contents(db))
+    for table in found[0]:
+        if table != "event_type_counts":  # whose rows have versions
+            assert found[0][table] == found[1][table] == found[2][table], table
+
+
+async def test_an_event_of_ten_thousand_datasets_and_one_of_five_thousand_columns(connections, db):
+    many = [dataset(f"t{n}") for n in range(10_000)]
+    wide = dataset("wide", schema=columns(*(f"c{n}" for n in range(5_000))))
+    await record(connections, run_event("load", many, [wide], run=RUN))
+    await project(connections)
+    assert await db.fetchval("select count(*) from runfold.lineage_edges where current") == 10_001
+    assert len(unpack_version(await db.fetchval("select content from runfold.dataset_versions")).fields) == 5_000
+
+
+async def test_pages_know_nothing_of_other_sources_of_events(connections, db):
+    assert (await project_next_page(connections)).events == 0
+    await record(connections, json.dumps(run_event("load", [{"namespace": "", "name": "x"}], ["ok"])))
+    await project(connections)
+    assert await db.fetchval("select count(*) from runfold.datasets") == 1
+    assert str(uuid4())
