@@ -18,8 +18,8 @@ from service.domain.job_entry import merge_job_entries
 from service.domain.run_datasets import RunDatasets, merge_run_datasets
 from service.domain.sources_and_tags import SourceRegisters, TagRegisters, merge_sources, merge_tag_registers
 from service.ledger.events import LOG
+from service.lineage.changes import Edge, LineageChanges, RunKey, edges_of
 from service.lineage.primary_names import Primaries, find_primaries
-from service.lineage.projection import Edge, LineageChanges, RunKey, edges_of
 from service.lineage.search_entries import SearchEntry, dataset_entry, has_same_words, job_entry
 from service.lineage.statements import LineageStatements
 from service.lineage.stored import (

@@ -17,8 +17,9 @@ from service.domain.event import Event, Kind
 from service.errors import RunfoldError, Unavailable
 from service.ledger.events import LOG
 from service.ledger.rows import event_of
+from service.lineage.changes import LineageChanges
 from service.lineage.page_writer import LineageWriter, TooLarge
-from service.lineage.projection import LineageChanges, PageProjection
+from service.lineage.projection import PageProjection
 from service.lineage.statements import LIVE_STATEMENTS, PROJECTION, LineageStatements
 from service.lineage.stored import FORMAT
 

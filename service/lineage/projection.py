@@ -5,12 +5,12 @@ A page mostly tells the same of a dataset many times, so the events that tell on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from service.domain.column_mapping import ColumnMapping, column_mapping_of, merge_mappings
+from service.domain.column_mapping import column_mapping_of, merge_mappings
 from service.domain.dataset import (
     NO_FACTS,
     DatasetFacts,
@@ -46,14 +46,13 @@ from service.domain.job_entry import JobEntry, job_entry_of, merge_job_entries, 
 from service.domain.registers import FirstSeen, phase_of
 from service.domain.run_datasets import RunDataset, RunDatasets, merge_run_datasets, run_dataset_of, run_datasets_of
 from service.domain.sources_and_tags import (
-    SourceRegisters,
-    TagRegisters,
     merge_sources,
     merge_tag_registers,
     source_registers_of,
     tag_registers_of,
 )
 from service.domain.tags import TagChange
+from service.lineage.changes import NO_JOB, READS, WRITES, DatasetEvent, Edge, LineageChanges, Link, RunKey, merge_links
 from service.lineage.event_type_counts import EventTypeCounts
 from service.payloads.contents import decode_payload
 from service.payloads.lineage_contents import LineageContent, ToldDataset, read_lineage
@@ -61,64 +60,8 @@ from service.payloads.lineage_contents import LineageContent, ToldDataset, read_
 K = TypeVar("K")
 V = TypeVar("V")
 
-READS, WRITES = 0, 1
-"""Directions of edges: the job reads the dataset, or writes it."""
-
-NO_JOB = UUID(int=0)
-"""Stands for the job of a column mapping that a DatasetEvent tells."""
-
 _STARTS = Content(starts=True)
 _OPENLINEAGE = frozenset({"openlineage", "import"})
-
-
-class RunKey(NamedTuple):
-    """A run of a job; an event of a job itself counts as a run, with the id of pseudo_run."""
-
-    run: UUID
-    job: JobName
-    is_run: bool
-
-
-class Edge(NamedTuple):
-    """That a job reads or writes a dataset."""
-
-    job: UUID
-    direction: int
-    dataset: UUID
-
-
-class DatasetEvent(NamedTuple):
-    """That an event names a dataset: a row of runfold.dataset_events."""
-
-    dataset: UUID
-    position: int
-    at: datetime
-    role: int
-    run: UUID | None
-    version: UUID | None
-
-
-class Link(NamedTuple):
-    """That one name of a dataset is told in an event of the other one, since when, and first at which position."""
-
-    at: datetime
-    position: int
-
-
-class LineageChanges(NamedTuple):
-    """What a page of events changes."""
-
-    datasets: dict[UUID, DatasetRegisters]
-    events: list[DatasetEvent]
-    versions: dict[tuple[UUID, UUID], DatasetVersion]
-    links: dict[tuple[UUID, UUID], Link]
-    runs: dict[RunKey, RunDatasets]
-    edges: dict[Edge, tuple[datetime, datetime]]
-    mappings: dict[tuple[UUID, UUID], ColumnMapping]
-    sources: dict[UUID, SourceRegisters]
-    tags: dict[UUID, TagRegisters]
-    jobs: dict[UUID, JobEntry]
-    type_counts: EventTypeCounts
 
 
 class Only(NamedTuple):
@@ -387,11 +330,6 @@ class PageProjection:
         return self._changes
 
 
-def merge_links(a: Link, b: Link) -> Link:
-    """Merge two parts of what is known of a link."""
-    return Link(min(a.at, b.at), min(a.position, b.position))
-
-
 def _merge_into(registers: dict[K, V], key: K, change: V, merge: Callable[[V, V], V]) -> None:
     known = registers.get(key)
     registers[key] = change if known is None else merge(known, change)
@@ -401,8 +339,3 @@ def edges_of(job: UUID, datasets: RunDatasets) -> set[Edge]:
     """Return the edges of a job of which this is the latest run."""
     inputs = {Edge(job, READS, dataset_id(*name)) for name in datasets.inputs}
     return inputs | {Edge(job, WRITES, dataset_id(*name)) for name in datasets.outputs}
-
-
-def merged(before: Mapping[K, V], changes: Mapping[K, V], merge: Callable[[V, V], V]) -> dict[K, V]:
-    """Return the registers of rows with the changes of a page."""
-    return {key: merge(before[key], change) if key in before else change for key, change in changes.items()}

@@ -14,7 +14,7 @@ from service.payloads.dataset_facets import description_of, fields_of, load_json
 
 
 class DatasetState(NamedTuple):
-    """What views show of a dataset. `lifecycle`: the latest change; empty where events tell none, None for definitions."""
+    """What views show of a dataset. `lifecycle`: the latest change; empty where events tell none, None for PUTs."""
 
     type: str
     physical_name: str

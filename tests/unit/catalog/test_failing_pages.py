@@ -3,9 +3,9 @@
 import pytest
 from waiting import DEADLINE_S
 
+from service.catalog.batches import in_slices
 from service.catalog.failures import PageSize, is_caused_by_page, reason_of
 from service.catalog.freshness import LagWatch
-from service.catalog.page_writer import _slices
 from service.errors import DatabaseUnavailable, OperatorError, Overloaded, ValueRefused
 
 
@@ -55,9 +55,9 @@ def test_a_reason_repeats_nothing_that_was_sent():
 
 
 def test_rows_are_written_in_slices_of_bytes(monkeypatch):
-    monkeypatch.setattr("service.catalog.page_writer._STATEMENT_BYTES", 10)
+    monkeypatch.setattr("service.catalog.batches._STATEMENT_BYTES", 10)
     rows = [(index, b"x" * size) for index, size in enumerate((4, 4, 4, 30, 1))]
-    assert [[row[0] for row in slice_] for slice_ in _slices(rows, -1)] == [[0, 1], [2], [3], [4]]
+    assert [[row[0] for row in slice_] for slice_ in in_slices(rows, -1)] == [[0, 1], [2], [3], [4]]
 
 
 def test_a_lag_is_timed_only_while_nothing_is_projected():

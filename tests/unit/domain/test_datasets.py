@@ -303,11 +303,12 @@ def test_when_a_run_was_known_to_read_a_dataset(pairs):
 
 
 def test_the_union_of_all_events_makes_the_jobs_version():
-    one, two = (
-        RunDatasets(p, at(p), {name: run_dataset_of(event(p, at(p)), {}, None)}) for p, name in enumerate(OTHERS[:2], 1)
-    )
+    parts = [
+        run_datasets_of(event(p, at(p)), {name: run_dataset_of(event(p, at(p)), {}, None)}, {})
+        for p, name in enumerate(OTHERS[:2], 1)
+    ]
     job = JobName("etl", "load")
-    assert merge_run_datasets(one, two).job_version(job) == job_version_id(job, OTHERS[:2], [], None)
+    assert reduce(merge_run_datasets, parts).job_version(job) == job_version_id(job, OTHERS[:2], [], None)
 
 
 def test_the_facets_of_a_runs_datasets_share_a_limit(monkeypatch):
