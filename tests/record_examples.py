@@ -120,6 +120,22 @@ def event(run: str, kind: str, minute: int, *, parent: str | None = None) -> dic
     }
 
 
+def with_columns() -> dict[str, Any]:
+    """Return an output with its schema, and what its column is made of."""
+    columns = {"fields": [{"name": "total", "type": "numeric"}]}
+    made_of = {"namespace": "postgres://shop", "name": "public.orders", "field": "amount"}
+    how = {"type": "DIRECT", "subtype": "AGGREGATION", "description": "the sum of a day", "masking": False}
+    mapping = {"fields": {"total": {"inputFields": [made_of | {"transformations": [how]}]}}}
+    facets = {
+        name: {"_producer": PRODUCER, "_schemaURL": f"{SPEC}/facets/{version}.json"} | facet
+        for name, version, facet in (
+            ("schema", "1-1-1/SchemaDatasetFacet", columns),
+            ("columnLineage", "1-2-0/ColumnLineageDatasetFacet", mapping),
+        )
+    }
+    return {"namespace": "s3://warehouse", "name": "orders", "facets": facets}
+
+
 async def define(story: Recorder) -> None:
     await story.send("PUT", NAMESPACE, {"ownerName": "data-platform", "description": "Nightly loads."})
     await story.send("PUT", NAMESPACE, {"description": "Without an owner."}, status=400)
@@ -167,6 +183,7 @@ async def run(story: Recorder) -> None:
 async def report_lineage(story: Recorder) -> None:
     await story.send("POST", f"{BASE}/lineage", event(CHILD, "START", 1, parent=RUN), status=201)
     await story.send("POST", f"{BASE}/lineage", {"eventTime": "soon"}, status=422)
+    await story.send("POST", f"{BASE}/lineage", event(CHILD, "RUNNING", 2) | {"outputs": [with_columns()]}, status=201)
     batch = f"{BASE}/lineage/batch"
     await story.send("POST", batch, [event(CHILD, "RUNNING", 2)], status=204)
     lines = "".join(f"{json.dumps(event(CHILD, kind, minute))}\n" for kind, minute in (("RUNNING", 3), ("COMPLETE", 4)))
@@ -213,6 +230,15 @@ async def read_catalog(story: Recorder) -> None:
     await story.send("GET", f"{BASE}/namespaces?limit=10")
     await story.send("GET", f"{BASE}/search?q=orders&filter=DATASET&sort=NAME&limit=2")
     await story.send("GET", f"{BASE}/search?q=", status=400)
+    await story.send("GET", f"{BASE}/lineage?nodeId=job:etl:load&depth=1&direction=down&limit=10")
+    await story.send("GET", f"{BASE}/lineage?nodeId=job:etl:load&depth=0&validAt=2024-01-05T00:05:00Z")
+    await story.send("GET", f"{BASE}/lineage?nodeId=load", status=400)
+    await story.send("GET", f"{BASE}/lineage?nodeId=job:etl:unknown", status=404)
+    await story.send("GET", f"{BASE}/column-lineage?nodeId=dataset:s3://warehouse:orders&depth=1&withDownstream=true")
+    await story.send("GET", f"{BASE}/column-lineage?nodeId=datasetField:s3://warehouse:orders:unknown", status=404)
+    for direction in ("upstream", "downstream"):
+        await story.send("GET", f"{BASE}/runlineage/{direction}?runId={CHILD}&depth=1")
+        await story.send("GET", f"{BASE}/runlineage/{direction}?runId={UNKNOWN}", status=404)
     for counted in ("lineage-events", "jobs", "datasets", "sources"):
         await story.send("GET", f"{BASE}/stats/{counted}?period=WEEK&timezone=Europe/Berlin")
     await story.send("GET", f"{BASE}/stats/jobs?period=WEEK&timezone=Mars/Base", status=400)

@@ -71,7 +71,24 @@ UUIDS = (
 ROW = encode_row(RowCursor(datetime(2024, 1, 2, tzinfo=UTC), UUID(UUIDS[0])))
 CURSORS = ("start", "now", encode_position(PositionCursor(LOG, 0)), ROW, "AQAAAAAAAAAAAAAAAA", "x" * 65, "a b")
 DATES = ("2024-02-29", "2023-02-29", "2024-13-01", "0000-01-01", "2024-1-1", "20240101", "2024-01-02T03:04:05Z")
-BY_FORMAT = {"date-time": TIMES, "date": DATES, "uuid": UUIDS, "cursor": CURSORS, "cursor-of-runs": CURSORS}
+NODE_IDS = (
+    "job:a:b",
+    "dataset:a:b:c",
+    "datasetField:a:b:c",
+    "datasetField:a:b",
+    "job:a",
+    "job::b",
+    "JOB:a:b",
+    "run:a:b",
+)
+BY_FORMAT = {
+    "node-id": NODE_IDS,
+    "date-time": TIMES,
+    "date": DATES,
+    "uuid": UUIDS,
+    "cursor": CURSORS,
+    "cursor-of-runs": CURSORS,
+}
 
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d).(\d\d):(\d\d)(?::(\d\d))?[\d.,]*(?:[+\- ](\d\d))?", re.ASCII)
 

@@ -46,6 +46,7 @@ from service.ledger.default_namespace import define_default
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
+from service.lineage.graphs import Graphs
 from service.lineage.pages import LineageProjection
 from service.lineage.projector_process import ProjectorProcess, projector_connections
 from service.lineage.search import Search
@@ -59,6 +60,7 @@ _BULK = 2
 _READERS = 2
 _LISTS = 4
 _AUDITORS = 4
+_GRAPHS = 2
 
 _ANY_PATH = REST.replace("}", r":[\s\S]*}")
 
@@ -241,6 +243,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         audit,
         LedgerVerifier(settings.database_url, audit),
         RunHistory(audit),
+        Graphs.of(registry.for_requests(_GRAPHS, keep_plans=True)),
         RunSearch(auditors),
         RunTotals(lists),
         Search(lists),

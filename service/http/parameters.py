@@ -49,7 +49,8 @@ class Parameter(Generic[T]):
     """A parameter whose value is a T.
 
     `decode` returns the value of the texts that were given, at least one, and raises Malformed or Invalid. `default` is
-    the value where none was given. A parameter that is not `repeatable` may be given once.
+    the value where none was given. A parameter that is not `repeatable` may be given once. `hint` says, where a
+    required parameter is missing, what it should be.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Parameter(Generic[T]):
     location: Location = Location.QUERY
     required: bool = False
     repeatable: bool = False
+    hint: str = ""
 
     def read(self, request: web.Request) -> T:
         """Return the value that a request has. Raises Malformed or Invalid."""
@@ -69,7 +71,7 @@ class Parameter(Generic[T]):
             self.check_count(len(texts))
             return self.decode(texts)
         if self.required:
-            raise Malformed(f"parameter {self.name} is missing")
+            raise Malformed(f"parameter {self.name} is missing{self.hint and f'; {self.hint}'}")
         return self.default
 
     def check_count(self, count: int) -> None:
@@ -156,7 +158,7 @@ def text(name: str, description: str) -> Parameter[str | None]:
     return Parameter(name=name, description=description, schema=schema, decode=decode, default=None)
 
 
-def run_reference(name: str, description: str) -> Parameter[UUID | None]:
+def run_reference(name: str, description: str, *, required: bool = False) -> Parameter[UUID | None]:
     """Declare the id of a run: a UUID, or any other text that OpenLineage events had as runId."""
 
     def decode(texts: Sequence[str]) -> UUID:
@@ -165,7 +167,7 @@ def run_reference(name: str, description: str) -> Parameter[UUID | None]:
         return run_uuid(texts[0])
 
     schema = {"type": "string", "minLength": 1, **STORABLE}
-    return Parameter(name=name, description=description, schema=schema, decode=decode, default=None)
+    return Parameter(name=name, description=description, schema=schema, decode=decode, default=None, required=required)
 
 
 def choice(name: str, description: str, values: Sequence[str], default: str | None = None) -> Parameter[str]:

@@ -21,6 +21,7 @@ from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_reader import RunReader
+from service.lineage.graphs import Graphs
 from service.lineage.search import Search
 from service.lineage.statistics import Statistics
 from service.monitor.silence_monitor import SilenceMonitor
@@ -41,6 +42,7 @@ class Resources(NamedTuple):
     ledger: LedgerReader
     verifier: LedgerVerifier
     history: RunHistory
+    graphs: Graphs
     run_search: RunSearch
     run_totals: RunTotals
     search: Search

@@ -44,6 +44,7 @@ class Tag(StrEnum):
     RUNS = "Runs"
     JOBS = "Jobs"
     DATASETS = "Datasets"
+    LINEAGE = "Lineage"
     NAMESPACES = "Namespaces"
     OPENLINEAGE = "OpenLineage"
     SEARCH = "Search and statistics"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.http.handlers import (
+    column_lineage,
     docs,
     event_stream,
     events,
@@ -11,10 +12,12 @@ from service.http.handlers import (
     jobs,
     ledger,
     lineage,
+    lineage_graph,
     metrics,
     namespaces,
     run_details,
     run_history,
+    run_lineage,
     run_search,
     runs,
     search,
@@ -39,6 +42,9 @@ ROUTES: tuple[Route, ...] = (
     *tags.ROUTES,
     *namespaces.ROUTES,
     *lineage.ROUTES,
+    *lineage_graph.ROUTES,
+    *column_lineage.ROUTES,
+    *run_lineage.ROUTES,
     *events.ROUTES,
     *event_stream.ROUTES,
     *ledger.ROUTES,

@@ -1,15 +1,21 @@
-"""Writes answers piece by piece. After the headers are sent, an error can only abort the connection."""
+"""Answers that take long: written piece by piece, or given up when nobody waits for them any more.
+
+After the headers are sent, an error can only abort the connection.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 from aiohttp import web
 
 from service.http.fast_path import FastConnection
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -46,6 +52,30 @@ def disconnection(request: web.Request) -> asyncio.Future[None]:
     if request.transport is None:
         set_gone()
     return gone
+
+
+CLIENT_CLOSED_REQUEST = 499
+"""The status, in logs and metrics, of a request whose client has disconnected before it was answered."""
+
+
+async def while_connected(request: web.Request, work: Coroutine[Any, Any, T]) -> T | None:
+    """Return the result of work that only this request needs; None when the client has disconnected: it is cancelled.
+
+    The statement that the database is executing for it is cancelled there, too.
+    """
+    gone, task = disconnection(request), asyncio.ensure_future(work)
+    try:
+        await asyncio.wait((gone, task), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        if isinstance(request.protocol, FastConnection):
+            request.protocol.on_lost = None
+    return None
 
 
 def _abort(request: web.Request) -> None:

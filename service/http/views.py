@@ -12,7 +12,7 @@ from orjson import Fragment
 
 from service.catalog.queries import JobItem
 from service.domain.event import MONITOR, RunState
-from service.domain.job import JobRegisters
+from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, count_omitted
 from service.domain.run import RunRegisters
@@ -126,7 +126,7 @@ def job_view(job: JobRegisters, latest_runs: Iterable[dict[str, Any]]) -> dict[s
     runs = list(latest_runs)
     return {
         "id": {"namespace": job.namespace, "name": job.name},
-        "type": definition.type if definition else "STREAM" if job_type.processingType == "STREAMING" else "BATCH",
+        "type": _type_of(definition, job_type),
         "name": job.name,
         "simpleName": job.name,
         "parentJobName": None,
@@ -161,6 +161,15 @@ def _setting_view(setting: StampedSilentAfter | None) -> dict[str, int]:
 
 def _datasets(stamped: StampedDatasets | None) -> list[dict[str, str]]:
     return [dataset._asdict() for dataset in stamped.datasets] if stamped else []
+
+
+def type_of_job(job: JobRegisters) -> str:
+    """Return the type of a job: as it was defined, else as its `jobType` facet tells."""
+    return _type_of(job.definition, _job_type_of(job))
+
+
+def _type_of(definition: JobDefinition | None, job_type: _JobType) -> str:
+    return definition.type if definition else "STREAM" if job_type.processingType == "STREAMING" else "BATCH"
 
 
 def _job_type_of(job: JobRegisters) -> _JobType:

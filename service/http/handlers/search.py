@@ -18,7 +18,7 @@ from service.http.openapi import responses
 from service.http.parameters import MAX_LIMIT, OFFSET, STALE, Parameter, choice, integer, is_recordable, text
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_values import wait_unless_stale
+from service.http.request_values import wait_for_graph_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
 from service.lineage.search import MAX_WORDS, FoundKind, FoundName, SearchOrder, SearchQuery
@@ -90,7 +90,7 @@ async def search(request: web.Request) -> web.Response:
         SearchOrder(parameters[_SORT]),
     )
     page = Slice(parameters[_LIMIT], parameters[OFFSET])
-    await wait_unless_stale(request)
+    await wait_for_graph_unless_stale(request)
     found, total = await request.app[RESOURCES].search.find(query, page, binding_of(request))
     return json_response(request, dump({"totalCount": total, "results": [_view(each) for each in found]}))
 

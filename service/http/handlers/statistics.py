@@ -17,7 +17,7 @@ from service.http.openapi import responses
 from service.http.parameters import STALE, Parameter, choice
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_values import wait_unless_stale
+from service.http.request_values import wait_for_graph_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import ArrayOf, Handler, Reach, Route, Tag, parameters_of
 from service.lineage.statistics import Counted
@@ -56,7 +56,7 @@ def _intervals(request: web.Request) -> list[Interval]:
 async def count_event_types(request: web.Request) -> web.Response:
     """Count OpenLineage events by their type."""
     intervals = _intervals(request)
-    await wait_unless_stale(request)
+    await wait_for_graph_unless_stale(request)
     totals = await request.app[RESOURCES].statistics.event_types(intervals, binding_of(request))
     return _answer(request, intervals, [each._asdict() for each in totals])
 
@@ -64,7 +64,7 @@ async def count_event_types(request: web.Request) -> web.Response:
 def _count(counted: Counted) -> Handler:
     async def handler(request: web.Request) -> web.Response:
         intervals = _intervals(request)
-        await wait_unless_stale(request)
+        await wait_for_graph_unless_stale(request)
         known = await request.app[RESOURCES].statistics.known_until(counted, intervals, binding_of(request))
         return _answer(request, intervals, [{"count": count} for count in known])
 

@@ -52,6 +52,11 @@ PATH_VALUES = {
     "id": (A_RUN, A_LINEAGE, B_RUN, BOTH),
     "code": ("outside-namespaces",),
 }
+NODES = tuple(
+    node
+    for team in (A, B)
+    for node in (f"job:{team}:lineage", f"dataset:{team}:table of {team}", f"dataset:{team}:shared")
+)
 QUERY_VALUES = {
     "namespace": (A, B),
     "job": ("load",),
@@ -80,6 +85,13 @@ QUERY_VALUES = {
     "before": ("2999-01-01", "2999-01-01T00:00:00Z"),
     "after": ("2020-01-01", "2020-01-01T00:00:00Z"),
     "timezone": ("Asia/Kolkata",),
+    "nodeId": NODES,
+    "runId": (A_RUN, A_LINEAGE, B_RUN, B_LINEAGE, BOTH),
+    "depth": ("0", "20"),
+    "direction": ("up", "down"),
+    "edges": ("all",),
+    "withParents": ("true",),
+    "withDownstream": ("true",),
 }
 """Values of query parameters; of all others, each is a time."""
 TIMES = ("2024-02-01T00:00:30Z",)

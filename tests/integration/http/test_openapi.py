@@ -135,6 +135,14 @@ def lives(run: str, lost: str) -> Iterator[tuple[str, str, Any, int]]:
     yield "GET", f"{BASE}/events/count", None, 200
     yield "GET", f"{BASE}/ledger/head", None, 200
     yield "GET", f"{BASE}/search?q=load", None, 200
+    for question in (
+        "lineage?nodeId=job:etl:load&withParents=true",
+        "lineage?nodeId=job:etl:load&validAt=2024-01-02T00:00:00Z",
+        "column-lineage?nodeId=job:etl:load",
+        f"runlineage/upstream?runId={run}",
+        f"runlineage/downstream?runId={run}",
+    ):
+        yield "GET", f"{BASE}/{question}", None, 200
     for counted in ("lineage-events", "jobs", "datasets", "sources"):
         yield "GET", f"{BASE}/stats/{counted}?period=DAY", None, 200
     yield "GET", f"{BASE}/ledger/verify", None, 200

@@ -173,7 +173,7 @@ def any_of(schema: dict[str, Any]) -> st.SearchStrategy[Any]:
     if "pattern" in schema:
         strategies += [st.from_regex(schema["pattern"]), st.text(characters)]
     if schema.get("type") == "integer":
-        strategies.append(st.integers(schema["minimum"] - 9, schema["maximum"] + 9))
+        strategies.append(st.integers(schema.get("minimum", -(10**30)) - 9, schema.get("maximum", 10**30) + 9))
     return st.one_of(strategies)
 
 

@@ -40,11 +40,29 @@ PARTS = {
         for name in ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move", "head")
     },
 }
+GRAPH = {
+    "within": "true",
+    "name_id": "w.id",
+    "dataset_id": "w.id",
+    "job_id": "w.id",
+    "dataset": load_text("graph_dataset", name_id="w.id"),
+    "node": load_text("graph_dataset", name_id="w.id"),
+    "names": load_text("graph_names", dataset_id="w.id"),
+    "job": load_text("graph_job", job_id="w.id", within="true"),
+    "counts": "true",
+}
+"""Parts of the statements that read the lineage graph."""
+OF_GRAPH = (
+    *(name for name in FILES if "graph_" in name),
+    *("column_mapping_counts", "column_mappings_from", "column_mappings_of", "find_column_datasets", "past_jobs"),
+    *("past_runs", "producers", "readers", "resolve_datasets", "runs_by_id", "version_contents", "versions_at"),
+)
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
 PARTS_OF_SEARCH = {"search_rank"}
 """Likewise, of search.sql."""
 OTHERS = {
+    **dict.fromkeys(OF_GRAPH, GRAPH),
     "runs_by_update": {"within": ">= :far_position"},
     "count_created_entries": {"within": "true"},
     "search": {"within": "true", "key": load_text("search_rank"), "direction": "asc"},

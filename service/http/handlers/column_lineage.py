@@ -1,0 +1,81 @@
+"""Column lineage: which columns a column is made of, and which are made of it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from service.auth.keys import Scope
+from service.domain.binding import Binding
+from service.domain.node_ids import NodeKind, NodeText
+from service.errors import DatasetNotFound, FieldNotFound, JobNotFound, Malformed
+from service.http.column_views import column_graph_view
+from service.http.fast_path import json_response
+from service.http.node_parameters import depth, node_id, node_limit, node_not_found
+from service.http.openapi import graph_responses
+from service.http.parameters import STALE, boolean
+from service.http.paths import BASE
+from service.http.permissions import binding_of
+from service.http.request_values import wait_for_graph_unless_stale
+from service.http.resources import RESOURCES
+from service.http.route import Reach, Route, Tag, parameters_of
+from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
+from service.lineage.graphs import Graphs
+from service.payloads.json_writer import dump
+
+_NODE = node_id(
+    "`datasetField:NAMESPACE:DATASET:FIELD`, or `dataset:NAMESPACE:NAME`: all of its fields, or `job:NAMESPACE:NAME`: "
+    "those of its outputs. The first two may end in `#VERSION`, the id of a version of the dataset: the mapping that "
+    "tells this version, and the versions of its inputs that were current then.",
+    NodeKind.FIELD,
+    NodeKind.DATASET,
+    NodeKind.JOB,
+)
+_DEPTH = depth("How many edges away from the node the graph ends; 0 is taken for 1.")
+_LIMIT = node_limit()
+_DOWNSTREAM = boolean("withDownstream", "`true`: also the columns that are made of these.")
+
+
+async def read(request: web.Request) -> web.Response:
+    """Read which columns those of a node are made of."""
+    parameters = parameters_of(request)
+    node, bounds = parameters[_NODE], (parameters[_DEPTH], parameters[_LIMIT])
+    downstream = parameters[_DOWNSTREAM]
+    await wait_for_graph_unless_stale(request)
+    graphs, binding = request.app[RESOURCES].graphs, binding_of(request)
+    body = await while_connected(request, _body(graphs, node, bounds, binding, downstream=downstream))
+    return web.Response(status=CLIENT_CLOSED_REQUEST) if body is None else json_response(request, body)
+
+
+async def _body(
+    graphs: Graphs, node: NodeText, bounds: tuple[int, int], binding: Binding | None, *, downstream: bool
+) -> bytes:
+    start = await graphs.column_nodes.find(node, binding)
+    if start is None:
+        raise node_not_found(node)
+    if start.version is None:
+        graph = await graphs.columns.read(start.columns, *bounds, binding, downstream=downstream)
+    elif downstream:
+        raise Malformed("withDownstream=true is for datasets and fields as they are, without a version")
+    else:
+        graph = await graphs.column_nodes.read_versions(start.columns, *bounds, binding)
+    return dump(column_graph_view(graph, await graphs.column_nodes.describe(graph.columns, binding)))
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=f"{BASE}/column-lineage",
+        handler=read,
+        scope=Scope.READ,
+        reach=Reach.WITHIN,
+        tag=Tag.LINEAGE,
+        summary="Read which columns the columns of a node are made of",
+        description="By the latest event of each job that tells the facet `columnLineage` of a dataset that the job "
+        "still writes. Nodes without edges are left out. `outEdges` lead from a column to those made of it. In "
+        "`inEdges`, as in Marquez, whose interface relies on it, `origin` is the column itself and `destination` what "
+        "it is made of.",
+        parameters=(_NODE, _DEPTH, _DOWNSTREAM, _LIMIT, STALE),
+        answers={200: graph_responses.ColumnGraph},
+        errors=(JobNotFound, DatasetNotFound, FieldNotFound),
+    ),
+)

@@ -1,0 +1,170 @@
+"""Writes the lineage graph as Marquez does: a list of nodes by their ids, each with its edges.
+
+An edge is in the answer twice, at both of its ends. Ids and edges are encoded once; nodes are encoded some at a time,
+so that other requests are answered in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from service.domain.dataset import DatasetRegisters
+from service.domain.dataset_definitions import DatasetField
+from service.domain.event import DatasetName, JobName
+from service.domain.ids import job_id
+from service.domain.node_ids import dataset_node, job_node
+from service.domain.tags import present
+from service.http import views
+from service.lineage.graph import Graph, GraphDataset, GraphJob
+from service.payloads.dataset_state import state_of
+from service.payloads.json_writer import dump
+
+_AT_ONCE = 100
+"""Nodes that are encoded before other tasks take their turn."""
+
+
+class _Edges:
+    """The edges between nodes, by the ids of the nodes as JSON."""
+
+    def __init__(self) -> None:
+        self._into: dict[bytes, list[bytes]] = defaultdict(list)
+        self._out_of: dict[bytes, list[bytes]] = defaultdict(list)
+
+    def add(self, origin: bytes, destination: bytes) -> None:
+        edge = b'{"origin":%b,"destination":%b}' % (origin, destination)
+        self._out_of[origin].append(edge)
+        self._into[destination].append(edge)
+
+    def members(self, node: bytes) -> bytes:
+        """Return the edges of a node, as the last members of its object."""
+        into, out_of = self._into.get(node, ()), self._out_of.get(node, ())
+        return b',"inEdges":[%b],"outEdges":[%b]}' % (b",".join(into), b",".join(out_of))
+
+
+async def graph_json(graph: Graph, *, past: bool = False, parents: bool = False) -> bytes:
+    """Return the nodes of a graph as a JSON array.
+
+    `past`: the graph is that of a moment. `parents`: it has edges from jobs to those that ran in their runs.
+    """
+    nodes: list[tuple[str, GraphJob | GraphDataset]] = [
+        *((dataset_node(each.name), each) for each in graph.datasets.values()),
+        *((job_node(each.name), each) for each in graph.jobs.values()),
+    ]
+    nodes.sort(key=lambda node: node[0])
+    encoded = {each.name: orjson.dumps(id_) for id_, each in nodes if isinstance(each, GraphDataset)}
+    jobs = {each.name: orjson.dumps(id_) for id_, each in nodes if isinstance(each, GraphJob)}
+    edges = _edges(nodes, encoded, jobs, parents=parents)
+    texts = []
+    for index, (_, node) in enumerate(nodes, 1):
+        if isinstance(node, GraphJob):
+            id_, kind, data = jobs[node.name], b"JOB", _job_data(node, past=past)
+        else:
+            id_, kind, data = encoded[node.name], b"DATASET", _dataset_data(node, past=past)
+        texts.append(b'{"id":%b,"type":"%b","data":%b%b' % (id_, kind, dump(data), edges.members(id_)))
+        if index % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+    return b"[%b]" % b",".join(texts)
+
+
+def _edges(
+    nodes: Iterable[tuple[str, GraphJob | GraphDataset]],
+    datasets: Mapping[DatasetName, bytes],
+    jobs: Mapping[JobName, bytes],
+    *,
+    parents: bool,
+) -> _Edges:
+    edges = _Edges()
+    for _, job in nodes:
+        if not isinstance(job, GraphJob):
+            continue
+        node = jobs[job.name]
+        for name in job.inputs:
+            if (dataset := datasets.get(name)) is not None:
+                edges.add(dataset, node)
+        for name in job.outputs:
+            if (dataset := datasets.get(name)) is not None:
+                edges.add(node, dataset)
+        if parents and job.parent is not None and job.parent in jobs:
+            edges.add(jobs[job.parent], node)
+    return edges
+
+
+def cut_view(cut: Iterable[JobName | DatasetName]) -> dict[str, Any]:
+    """Return the members that say that nodes are left out, and of which nodes they are neighbours; none without."""
+    ids = [dataset_node(name) if isinstance(name, DatasetName) else job_node(name) for name in cut]
+    return {"truncated": True, "truncatedAt": ids} if ids else {}
+
+
+def _job_data(job: GraphJob, *, past: bool) -> dict[str, Any]:
+    registers, latest, parent = job.registers, job.latest, job.parent
+    definition = registers.definition
+    run = str(latest.id) if latest else None
+    return {
+        "id": {"namespace": registers.namespace, "name": registers.name},
+        "type": views.type_of_job(registers),
+        "name": registers.name,
+        "simpleName": registers.name if parent is None else registers.name.removeprefix(f"{parent.name}."),
+        "parentJobName": parent.name if parent else None,
+        "parentJobUuid": job_id(*parent) if parent else None,
+        "currentRunUuid": str(job.run) if past and job.run else run,
+        "createdAt": registers.first_seen.at if registers.first_seen else registers.updated_at,
+        "updatedAt": registers.updated_at,
+        "namespace": registers.namespace,
+        "inputs": [{"namespace": name.namespace, "name": name.name} for name in job.inputs],
+        "outputs": [{"namespace": name.namespace, "name": name.name} for name in job.outputs],
+        "location": definition.location if definition else None,
+        "description": definition.description if definition else None,
+        "latestRun": views.run_view(run, latest.registers) if latest and run else None,
+    }
+
+
+def _dataset_data(dataset: GraphDataset, *, past: bool) -> dict[str, Any]:
+    registers, version = dataset.registers, dataset.version
+    state = state_of(registers)
+    data = {
+        "id": {"namespace": registers.namespace, "name": registers.name},
+        "type": state.type,
+        "name": registers.name,
+        "physicalName": state.physical_name,
+        "createdAt": state.created_at,
+        "updatedAt": registers.updated_at,
+        "namespace": registers.namespace,
+        "sourceName": state.source,
+        "fields": _fields_view(state.fields, registers),
+        "tags": present(registers.tags),
+        "lastModifiedAt": None,
+        "description": state.description,
+        "lastLifecycleState": state.lifecycle,
+    }
+    if not past:
+        return data
+    data |= {"fields": [], "tags": [], "description": None, "lastLifecycleState": ""}
+    if version is None:
+        return data
+    return data | {
+        "type": version.type,
+        "physicalName": version.physical_name,
+        "sourceName": version.source,
+        "fields": _fields_view(version.fields),
+        "description": version.description,
+        "lastLifecycleState": version.lifecycle_state,
+    }
+
+
+def _fields_view(fields: Iterable[DatasetField], tags: DatasetRegisters | None = None) -> list[dict[str, Any]]:
+    """Return the fields of a dataset, with the tags that they have now."""
+    of_fields = tags.field_tags if tags is not None else {}
+    return [
+        {
+            "name": field.name,
+            "type": field.type,
+            "tags": present(of_fields[field.name]) if field.name in of_fields else [],
+            "description": field.description,
+        }
+        for field in fields
+    ]

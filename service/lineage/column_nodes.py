@@ -1,0 +1,179 @@
+"""Finds the columns that the id of a node means, and reads the graph of columns as versions of datasets tell it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+from uuid import UUID
+
+from service.database.connections import Connections
+from service.database.statements import load
+from service.domain.binding import Binding
+from service.domain.column_mapping import InputColumn, MappedColumns
+from service.domain.dataset_versions import VersionContent, dataset_version_id
+from service.domain.event import DatasetName
+from service.domain.ids import dataset_id
+from service.domain.node_ids import NodeKind, NodeText, Split, field_splits, split_version, splits
+from service.lineage.column_graph import ColumnGraphs, resolve
+from service.lineage.columns import Column, ColumnGraph, DatasetMapping, resolve_mapping
+from service.lineage.graph import GraphQuery, LineageGraph
+from service.lineage.graph_statements import Parts, visible
+from service.lineage.past_graph import LATEST
+from service.lineage.versions_at import version_contents, versions_at
+from service.lineage.walk import Direction
+from service.payloads.dataset_facets import read_facts
+from service.payloads.dataset_state import state_of
+
+_MAX_READINGS = 20
+"""Most datasets that exist among the readings of one id."""
+
+_MAX_OUTPUTS = 1_000
+"""Most outputs of a job whose columns are looked at."""
+
+_FIND = {bound: load("find_column_datasets", dataset=Parts(bound).dataset("w.id")) for bound in (False, True)}
+
+
+class ColumnStart(NamedTuple):
+    """The columns that an id means, and the version of their dataset; None: as it is."""
+
+    columns: Sequence[Column]
+    version: UUID | None = None
+
+
+class DescribedVersion(NamedTuple):
+    """The id of a version, and the types of its fields."""
+
+    id: UUID
+    types: Mapping[str, str | None]
+
+
+class ColumnNodes:
+    """Finds columns. Every method raises Unavailable if the database cannot be used."""
+
+    def __init__(self, connections: Connections, graph: LineageGraph, columns: ColumnGraphs) -> None:
+        """Take the connections to read with, and what reads nodes and mappings."""
+        self._connections = connections
+        self._graph = graph
+        self._columns = columns
+
+    async def find(self, node: NodeText, binding: Binding | None) -> ColumnStart | None:
+        """Return the columns of a job's outputs, of a dataset, or one field; None where there is no such node."""
+        if node.kind is NodeKind.JOB:
+            return await self._of_job(node, binding)
+        find = self._field if node.kind is NodeKind.FIELD else self._dataset
+        start = await find(node.names, None, binding)
+        names, version = split_version(node.names)
+        return start if start is not None or version is None else await find(names, version, binding)
+
+    async def _of_job(self, node: NodeText, binding: Binding | None) -> ColumnStart | None:
+        job = await self._graph.find(node, binding)
+        if job is None:
+            return None
+        graph = await self._graph.read(job, GraphQuery(0, _MAX_OUTPUTS, Direction.DOWN), binding)
+        outputs = {dataset.name for dataset in graph.datasets.values()}
+        columns = await self._columns.columns_of(outputs, binding)
+        return ColumnStart(columns)
+
+    async def _dataset(self, names: str, version: UUID | None, binding: Binding | None) -> ColumnStart | None:
+        for _, dataset in await self._existing(splits(names), binding):
+            if version is None:
+                return ColumnStart(await self._columns.columns_of([dataset], binding))
+            if (content := await self._content(dataset, version, binding)) is not None:
+                fields = dict.fromkeys([*_mapping(content).fields, *(field.name for field in content.fields)])
+                return ColumnStart([Column(dataset, field, version) for field in fields], version)
+        return None
+
+    async def _field(self, names: str, version: UUID | None, binding: Binding | None) -> ColumnStart | None:
+        existing = await self._existing(field_splits(names), binding)
+        mapped = set(await self._columns.columns_of([dataset for _, dataset in existing], binding))
+        registers = await self._graph.datasets([dataset_id(*dataset) for _, dataset in existing], binding)
+        for split, dataset in existing:
+            column = Column(dataset, split.rest)
+            if version is not None:
+                content = await self._content(dataset, version, binding)
+                if content is not None and _has_field(content, column.field):
+                    return ColumnStart([column._replace(version=version)], version)
+                continue
+            known = registers.get(dataset_id(*dataset))
+            fields = state_of(known).fields if known is not None else ()
+            if column in mapped or any(field.name == column.field for field in fields):
+                return ColumnStart([column])
+        return None
+
+    async def _existing(self, readings: Iterable[Split], binding: Binding | None) -> list[tuple[Split, DatasetName]]:
+        """Return those readings whose datasets exist, with the names under which these are shown."""
+        ids: dict[UUID, Split] = {}
+        for split in readings:
+            if binding is None or binding.allows(split.namespace):
+                ids.setdefault(dataset_id.__wrapped__(split.namespace, split.name), split)
+        statement = _FIND[binding is not None]
+        rows = await self._connections.fetch(statement, list(ids), _MAX_READINGS, *visible(binding))
+        found = []
+        for row in rows:
+            split = ids[row["id"]]
+            shown = row["shown_id"] is not None
+            name = DatasetName(row["namespace"], row["name"]) if shown else DatasetName(split.namespace, split.name)
+            found.append((split, name))
+        return found
+
+    async def _content(self, dataset: DatasetName, version: UUID, binding: Binding | None) -> VersionContent | None:
+        key = (dataset_id(*dataset), version)
+        return (await version_contents(self._connections, [key], binding)).get(key)
+
+    async def describe(
+        self, columns: Iterable[Column], binding: Binding | None
+    ) -> Mapping[tuple[DatasetName, UUID | None], DescribedVersion]:
+        """Return the versions of the datasets of columns: those that are current, or those that columns have."""
+        wanted = {(column.dataset, column.version) for column in columns}
+        moments = {key: (dataset_id(*key[0]), LATEST) for key in wanted if key[1] is None}
+        told = await versions_at(self._connections, set(moments.values()), binding)
+        ids = {key: key[1] or told.get(moments[key]) for key in wanted}
+        pairs = {(dataset_id(*dataset), id_) for (dataset, _), id_ in ids.items() if id_ is not None}
+        contents = await version_contents(self._connections, pairs, binding)
+        described = {}
+        for key, id_ in ids.items():
+            content = None if id_ is None else contents.get((dataset_id(*key[0]), id_))
+            types = {} if content is None else {field.name: field.type for field in content.fields}
+            described[key] = DescribedVersion(id_ or dataset_version_id(key[0], ()), types)
+        return described
+
+    async def read_versions(
+        self, start: Sequence[Column], depth: int, limit: int, binding: Binding | None
+    ) -> ColumnGraph:
+        """Return what columns of versions are made of: of the versions of their inputs that were current then."""
+        graph = ColumnGraph(limit)
+        level = [column for column in start if graph.add(column)]
+        for _ in range(max(1, depth)):
+            if not level:
+                break
+            level = graph.add_sources(level, await self._mappings_of_versions(level, binding))
+        return graph
+
+    async def _mappings_of_versions(self, columns: Iterable[Column], binding: Binding | None) -> list[DatasetMapping]:
+        wanted = {(dataset_id(*column.dataset), column.version): column.dataset for column in columns if column.version}
+        contents = await version_contents(self._connections, list(wanted), binding)
+        mappings = []
+        for key, content in contents.items():
+            columns_made = _mapping(content)
+            inputs = {DatasetName(each.namespace, each.name) for each in _inputs(columns_made)}
+            names = (await resolve(self._connections, inputs, (), binding)).by_name
+            moments = {name: (dataset_id(*name), content.at) for name in names.values()}
+            told = await versions_at(self._connections, moments.values(), binding)
+            versions = {name: told.get(moment) or dataset_version_id(name, ()) for name, moment in moments.items()}
+            mappings.append(resolve_mapping(wanted[key], columns_made, names, key[1], versions))
+        return mappings
+
+
+def _mapping(content: VersionContent) -> MappedColumns:
+    facet = content.facets.get("columnLineage")
+    return (read_facts({"columnLineage": facet}).mapping if facet else None) or MappedColumns()
+
+
+def _inputs(columns: MappedColumns) -> Iterable[InputColumn]:
+    yield from columns.dataset
+    for mapped in columns.fields.values():
+        yield from mapped.inputs
+
+
+def _has_field(content: VersionContent, field: str) -> bool:
+    return field in _mapping(content).fields or any(each.name == field for each in content.fields)

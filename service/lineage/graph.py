@@ -1,0 +1,279 @@
+"""Reads the lineage graph as it is: jobs, the datasets that they read and write, and what is connected with them.
+
+The statements return as much as a limit allows, and end then: a dataset with 50,000 readers is not read to its end.
+For an API key that is bound to namespaces, the nodes of others do not exist, and ways end there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from service.catalog.queries import PAGE_BYTES, RunItem, condition, may_see
+from service.database.connections import Connections
+from service.domain.binding import Binding
+from service.domain.dataset import DatasetRegisters, merge_aliases
+from service.domain.dataset_versions import VersionContent
+from service.domain.event import DatasetName, JobName, Subject
+from service.domain.ids import dataset_id, job_id
+from service.domain.job import JobRegisters
+from service.domain.node_ids import NodeKind, NodeText, Split, splits
+from service.ledger.events import LOG
+from service.ledger.ledger_registers import read_registers
+from service.lineage.graph_statements import DATASET_NAMES, STATEMENTS, visible
+from service.lineage.stored import unpack_dataset
+from service.lineage.walk import Direction, JobEdges, Node, Walk, steps_of
+from service.payloads.parent_facet import parent_job
+
+MAX_EDGES = 100_000
+"""Most edges of a graph. The job with which there are more, and those behind it, are left out."""
+
+_MAX_ANCESTORS = 20
+"""Most jobs between a job and the outermost one of its parents."""
+
+
+class GraphQuery(NamedTuple):
+    """What is wanted of a graph. `all_edges`: also those of earlier runs than the latest one of each job."""
+
+    depth: int
+    limit: int
+    direction: Direction = Direction.BOTH
+    all_edges: bool = False
+    with_parents: bool = False
+
+
+class GraphJob(NamedTuple):
+    """A job, the datasets that it reads and writes, its newest run, and the job in whose run that one ran.
+
+    `run`: the id of the run whose edges these are, where the graph is that of a moment.
+    """
+
+    registers: JobRegisters
+    inputs: Sequence[DatasetName]
+    outputs: Sequence[DatasetName]
+    latest: RunItem | None = None
+    parent: JobName | None = None
+    run: UUID | None = None
+
+    @property
+    def name(self) -> JobName:
+        """The name of the job."""
+        return JobName(self.registers.namespace, self.registers.name)
+
+
+class GraphDataset(NamedTuple):
+    """A dataset; `version`: what it was, where the graph is that of a moment and a version was told until then."""
+
+    registers: DatasetRegisters
+    version: VersionContent | None = None
+
+    @property
+    def name(self) -> DatasetName:
+        """The name under which the graph has the dataset."""
+        return DatasetName(self.registers.namespace, self.registers.name)
+
+
+class Graph(NamedTuple):
+    """Nodes by their ids, and those of them that may have neighbours which are left out."""
+
+    jobs: Mapping[UUID, GraphJob]
+    datasets: Mapping[UUID, GraphDataset]
+    cut: Sequence[JobName | DatasetName]
+
+
+class _Rows(NamedTuple):
+    """What was read of nodes. `known`: of so many of them, from the first on, it is known whether they exist."""
+
+    found: dict[UUID, Any]
+    known: int
+
+
+class _Contents(NamedTuple):
+    jobs: _Rows
+    datasets: _Rows
+    latest: _Rows
+
+
+class LineageGraph:
+    """Reads the lineage graph. Every method raises Unavailable if the database cannot be used."""
+
+    def __init__(self, connections: Connections) -> None:
+        """Take the connections to read with."""
+        self._connections = connections
+
+    async def find(self, text: NodeText, binding: Binding | None) -> Node | None:
+        """Return the job or dataset that an id means: the first reading of it that exists; None if there is none."""
+        return await self.find_first(text.kind, splits(text.names), binding)
+
+    async def find_first(self, kind: NodeKind, names: Iterable[Split], binding: Binding | None) -> Node | None:
+        """Return the first of some jobs or datasets that exists; None if there is none.
+
+        A dataset is found by each of its names, and returned with the id of the one under which the graph has it.
+        """
+        is_job = kind is NodeKind.JOB
+        id_of = job_id.__wrapped__ if is_job else dataset_id.__wrapped__  # most of them do not exist: no cache
+        ids = [id_of(*name[:2]) for name in names if binding is None or binding.allows(name.namespace)]
+        statements = STATEMENTS[binding is not None]
+        statement = statements.find_job if is_job else statements.find_dataset
+        rows = await self._connections.fetch(statement, ids, *visible(binding))
+        return Node(rows[0]["id"], is_job) if rows else None
+
+    async def read(self, start: Node, query: GraphQuery, binding: Binding | None) -> Graph:
+        """Return the graph around a node, which must exist."""
+        walk = await self._walk(start, query, binding)
+        graph = await self.describe(walk, min(query.limit, _known_edges(walk)), binding)
+        return await self._with_parents(graph, query, binding) if query.with_parents else graph
+
+    async def describe(self, walk: Walk, limit: int, binding: Binding | None, *, latest: bool = True) -> Graph:
+        """Return the first nodes of a walk with what they are: as many as there is space for in an answer."""
+        nodes, cut = walk.cut(limit)
+        contents = await self._contents(nodes, binding, latest=latest)
+        fitting = _fitting(nodes, contents)
+        if fitting < len(nodes):
+            nodes, cut = walk.cut(fitting)
+        datasets = {
+            node.id: GraphDataset(contents.datasets.found[node.id])
+            for node in nodes
+            if not node.is_job and node.id in contents.datasets.found
+        }
+        edges = {node.id: walk.edges[node.id] for node in nodes if node.is_job and node.id in contents.jobs.found}
+        jobs = await self._jobs(edges, contents, {id_: each.name for id_, each in datasets.items()}, binding)
+        missing = [
+            jobs[node.id].name if node.is_job else datasets[node.id].name
+            for node in cut
+            if node.id in (jobs if node.is_job else datasets)
+        ]
+        return Graph(jobs, datasets, missing)
+
+    async def _jobs(
+        self,
+        edges: Mapping[UUID, JobEdges],
+        contents: _Contents,
+        names: dict[UUID, DatasetName],
+        binding: Binding | None,
+    ) -> dict[UUID, GraphJob]:
+        """Return jobs with their inputs and outputs, also those that are no nodes; `names` are those of the nodes."""
+        unnamed = {id_ for each in edges.values() for id_ in (*each.inputs, *each.outputs)} - names.keys()
+        if unnamed:
+            rows = await self._connections.fetch(DATASET_NAMES, list(unnamed))
+            names |= {row["id"]: DatasetName(row["namespace"], row["name"]) for row in rows}
+        jobs = {}
+        for id_, each in edges.items():
+            inputs, outputs = (sorted([names[dataset] for dataset in ids if dataset in names]) for ids in each)
+            latest = contents.latest.found.get(id_)
+            parent = parent_job(latest.registers.run_facets) if latest else None
+            if parent is not None and binding is not None and not binding.allows(parent.namespace):
+                parent = None
+            jobs[id_] = GraphJob(contents.jobs.found[id_], inputs, outputs, latest, parent)
+        return jobs
+
+    async def _with_parents(self, graph: Graph, query: GraphQuery, binding: Binding | None) -> Graph:
+        """Add the jobs in whose runs those of the graph ran, and their parents, as far as the limit allows."""
+        jobs, cut, added = dict(graph.jobs), list(graph.cut), graph.jobs
+        for _ in range(_MAX_ANCESTORS):
+            children = {job_id(*job.parent): job.name for job in added.values() if job.parent is not None}
+            parents = [id_ for id_ in children if id_ not in jobs]
+            left = max(0, query.limit - len(jobs) - len(graph.datasets))
+            cut += [children[id_] for id_ in parents[left:]]
+            if not parents[:left]:
+                break
+            edges = await self._edges(parents[:left], query, binding)
+            contents = await self._contents([Node(id_, is_job=True) for id_ in edges], binding, latest=True)
+            present = {id_: each for id_, each in edges.items() if id_ in contents.jobs.found}
+            added = await self._jobs(present, contents, {}, binding)
+            jobs |= added
+        return Graph(jobs, graph.datasets, list(dict.fromkeys(cut)))
+
+    async def _walk(self, start: Node, query: GraphQuery, binding: Binding | None) -> Walk:
+        steps, direction = steps_of(query.depth, start), query.direction
+        where = (*start, steps, direction.from_job, direction.from_dataset, query.all_edges, query.limit + 1)
+        statements = STATEMENTS[binding is not None]
+        rows = await self._connections.fetch(statements.nodes, *where, *visible(binding))
+        distances = {Node(id_, is_job): distance for id_, is_job, distance in rows}
+        edges = await self._edges([node.id for node in distances if node.is_job], query, binding)
+        return Walk(distances, edges, direction, steps)
+
+    async def _edges(self, jobs: Sequence[UUID], query: GraphQuery, binding: Binding | None) -> dict[UUID, JobEdges]:
+        statements = STATEMENTS[binding is not None]
+        rows = await self._connections.fetch(statements.edges, jobs, query.all_edges, MAX_EDGES, *visible(binding))
+        edges = dict.fromkeys(jobs, JobEdges())
+        for job, inputs, outputs, _ in rows:
+            edges[job] = JobEdges(inputs, outputs)
+        if rows and rows[0]["found"] >= MAX_EDGES:
+            last = rows[-1]["job_id"]
+            for job in jobs[max(1, jobs.index(last)) :]:
+                del edges[job]
+        return edges
+
+    async def _contents(self, nodes: Sequence[Node], binding: Binding | None, *, latest: bool) -> _Contents:
+        jobs = [node.id for node in nodes if node.is_job]
+        datasets = [node.id for node in nodes if not node.is_job]
+        return _Contents(
+            await self._read_jobs(jobs, binding),
+            await self._read_datasets(datasets, binding),
+            await self._read_latest(jobs, binding) if latest else _Rows({}, len(jobs)),
+        )
+
+    async def _read_jobs(self, ids: Sequence[UUID], binding: Binding | None) -> _Rows:
+        if not ids:
+            return _Rows({}, 0)
+        statement = STATEMENTS[binding is not None].jobs
+        rows = await self._connections.fetch(statement, ids, *visible(binding), PAGE_BYTES)
+        jobs = await read_registers(self._connections, LOG, Subject.JOB, rows)
+        return _Rows({row["id"]: job for row, job in zip(rows, jobs, strict=True)}, _known(ids, rows))
+
+    async def datasets(self, ids: Sequence[UUID], binding: Binding | None) -> Mapping[UUID, DatasetRegisters]:
+        """Return datasets by their ids, which must be those under which the graph has them."""
+        return (await self._read_datasets(ids, binding)).found
+
+    async def _read_datasets(self, ids: Sequence[UUID], binding: Binding | None) -> _Rows:
+        """Read datasets, each merged from the rows of its names, of which the first has the name to be shown."""
+        if not ids:
+            return _Rows({}, 0)
+        statement = STATEMENTS[binding is not None].datasets
+        rows = await self._connections.fetch(statement, ids, *condition(binding), PAGE_BYTES)
+        datasets: dict[UUID, DatasetRegisters] = {}
+        for row in rows:
+            registers, known = unpack_dataset(row["registers"]), datasets.get(row["id"])
+            datasets[row["id"]] = registers if known is None else merge_aliases(known, [registers])
+        return _Rows(datasets, _known(ids, rows))
+
+    async def _read_latest(self, jobs: Sequence[UUID], binding: Binding | None) -> _Rows:
+        if not jobs:
+            return _Rows({}, 0)
+        statement = STATEMENTS[binding is not None].latest
+        rows = await self._connections.fetch(statement, jobs, 1, *condition(binding), PAGE_BYTES)
+        runs = await read_registers(self._connections, LOG, Subject.RUN, rows)
+        items = {
+            row["job_id"]: RunItem(row["id"], run) for row, run in zip(rows, runs, strict=True) if may_see(binding, run)
+        }
+        return _Rows(items, _known(jobs, rows, "job_id"))
+
+
+def _known_edges(walk: Walk) -> int:
+    """Return how many nodes there are before the first job whose edges were not read."""
+    for index, node in enumerate(walk.distances):
+        if node.is_job and node.id not in walk.edges:
+            return index
+    return len(walk.distances)
+
+
+def _known(ids: Sequence[UUID], rows: Sequence[Any], column: str = "id") -> int:
+    """Return for how many of some ids, from the first on, all rows were read, which are in their order."""
+    if not rows or len(rows) == rows[0]["found"]:
+        return len(ids)
+    return max(1, ids.index(rows[-1][column]))
+
+
+def _fitting(nodes: Sequence[Node], contents: _Contents) -> int:
+    """Return how many nodes there are before the first of which the contents were not read; at least one."""
+    jobs = datasets = 0
+    for index, node in enumerate(nodes):
+        if node.is_job:
+            jobs += 1
+        else:
+            datasets += 1
+        if jobs > min(contents.jobs.known, contents.latest.known) or datasets > contents.datasets.known:
+            return max(1, index)
+    return len(nodes)

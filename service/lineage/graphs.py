@@ -1,0 +1,34 @@
+"""What reads graphs: of jobs and datasets, of columns, of runs."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from service.database.connections import Connections
+from service.lineage.column_graph import ColumnGraphs
+from service.lineage.column_nodes import ColumnNodes
+from service.lineage.graph import LineageGraph
+from service.lineage.past_graph import PastGraph
+from service.lineage.run_graph import RunLineage
+
+
+class Graphs(NamedTuple):
+    """One object of each kind."""
+
+    lineage: LineageGraph
+    past: PastGraph
+    columns: ColumnGraphs
+    column_nodes: ColumnNodes
+    runs: RunLineage
+
+    @classmethod
+    def of(cls, connections: Connections) -> Graphs:
+        """Return what reads with some connections."""
+        lineage, columns = LineageGraph(connections), ColumnGraphs(connections)
+        return cls(
+            lineage,
+            PastGraph(connections, lineage),
+            columns,
+            ColumnNodes(connections, lineage, columns),
+            RunLineage(connections),
+        )

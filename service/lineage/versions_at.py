@@ -1,0 +1,49 @@
+"""Reads versions of datasets: those that were told last until a time, and what versions are."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from service.catalog.queries import PAGE_BYTES, condition, load_page
+from service.database.connections import Connections
+from service.database.statements import load
+from service.domain.binding import Binding
+from service.domain.dataset_versions import VersionContent
+from service.lineage.graph_statements import ANY_POSITION, Parts
+from service.lineage.stored import unpack_version
+
+_AT = {bound: load("versions_at", names=Parts(bound).seen_names("w.id")) for bound in (False, True)}
+_CONTENTS = {bound: load_page("version_contents", names=Parts(bound).seen_names("w.id")) for bound in (False, True)}
+
+DatasetMoment = tuple[UUID, datetime]
+"""The id of a dataset, under which the graph has it, and a time."""
+
+
+async def versions_at(
+    connections: Connections,
+    moments: Collection[DatasetMoment],
+    binding: Binding | None,
+    position: int = ANY_POSITION,
+) -> Mapping[DatasetMoment, UUID]:
+    """Return the version of each dataset that was told last until a time, as is known at a position of the ledger.
+
+    There is none for datasets of which no version was told until then.
+    """
+    if not moments:
+        return {}
+    ids, ats = [id_ for id_, _ in moments], [at for _, at in moments]
+    rows = await connections.fetch(_AT[binding is not None], ids, ats, position, *condition(binding))
+    return {(row["id"], row["at"]): row["version"] for row in rows}
+
+
+async def version_contents(
+    connections: Connections, versions: Collection[tuple[UUID, UUID]], binding: Binding | None
+) -> Mapping[tuple[UUID, UUID], VersionContent]:
+    """Return versions by the ids of their datasets and their own: as many as there is space for in an answer."""
+    if not versions:
+        return {}
+    ids, wanted = [id_ for id_, _ in versions], [version for _, version in versions]
+    rows = await connections.fetch(_CONTENTS[binding is not None], ids, wanted, *condition(binding), PAGE_BYTES)
+    return {(row["id"], row["version"]): unpack_version(row["registers"]) for row in rows}
