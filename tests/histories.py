@@ -147,7 +147,7 @@ def judge_history(history: History) -> list[EventVerdict]:
 
 def timeless(run: RunRegisters) -> RunRegisters:
     """Return the registers without those that depend on when events were recorded."""
-    return run._replace(position=0, updated_at=EPOCH)
+    return run._replace(position=0, updated_at=EPOCH, datasets_position=min(run.datasets_position, 1))
 
 
 class Command(NamedTuple):

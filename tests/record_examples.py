@@ -32,6 +32,7 @@ SHOWN_LINES = 5
 JSON, NDJSON = "application/json", "application/x-ndjson"
 
 NAMESPACE, JOB = f"{BASE}/namespaces/etl", f"{BASE}/namespaces/etl/jobs/load"
+DATASET, CLEAN = f"{NAMESPACE}/datasets/orders", f"{BASE}/namespaces/s3%3A%2F%2Fwarehouse/datasets/orders"
 RUN = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
 CHILD = "5bf5d05f-86b6-4d05-8e1d-10ee667e37ba"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -152,6 +153,21 @@ async def define(story: Recorder) -> None:
     source = {"type": "POSTGRESQL", "connectionUrl": "postgresql://loader:s3cret@db.example.com/shop"}
     await story.send("PUT", f"{BASE}/sources/shop", source | {"description": "The shop's database."})
     await story.send("PUT", f"{BASE}/sources/shop", source | {"connectionUrl": "no URI"}, status=422)
+    dataset = {
+        "type": "DB_TABLE",
+        "physicalName": "public.orders",
+        "sourceName": "shop",
+        "fields": [{"name": "id", "type": "INTEGER"}, {"name": "email", "type": "VARCHAR", "tags": ["PII"]}],
+        "description": "All orders.",
+    }
+    await story.send("PUT", DATASET, dataset)
+    await story.send("PUT", DATASET, dataset | {"sourceName": "unknown"}, status=404)
+    await story.send("PUT", DATASET, dataset | {"type": "STREAM"}, status=422)
+    await story.send("POST", f"{DATASET}/tags/gold")
+    await story.send("POST", f"{DATASET}/fields/id/tags/key")
+    await story.send("POST", f"{DATASET}/fields/unknown/tags/key", status=404)
+    await story.send("DELETE", f"{DATASET}/fields/id/tags/key")
+    await story.send("DELETE", f"{DATASET}/tags/gold")
     await story.send("PUT", f"{BASE}/tags/PII", {"description": "Personally identifiable information"})
     await story.send("POST", f"{JOB}/tags/PII")
     await story.send("POST", f"{NAMESPACE}/jobs/unknown/tags/PII", status=404)
@@ -244,6 +260,24 @@ async def read_catalog(story: Recorder) -> None:
     await story.send("GET", f"{BASE}/stats/jobs?period=WEEK&timezone=Mars/Base", status=400)
 
 
+async def read_datasets(story: Recorder) -> None:
+    await story.send("GET", DATASET)
+    await story.send("GET", f"{NAMESPACE}/datasets/unknown", status=404)
+    await story.send("GET", f"{NAMESPACE}/datasets?limit=10")
+    await story.send("GET", f"{BASE}/datasets?name=ord&limit=1")
+    found = await story.send("GET", f"{CLEAN}/versions?limit=10")
+    await story.send("GET", f"{CLEAN}/versions/{found['versions'][0]['version']}")
+    await story.send("GET", f"{CLEAN}/versions/{UNKNOWN}", status=404)
+    await story.send("GET", f"{BASE}/sources?limit=10")
+    await story.send("GET", f"{BASE}/sources/shop")
+    await story.send("GET", f"{BASE}/sources/unknown", status=404)
+    await story.send("GET", f"{BASE}/tags?limit=10")
+    job = f"{NAMESPACE}/jobs/clean"
+    found = await story.send("GET", f"{job}/versions?limit=10")
+    await story.send("GET", f"{job}/versions/{found['versions'][0]['version']}")
+    await story.send("GET", f"{job}/versions/{UNKNOWN}", status=404)
+
+
 async def look_after(story: Recorder) -> None:
     for path in ("/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/errors/run-not-found"):
         await story.send("GET", path)
@@ -252,6 +286,7 @@ async def look_after(story: Recorder) -> None:
 
 
 async def delete(story: Recorder) -> None:
+    await story.send("DELETE", DATASET)
     await story.send("DELETE", JOB)
     await story.send("DELETE", NAMESPACE)
 
@@ -260,7 +295,17 @@ async def record(url: str) -> list[dict[str, Any]]:
     """Play the story with the service at an address, which has recorded nothing yet. Returns the examples."""
     async with aiohttp.ClientSession() as session:
         story = Recorder(session, url)
-        for chapter in (define, run, report_lineage, read_runs, read_ledger, read_catalog, look_after, delete):
+        for chapter in (
+            define,
+            run,
+            report_lineage,
+            read_runs,
+            read_ledger,
+            read_catalog,
+            read_datasets,
+            look_after,
+            delete,
+        ):
             await chapter(story)
         return story.examples
 

@@ -30,6 +30,7 @@ SECRETS = (MARK, B_RUN, B_CHILD, B_LINEAGE)
 """What must occur in nothing that team A gets."""
 
 JOB = {"type": "BATCH", "inputs": [], "outputs": []}
+DATASET = {"type": "DB_TABLE", "physicalName": "orders", "sourceName": "any", "fields": [{"name": "id"}]}
 SOURCE = {"type": "POSTGRESQL", "connectionUrl": f"postgresql://{MARK}.example/dw"}
 
 
@@ -85,6 +86,11 @@ def job_event(namespace) -> dict:
     }
 
 
+def job_of(namespace) -> dict:
+    """Return the definition of a job that writes a dataset in its namespace."""
+    return JOB | {"description": f"job of {namespace}", "outputs": [{"namespace": namespace, "name": "orders"}]}
+
+
 async def ok(client, method, path, headers, **request):
     """Send a request that must succeed; return what it answers."""
     async with client.request(method, BASE + path, headers=headers, **request) as response:
@@ -99,7 +105,7 @@ async def fill(client, made: Keys) -> None:
     for namespace, headers, run, child, reported in teams:
         team = f"/namespaces/{namespace}"
         await ok(client, "PUT", team, headers, json={"ownerName": f"owner of {namespace}", "description": namespace})
-        await ok(client, "PUT", f"{team}/jobs/load", headers, json=JOB | {"description": f"job of {namespace}"})
+        await ok(client, "PUT", f"{team}/jobs/load", headers, json=job_of(namespace))
         body = {"id": run, "args": {"who": namespace}}
         await ok(client, "POST", f"{team}/jobs/load/runs", headers | {"Idempotency-Key": namespace}, json=body)
         await ok(client, "POST", f"/jobs/runs/{run}/start?at=2024-02-01T00:00:00Z", headers)
@@ -111,6 +117,10 @@ async def fill(client, made: Keys) -> None:
         batch = [job_event(namespace), lineage(namespace, reported, None, 2, more={"text": namespace})]
         await ok(client, "POST", "/lineage/batch", headers, json=batch)
         await ok(client, "POST", f"{team}/jobs/load/tags/PII", headers)
+        await ok(client, "PUT", f"{team}/datasets/orders", headers, json=DATASET | {"description": namespace})
+        await ok(client, "POST", f"{team}/datasets/orders/fields/id/tags/{namespace}", headers)
+        written = lineage(namespace, reported, None, 3) | {"outputs": [{"namespace": A, "name": "orders"}]}
+        await ok(client, "POST", "/lineage", headers, json=written)  # team B writes a dataset of team A
     await ok(client, "PUT", f"/sources/source-{MARK}", made.operator, json=SOURCE)
     await ok(client, "PUT", f"/tags/tag-{MARK}", made.operator, json={"description": MARK})
     await ok(client, "POST", "/lineage", made.operator, json=lineage(A, BOTH, job="load", ours={"text": A}))

@@ -1,5 +1,5 @@
 drop table runfold.event_type_counts, runfold.search_entries, runfold.tags, runfold.sources, runfold.column_inputs, runfold.column_mappings, runfold.lineage_edges,
-           runfold.run_datasets, runfold.dataset_versions, runfold.dataset_events, runfold.dataset_links, runfold.datasets,
+           runfold.run_datasets, runfold.dataset_versions, runfold.dataset_events, runfold.dataset_links, runfold.lineage_namespaces, runfold.datasets,
            runfold.lineage_set_aside, runfold.lineage_cursor;
 update runfold.catalog_cursor set format = least(format, 3), oldest_format = least(oldest_format, 3);
 do $change$

@@ -54,6 +54,15 @@ create index datasets_of_namespace on runfold.datasets (namespace_id, left(name,
  where not hidden and id = primary_id;
 create index datasets_by_primary on runfold.datasets (primary_id);
 
+-- The namespaces of datasets: position: of the last event that names a dataset of it; times: of the earliest and the latest one.
+create table runfold.lineage_namespaces (
+    id         uuid        primary key,   -- namespace_id(name)
+    name       text        not null,
+    position   bigint      not null,
+    created_at timestamptz not null,
+    updated_at timestamptz not null
+);
+
 -- A symlink: the dataset in whose facet it stands, and the other name. Links only come; none is ever removed.
 create table runfold.dataset_links (
     dataset_id uuid        not null,

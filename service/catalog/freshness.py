@@ -122,6 +122,11 @@ class CatalogFreshness:
         self._projector.link(position, batch)
 
     @property
+    def projected(self) -> int:
+        """The position up to which all is projected, as far as this process knows; 0: it does not know yet."""
+        return self._projected
+
+    @property
     def restarts(self) -> int:
         """How many processes of the projector were started in place of one that ended."""
         return self._projector.status().restarts

@@ -17,7 +17,6 @@ from service.domain.binding import Binding
 from service.domain.event import RunState, Subject
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters
-from service.domain.namespace import NamespaceRegisters
 from service.domain.run import RunRegisters
 from service.ledger.bound_runs import matching_namespaces
 from service.ledger.events import LOG
@@ -45,8 +44,6 @@ VISIBLE_RUN = load_text("visible_run", within=_WITHIN)
 _BOUND = {False: EVERY, True: VISIBLE_RUN}
 """By whether the API key is bound. Statements for keys that are not have no condition to check."""
 
-_NAMESPACES = {False: load_page("list_namespaces", within=EVERY), True: load_page("list_namespaces", within=_WITHIN)}
-_NAMESPACE = load("catalog_rows", catalog="namespaces")
 _VISIBLE = load_text("visible_jobs")
 _JOB_PARTS = {
     bound: {
@@ -93,6 +90,14 @@ class Slice(NamedTuple):
 
     limit: int
     offset: int
+
+
+class JobFilter(NamedTuple):
+    """Which jobs are listed: of a namespace, whose newest run is in one of some states, whose names begin so."""
+
+    namespace: str | None = None
+    last_run_states: Sequence[str] | None = None
+    prefix: str | None = None
 
 
 class RunItem(NamedTuple):
@@ -194,16 +199,6 @@ class CatalogQueries:
         rows = await self._connections.fetch(_SET_ASIDE, LOG, limit)
         return [EventSetAside(**row) for row in rows]
 
-    async def namespaces(self, slice_: Slice, binding: Binding | None) -> list[NamespaceRegisters]:
-        """Return namespaces by name, without the hidden ones: those within the binding of an API key."""
-        rows = await self._connections.fetch(_NAMESPACES[binding is not None], *slice_, *condition(binding), PAGE_BYTES)
-        return await self._registers(Subject.NAMESPACE, rows)
-
-    async def namespace(self, name: str) -> NamespaceRegisters | None:
-        """Return a namespace, hidden or not."""
-        rows = await self._connections.fetch(_NAMESPACE, [namespace_id(name)])
-        return (await self._registers(Subject.NAMESPACE, rows))[0] if rows else None
-
     async def _registers(self, subject: Subject, rows: Sequence[Any]) -> list[Any]:
         return await read_registers(self._connections, LOG, subject, rows)
 
@@ -221,11 +216,10 @@ class CatalogQueries:
         jobs = await self._with_latest(rows, binding)
         return jobs[0] if jobs else None
 
-    async def jobs(
-        self, namespace: str | None, last_run_states: Sequence[str] | None, slice_: Slice, binding: Binding | None
-    ) -> tuple[list[JobItem], int]:
+    async def jobs(self, filters: JobFilter, slice_: Slice, binding: Binding | None) -> tuple[list[JobItem], int]:
         """Return a slice of the jobs, the last updated first, and the number of all: of those within a binding."""
-        where = (namespace_id(namespace) if namespace is not None else None, last_run_states)
+        namespace, states, prefix = filters
+        where = (namespace_id(namespace) if namespace is not None else None, states, prefix)
         within: tuple[Any, ...] = ()
         if binding is not None:
             names = [namespace] if namespace is not None else await matching_namespaces(self._connections, binding)

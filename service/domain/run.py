@@ -78,6 +78,10 @@ MAX_JOBS = 256
 """Most jobs that a run counts for: of more, the first in alphabetical order, and its own."""
 
 
+NO_DATASETS, UNKNOWN_DATASETS = -1, 0
+"""Instead of the position of an event that names datasets: that none does, or that it is not known whether one does."""
+
+
 class RunRegisters(NamedTuple):
     """The state of a run, merged from its events. Empty registers are the neutral element of the merge."""
 
@@ -105,6 +109,9 @@ class RunRegisters(NamedTuple):
 
     silence: StampedSilence | None = None
     """What the latest inferred end is inferred from; None also where its payload is not there."""
+
+    datasets_position: int = NO_DATASETS
+    """Position of the last event that names inputs or outputs; NO_DATASETS or UNKNOWN_DATASETS."""
 
     @property
     def ended(self) -> Terminal | InferredEnd | None:
@@ -212,6 +219,7 @@ def run_registers_of(event: Event, content: Content = NO_CONTENT) -> RunRegister
         at if state == _RUNNING and (content.starts or event.source == API) else None,
         _NO_JOBS,
         None if inferred is None or content.silence is None else StampedSilence(position, content.silence),
+        position if content.inputs or content.outputs else NO_DATASETS,
     )
     return make_tuple(RunRegisters, registers)
 
@@ -265,6 +273,7 @@ def merge_runs(a: RunRegisters, b: RunRegisters) -> RunRegisters:
         _greatest(a.latest_start, b.latest_start) if a.latest_start or b.latest_start else None,
         _merge_jobs(a, b, created),
         _greatest(a.silence, b.silence) if a.silence or b.silence else None,
+        a.datasets_position if a.datasets_position > b.datasets_position else b.datasets_position,
     )
     return make_tuple(RunRegisters, merged)
 
@@ -299,6 +308,7 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
         latest_start,
         jobs,
         silence,
+        datasets_position,
     ) = run
     if rank is None:
         started_at = _least(started_at, at)
@@ -324,6 +334,7 @@ def apply_transition(run: RunRegisters, by: Any, position: int, recorded_at: dat
         latest_start,
         jobs,
         silence,
+        datasets_position,
     )
     return make_tuple(RunRegisters, merged)
 

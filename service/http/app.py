@@ -46,9 +46,13 @@ from service.ledger.default_namespace import define_default
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.ledger_watch import LedgerWatch
 from service.ledger.run_reader import RunReader
+from service.lineage.datasets import DatasetQueries
 from service.lineage.graphs import Graphs
+from service.lineage.job_versions import JobVersions
+from service.lineage.namespaces import NamespaceQueries
 from service.lineage.pages import LineageProjection
 from service.lineage.projector_process import ProjectorProcess, projector_connections
+from service.lineage.run_lineage import RunLineageReader
 from service.lineage.search import Search
 from service.lineage.statistics import Statistics
 from service.monitor.silence_monitor import SilenceMonitor
@@ -239,6 +243,10 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         catalog,
         lineage,
         CatalogQueries(lists),
+        NamespaceQueries(lists),
+        DatasetQueries(lists),
+        RunLineageReader(lists),
+        JobVersions(lists),
         LineageEventReader(lists),
         audit,
         LedgerVerifier(settings.database_url, audit),

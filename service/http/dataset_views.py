@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
+from orjson import Fragment
+
+from service.domain.binding import Binding
+from service.domain.column_mapping import ColumnMapping, InputColumn, MappedColumn
+from service.domain.dataset import DatasetRegisters
+from service.domain.dataset_definitions import DatasetField
+from service.domain.dataset_versions import STREAM
 from service.domain.sources_and_tags import SourceRegisters, TagRegisters
+from service.domain.tags import present
+from service.http.views import facets_view, omitted_view
+from service.lineage.datasets import DatasetItem, VersionItem
+from service.payloads.dataset_state import state_of
 
 _SCHEME = re.compile("(?:jdbc:)?([A-Za-z][A-Za-z0-9+.-]*):")
 
@@ -36,3 +48,100 @@ def _type_of(url: str | None) -> str:
 def tag_view(tag: TagRegisters) -> dict[str, str | None]:
     """Return a tag."""
     return {"name": tag.name, "description": tag.description.text if tag.description else None}
+
+
+def dataset_view(item: DatasetItem, binding: Binding | None) -> dict[str, Any]:
+    """Return a dataset; of its column mapping, what is within the binding of an API key."""
+    dataset = item.registers
+    state = state_of(dataset)
+    facets = dataset.known_facets
+    view = {
+        "id": {"namespace": dataset.namespace, "name": dataset.name},
+        "type": state.type,
+        "name": dataset.name,
+        "physicalName": state.physical_name,
+        "createdAt": state.created_at,
+        "updatedAt": max(state.created_at, dataset.updated_at),
+        "namespace": dataset.namespace,
+        "sourceName": state.source,
+        "fields": fields_view(state.fields, dataset),
+        "tags": present(dataset.tags),
+        "lastModifiedAt": None,
+        "lastLifecycleState": state.lifecycle,
+        "description": state.description,
+        "currentVersion": str(item.version),
+        "columnLineage": _columns_view(item.mappings, binding) or None,
+        "facets": facets_view(facets),
+        "deleted": dataset.is_dropped,
+    }
+    if state.type == STREAM:
+        view["schemaLocation"] = state.schema_location
+    return view | omitted_view(facets)
+
+
+def version_view(item: DatasetItem, found: VersionItem, run: dict[str, Any] | None) -> dict[str, Any]:
+    """Return a version of a dataset; its tags and those of its fields are the current ones. `run`: which created it."""
+    version, content, dataset = found.version, found.version.content, item.registers
+    view = {
+        "id": {"namespace": dataset.namespace, "name": dataset.name},
+        "type": content.type,
+        "name": dataset.name,
+        "physicalName": content.physical_name,
+        "createdAt": version.created_at,
+        "version": str(version.id),
+        "namespace": dataset.namespace,
+        "sourceName": content.source,
+        "fields": fields_view(content.fields, dataset),
+        "tags": present(dataset.tags),
+        "lifecycleState": content.lifecycle_state,
+        "description": content.description,
+        "currentSchemaVersion": content.schema_version,
+        "createdByRun": run,
+        "facets": {name: Fragment(facet) for name, facet in sorted(content.facets.items())},
+    }
+    return view | ({"schemaLocation": content.schema_location} if content.type == STREAM else {})
+
+
+def fields_view(fields: Iterable[DatasetField], dataset: DatasetRegisters) -> list[dict[str, Any]]:
+    """Return fields, with the tags that those of the dataset have now."""
+    return [
+        {
+            "name": field.name,
+            "type": field.type,
+            "tags": present(dataset.field_tags.get(field.name, {})),
+            "description": field.description,
+        }
+        for field in fields
+    ]
+
+
+def _columns_view(mappings: Iterable[ColumnMapping], binding: Binding | None) -> list[dict[str, Any]]:
+    """Return what each column is made of, by the latest mapping of each job that writes the dataset."""
+    columns: dict[str, dict[str, Any]] = {}
+    for mapping in sorted(mappings, key=lambda each: each[:3], reverse=True):
+        for name, mapped in mapping.columns.fields.items():
+            column = columns.setdefault(
+                name,
+                {
+                    "name": name,
+                    "inputFields": [],
+                    "transformationDescription": mapped.transformation_description,
+                    "transformationType": mapped.transformation_type,
+                },
+            )
+            for each in (*mapped.inputs, *mapping.columns.dataset):
+                shown = _input_view(each, mapped)
+                if (binding is None or binding.allows(each.namespace)) and shown not in column["inputFields"]:
+                    column["inputFields"].append(shown)
+    return [columns[name] for name in sorted(columns)]
+
+
+def _input_view(column: InputColumn, mapped: MappedColumn) -> dict[str, Any]:
+    first = column.transformations[0] if column.transformations else None
+    return {
+        "namespace": column.namespace,
+        "dataset": column.name,
+        "field": column.field,
+        "transformationDescription": first.description if first else mapped.transformation_description,
+        "transformationType": (first.subtype or first.type) if first else mapped.transformation_type,
+    }

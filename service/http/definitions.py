@@ -19,7 +19,7 @@ from service.domain.namespace import NamespaceRegisters
 from service.errors import JobNotFound, Malformed, NamespaceNotFound, OutsideNamespaces
 from service.http.json_bodies import read_create_run, read_put_job, read_put_namespace
 from service.http.permissions import check_read, check_write, restricted
-from service.http.resources import Resources, wait_for_catalog
+from service.http.resources import Resources, settle_lineage, wait_for_catalog
 from service.ledger import drafts
 from service.ledger.batch import AppendResult
 from service.ledger.drafts import Caller, created_register
@@ -41,7 +41,10 @@ async def define_namespace(resources: Resources, namespace: str, body: bytes, ca
 async def find_namespace(resources: Resources, namespace: str, binding: Binding | None) -> NamespaceRegisters:
     """Return a namespace, also a deleted one. Raises NamespaceNotFound."""
     check_read(binding, namespace)
-    registers = await resources.queries.namespace(namespace)
+    registers = await resources.namespaces.find(namespace)
+    if registers is None:
+        await settle_lineage(resources)  # an event that was recorded a moment ago may have named a dataset of it
+        registers = await resources.namespaces.find(namespace)
     if registers is None:
         raise NamespaceNotFound(namespace)
     return registers
@@ -67,7 +70,8 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
     command = DefineJob(fields.type, fields.location, fields.description, inputs, outputs, content.silent_after)
     result = await resources.appender.command_below(draft, command, (Subject.NAMESPACE, namespace_id(namespace)))
     if result.decision is Decision.PARENT_UNKNOWN:
-        raise NamespaceNotFound(namespace)
+        await find_namespace(resources, namespace, caller.binding)  # it may have datasets only
+        result = await resources.appender.command(draft, command)
     if result.decision is Decision.UNCHANGED:
         await resources.catalog.wait_until_current()
         if await resources.queries.job(namespace, job, caller.binding) is None:  # deleted with its namespace

@@ -261,6 +261,7 @@ LIMIT = integer("limit", "The maximum number of items.", 0, MAX_LIMIT, 100)
 PAGE_LIMIT = integer("limit", "The maximum number of items.", 1, MAX_PAGE_EVENTS, 100)
 OFFSET = integer("offset", "How many items to skip.", 0, MAX_INTEGER, 0)
 ORDER = choice("order", "`desc`: the newest first; `asc`: the oldest first.", ("desc", "asc"), "desc")
+NAME_PREFIX = text("name", "Only those whose name begins with this text.")
 STALE = boolean(
     "stale",
     "`true`: answer with what the catalog has now, rather than wait until it holds all that was recorded before.",

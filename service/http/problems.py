@@ -81,10 +81,7 @@ def of_error(error: RunfoldError, prefix: str = "") -> web.Response:
     return response
 
 
-_MARQUEZ_ROUTES = re.compile(
-    r"/api/v1/(?:lineage|column-lineage|namespaces/[^/]+/datasets"
-    r"|namespaces/[^/]+/jobs/[^/]+/versions|jobs/[^/]+/[^/]+/versions)(?:/.*)?"
-)
+_MARQUEZ_ROUTES = re.compile(r"/api/(?:v2beta/search/(?:jobs|datasets)|v1-beta/graphql)")
 """Routes of Marquez 0.51 that this service does not have, or not with every method."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import NamedTuple
 
 from aiohttp import web
@@ -15,13 +16,18 @@ from service.catalog.lineage_events import LineageEventReader
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
 from service.catalog.run_totals import RunTotals
+from service.errors import Unavailable
 from service.http.addresses import Addresses
 from service.http.ledger_verification import LedgerVerifier
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
 from service.ledger.ledger_end import LedgerEnd
 from service.ledger.run_reader import RunReader
+from service.lineage.datasets import DatasetQueries
 from service.lineage.graphs import Graphs
+from service.lineage.job_versions import JobVersions
+from service.lineage.namespaces import NamespaceQueries
+from service.lineage.run_lineage import RunLineageReader
 from service.lineage.search import Search
 from service.lineage.statistics import Statistics
 from service.monitor.silence_monitor import SilenceMonitor
@@ -38,6 +44,10 @@ class Resources(NamedTuple):
     catalog: CatalogFreshness
     lineage: CatalogFreshness
     queries: CatalogQueries
+    namespaces: NamespaceQueries
+    datasets: DatasetQueries
+    run_lineage: RunLineageReader
+    job_versions: JobVersions
     lineage_events: LineageEventReader
     ledger: LedgerReader
     verifier: LedgerVerifier
@@ -64,3 +74,24 @@ async def wait_for_catalog(resources: Resources, result: AppendResult) -> None:
         await resources.catalog.wait_for(result.position)
     else:
         await resources.catalog.wait_until_current()
+
+
+_SETTLE_S = 1.0
+"""How much later something is answered for its datasets."""
+
+_FAR = 10_000
+"""Events that are projected in about that time."""
+
+
+async def settle_lineage(resources: Resources, position: int | None = None) -> None:
+    """Wait a moment until datasets hold the events up to a position, by default those that the catalog holds.
+
+    For answers of which datasets are a part only: while an existing ledger is projected, they have what is known.
+    """
+    lineage = resources.lineage
+    if position is None:
+        position = resources.catalog.projected
+    if position <= lineage.projected or 0 < lineage.projected < position - _FAR:
+        return
+    with suppress(Unavailable):
+        await lineage.wait_for(position, _SETTLE_S)

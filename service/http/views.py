@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +11,8 @@ from msgspec import Struct
 from orjson import Fragment
 
 from service.catalog.queries import JobItem
-from service.domain.event import MONITOR, RunState
+from service.domain.event import MONITOR, JobName, RunState
+from service.domain.ids import job_id
 from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, count_omitted
@@ -19,6 +20,8 @@ from service.domain.run import RunRegisters
 from service.domain.silence import StampedSilentAfter
 from service.domain.tags import present
 from service.ledger.archive_records import PayloadLocation
+from service.lineage.run_lineage import RunDatasetVersion, RunLineage
+from service.payloads.dataset_facets import description_of, location_of
 
 
 class _JobType(Struct):
@@ -32,12 +35,16 @@ _UNKNOWN_TYPE = _JobType()
 
 _decode_job_type = msgspec.json.Decoder(_JobType).decode
 
+NO_LINEAGE: Mapping[UUID, RunLineage] = {}
 _NO_ARGS = Fragment(b"{}")
 _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
 
 
-def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
-    """Return a run as Marquez shows one, and its job; JSON that callers sent is the bytes that were received."""
+def run_view(run_id: str, run: RunRegisters, lineage: RunLineage | None = None) -> dict[str, Any]:
+    """Return a run as Marquez shows one, and its job; JSON that callers sent is the bytes that were received.
+
+    `lineage`: what it read and wrote, where that was read.
+    """
     created, started_at = run.created, run.started_at
     ended = run.ended
     nominal_start, nominal_end = run.nominal_times
@@ -58,6 +65,8 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
         "facets": facets_view(run.run_facets) if run.run_facets else {},
         "job": {"namespace": created.namespace, "name": created.job} if created else None,
     }
+    if lineage is not None:
+        view |= _lineage_view(lineage)
     if (terminal := run.terminal) is not None:
         if run.overruled:
             view["ends"] = [{"state": end.state, "endedAt": end.at} for end in run.contradicting_ends]
@@ -68,6 +77,20 @@ def run_view(run_id: str, run: RunRegisters) -> dict[str, Any]:
     if run.jobs and run.job is not None:
         view["jobs"] = [name._asdict() for name in sorted({run.job, *run.jobs})]
     return view | omitted_view(run.run_facets) if run.run_facets else view
+
+
+def _lineage_view(lineage: RunLineage) -> dict[str, Any]:
+    """Return what a run read and wrote."""
+    return {
+        "jobVersion": lineage.job._asdict() | {"version": str(lineage.job_version)},
+        "inputDatasetVersions": [_dataset_version_view(each) for each in lineage.inputs],
+        "outputDatasetVersions": [_dataset_version_view(each) for each in lineage.outputs],
+    }
+
+
+def _dataset_version_view(found: RunDatasetVersion) -> dict[str, Any]:
+    version = found.dataset._asdict() | {"version": str(found.version)}
+    return {"datasetVersionId": version, "facets": facets_view(found.facets)}
 
 
 def _reason_view(run: RunRegisters) -> dict[str, object]:
@@ -84,9 +107,11 @@ def _reason_view(run: RunRegisters) -> dict[str, object]:
     return reason | last | {"silentAfterSeconds": silence.seconds}
 
 
-def runs_view(runs: Iterable[tuple[UUID, RunRegisters]], total: int) -> dict[str, Any]:
-    """Return a page of a list of runs; total is the length of the whole list."""
-    return {"runs": [run_view(str(run_id), run) for run_id, run in runs], "totalCount": total}
+def runs_view(
+    runs: Iterable[tuple[UUID, RunRegisters]], total: int, lineage: Mapping[UUID, RunLineage] = NO_LINEAGE
+) -> dict[str, Any]:
+    """Return a page of a list of runs; total is the length of the whole list. `lineage`: what they read and wrote."""
+    return {"runs": [run_view(str(run_id), run, lineage.get(run_id)) for run_id, run in runs], "totalCount": total}
 
 
 def facets_view(facets: Mapping[str, StampedFacet]) -> dict[str, Fragment]:
@@ -120,28 +145,33 @@ def namespace_view(namespace: NamespaceRegisters) -> dict[str, Any]:
     }
 
 
-def job_view(job: JobRegisters, latest_runs: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Return a job as Marquez shows one; latest_runs are views of runs, newest first."""
+def job_view(
+    job: JobRegisters, latest_runs: Iterable[dict[str, Any]], version: UUID | None, parent: JobName | None
+) -> dict[str, Any]:
+    """Return a job as Marquez shows one; latest_runs are views of runs, newest first.
+
+    `version`: the current one, where one is known. `parent`: the job in whose run the newest run of this one ran.
+    """
     definition, job_type = job.definition, _job_type_of(job)
     runs = list(latest_runs)
     return {
         "id": {"namespace": job.namespace, "name": job.name},
         "type": _type_of(definition, job_type),
         "name": job.name,
-        "simpleName": job.name,
-        "parentJobName": None,
-        "parentJobUuid": None,
+        "simpleName": job.name if parent is None else job.name.removeprefix(f"{parent.name}."),
+        "parentJobName": parent.name if parent else None,
+        "parentJobUuid": job_id(*parent) if parent else None,
         "createdAt": job.first_seen.at if job.first_seen else job.updated_at,
         "updatedAt": job.updated_at,
         "namespace": job.namespace,
         "inputs": _datasets(job.inputs),
         "outputs": _datasets(job.outputs),
-        "location": definition.location if definition else None,
-        "description": definition.description if definition else None,
+        "location": _told(job, "sourceCodeLocation", location_of, definition.location if definition else None),
+        "description": _told(job, "documentation", description_of, definition.description if definition else None),
         "latestRun": runs[0] if runs else None,
         "latestRuns": runs or None,
         "facets": facets_view(job.facets),
-        "currentVersion": None,
+        "currentVersion": str(version) if version else None,
         "labels": _labels_of(job_type),
         "tags": present(job.tags),
         **_setting_view(job.silent_after),
@@ -149,9 +179,15 @@ def job_view(job: JobRegisters, latest_runs: Iterable[dict[str, Any]]) -> dict[s
     }
 
 
-def job_item_view(job: JobItem) -> dict[str, Any]:
-    """Return a job with its newest runs."""
-    return job_view(job.registers, (run_view(str(run.id), run.registers) for run in job.latest))
+def job_item_view(
+    job: JobItem,
+    version: UUID | None = None,
+    lineage: Mapping[UUID, RunLineage] = NO_LINEAGE,
+    parent: JobName | None = None,
+) -> dict[str, Any]:
+    """Return a job with its newest runs; `lineage`: what these read and wrote."""
+    runs = (run_view(str(run.id), run.registers, lineage.get(run.id)) for run in job.latest)
+    return job_view(job.registers, runs, version, parent)
 
 
 def _setting_view(setting: StampedSilentAfter | None) -> dict[str, int]:
@@ -181,6 +217,14 @@ def _job_type_of(job: JobRegisters) -> _JobType:
         return _decode_job_type(facet.value)
     except (msgspec.DecodeError, RecursionError):
         return _UNKNOWN_TYPE
+
+
+def _told(job: JobRegisters, facet: str, read: Callable[[bytes], str | None], defined: str | None) -> str | None:
+    """Return what a facet of a job tells, or its definition, the later of both."""
+    told, definition = job.facets.get(facet), job.definition
+    if told is None or not told.value or (definition is not None and definition.at > told.at):
+        return defined
+    return read(told.value)
 
 
 def _labels_of(job_type: _JobType) -> list[str]:

@@ -9,11 +9,15 @@ from uuid import UUID
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.binding import Binding
+from service.domain.prefixes import range_of_prefix
 from service.errors import Invalid
 from service.ledger.events import LOG
 
 MAX_NAMESPACES = 10_000
 """Namespaces that the patterns of a key may match, where a list over all of them is requested."""
+
+_INDEXED = 256
+"""Characters of a namespace's name that the indexes have."""
 
 _WITHIN = load_text("within", namespace="t.namespace")
 _RUN_OWNERSHIP = load("run_ownership", within=_WITHIN)
@@ -51,27 +55,9 @@ async def matching_namespaces(connections: Connections, binding: Binding) -> lis
     """
     if not binding.prefixes:
         return list(binding.names)
-    bounds = [_range(prefix) for prefix in binding.prefixes]
+    bounds = [range_of_prefix(prefix, _INDEXED) for prefix in binding.prefixes]
     lower, upper = [first for first, _ in bounds], [last for _, last in bounds]
     rows = await connections.fetch(_MATCHING_NAMESPACES, LOG, lower, upper, MAX_NAMESPACES + 1, *binding[1:])
     if len(rows) > MAX_NAMESPACES:
         raise Invalid(f"the API key's patterns match more than {MAX_NAMESPACES} namespaces; name one of them")
     return [row["name"] for row in rows]
-
-
-_INDEXED = 256
-_LAST, _BEFORE_SURROGATES, _AFTER_SURROGATES = "\U0010ffff", "\ud7ff", "\ue000"
-
-
-def _range(prefix: str) -> tuple[str, str | None]:
-    """Return the first text that begins with a prefix, and the first one beyond these; None: there is none.
-
-    In the order of characters' numbers, and for what the index has of names: their first 256 characters.
-    """
-    first = prefix[:_INDEXED]
-    rest = first.rstrip(_LAST)
-    if not rest:
-        return first, None
-    last = rest[-1]
-    following = _AFTER_SURROGATES if last == _BEFORE_SURROGATES else chr(ord(last) + 1)
-    return first, rest[:-1] + following

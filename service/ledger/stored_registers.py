@@ -14,7 +14,7 @@ import msgspec
 
 from service.domain.job import JobRegisters
 from service.domain.namespace import NamespaceRegisters
-from service.domain.run import RunRegisters
+from service.domain.run import UNKNOWN_DATASETS, RunRegisters
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
@@ -35,6 +35,9 @@ So a format that only adds such fields, with defaults, keeps this number, and an
 HEADER = bytes((FORMAT, READABLE_FROM))
 _COPIED = 4096
 """Bytes below which it is quicker to copy registers than to make a view of them."""
+
+_SINCE_DATASETS_POSITION = 4
+"""The format since which registers of runs have that field."""
 
 _FIRST_OF_ARRAY = 0x80
 """Versions are smaller; MessagePack arrays begin with a byte that is not."""
@@ -84,6 +87,16 @@ def unpacker(registers: type[R], current: int = FORMAT) -> Callable[[bytes], R]:
     return unpack
 
 
-unpack_run = unpacker(RunRegisters)
+_unpack_run = unpacker(RunRegisters)
+
+
+def unpack_run(stored: bytes) -> RunRegisters:
+    """Return stored registers of a run. Formats before 4 do not say whether an event names datasets."""
+    run = _unpack_run(stored)
+    if _SINCE_DATASETS_POSITION <= stored[0] < _FIRST_OF_ARRAY:
+        return run
+    return run._replace(datasets_position=max(run.datasets_position, UNKNOWN_DATASETS))
+
+
 unpack_job = unpacker(JobRegisters)
 unpack_namespace = unpacker(NamespaceRegisters)

@@ -150,6 +150,7 @@ class LineageWriter:
             )
         for part in in_slices(rows, -1):
             await self._execute(self._statements.put_datasets, part)
+        await self._execute(self._statements.put_namespaces, _namespaces_of(after.values()))
         links = [(*pair, *link) for pair, link in sorted(changes.links.items())]
         await self._execute(self._statements.put_links, links)
         await self._execute(self._statements.move_primaries, sorted(primaries.moved.items()))
@@ -283,6 +284,20 @@ class LineageWriter:
             await self._pauses.pause()
             merged[key] = merge(before[key], change) if key in before else change
         return merged
+
+
+def _namespaces_of(datasets: Iterable[DatasetRegisters]) -> list[tuple[Any, ...]]:
+    """Return the rows of the namespaces of datasets."""
+    found: dict[str, tuple[int, Any, Any]] = {}
+    for dataset in datasets:
+        created = dataset.updated_at if dataset.first_seen is None else dataset.first_seen.at
+        position, first, last = found.get(dataset.namespace, (0, created, dataset.updated_at))
+        found[dataset.namespace] = (
+            max(position, dataset.seen),
+            min(first, created),
+            max(last, dataset.updated_at),
+        )
+    return [(namespace_id(name), name, *row) for name, row in sorted(found.items())]
 
 
 def _created_at(source: SourceRegisters) -> Any:  # noqa: ANN401

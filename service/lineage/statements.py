@@ -13,6 +13,7 @@ TABLES = (
     "lineage_cursor",
     "lineage_set_aside",
     "datasets",
+    "lineage_namespaces",
     "dataset_links",
     "dataset_events",
     "dataset_versions",
@@ -46,6 +47,7 @@ class LineageStatements(NamedTuple):
     tags: str
     job_entries: str
     put_datasets: str
+    put_namespaces: str
     move_primaries: str
     settle_names: str
     put_events: str
@@ -88,6 +90,7 @@ def lineage_statements(schema: str) -> LineageStatements:
         tags=statement("page_rows", catalog="tags"),
         job_entries=statement("lineage_job_entries"),
         put_datasets=statement("put_datasets"),
+        put_namespaces=statement("put_lineage_namespaces"),
         move_primaries=statement("move_primaries"),
         settle_names=statement("settle_names"),
         put_events=statement("put_dataset_events"),

@@ -1,8 +1,9 @@
 -- Counts jobs: of one namespace (null: of all, or of those within a binding) whose latest run is in one of the states (null: in any).
--- parameters: namespace_id, states
+-- parameters: namespace_id, states, prefix
 select count(*) as total
   from runfold.jobs j
  where {visible}
    and (:namespace_id::uuid is null or j.namespace_id = :namespace_id)
    and {within}
+   and (:prefix::text is null or j.name ^@ :prefix)
    and (:states::text[] is null or {newest_run_state} = any (:states))

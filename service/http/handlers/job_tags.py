@@ -9,6 +9,7 @@ from service.domain.tags import TagChange
 from service.errors import Invalid, JobNotFound, NamespaceNotFound
 from service.http import dataset_commands, definitions
 from service.http.fast_path import json_response
+from service.http.job_reads import job_views
 from service.http.openapi import responses
 from service.http.paths import JOB
 from service.http.permissions import binding_of, check_write
@@ -16,7 +17,6 @@ from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import caller, name
 from service.http.resources import RESOURCES, wait_for_catalog
 from service.http.route import Handler, Reach, Route, Tag
-from service.http.views import job_item_view
 from service.payloads.json_writer import dump
 
 
@@ -32,7 +32,8 @@ def _change_to(*, added: bool) -> Handler:
         result = await dataset_commands.change_tag_of_job(resources, *names, change, who)
         await wait_for_catalog(resources, result)
         job = await definitions.find_job(resources, *names, binding)
-        return json_response(request, dump(job_item_view(job)), recorded=recorded_position(result))
+        (view,) = await job_views(resources, [job], binding)
+        return json_response(request, dump(view), recorded=recorded_position(result))
 
     return handle
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.auth.keys import Scope
+from service.catalog.queries import JobFilter, JobItem
 from service.errors import Invalid, JobNotFound, NamespaceNotFound
 from service.http import definitions
 from service.http.fast_path import json_response
+from service.http.job_reads import job_views
 from service.http.openapi import responses
-from service.http.parameters import LIMIT, OFFSET, STALE, run_states
+from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, NAMESPACE
 from service.http.permissions import binding_of
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
-from service.http.views import job_item_view
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutJob
 
@@ -27,24 +28,25 @@ async def put_job(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
     await definitions.define_job(resources, *names, await json_body(request), caller(request))
-    return json_response(
-        request, dump(job_item_view(await definitions.find_job(resources, *names, binding_of(request))))
-    )
+    return await _answer(request, await definitions.find_job(resources, *names, binding_of(request)))
 
 
 async def get_job(request: web.Request) -> web.Response:
     """Read a job."""
     await wait_unless_stale(request)
     names = name(request, "namespace"), name(request, "job")
-    job = await definitions.find_job(request.app[RESOURCES], *names, binding_of(request))
-    return json_response(request, dump(job_item_view(job)))
+    return await _answer(request, await definitions.find_job(request.app[RESOURCES], *names, binding_of(request)))
+
+
+async def _answer(request: web.Request, job: JobItem) -> web.Response:
+    (view,) = await job_views(request.app[RESOURCES], [job], binding_of(request))
+    return json_response(request, dump(view))
 
 
 async def delete_job(request: web.Request) -> web.Response:
     """Delete a job, and answer with it as it was."""
     names = name(request, "namespace"), name(request, "job")
-    job = await definitions.delete_job(request.app[RESOURCES], *names, caller(request))
-    return json_response(request, dump(job_item_view(job)))
+    return await _answer(request, await definitions.delete_job(request.app[RESOURCES], *names, caller(request)))
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -52,12 +54,13 @@ async def list_jobs(request: web.Request) -> web.Response:
     resources = request.app[RESOURCES]
     namespace = name(request, "namespace") if "namespace" in request.match_info else None
     states, page = parameters_of(request)[_LAST_RUN_STATES], slice_of(request)
+    prefix = parameters_of(request)[NAME_PREFIX]
     await wait_unless_stale(request)
     binding = binding_of(request)
     if namespace is not None:
         await definitions.find_namespace(resources, namespace, binding)
-    jobs, total = await resources.queries.jobs(namespace, states, page, binding)
-    return json_response(request, dump({"totalCount": total, "jobs": [job_item_view(job) for job in jobs]}))
+    jobs, total = await resources.queries.jobs(JobFilter(namespace, states, prefix or None), page, binding)
+    return json_response(request, dump({"totalCount": total, "jobs": await job_views(resources, jobs, binding)}))
 
 
 ROUTES = (
@@ -106,7 +109,7 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.JOBS,
         summary="List the jobs of a namespace, latest event first",
-        parameters=(_LAST_RUN_STATES, LIMIT, OFFSET, STALE),
+        parameters=(NAME_PREFIX, _LAST_RUN_STATES, LIMIT, OFFSET, STALE),
         answers={200: responses.Jobs},
         errors=(NamespaceNotFound,),
     ),
@@ -118,7 +121,7 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.JOBS,
         summary="List all jobs, latest event first",
-        parameters=(_LAST_RUN_STATES, LIMIT, OFFSET, STALE),
+        parameters=(NAME_PREFIX, _LAST_RUN_STATES, LIMIT, OFFSET, STALE),
         answers={200: responses.Jobs},
     ),
 )

@@ -9,12 +9,12 @@ from service.errors import Invalid, NamespaceNotFound
 from service.http import definitions
 from service.http.fast_path import json_response
 from service.http.openapi import responses
-from service.http.parameters import LIMIT, OFFSET, STALE
+from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE
 from service.http.paths import BASE, NAMESPACE
 from service.http.permissions import binding_of
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
-from service.http.resources import RESOURCES
-from service.http.route import Body, Reach, Route, Tag
+from service.http.resources import RESOURCES, settle_lineage
+from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.http.views import namespace_view
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutNamespace
@@ -31,10 +31,17 @@ async def put_namespace(request: web.Request) -> web.Response:
 
 async def get_namespace(request: web.Request) -> web.Response:
     """Read a namespace, also a deleted one."""
-    await wait_unless_stale(request)
+    await _wait(request)
     namespace = name(request, "namespace")
     registers = await definitions.find_namespace(request.app[RESOURCES], namespace, binding_of(request))
     return json_response(request, dump(namespace_view(registers)))
+
+
+async def _wait(request: web.Request) -> None:
+    """Wait until namespaces are as all events make them that were recorded before the request."""
+    await wait_unless_stale(request)
+    if not parameters_of(request)[STALE]:
+        await settle_lineage(request.app[RESOURCES])
 
 
 async def delete_namespace(request: web.Request) -> web.Response:
@@ -46,9 +53,9 @@ async def delete_namespace(request: web.Request) -> web.Response:
 
 async def list_namespaces(request: web.Request) -> web.Response:
     """List namespaces."""
-    page = slice_of(request)
-    await wait_unless_stale(request)
-    namespaces = await request.app[RESOURCES].queries.namespaces(page, binding_of(request))
+    prefix, page = parameters_of(request)[NAME_PREFIX], slice_of(request)
+    await _wait(request)
+    namespaces = await request.app[RESOURCES].namespaces.page(prefix or "", page, binding_of(request))
     return json_response(request, dump({"namespaces": [namespace_view(registers) for registers in namespaces]}))
 
 
@@ -98,8 +105,8 @@ ROUTES = (
         scope=Scope.READ,
         reach=Reach.WITHIN,
         tag=Tag.NAMESPACES,
-        summary="List namespaces by name",
-        parameters=(LIMIT, OFFSET, STALE),
+        summary="List namespaces by name, those of jobs and those of datasets",
+        parameters=(NAME_PREFIX, LIMIT, OFFSET, STALE),
         answers={200: responses.Namespaces},
     ),
 )

@@ -16,10 +16,12 @@ from service.audit.ledger_reader import LedgerReader
 from service.audit.run_history import PastRun
 from service.audit.run_verdicts import HistoryVerdict, RunVerdicts
 from service.auth.keys import Scope
+from service.domain.run import NO_DATASETS
 from service.errors import RunNotFound
 from service.http import views
 from service.http.event_parameters import CURSOR, position_after
 from service.http.fast_path import json_response
+from service.http.job_reads import lineage_of_run
 from service.http.openapi import responses
 from service.http.parameters import optional_integer, time
 from service.http.paths import RUN
@@ -29,6 +31,7 @@ from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 from service.ledger.events import LOG, Head
+from service.lineage.run_lineage import Moment
 from service.payloads.json_writer import dump
 
 _NO_LIMIT = 2**31 - 1
@@ -52,11 +55,16 @@ async def read(request: web.Request) -> web.Response:
         if past is None or not await _may_see(request, run):
             raise run_not_found(request)
         known = past.known if binding is None else await _last_of_run(request, run, past.known)
-        return json_response(request, dump(views.run_view(text, past.run) | {"asOf": _as_of_view(past, known)}))
+        moment = Moment(valid_at, known.position)
+        view = views.run_view(text, past.run, await lineage_of_run(request, run, past.run, moment))
+        return json_response(request, dump(view | {"asOf": _as_of_view(past, known)}))
     registers = visible(binding, await request.app[RESOURCES].reader.read(run))
     if registers is None:
         raise run_not_found(request)
-    return json_response(request, dump(views.run_view(text, registers)))
+    if registers.datasets_position == NO_DATASETS:
+        return json_response(request, dump(views.run_view(text, registers)))
+    lineage = await lineage_of_run(request, run, registers)
+    return json_response(request, dump(views.run_view(text, registers, lineage)))
 
 
 async def _may_see(request: web.Request, run: UUID) -> bool:

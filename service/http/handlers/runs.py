@@ -69,7 +69,8 @@ async def list_of_job(request: web.Request) -> web.Response:
     if (binding and not binding.allows(names[0])) or await resources.queries.job(*names, binding) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.queries.runs_of_job(*names, states, page, binding)
-    return json_response(request, dump(views.runs_view(runs, total)))
+    lineage = await resources.run_lineage.read(runs, binding)
+    return json_response(request, dump(views.runs_view(runs, total, lineage)))
 
 
 async def look_up(request: web.Request) -> web.Response:

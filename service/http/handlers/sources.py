@@ -5,18 +5,23 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.errors import Invalid
+from service.errors import Invalid, SourceNotFound
 from service.http import dataset_commands
+from service.http.dataset_reads import wait_for_lineage_unless_stale
 from service.http.dataset_views import source_view
 from service.http.fast_path import json_response
 from service.http.openapi import dataset_responses
-from service.http.paths import SOURCE
+from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE
+from service.http.paths import BASE, SOURCE
+from service.http.permissions import binding_of
 from service.http.recorded import RECORDED_HEADER, recorded_position
-from service.http.request_values import caller, json_body, name
+from service.http.request_values import caller, json_body, name, slice_of
 from service.http.resources import RESOURCES
-from service.http.route import Body, Reach, Route, Tag
+from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutSource
+
+_OF_NO_NAMESPACE = "For API keys that are bound to namespaces there are none: a source belongs to no namespace."
 
 
 async def put_source(request: web.Request) -> web.Response:
@@ -26,6 +31,24 @@ async def put_source(request: web.Request) -> web.Response:
         request.app[RESOURCES], source, await json_body(request), caller(request)
     )
     return json_response(request, dump(source_view(result.registers)), recorded=recorded_position(result))
+
+
+async def get_source(request: web.Request) -> web.Response:
+    """Read a source."""
+    source = name(request, "source")
+    await wait_for_lineage_unless_stale(request)
+    found = await request.app[RESOURCES].datasets.source(source)
+    if found is None:
+        raise SourceNotFound(source)
+    return json_response(request, dump(source_view(found)))
+
+
+async def list_sources(request: web.Request) -> web.Response:
+    """List sources: none for a bound key, since a source belongs to no namespace."""
+    prefix, page = parameters_of(request)[NAME_PREFIX], slice_of(request)
+    await wait_for_lineage_unless_stale(request)
+    found = [] if binding_of(request) else await request.app[RESOURCES].datasets.sources(prefix or "", page)
+    return json_response(request, dump({"sources": [source_view(source) for source in found]}))
 
 
 ROUTES = (
@@ -44,5 +67,29 @@ ROUTES = (
         answers={200: dataset_responses.Source},
         errors=(Invalid,),
         headers={200: RECORDED_HEADER},
+    ),
+    Route(
+        method="GET",
+        path=SOURCE,
+        handler=get_source,
+        scope=Scope.READ,
+        reach=Reach.ALL,
+        tag=Tag.DATASETS,
+        summary="Read a source of datasets",
+        parameters=(STALE,),
+        answers={200: dataset_responses.Source},
+        errors=(SourceNotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{BASE}/sources",
+        handler=list_sources,
+        scope=Scope.READ,
+        reach=Reach.WITHIN,
+        tag=Tag.DATASETS,
+        summary="List sources of datasets by name",
+        description=_OF_NO_NAMESPACE,
+        parameters=(NAME_PREFIX, LIMIT, OFFSET, STALE),
+        answers={200: dataset_responses.Sources},
     ),
 )

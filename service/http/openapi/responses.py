@@ -9,6 +9,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
+from service.http.openapi.version_responses import VersionOfJob, VersionOfRun
 from service.payloads.schemas import DatasetId
 
 # ruff: noqa: N815  the names of JSON fields
@@ -79,9 +80,9 @@ class Run(Struct, forbid_unknown_fields=True):
     endedAt: datetime | None
     durationMs: int | None
     args: dict[str, str]
-    jobVersion: None
-    inputDatasetVersions: list[Any]
-    outputDatasetVersions: list[Any]
+    jobVersion: VersionOfJob | None
+    inputDatasetVersions: list[VersionOfRun]
+    outputDatasetVersions: list[VersionOfRun]
     facets: dict[str, Any]
     job: JobId | None
     ends: list[ReportedEnd] | UnsetType = UNSET
@@ -142,8 +143,8 @@ class Job(Struct, forbid_unknown_fields=True):
     type: Literal["BATCH", "STREAM", "SERVICE"]
     name: str
     simpleName: str
-    parentJobName: None
-    parentJobUuid: None
+    parentJobName: str | None
+    parentJobUuid: UUID | None
     createdAt: datetime
     updatedAt: datetime
     namespace: str
@@ -154,7 +155,7 @@ class Job(Struct, forbid_unknown_fields=True):
     latestRun: Run | None
     latestRuns: list[Run] | None
     facets: dict[str, Any]
-    currentVersion: None
+    currentVersion: UUID | None
     labels: list[str]
     tags: list[str]
     silentAfterSeconds: int | UnsetType = UNSET

@@ -3,10 +3,12 @@
 import asyncio
 import dataclasses
 import json
+from datetime import UTC, datetime
 from itertools import product
 from urllib.parse import quote
 from uuid import uuid4
 
+import msgspec
 import pytest
 from served import Served
 from tenants import (
@@ -16,6 +18,7 @@ from tenants import (
     B_RUN,
     BASE,
     BOTH,
+    DATASET,
     JOB,
     MARK,
     SECRETS,
@@ -32,10 +35,13 @@ from tenants import (
 )
 
 from service.auth.keys import Scope
-from service.domain.event import SOURCES, Kind, RunState
+from service.domain.dataset_versions import job_version_id, version_defined_by
+from service.domain.event import SOURCES, DatasetName, JobName, Kind, RunState
 from service.http.app import build_app
 from service.http.route import Reach, Route
 from service.http.routes import ROUTES
+from service.payloads.command_records import dataset_content
+from service.payloads.schemas import PutDataset
 from service.settings import Settings
 
 NOWHERE = "nobody-ever"
@@ -44,9 +50,20 @@ NOWHERE = "nobody-ever"
 STREAM = f"{BASE}/events/stream"
 ACCEPTED = ("application/json", "application/x-ndjson", "text/csv")
 
+DEFINED = dataset_content(
+    DatasetName(A, "orders"), msgspec.convert(DATASET, PutDataset), datetime(2024, 1, 1, tzinfo=UTC), b""
+).definition
+
 PATH_VALUES = {
     "namespace": (A, B),
     "job": ("load",),
+    "dataset": ("orders",),
+    "field": ("id",),
+    "version": (
+        str(version_defined_by(DatasetName(A, "orders"), DEFINED)),
+        str(version_defined_by(DatasetName(B, "orders"), DEFINED)),
+        str(job_version_id(JobName(A, "load"), [], [DatasetName(A, "orders")], None)),
+    ),
     "source": (f"source-{MARK}",),
     "tag": ("PII",),
     "id": (A_RUN, A_LINEAGE, B_RUN, BOTH),
@@ -70,6 +87,7 @@ QUERY_VALUES = {
     "order": ("asc", "desc"),
     "sortDirection": ("asc",),
     "type": ("run", "job"),
+    "name": ("team", "o", "load", "source"),
     "limit": ("1", "100"),
     "offset": ("1",),
     "stale": ("true",),
@@ -99,6 +117,7 @@ TIMES = ("2024-02-01T00:00:30Z",)
 BODIES = {
     ("PUT", "/namespaces/{namespace}"): [{"ownerName": "me"}],
     ("PUT", "/namespaces/{namespace}/jobs/{job}"): [JOB],
+    ("PUT", "/namespaces/{namespace}/datasets/{dataset}"): [DATASET, DATASET | {"runId": B_RUN}],
     ("PUT", "/sources/{source}"): [SOURCE],
     ("PUT", "/tags/{tag}"): [{"description": "a tag"}],
     ("POST", "/namespaces/{namespace}/jobs/{job}/runs"): [
@@ -260,9 +279,9 @@ async def test_no_write_to_others_records_anything_or_tells_what_exists(world, d
             report = json.loads(text)
             assert report["summary"]["retriable"] == 0
             assert report["summary"]["successful"] == sum(event == lineage(A, A_LINEAGE) for event in body)
-        elif "runs/{id}" in route.path:
+        elif "runs/{id}" in route.path or (B not in path and "runId" in (body or ())):
             assert status == 404, where
-            fake = await answer(client, made.a, (route, method, *twin([path, query]), more, body))
+            fake = await answer(client, made.a, (route, method, *twin([path, query]), more, twin(body)))
             assert twin([status, text]) == [fake[0], fake[2]]
         else:
             assert status == 403, where

@@ -50,7 +50,7 @@ async def test_who_reports_a_run_goes_on_to_whatever_others_report_and_is_not_sh
         await ok(each, "POST", "/lineage", made.a, json=lineage(A, A_LINEAGE, None, 7, late={"a": 1}))
         assert await report_lines(each, made.a, [end, lineage(A, A_LINEAGE, "RUNNING", 1)]) == set()
     assert (
-        await db.fetchval("select count(*) from runfold.events where stream = $1 and namespace = $2", A_LINEAGE, A) == 5
+        await db.fetchval("select count(*) from runfold.events where stream = $1 and namespace = $2", A_LINEAGE, A) == 6
     )
     for run in (A_LINEAGE, BOTH):
         assert await status(client, "GET", f"/jobs/runs/{run}", made.a) == 404

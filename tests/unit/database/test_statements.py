@@ -70,7 +70,11 @@ OTHERS = {
     "count_visible_runs_of_job": {"count": load_text("count_runs_of_job")},
     **{
         name: {"within": "true"}
-        for name in ("list_namespaces", "list_jobs", "count_jobs", "run_ownership", "visible_run")
+        for name in ("list_namespaces", "list_jobs", "count_jobs", "run_ownership", "visible_run", "dataset_names")
+    },
+    **{
+        name: {"shown": "true", "of_namespace": "true", "named": "true", "within": "true", "within_other": "true"}
+        for name in ("bound_shown_dataset", "shown_dataset", "list_datasets", "count_datasets")
     },
     "matching_namespaces": {"within": load_text("within", namespace="t.namespace")},
     "runs_of_namespaces_by_update": {

@@ -15,7 +15,7 @@ from programs import REPOSITORY
 from service.catalog.failures import is_caused_by_page
 from service.domain.job import JobRegisters, job_registers_of, merge_jobs
 from service.domain.namespace import NamespaceRegisters, merge_namespaces, namespace_registers_of
-from service.domain.run import RunRegisters
+from service.domain.run import NO_DATASETS, UNKNOWN_DATASETS, RunRegisters
 from service.ledger.stored_registers import (
     FORMAT,
     READABLE_FROM,
@@ -28,7 +28,7 @@ from service.ledger.stored_registers import (
 )
 
 UNPACK = {RunRegisters: unpack_run, JobRegisters: unpack_job, NamespaceRegisters: unpack_namespace}
-SHAPES = {1: "b106b7ab66e97d2e", 2: "0fe2959de4791cf2", 3: "0fe2959de4791cf2", 4: "1bd8144e843b3634"}
+SHAPES = {1: "b106b7ab66e97d2e", 2: "0fe2959de4791cf2", 3: "0fe2959de4791cf2", 4: "34cec44f801ec57b"}
 """By format, the digest of what is stored. Add a line for a new format; never change one of a released version."""
 
 
@@ -57,7 +57,17 @@ def test_any_registers_are_read_as_they_were_written_and_say_by_which_version(fo
 @given(anything)
 def test_registers_from_before_there_were_versions_are_read(found):
     for registers in found:
-        assert UNPACK[type(registers)](encode_registers(registers)) == registers
+        known = UNPACK[type(registers)](encode_registers(registers))
+        if isinstance(registers, RunRegisters):  # whether events name datasets is in no such row
+            assert known.datasets_position in (registers.datasets_position, UNKNOWN_DATASETS)
+            known = known._replace(datasets_position=registers.datasets_position)
+        assert known == registers
+
+
+def test_of_a_row_of_an_earlier_format_it_is_not_known_whether_events_name_datasets():
+    for header in (b"", b"\x03\x01"):
+        assert unpack_run(header + encode_registers(RunRegisters()[:-1])).datasets_position == UNKNOWN_DATASETS
+    assert unpack_run(pack_registers(RunRegisters())).datasets_position == NO_DATASETS
 
 
 @given(anything, extra, st.integers(FORMAT + 1, 0x7F))

@@ -1,0 +1,85 @@
+"""Versions of datasets: listed and read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from service.auth.keys import Scope
+from service.errors import DatasetNotFound, DatasetVersionNotFound, NamespaceNotFound
+from service.http.dataset_reads import dataset_name, find_dataset, wait_for_lineage_unless_stale
+from service.http.dataset_views import version_view
+from service.http.fast_path import json_response
+from service.http.job_reads import views_of_runs
+from service.http.openapi import dataset_responses
+from service.http.parameters import LIMIT, OFFSET, STALE
+from service.http.paths import DATASET
+from service.http.permissions import binding_of
+from service.http.request_values import slice_of
+from service.http.resources import RESOURCES
+from service.http.route import Reach, Route, Tag
+from service.lineage.datasets import DatasetItem, VersionItem
+from service.payloads.json_writer import dump
+from service.payloads.run_ids import parse_uuid
+
+_VERSIONS = f"{DATASET}/versions"
+
+
+async def list_versions(request: web.Request) -> web.Response:
+    """List the versions of a dataset."""
+    resources, dataset, page = request.app[RESOURCES], dataset_name(request), slice_of(request)
+    await wait_for_lineage_unless_stale(request)
+    item = await find_dataset(resources, dataset, binding_of(request))
+    versions, total = await resources.datasets.versions(item, page)
+    return json_response(request, dump({"versions": await _views(request, item, versions), "totalCount": total}))
+
+
+async def get_version(request: web.Request) -> web.Response:
+    """Read a version of a dataset."""
+    resources, dataset, text = request.app[RESOURCES], dataset_name(request), request.match_info["version"]
+    await wait_for_lineage_unless_stale(request)
+    item = await find_dataset(resources, dataset, binding_of(request))
+    version = parse_uuid(text)
+    found = await resources.datasets.version(item, version) if version is not None else None
+    if found is None:
+        raise DatasetVersionNotFound(text)
+    return json_response(request, dump((await _views(request, item, [found]))[0]))
+
+
+async def _views(request: web.Request, item: DatasetItem, versions: Sequence[VersionItem]) -> list[dict[str, Any]]:
+    """Return versions, each with the run that was the first to write it."""
+    runs = await views_of_runs(request, [found.run for found in versions if found.run is not None])
+    return [version_view(item, found, runs.get(found.run) if found.run else None) for found in versions]
+
+
+ROUTES = (
+    Route(
+        method="GET",
+        path=_VERSIONS,
+        handler=list_versions,
+        scope=Scope.READ,
+        reach=Reach.WITHIN,
+        tag=Tag.DATASETS,
+        summary="List the versions of a dataset, newest first",
+        description="A version is what is different: source, physical name, fields, lifecycle state. Runs that write "
+        "the same make one version, and `createdByRun` is the first of them. Tags are the current ones.",
+        parameters=(LIMIT, OFFSET, STALE),
+        answers={200: dataset_responses.DatasetVersions},
+        errors=(NamespaceNotFound, DatasetNotFound),
+    ),
+    Route(
+        method="GET",
+        path=f"{_VERSIONS}/{{version}}",
+        handler=get_version,
+        scope=Scope.READ,
+        reach=Reach.WITHIN,
+        tag=Tag.DATASETS,
+        summary="Read a version of a dataset",
+        description="Every id that an answer has of a version of the dataset is found.",
+        parameters=(STALE,),
+        answers={200: dataset_responses.DatasetVersion},
+        errors=(NamespaceNotFound, DatasetNotFound, DatasetVersionNotFound),
+    ),
+)

@@ -1,0 +1,68 @@
+"""Reads for handlers what views of jobs and runs have of datasets, which another projection tells than that of runs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from aiohttp import web
+
+from service.catalog.queries import JobItem
+from service.domain.binding import Binding
+from service.domain.event import JobName
+from service.domain.run import NO_DATASETS, RunRegisters
+from service.http.permissions import binding_of, visible
+from service.http.resources import RESOURCES, Resources, settle_lineage
+from service.http.views import job_item_view, run_view
+from service.lineage.run_lineage import NOW, Moment, RunLineage
+from service.payloads.parent_facet import parent_job
+
+
+async def lineage_of_run(
+    request: web.Request, run: UUID, registers: RunRegisters, moment: Moment = NOW
+) -> RunLineage | None:
+    """Return what a run read and wrote; None at once where none of its events names datasets.
+
+    Waits a moment for events that were recorded before; while an existing ledger is projected, it answers with what is
+    known.
+    """
+    position = registers.datasets_position
+    if position == NO_DATASETS:
+        return None
+    resources = request.app[RESOURCES]
+    await settle_lineage(resources, position)
+    return (await resources.run_lineage.read([(run, registers)], binding_of(request), moment)).get(run)
+
+
+async def views_of_runs(request: web.Request, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Return the views of runs, as far as they exist and the API key may see them, with what they read and wrote."""
+    resources, binding = request.app[RESOURCES], binding_of(request)
+    wanted = list(dict.fromkeys(ids))
+    found = {
+        id_: run
+        for id_, run in zip(wanted, await resources.reader.read_all(wanted), strict=True)
+        if run is not None and visible(binding, run) is not None
+    }
+    lineage = await resources.run_lineage.read(found.items(), binding)
+    return {id_: run_view(str(id_), run, lineage.get(id_)) for id_, run in found.items()}
+
+
+async def job_views(resources: Resources, jobs: Sequence[JobItem], binding: Binding | None) -> list[dict[str, Any]]:
+    """Return the views of jobs, with their versions and what their newest runs read and wrote."""
+    names = [JobName(job.registers.namespace, job.registers.name) for job in jobs]
+    runs = [(run.id, run.registers) for job in jobs for run in job.latest]
+    versions, lineage = await asyncio.gather(
+        resources.job_versions.current(names), resources.run_lineage.read(runs, binding)
+    )
+    return [
+        job_item_view(job, versions.get(name), lineage, _parent_of(job, binding))
+        for job, name in zip(jobs, names, strict=True)
+    ]
+
+
+def _parent_of(job: JobItem, binding: Binding | None) -> JobName | None:
+    """Return the job in whose run the newest run of this one ran, if the key may see it."""
+    parent = parent_job(job.latest[0].registers.run_facets) if job.latest else None
+    return parent if parent is None or binding is None or binding.allows(parent.namespace) else None

@@ -1,0 +1,133 @@
+"""Reads what runs read and wrote: the versions of their datasets, and that of their job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from service.catalog.queries import PAGE_BYTES, load_page
+from service.database.connections import Connections
+from service.database.statements import load
+from service.domain.binding import Binding
+from service.domain.dataset_versions import dataset_version_id
+from service.domain.event import DatasetName, JobName
+from service.domain.ids import dataset_id
+from service.domain.registers import StampedFacet
+from service.domain.run import NO_DATASETS, RunRegisters
+from service.domain.run_datasets import RunDataset, RunDatasets, merge_run_datasets
+from service.lineage.stored import unpack_run_datasets
+
+_OF_RUNS, _VERSIONS_AT = load_page("datasets_of_runs"), load("versions_until")
+
+
+class RunDatasetVersion(NamedTuple):
+    """A version of a dataset that a run read or wrote, and the facets that the run tells of that."""
+
+    dataset: DatasetName
+    version: UUID
+    facets: Mapping[str, StampedFacet]
+
+
+class RunLineage(NamedTuple):
+    """What a run read and wrote."""
+
+    job: JobName
+    job_version: UUID
+    inputs: list[RunDatasetVersion]
+    outputs: list[RunDatasetVersion]
+
+
+class Moment(NamedTuple):
+    """As what is asked: what events tell up to a time and a position; None: any."""
+
+    at: datetime | None = None
+    position: int | None = None
+
+
+NOW = Moment()
+
+
+class RunLineageReader:
+    """Reads what is projected of runs. Every method raises Unavailable if the database cannot be used."""
+
+    def __init__(self, connections: Connections) -> None:
+        """Take the connections to read with."""
+        self._connections = connections
+
+    async def read(
+        self, runs: Iterable[tuple[UUID, RunRegisters]], binding: Binding | None, moment: Moment = NOW
+    ) -> dict[UUID, RunLineage]:
+        """Return what runs read and wrote, of those that did; nothing is asked for those whose events name no datasets.
+
+        Datasets that are not within the binding of an API key are left out.
+        """
+        jobs = {run: registers.job for run, registers in runs if registers.datasets_position != NO_DATASETS}
+        if not jobs:
+            return {}
+        rows = await self._connections.fetch(_OF_RUNS, list(jobs), PAGE_BYTES)
+        found: dict[UUID, RunDatasets] = {}
+        for row in rows:
+            datasets, known = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
+            found[row["run_id"]] = datasets if known is None else merge_run_datasets(known, datasets)
+        named = {run: _named_by(datasets, moment) for run, datasets in found.items()}
+        visible = {run: _within(datasets, binding) for run, datasets in named.items()}
+        versions = await self._versions(visible.values())
+        return {
+            run: RunLineage(
+                job,
+                named[run].job_version(job),
+                _versions_of(datasets.inputs, versions),
+                _versions_of(datasets.outputs, versions),
+            )
+            for run, datasets in visible.items()
+            if (job := jobs[run]) is not None and (datasets.inputs or datasets.outputs)
+        }
+
+    async def _versions(self, found: Iterable[RunDatasets]) -> dict[tuple[UUID, datetime], UUID]:
+        """Return the versions, at the time of a run, of those datasets of which it tells none itself."""
+        wanted = {
+            (dataset_id(*name), dataset.moments[0].at)
+            for datasets in found
+            for name, dataset in (*datasets.inputs.items(), *datasets.outputs.items())
+            if dataset.version is None
+        }
+        if not wanted:
+            return {}
+        rows = await self._connections.fetch(_VERSIONS_AT, *zip(*wanted, strict=True))
+        return {(row["id"], row["at"]): row["version"] for row in rows}
+
+
+def _named_by(datasets: RunDatasets, moment: Moment) -> RunDatasets:
+    """Return the datasets that were named by then."""
+    return datasets if moment == NOW else _where(datasets, lambda _, dataset: dataset.is_known(*moment))
+
+
+def _within(datasets: RunDatasets, binding: Binding | None) -> RunDatasets:
+    """Return the datasets that are within a binding."""
+    return datasets if binding is None else _where(datasets, lambda name, _: binding.allows(name.namespace))
+
+
+def _where(datasets: RunDatasets, chosen: Callable[[DatasetName, RunDataset], bool]) -> RunDatasets:
+    inputs, outputs = (
+        {name: dataset for name, dataset in named.items() if chosen(name, dataset)}
+        for named in (datasets.inputs, datasets.outputs)
+    )
+    return datasets._replace(inputs=inputs, outputs=outputs)
+
+
+def _versions_of(
+    datasets: Mapping[DatasetName, RunDataset], versions: Mapping[tuple[UUID, datetime], UUID]
+) -> list[RunDatasetVersion]:
+    return [
+        RunDatasetVersion(name, _version(name, datasets[name], versions), datasets[name].facets)
+        for name in sorted(datasets)
+    ]
+
+
+def _version(name: DatasetName, dataset: RunDataset, versions: Mapping[tuple[UUID, datetime], UUID]) -> UUID:
+    """Return the version that a run tells, else the one of its time, else that of a dataset without a schema."""
+    if dataset.version is not None:
+        return dataset.version.version
+    return versions.get((dataset_id(*name), dataset.moments[0].at)) or dataset_version_id(name, ())
