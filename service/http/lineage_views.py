@@ -10,17 +10,18 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
+from uuid import UUID
 
 import orjson
 
-from service.domain.dataset import DatasetRegisters
-from service.domain.dataset_definitions import DatasetField
 from service.domain.event import DatasetName, JobName
 from service.domain.ids import job_id
 from service.domain.node_ids import dataset_node, job_node
 from service.domain.tags import present
 from service.http import views
+from service.http.dataset_views import fields_view
 from service.lineage.graph import Graph, GraphDataset, GraphJob
+from service.lineage.run_lineage import RunLineage
 from service.payloads.dataset_state import state_of
 from service.payloads.json_writer import dump
 
@@ -46,10 +47,13 @@ class _Edges:
         return b',"inEdges":[%b],"outEdges":[%b]}' % (b",".join(into), b",".join(out_of))
 
 
-async def graph_json(graph: Graph, *, past: bool = False, parents: bool = False) -> bytes:
+async def graph_json(
+    graph: Graph, runs: Mapping[UUID, RunLineage] = views.NO_LINEAGE, *, past: bool = False, parents: bool = False
+) -> bytes:
     """Return the nodes of a graph as a JSON array.
 
-    `past`: the graph is that of a moment. `parents`: it has edges from jobs to those that ran in their runs.
+    `runs`: what the newest runs of the jobs read and wrote. `past`: the graph is that of a moment. `parents`: it has
+    edges from jobs to those that ran in their runs.
     """
     nodes: list[tuple[str, GraphJob | GraphDataset]] = [
         *((dataset_node(each.name), each) for each in graph.datasets.values()),
@@ -62,7 +66,7 @@ async def graph_json(graph: Graph, *, past: bool = False, parents: bool = False)
     texts = []
     for index, (_, node) in enumerate(nodes, 1):
         if isinstance(node, GraphJob):
-            id_, kind, data = jobs[node.name], b"JOB", _job_data(node, past=past)
+            id_, kind, data = jobs[node.name], b"JOB", _job_data(node, runs, past=past)
         else:
             id_, kind, data = encoded[node.name], b"DATASET", _dataset_data(node, past=past)
         texts.append(b'{"id":%b,"type":"%b","data":%b%b' % (id_, kind, dump(data), edges.members(id_)))
@@ -100,9 +104,8 @@ def cut_view(cut: Iterable[JobName | DatasetName]) -> dict[str, Any]:
     return {"truncated": True, "truncatedAt": ids} if ids else {}
 
 
-def _job_data(job: GraphJob, *, past: bool) -> dict[str, Any]:
+def _job_data(job: GraphJob, runs: Mapping[UUID, RunLineage], *, past: bool) -> dict[str, Any]:
     registers, latest, parent = job.registers, job.latest, job.parent
-    definition = registers.definition
     run = str(latest.id) if latest else None
     return {
         "id": {"namespace": registers.namespace, "name": registers.name},
@@ -117,9 +120,9 @@ def _job_data(job: GraphJob, *, past: bool) -> dict[str, Any]:
         "namespace": registers.namespace,
         "inputs": [{"namespace": name.namespace, "name": name.name} for name in job.inputs],
         "outputs": [{"namespace": name.namespace, "name": name.name} for name in job.outputs],
-        "location": definition.location if definition else None,
-        "description": definition.description if definition else None,
-        "latestRun": views.run_view(run, latest.registers) if latest and run else None,
+        "location": views.location_of_job(registers),
+        "description": views.description_of_job(registers),
+        "latestRun": views.run_view(run, latest.registers, runs.get(latest.id)) if latest and run else None,
     }
 
 
@@ -132,10 +135,10 @@ def _dataset_data(dataset: GraphDataset, *, past: bool) -> dict[str, Any]:
         "name": registers.name,
         "physicalName": state.physical_name,
         "createdAt": state.created_at,
-        "updatedAt": registers.updated_at,
+        "updatedAt": max(state.created_at, registers.updated_at),
         "namespace": registers.namespace,
         "sourceName": state.source,
-        "fields": _fields_view(state.fields, registers),
+        "fields": fields_view(state.fields, registers),
         "tags": present(registers.tags),
         "lastModifiedAt": None,
         "description": state.description,
@@ -150,21 +153,7 @@ def _dataset_data(dataset: GraphDataset, *, past: bool) -> dict[str, Any]:
         "type": version.type,
         "physicalName": version.physical_name,
         "sourceName": version.source,
-        "fields": _fields_view(version.fields),
+        "fields": fields_view(version.fields, registers._replace(field_tags={})),
         "description": version.description,
         "lastLifecycleState": version.lifecycle_state,
     }
-
-
-def _fields_view(fields: Iterable[DatasetField], tags: DatasetRegisters | None = None) -> list[dict[str, Any]]:
-    """Return the fields of a dataset, with the tags that they have now."""
-    of_fields = tags.field_tags if tags is not None else {}
-    return [
-        {
-            "name": field.name,
-            "type": field.type,
-            "tags": present(of_fields[field.name]) if field.name in of_fields else [],
-            "description": field.description,
-        }
-        for field in fields
-    ]

@@ -166,8 +166,8 @@ def job_view(
         "namespace": job.namespace,
         "inputs": _datasets(job.inputs),
         "outputs": _datasets(job.outputs),
-        "location": _told(job, "sourceCodeLocation", location_of, definition.location if definition else None),
-        "description": _told(job, "documentation", description_of, definition.description if definition else None),
+        "location": location_of_job(job),
+        "description": description_of_job(job),
         "latestRun": runs[0] if runs else None,
         "latestRuns": runs or None,
         "facets": facets_view(job.facets),
@@ -197,6 +197,16 @@ def _setting_view(setting: StampedSilentAfter | None) -> dict[str, int]:
 
 def _datasets(stamped: StampedDatasets | None) -> list[dict[str, str]]:
     return [dataset._asdict() for dataset in stamped.datasets] if stamped else []
+
+
+def location_of_job(job: JobRegisters) -> str | None:
+    """Return the location of a job's code."""
+    return _told(job, "sourceCodeLocation", location_of, job.definition.location if job.definition else None)
+
+
+def description_of_job(job: JobRegisters) -> str | None:
+    """Return the description of a job."""
+    return _told(job, "documentation", description_of, job.definition.description if job.definition else None)
 
 
 def type_of_job(job: JobRegisters) -> str:
