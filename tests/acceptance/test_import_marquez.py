@@ -116,6 +116,8 @@ async def test_all_that_marquez_holds_is_recorded_once(tmp_path, dsn, db, marque
     actors = await db.fetch("select distinct source, actor from runfold.events")
     assert {tuple(row) for row in actors} == {("import", None), ("api", "marquez-import")}
     assert result["recorded"] == await count(db)
+    for cursor in ("catalog_cursor", "lineage_cursor"):
+        assert await db.fetchval(f"select max(position) from runfold.{cursor}") == result["recorded"]
     status, again, _ = await imported(tmp_path, dsn, marquez.url, "--restart")
     assert (status, again["recorded"], again["known"]) == (0, 0, result["recorded"])
     assert await count(db) == result["recorded"]

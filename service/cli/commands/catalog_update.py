@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import click
 
 from service.catalog.newer_catalog import NewerCatalog
-from service.catalog.page_writer import project_next_page, read_cursor
+from service.catalog.page_writer import WrittenPage, project_next_page, read_cursor
 from service.cli.commands.progress import progress_bar
 from service.database.connections import Connections
 from service.errors import RunfoldError
 from service.ledger.events import read_head
+from service.lineage import pages
 
 STATEMENT_TIMEOUT_S = 60.0
 _CATALOG_LIMIT_S = 30.0
@@ -19,28 +22,45 @@ _CATALOG_LIMIT_S = 30.0
 
 
 async def update_catalog(dsn: str) -> int | None:
-    """Project the catalog up to the ledger's end, beside the projectors of services; say so where that fails.
+    """Project the catalog and lineage up to the ledger's end, beside the projectors of services; say where that fails.
 
-    Returns the number of events that are not projected then, 0 unless it fails, and None if it is unknown. One process
+    Returns the number of events that the catalog lacks then, 0 unless it fails, and None if it is unknown. One process
     projects at a time; a page that another one has projected meanwhile is skipped.
     """
-    position = end = 0
     async with Connections(dsn, 2, limit_idle_transactions=True, command_timeout_s=STATEMENT_TIMEOUT_S) as connections:
-        try:
-            end = (await read_head(connections)).position
-            position = first = await read_cursor(connections)
-            with progress_bar("Updating the catalog (events)") as show:
-                while position < end:
-                    async with asyncio.timeout(_CATALOG_LIMIT_S):
-                        position = (await project_next_page(connections)).position
-                    show(position - first, end - first)
-        except (RunfoldError, TimeoutError) as error:
-            if isinstance(error, NewerCatalog):
-                position = error.position
-            click.echo(
-                f"All events are recorded, but lists show them only up to position {position} of {end} yet"
-                f" ({error or 'no progress'}). A service that runs, or the next one that starts, goes on.",
-                err=True,
-            )
-            return end - position if end else None
+        behind = await _project(connections, _Projection("lists", "the catalog", read_cursor, project_next_page))
+        if behind == 0:
+            lineage = _Projection("datasets and lineage", "lineage", pages.read_cursor, pages.project_next_page)
+            await _project(connections, lineage)
+    return behind
+
+
+class _Projection(NamedTuple):
+    """What is projected: its names in messages, and the functions that read its cursor and project its next page."""
+
+    shown: str
+    name: str
+    read_cursor: Callable[[Connections], Awaitable[int]]
+    project: Callable[[Connections], Awaitable[WrittenPage]]
+
+
+async def _project(connections: Connections, projection: _Projection) -> int | None:
+    position = end = 0
+    try:
+        end = (await read_head(connections)).position
+        position = first = await projection.read_cursor(connections)
+        with progress_bar(f"Updating {projection.name} (events)") as show:
+            while position < end:
+                async with asyncio.timeout(_CATALOG_LIMIT_S):
+                    position = (await projection.project(connections)).position
+                show(position - first, end - first)
+    except (RunfoldError, TimeoutError) as error:
+        if isinstance(error, NewerCatalog):
+            position = error.position
+        click.echo(
+            f"All events are recorded, but {projection.shown} show them only up to position {position} of {end} yet"
+            f" ({error or 'no progress'}). A service that runs, or the next one that starts, goes on.",
+            err=True,
+        )
+        return end - position if end else None
     return 0
