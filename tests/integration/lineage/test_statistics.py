@@ -126,7 +126,7 @@ async def test_jobs_are_counted_by_an_index(connections, db):
     await db.execute("vacuum analyze runfold.search_entries")
     async with connections.connection() as connection:
         plan = await connection.fetch(f"explain {ENTRIES}", 0, [NOW])
-    assert "Index Only Scan using search_entries_by_creation" in str(plan)
+    assert "using search_entries_by_creation" in str(plan)
     known = await Statistics(connections).known_until(Counted.JOBS, last_hours(now(), UTC), None)
     assert known[-1] == 10_000
 
