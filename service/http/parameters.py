@@ -222,6 +222,19 @@ def boolean(name: str, description: str) -> Parameter[bool]:
     return Parameter(name=name, description=description, schema=schema, decode=_decode_boolean(name), default=False)
 
 
+def marquez_boolean(name: str, description: str) -> Parameter[bool]:
+    """Declare `true` or `false`, which is the default; Marquez's Python client writes `True` and `False`."""
+    values = {"true": True, "false": False, "True": True, "False": False}
+
+    def decode(texts: Sequence[str]) -> bool:
+        if texts[0] not in values:
+            raise Malformed(f"parameter {name} must be true or false")
+        return values[texts[0]]
+
+    schema = {"type": "string", "enum": list(values), "default": "false"}
+    return Parameter(name=name, description=description, schema=schema, decode=decode, default=False)
+
+
 def optional_boolean(name: str, description: str) -> Parameter[bool | None]:
     """Declare `true` or `false`; None where it is not given."""
     schema = {"type": "boolean"}

@@ -12,7 +12,7 @@ from service.http.column_views import column_graph_view
 from service.http.fast_path import json_response
 from service.http.node_parameters import depth, node_id, node_limit, node_not_found
 from service.http.openapi import graph_responses
-from service.http.parameters import STALE, boolean
+from service.http.parameters import STALE, marquez_boolean
 from service.http.paths import BASE
 from service.http.permissions import binding_of
 from service.http.request_values import wait_for_graph_unless_stale
@@ -32,7 +32,7 @@ _NODE = node_id(
 )
 _DEPTH = depth("How many edges away from the node the graph ends; 0 is taken for 1.")
 _LIMIT = node_limit()
-_DOWNSTREAM = boolean("withDownstream", "`true`: also the columns that are made of these.")
+_DOWNSTREAM = marquez_boolean("withDownstream", "`true`: also the columns that are made of these.")
 
 
 async def read(request: web.Request) -> web.Response:

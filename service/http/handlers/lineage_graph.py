@@ -14,7 +14,7 @@ from service.http.fast_path import json_response
 from service.http.lineage_views import cut_view, graph_json
 from service.http.node_parameters import depth, node_id, node_limit, node_not_found
 from service.http.openapi import graph_responses
-from service.http.parameters import STALE, boolean, choice, time
+from service.http.parameters import STALE, boolean, choice, marquez_boolean, time
 from service.http.paths import BASE
 from service.http.permissions import binding_of
 from service.http.request_values import wait_for_graph_unless_stale
@@ -49,7 +49,7 @@ _EDGES = choice(
     "current",
 )
 _PARENTS = boolean("withParents", "`true`: also the jobs in whose runs those of the graph ran, with an edge to them.")
-_DOWNSTREAM = boolean("withDownstream", "Has no effect, as in Marquez; see `direction`.")
+_DOWNSTREAM = marquez_boolean("withDownstream", "Has no effect, as in Marquez; see `direction`.")
 _KNOWN_AT = time("knownAt", "As it was known then: by the events recorded up to this time.")
 _VALID_AT = time("validAt", "As it stood then: by events that happened up to this time.")
 
