@@ -6,7 +6,7 @@ For an API key that is bound to namespaces, the nodes of others do not exist, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -18,10 +18,10 @@ from service.domain.dataset_versions import VersionContent
 from service.domain.event import DatasetName, JobName, Subject
 from service.domain.ids import dataset_id, job_id
 from service.domain.job import JobRegisters
-from service.domain.node_ids import NodeKind, NodeText, Split, splits
+from service.domain.node_ids import NodeKind, NodeText, splits
 from service.ledger.events import LOG
 from service.ledger.ledger_registers import read_registers
-from service.lineage.graph_statements import DATASET_NAMES, STATEMENTS, visible
+from service.lineage.graph_statements import ANY_POSITION, DATASET_NAMES, STATEMENTS, visible
 from service.lineage.stored import unpack_dataset
 from service.lineage.walk import Direction, JobEdges, Node, Walk, steps_of
 from service.payloads.parent_facet import parent_job
@@ -102,21 +102,18 @@ class LineageGraph:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def find(self, text: NodeText, binding: Binding | None) -> Node | None:
-        """Return the job or dataset that an id means: the first reading of it that exists; None if there is none."""
-        return await self.find_first(text.kind, splits(text.names), binding)
-
-    async def find_first(self, kind: NodeKind, names: Iterable[Split], binding: Binding | None) -> Node | None:
-        """Return the first of some jobs or datasets that exists; None if there is none.
+    async def find(self, text: NodeText, binding: Binding | None, position: int = ANY_POSITION) -> Node | None:
+        """Return the job or dataset that an id means: the first reading of it that exists; None if there is none.
 
         A dataset is found by each of its names, and returned with the id of the one under which the graph has it.
+        Deletions after a position do not count.
         """
-        is_job = kind is NodeKind.JOB
+        is_job, names = text.kind is NodeKind.JOB, splits(text.names)
         id_of = job_id.__wrapped__ if is_job else dataset_id.__wrapped__  # most of them do not exist: no cache
         ids = [id_of(*name[:2]) for name in names if binding is None or binding.allows(name.namespace)]
         statements = STATEMENTS[binding is not None]
         statement = statements.find_job if is_job else statements.find_dataset
-        rows = await self._connections.fetch(statement, ids, *visible(binding))
+        rows = await self._connections.fetch(statement, ids, *visible(binding, position))
         return Node(rows[0]["id"], is_job) if rows else None
 
     async def read(self, start: Node, query: GraphQuery, binding: Binding | None) -> Graph:
@@ -125,10 +122,13 @@ class LineageGraph:
         graph = await self.describe(walk, min(query.limit, _known_edges(walk)), binding)
         return await self._with_parents(graph, query, binding) if query.with_parents else graph
 
-    async def describe(self, walk: Walk, limit: int, binding: Binding | None, *, latest: bool = True) -> Graph:
-        """Return the first nodes of a walk with what they are: as many as there is space for in an answer."""
+    async def describe(self, walk: Walk, limit: int, binding: Binding | None, position: int = ANY_POSITION) -> Graph:
+        """Return the first nodes of a walk with what they are: as many as there is space for in an answer.
+
+        With a position, deletions after it do not count, and the newest runs of jobs are left out.
+        """
         nodes, cut = walk.cut(limit)
-        contents = await self._contents(nodes, binding, latest=latest)
+        contents = await self._contents(nodes, binding, position)
         fitting = _fitting(nodes, contents)
         if fitting < len(nodes):
             nodes, cut = walk.cut(fitting)
@@ -179,7 +179,7 @@ class LineageGraph:
             if not parents[:left]:
                 break
             edges = await self._edges(parents[:left], query, binding)
-            contents = await self._contents([Node(id_, is_job=True) for id_ in edges], binding, latest=True)
+            contents = await self._contents([Node(id_, is_job=True) for id_ in edges], binding, ANY_POSITION)
             present = {id_: each for id_, each in edges.items() if id_ in contents.jobs.found}
             added = await self._jobs(present, contents, {}, binding)
             jobs |= added
@@ -206,20 +206,20 @@ class LineageGraph:
                 del edges[job]
         return edges
 
-    async def _contents(self, nodes: Sequence[Node], binding: Binding | None, *, latest: bool) -> _Contents:
+    async def _contents(self, nodes: Sequence[Node], binding: Binding | None, position: int) -> _Contents:
         jobs = [node.id for node in nodes if node.is_job]
         datasets = [node.id for node in nodes if not node.is_job]
         return _Contents(
-            await self._read_jobs(jobs, binding),
+            await self._read_jobs(jobs, binding, position),
             await self._read_datasets(datasets, binding),
-            await self._read_latest(jobs, binding) if latest else _Rows({}, len(jobs)),
+            await self._read_latest(jobs, binding) if position == ANY_POSITION else _Rows({}, len(jobs)),
         )
 
-    async def _read_jobs(self, ids: Sequence[UUID], binding: Binding | None) -> _Rows:
+    async def _read_jobs(self, ids: Sequence[UUID], binding: Binding | None, position: int) -> _Rows:
         if not ids:
             return _Rows({}, 0)
         statement = STATEMENTS[binding is not None].jobs
-        rows = await self._connections.fetch(statement, ids, *visible(binding), PAGE_BYTES)
+        rows = await self._connections.fetch(statement, ids, *visible(binding, position), PAGE_BYTES)
         jobs = await read_registers(self._connections, LOG, Subject.JOB, rows)
         return _Rows({row["id"]: job for row, job in zip(rows, jobs, strict=True)}, _known(ids, rows))
 

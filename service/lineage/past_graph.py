@@ -128,7 +128,7 @@ class PastGraph:
         Names, edges, runs and versions are those of the moment; the rest of what nodes are is as it is now.
         """
         walk, runs, cut_from = await self._walk(start, query, moment, binding)
-        graph = await self._graph.describe(walk, query.limit, binding, latest=False)
+        graph = await self._graph.describe(walk, query.limit, binding, moment.position)
         jobs = {id_: job._replace(run=runs[id_].id if id_ in runs else None) for id_, job in graph.jobs.items()}
         versions = await self._versions(graph.datasets, moment, binding)
         datasets = {id_: each._replace(version=versions.get(id_)) for id_, each in graph.datasets.items()}

@@ -23,6 +23,7 @@ from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
 from service.ledger.events import LOG
 from service.lineage.graph import GraphQuery
+from service.lineage.graph_statements import ANY_POSITION
 from service.lineage.graphs import Graphs
 from service.lineage.past_graph import PastMoment
 from service.lineage.walk import Direction, Node
@@ -87,7 +88,7 @@ async def _past_body(request: web.Request, node: NodeText, query: GraphQuery) ->
     parameters, resources, binding = parameters_of(request), request.app[RESOURCES], binding_of(request)
     known = await resources.ledger.known_at(parameters[_KNOWN_AT])
     moment = PastMoment(known.position, known.recorded_at, parameters[_VALID_AT])
-    start = await _find(resources.graphs, node, binding)
+    start = await _find(resources.graphs, node, binding, moment.position)
     graph = await resources.graphs.past.read(start, query, moment, binding)
     members = cut_view(graph.cut)
     if binding is None:  # heads would tell a bound key when others recorded something
@@ -96,8 +97,8 @@ async def _past_body(request: web.Request, node: NodeText, query: GraphQuery) ->
     return _with_members(await graph_json(graph, past=True), members)
 
 
-async def _find(graphs: Graphs, node: NodeText, binding: Binding | None) -> Node:
-    found = await graphs.lineage.find(node, binding)
+async def _find(graphs: Graphs, node: NodeText, binding: Binding | None, position: int = ANY_POSITION) -> Node:
+    found = await graphs.lineage.find(node, binding, position)
     if found is None:
         raise node_not_found(node)
     return found
@@ -119,8 +120,8 @@ ROUTES = (
         description="Nodes by id, each with the edges that end at it and those that begin there. Depth counts jobs. "
         "`truncated` where nodes are left out because of `limit` or the size of the answer; `truncatedAt`: the nodes "
         "that may have neighbours which are left out, so ask for the graph around these. With `knownAt` or `validAt` "
-        "edges and fields are those of then: jobs have `currentRunUuid`, but no `latestRun`. The names and the aliases "
-        "of datasets, and what is deleted, are as they are now.",
+        "edges and fields are those of then: jobs have `currentRunUuid`, but no `latestRun`; which names are of one "
+        "dataset, and all else, is as it is now.",
         parameters=(
             _NODE,
             _DEPTH,
