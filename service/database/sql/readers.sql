@@ -22,7 +22,7 @@ select distinct w.run_id as writer_id, r.run_id
       cross join lateral (select e.run_id
                             from runfold.dataset_events e
                            where e.dataset_id = a.id and e.role = o.role and e.at >= w.at
-                             and (u.until is null or e.at < u.until) and e.run_id <> w.run_id
+                             and (u.until is null or e.at <= u.until) and e.run_id <> w.run_id
                            order by e.at, e.position limit :max_events) t
       limit :max_runs
  ) r
