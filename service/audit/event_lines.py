@@ -9,6 +9,7 @@ from uuid import UUID
 
 from service.audit.filters import EventFilters
 from service.database.statements import load, load_text
+from service.domain.event import Subject
 from service.ledger.events import LOG
 
 PAGE_BYTES = 4 * 1024 * 1024
@@ -110,15 +111,18 @@ _BOUNDS = {
 LineStatements = Mapping[tuple[TextFormat, ReadOrder], str]
 
 
-def selection(which: str, order: ReadOrder) -> str:
-    """Return the part of a statement that selects events in a way (which_….sql) and in an order."""
-    return load_text(f"which_{which}", direction=order, **_BOUNDS[order])
+def selection(which: str, order: ReadOrder, subject: str = Subject.RUN) -> str:
+    """Return the part of a statement that selects events in a way (which_….sql) and in an order.
+
+    `subject`: of the stream, where the events of one are selected.
+    """
+    return load_text(f"which_{which}", direction=order, subject=subject, **_BOUNDS[order])
 
 
-def _line_statements(which: str) -> LineStatements:
+def _line_statements(which: str, subject: str = Subject.RUN) -> LineStatements:
     lines = {form: load_text(f"line_{form}") for form in TextFormat}
     return {
-        (form, order): load("event_lines", which=selection(which, order), line=line, direction=order)
+        (form, order): load("event_lines", which=selection(which, order, subject), line=line, direction=order)
         for form, line in lines.items()
         for order in ReadOrder
     }
@@ -126,6 +130,9 @@ def _line_statements(which: str) -> LineStatements:
 
 BY_RANGE, BY_STREAM, BY_POSITIONS = (_line_statements(which) for which in ("range", "stream", "positions"))
 """Statements that select the events of a range, of a run in a range, and those at given positions."""
+
+BY_OWN_STREAM = {subject: _line_statements("stream", subject) for subject in (Subject.JOB, Subject.DATASET)}
+"""Statements that select the events of a job, or of a dataset, itself: not those of runs that name it."""
 
 
 async def fetch_lines(

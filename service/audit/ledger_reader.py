@@ -13,6 +13,7 @@ from uuid import UUID
 from service.audit import postings
 from service.audit.bitmaps import CHUNK
 from service.audit.event_lines import (
+    BY_OWN_STREAM,
     BY_POSITIONS,
     BY_RANGE,
     BY_STREAM,
@@ -30,7 +31,7 @@ from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain import timestamps
 from service.domain.binding import Binding
-from service.domain.event import Event
+from service.domain.event import Event, Subject
 from service.domain.run import RunRegisters
 from service.ledger.archive_records import PayloadLocation, group_by_file
 from service.ledger.bound_runs import matching_namespaces
@@ -159,6 +160,13 @@ class LedgerReader:
                 found = await fetch_lines(connection, BY_RANGE[form, order], filters, span, limit)
                 return found.page(span, span, limit, order)
             return await self._page_of_filter(connection, filters, span, limit, (form, order))
+
+    async def page_of_stream(self, subject: Subject, stream: UUID, span: PositionRange, limit: int) -> EventLinePage:
+        """Return the first events of a job, or of a dataset, itself, in a span, like `page`."""
+        statement = BY_OWN_STREAM[subject][TextFormat.JSON, ReadOrder.OLDEST_FIRST]
+        async with self._connections.connection() as connection:
+            found = await fetch_lines(connection, statement, EventFilters(), span, limit, stream)
+        return found.page(span, span, limit, ReadOrder.OLDEST_FIRST)
 
     async def _page_of_filter(
         self,

@@ -1,9 +1,9 @@
--- Selects events of a run. Only the bound at which it begins is applied together with the stream: with both, the planner considers the index
+-- Selects events of a run, or of another stream. Only the bound at which it begins is applied together with the stream: with both, the planner considers the index
 -- on positions as selective as the primary key while the table is small, and that plan stays cached while the table grows.
 -- parameters: run
 select s.* from (
                select * from runfold.events t
-                where t.log = :log and t.subject = 'run' and t.stream = :run and {begin}
+                where t.log = :log and t.subject = '{subject}' and t.stream = :run and {begin}
                   and (:kinds::text[] is null or t.kind = any (:kinds))
                   and (:states::text[] is null or t.state = any (:states))
                   and (:sources::text[] is null or t.source = any (:sources))

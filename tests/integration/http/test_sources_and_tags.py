@@ -1,44 +1,17 @@
 """Sources, tags, and the tags of jobs: what commands on them record and answer."""
 
 import json
-from urllib.parse import quote
 
 import pytest
+from dataset_client import NAMES, SOURCE, at, call, head, recorded
 from lineage_client import event, get, send
 from served import Served
 from tenants import make_keys
-from yarl import URL
 
 from service.http.app import build_app
 from service.settings import Settings
 
 BASE = "/api/v1"
-SOURCE = {"type": "POSTGRESQL", "connectionUrl": "postgresql://me:hidden@db.example/dw", "description": "the warehouse"}
-NAMES = ["plain", "a b/c", "s3://bucket", "ü%2F?#", "PII", "pii", ".", "x" * 1024]
-
-
-def at(path, *names):
-    """Return a URL whose names may hold any character."""
-    return URL(BASE + path.format(*(quote(name, safe="").replace(".", "%2E") for name in names)), encoded=True)
-
-
-async def call(client, method, url, body=None, **request):
-    """Return the status, the header Runfold-Recorded and the body of an answer."""
-    async with client.request(method, url, json=body, **request) as response:
-        return response.status, response.headers.get("Runfold-Recorded"), await response.json()
-
-
-async def recorded(db, subject):
-    rows = await db.fetch(
-        "select e.*, p.body::text from runfold.events e left join runfold.payloads p using (log, position)"
-        " where e.subject = $1 order by position",
-        subject,
-    )
-    return [dict(row) for row in rows]
-
-
-async def head(db):
-    return str(await db.fetchval("select position from runfold.ledger_head"))
 
 
 async def test_a_source_is_recorded_whole_and_shown_without_its_password(client, db):
