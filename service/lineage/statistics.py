@@ -64,8 +64,11 @@ class Statistics:
     async def known_until(self, counted: Counted, intervals: Sequence[Interval], binding: Binding | None) -> list[int]:
         """Return how many jobs, datasets or sources had been seen by the end of each interval.
 
-        Jobs and datasets are those of the namespaces of a binding. Deleted ones count, so that past counts stay.
+        Jobs and datasets are those of the namespaces of a binding; for a binding, there are no sources, which belong to
+        no namespace. Deleted ones count, so that past counts stay.
         """
+        if counted is Counted.SOURCES and binding is not None:
+            return [0] * len(intervals)
         ends = [interval.end for interval in intervals]
         statement: tuple[Any, ...] = (_SOURCES, ends)
         if counted is not Counted.SOURCES:

@@ -154,6 +154,20 @@ async def test_the_service_shows_what_marquez_showed(tmp_path, dsn, marquez, aio
         "COMPLETED",
     ]
     assert (await get("/events/lineage"))["totalCount"] == 3
+    table = await get("/namespaces/shop/datasets/orders")
+    assert (table["description"], table["sourceName"], table["tags"]) == ("all orders", "shop", ["PII"])
+    assert [(field["name"], field["type"], field["tags"]) for field in table["fields"]] == [
+        ("id", "INT", []),
+        ("email", None, ["PII"]),
+    ]
+    assert (await get("/namespaces/shop/datasets/topic"))["schemaLocation"] == "https://example.com/s"
+    await get("/namespaces/shop/datasets/deleted", 404)
+    assert (await get("/sources/shop"))["connectionUrl"] == "postgresql://reader:***@db:5432/shop"
+    assert {"name": "PII", "description": "personal"} in (await get("/tags"))["tags"]
+    assert job["tags"] == ["PII"]
+    assert [each["name"] for each in (await get("/search?q=orders&filter=DATASET"))["results"]] == ["orders"]
+    graph = (await get("/lineage?nodeId=job:etl:from events"))["graph"]
+    assert {node["id"] for node in graph} == {"job:etl:from events", "dataset:lake:written"}
     assert (await get("/namespaces/etl/jobs/from%20events"))["latestRun"]["id"] == RUN
 
 

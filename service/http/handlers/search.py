@@ -12,6 +12,8 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.catalog.queries import Slice
+from service.domain.event import DatasetName, JobName
+from service.domain.node_ids import dataset_node, job_node
 from service.errors import Malformed
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -101,8 +103,14 @@ def _view(found: FoundName) -> dict[str, Any]:
         "name": found.name,
         "updatedAt": found.updated_at,
         "namespace": found.namespace,
-        "nodeId": f"{found.kind}:{found.namespace}:{found.name}",
+        "nodeId": _node_id(found),
     }
+
+
+def _node_id(found: FoundName) -> str:
+    if found.kind is FoundKind.JOB:
+        return job_node(JobName(found.namespace, found.name))
+    return dataset_node(DatasetName(found.namespace, found.name))
 
 
 ROUTES = (

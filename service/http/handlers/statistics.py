@@ -85,13 +85,13 @@ _DESCRIPTION = (
 )
 
 
-def _route(name: str, handler: Handler, summary: str, answer: ArrayOf, reach: Reach = Reach.WITHIN) -> Route:
+def _route(name: str, handler: Handler, summary: str, answer: ArrayOf) -> Route:
     return Route(
         method="GET",
         path=f"{BASE}/stats/{name}",
         handler=handler,
         scope=Scope.READ,
-        reach=reach,
+        reach=Reach.WITHIN,
         tag=Tag.SEARCH,
         summary=summary,
         description=_DESCRIPTION,
@@ -113,7 +113,6 @@ ROUTES = (
             _count(counted),
             f"Count the {counted} that had been seen by the end of each interval",
             ArrayOf(responses.CountInterval),
-            Reach.ALL if counted is Counted.SOURCES else Reach.WITHIN,  # a source belongs to no namespace
         )
         for counted in Counted
     ),

@@ -115,7 +115,9 @@ async def test_sources_are_counted(connections, db):
     days = last_days(NOW, BERLIN)
     for created_at in (days[6].begin - timedelta(microseconds=1), days[6].begin):
         await db.execute("insert into runfold.sources values ($1, 's', 1, $2, '')", uuid4(), created_at)
-    assert await Statistics(connections).known_until(Counted.SOURCES, days, None) == [0] * 5 + [1, 2]
+    statistics = Statistics(connections)
+    assert await statistics.known_until(Counted.SOURCES, days, None) == [0] * 5 + [1, 2]
+    assert await statistics.known_until(Counted.SOURCES, days, parse_binding(["team-a"])) == [0] * 7
 
 
 async def test_jobs_are_counted_by_an_index(connections, db):
