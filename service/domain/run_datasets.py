@@ -83,12 +83,26 @@ class RunDatasets(NamedTuple):
         return job_version_id(job, self.inputs, self.outputs, self.location.text if self.location else None)
 
 
-def run_dataset_of(event: Event, facets: Mapping[str, bytes | None], version: UUID | None) -> RunDataset:
-    """Return what an event tells of an input or output of its run."""
-    at, phase, digest = event.transitioned_at, phase_of(event), event.payload_digest or event.fact
-    stamped = stamped_facets(at, digest, facets, phase) if facets else {}
-    told = None if version is None else make_tuple(StampedVersion, (at, phase, digest, version))
-    return make_tuple(RunDataset, ((make_tuple(Moment, (at, event.position)),), stamped, told))
+class RunMoment(NamedTuple):
+    """An event of a run, as the registers of all of its datasets have it."""
+
+    moments: tuple[Moment, ...]
+    at: datetime
+    phase: int
+    digest: bytes
+
+    @classmethod
+    def of(cls, event: Event) -> RunMoment:
+        """Return that of an event."""
+        at, digest = event.transitioned_at, event.payload_digest or event.fact
+        return cls((Moment(at, event.position),), at, phase_of(event), digest)
+
+    def dataset(self, facets: Mapping[str, bytes | None], version: UUID | None) -> RunDataset:
+        """Return what the event tells of an input or output of its run."""
+        moments, at, phase, digest = self
+        stamped = stamped_facets(at, digest, facets, phase) if facets else {}
+        told = None if version is None else make_tuple(StampedVersion, (at, phase, digest, version))
+        return make_tuple(RunDataset, (moments, stamped, told))
 
 
 def run_datasets_of(

@@ -34,6 +34,7 @@ from service.lineage.stored import (
 
 K = TypeVar("K")
 V = TypeVar("V")
+R = TypeVar("R", bound=tuple[Any, ...])
 Spans = Mapping[Edge, tuple[Any, Any]]
 
 
@@ -68,7 +69,7 @@ class LineageWriter:
         await self._write_sources(changes.sources)
         await self._write_tags(changes.tags)
         await self._write_jobs(changes)
-        await self._execute(self._statements.put_events, sorted(changes.events))
+        await self._execute(self._statements.put_events, _in_order(changes.events))
         counts = changes.type_counts.columns()
         if counts[0]:
             await self._connection.execute(self._statements.count_types, LOG, *counts, upto)
@@ -85,7 +86,7 @@ class LineageWriter:
             await self._pauses.pause()
             row = (key.run, job_id(*key.job), run.started_at, run.position, run.first_position)
             rows.append((*row, run.job_version(key.job), key.is_run, pack(run)))
-        for part in in_slices(sorted(rows), -1):
+        for part in in_slices(_in_order(rows), -1):
             await self._execute(self._statements.put_runs, part)
         await self._write_edges(changes.edges, before, after)
 
@@ -98,10 +99,10 @@ class LineageWriter:
         for job, run in latest.items():
             current |= edges_of(job, run)
         if latest:
-            await self._connection.execute(self._statements.unset_edges, list(latest), *as_columns(sorted(current), 3))
-        rows = sorted([(*edge, edge in current, *span) for edge, span in spans.items()])
+            await self._connection.execute(self._statements.unset_edges, list(latest), *as_columns(list(current), 3))
+        rows = _in_order([(*edge, edge in current, *span) for edge, span in spans.items()])
         await self._execute(self._statements.put_edges, rows)
-        await self._execute(self._statements.set_edges, sorted(current - spans.keys()))
+        await self._execute(self._statements.set_edges, list(current - spans.keys()))
 
     async def _latest_runs(
         self, before: Mapping[RunKey, RunDatasets], after: Mapping[RunKey, RunDatasets]
@@ -109,7 +110,7 @@ class LineageWriter:
         """Return, by job, the latest run where it is another one or names other datasets than before the page."""
         by_job = {(job_id(*key.job), key.run): run for key, run in after.items()}
         moved = {job_id(*key.job) for key, run in before.items() if run.started_at != after[key].started_at}
-        rows = await self._rows(self._statements.latest_runs, sorted({job for job, _ in by_job}))
+        rows = await self._rows(self._statements.latest_runs, list({job for job, _ in by_job}))
         latest, unread = {}, []
         for row in rows:
             key = row["job_id"], row["run_id"]
@@ -124,14 +125,13 @@ class LineageWriter:
     async def _write_datasets(self, changes: LineageChanges) -> None:
         before: dict[UUID, DatasetRegisters] = {}
         former: dict[UUID, UUID] = {}
-        await self._read_datasets(sorted(changes.datasets), before, former)
-        await self._read_datasets(sorted(set(former.values()) - before.keys()), before, former)
+        await self._read_datasets(list(changes.datasets), before, former)
+        await self._read_datasets(list(set(former.values()) - before.keys()), before, former)
         after = await self._merge(before, changes.datasets, merge_datasets)
         names = {**before, **after}
-        claims = {name: claim_of(registers) for name, registers in names.items()}
-        primaries = find_primaries(claims, former, changes.links)
+        primaries = await self._find_primaries(names, former, changes.links)
         rows = []
-        for name, registers in sorted(after.items()):
+        for name, registers in after.items():
             await self._pauses.pause()
             rows.append(
                 (
@@ -148,12 +148,12 @@ class LineageWriter:
                     pack(registers),
                 )
             )
-        for part in in_slices(rows, -1):
+        for part in in_slices(_in_order(rows), -1):
             await self._execute(self._statements.put_datasets, part)
         await self._execute(self._statements.put_namespaces, _namespaces_of(after.values()))
-        links = [(*pair, *link) for pair, link in sorted(changes.links.items())]
+        links = [(*pair, *link) for pair, link in changes.links.items()]
         await self._execute(self._statements.put_links, links)
-        await self._execute(self._statements.move_primaries, sorted(primaries.moved.items()))
+        await self._execute(self._statements.move_primaries, list(primaries.moved.items()))
         await self.write_entries(Changed(before, after, former), primaries)
 
     async def write_entries(self, changed: Changed, primaries: Primaries) -> None:
@@ -168,10 +168,10 @@ class LineageWriter:
                 touched.append((name, registers.updated_at, registers.seen))
             else:
                 entries.append(dataset_entry(name, registers))
-        await self._execute(self._statements.touch_entries, sorted(touched))
+        await self._execute(self._statements.touch_entries, _in_order(touched))
         if primaries.shared:
-            await self._connection.execute(self._statements.settle_names, sorted(primaries.shared))
-            shared, aliases = await self._shared_entries(sorted(primaries.shared))
+            await self._connection.execute(self._statements.settle_names, list(primaries.shared))
+            shared, aliases = await self._shared_entries(list(primaries.shared))
             entries += shared
             await self._connection.execute(self._statements.drop_entries, aliases)
         await self._put_entries(entries)
@@ -191,6 +191,22 @@ class LineageWriter:
             aliases += [name for name in members if name != primary]
         return entries, aliases
 
+    async def _find_primaries(
+        self, names: Mapping[UUID, DatasetRegisters], former: Mapping[UUID, UUID], links: Iterable[tuple[UUID, UUID]]
+    ) -> Primaries:
+        """Return the primary names; nearly all datasets have one name."""
+        links = list(links)
+        linked = {name for pair in links for name in pair}
+        several = {
+            name
+            for name, registers in names.items()
+            if registers.has_links or name in linked or former.get(name, name) != name
+        }
+        several |= {former[name] for name in several if name in former}
+        claims = {name: claim_of(names[name]) for name in several}
+        found = find_primaries(claims, {name: former[name] for name in several if name in former}, links)
+        return found._replace(primary={name: name for name in names} | found.primary)
+
     async def _read_datasets(
         self, ids: list[UUID], found: dict[UUID, DatasetRegisters], primaries: dict[UUID, UUID]
     ) -> None:
@@ -201,13 +217,13 @@ class LineageWriter:
 
     async def _write_versions(self, versions: Iterable[tuple[tuple[UUID, UUID], DatasetVersion]]) -> None:
         changed = dict(versions)
-        for row in await self._rows(self._statements.versions, *as_columns(sorted(changed), 2)):
+        for row in await self._rows(self._statements.versions, *as_columns(list(changed), 2)):
             key = row["dataset_id"], row["version"]
             told = changed[key]
             if told.created_at > row["created_at"] and told.position > row["position"]:
                 del changed[key]
         rows = []
-        for (dataset, version), (_, created_at, position, content) in sorted(changed.items()):
+        for (dataset, version), (_, created_at, position, content) in changed.items():
             await self._pauses.pause()
             rows.append((dataset, version, created_at, position, pack(content)))
         for part in in_slices(rows, -1):
@@ -215,11 +231,11 @@ class LineageWriter:
 
     async def _write_mappings(self, mappings: Mapping[tuple[UUID, UUID], ColumnMapping]) -> None:
         before = {}
-        for row in await self._fetch(self._statements.mappings, *as_columns(sorted(mappings), 2)):
+        for row in await self._fetch(self._statements.mappings, *as_columns(list(mappings), 2)):
             before[row["dataset_id"], row["job_id"]] = unpack_mapping(row["registers"])
         after = await self._merge(before, mappings, merge_mappings)
         rows, others, inputs = [], [], []
-        for key, mapping in sorted(after.items()):
+        for key, mapping in after.items():
             await self._pauses.pause()
             known = before.get(key)
             if known == mapping:
@@ -231,21 +247,18 @@ class LineageWriter:
         for part in in_slices(rows, -1):
             await self._execute(self._statements.put_mappings, part)
         await self._execute(self._statements.drop_inputs, others)
-        await self._execute(self._statements.put_inputs, sorted(inputs))
+        await self._execute(self._statements.put_inputs, inputs)
 
     async def _write_sources(self, sources: Mapping[UUID, SourceRegisters]) -> None:
         before = await self._read(self._statements.sources, sources, unpack_source)
         after = await self._merge(before, sources, merge_sources)
-        rows = [
-            (key, source.name, source.position, _created_at(source), pack(source))
-            for key, source in sorted(after.items())
-        ]
+        rows = [(key, source.name, source.position, _created_at(source), pack(source)) for key, source in after.items()]
         await self._execute(self._statements.put_sources, rows)
 
     async def _write_tags(self, tags: Mapping[UUID, TagRegisters]) -> None:
         before = await self._read(self._statements.tags, tags, unpack_tag)
         after = await self._merge(before, tags, merge_tag_registers)
-        rows = [(key, tag.name, tag.position, pack(tag)) for key, tag in sorted(after.items())]
+        rows = [(key, tag.name, tag.position, pack(tag)) for key, tag in after.items()]
         await self._execute(self._statements.put_tags, rows)
 
     async def _write_jobs(self, changes: LineageChanges) -> None:
@@ -257,10 +270,10 @@ class LineageWriter:
         await self._put_entries(entries)
 
     async def _put_entries(self, entries: list[SearchEntry]) -> None:
-        await self._execute(self._statements.put_entries, sorted(entries, key=lambda entry: entry.id))
+        await self._execute(self._statements.put_entries, _in_order(entries))
 
     async def _read(self, statement: str, ids: Collection[UUID], unpack: Callable[[bytes], V]) -> dict[UUID, V]:
-        return {row["id"]: unpack(row["registers"]) for row in await self._fetch(statement, sorted(ids))}
+        return {row["id"]: unpack(row["registers"]) for row in await self._fetch(statement, list(ids))}
 
     async def _fetch(self, statement: str, *keys: Any) -> list[Any]:  # noqa: ANN401
         """Return rows by their keys. Raises TooLarge where they have too many bytes of registers."""
@@ -298,6 +311,16 @@ def _namespaces_of(datasets: Iterable[DatasetRegisters]) -> list[tuple[Any, ...]
             max(last, dataset.updated_at),
         )
     return [(namespace_id(name), name, *row) for name, row in sorted(found.items())]
+
+
+def _in_order(rows: Iterable[R]) -> list[R]:
+    """Return rows in the order of their first column, in which they are in an index."""
+    return sorted(rows, key=_first)
+
+
+def _first(row: tuple[Any, ...]) -> int:
+    identity: UUID = row[0]
+    return identity.int
 
 
 def _created_at(source: SourceRegisters) -> Any:  # noqa: ANN401

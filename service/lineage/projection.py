@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
-from service.domain.column_mapping import column_mapping_of, merge_mappings
+from service.domain.column_mapping import merge_mappings
 from service.domain.dataset import (
     NO_FACTS,
-    DatasetFacts,
     DatasetRegisters,
     Role,
     dataset_registers_of,
@@ -22,10 +21,8 @@ from service.domain.dataset import (
 from service.domain.dataset_definitions import DatasetDefinition, SourceDefinition, TagDefinition
 from service.domain.dataset_versions import (
     DatasetVersion,
-    VersionContent,
     defined_content,
     merge_versions,
-    told_content,
     version_defined_by,
 )
 from service.domain.event import (
@@ -43,8 +40,7 @@ from service.domain.event import (
 from service.domain.ids import dataset_id, job_id, source_id, tag_id
 from service.domain.job import JobDefinition
 from service.domain.job_entry import JobEntry, job_entry_of, merge_job_entries, told_description
-from service.domain.registers import FirstSeen, phase_of
-from service.domain.run_datasets import RunDataset, RunDatasets, merge_run_datasets, run_dataset_of, run_datasets_of
+from service.domain.run_datasets import RunDataset, RunDatasets, RunMoment, merge_run_datasets, run_datasets_of
 from service.domain.sources_and_tags import (
     merge_sources,
     merge_tag_registers,
@@ -54,6 +50,7 @@ from service.domain.sources_and_tags import (
 from service.domain.tags import TagChange
 from service.lineage.changes import NO_JOB, READS, WRITES, DatasetEvent, Edge, LineageChanges, Link, RunKey, merge_links
 from service.lineage.event_type_counts import EventTypeCounts
+from service.lineage.tellings import Telling
 from service.payloads.contents import decode_payload
 from service.payloads.lineage_contents import LineageContent, ToldDataset, read_lineage
 
@@ -63,13 +60,8 @@ V = TypeVar("V")
 _STARTS = Content(starts=True)
 _OPENLINEAGE = frozenset({"openlineage", "import"})
 
-
-class Only(NamedTuple):
-    """What a page is projected for, where it is not for everything: after an erasure."""
-
-    datasets: frozenset[UUID]
-    runs: frozenset[UUID]
-    jobs: frozenset[UUID]
+_READ, _WRITTEN, _DATASET_EVENT, _OF_JOB = map(int, (Role.READ, Role.WRITTEN, Role.DATASET_EVENT, Role.OF_JOB))
+"""Plain numbers: flags are slow to combine."""
 
 
 def pseudo_run(position: int) -> UUID:
@@ -77,61 +69,28 @@ def pseudo_run(position: int) -> UUID:
     return UUID(int=position)
 
 
-class _Telling:
-    """The events of a page that tell the same of one dataset: they are merged as one."""
-
-    __slots__ = ("facts", "first_at", "first_position", "last_position", "latest", "role", "stamp")
-
-    def __init__(self, event: Event, role: Role, facts: DatasetFacts) -> None:
-        self.role = role
-        self.facts = facts
-        self.latest = event
-        self.stamp = (event.transitioned_at, phase_of(event), event.payload_digest or event.fact)
-        self.first_at = event.transitioned_at
-        self.first_position = self.last_position = event.position
-
-    def add(self, event: Event) -> None:
-        at = event.transitioned_at
-        self.first_at = min(self.first_at, at)
-        self.last_position = max(self.last_position, event.position)
-        if at >= self.stamp[0]:
-            stamp = (at, phase_of(event), event.payload_digest or event.fact)
-            if stamp > self.stamp:
-                self.latest, self.stamp = event, stamp
-
-    def registers(self, name: DatasetName) -> DatasetRegisters:
-        """Return what all of the events merge to."""
-        found = dataset_registers_of(self.latest._replace(position=self.last_position), name, self.role, self.facts)
-        return found._replace(first_seen=FirstSeen(implied=True, at=self.first_at))
-
-
 class PageProjection:
     """Collects the changes of a page; events are added in the order of their positions."""
 
-    def __init__(self, only: Only | None = None) -> None:
-        """Begin without changes. `only`: leave out what is about anything else."""
-        self._only = only
-        self._tellings: dict[tuple[DatasetName, int, bool, bool], _Telling] = {}
-        self._versions: dict[tuple[UUID, UUID], DatasetVersion] = {}
-        self._edges: dict[Edge, tuple[datetime, datetime]] = {}
+    def __init__(self) -> None:
+        """Begin without changes."""
+        self._tellings: dict[tuple[DatasetName, int, int, JobName | None], Telling] = {}
+        self._edges: dict[tuple[JobName, int, DatasetName], tuple[datetime, datetime]] = {}
         self._runs: dict[RunKey, RunDatasets] = {}
-        self._mentions: dict[tuple[str, str], JobEntry] = {}
-        self._changes = LineageChanges(
-            {}, [], self._versions, {}, self._runs, self._edges, {}, {}, {}, {}, EventTypeCounts()
-        )
+        self._mentions: dict[JobName, JobEntry] = {}
+        self._changes = LineageChanges({}, [], {}, {}, self._runs, {}, {}, {}, {}, {}, EventTypeCounts())
 
     def add(self, event: Event, payload: str | None) -> None:
         """Add an event with its payload, which is None where it has none, or an erased one."""
         if event.kind == Kind.ERASED or event.source == MONITOR:
             return
-        subject = event.subject
         if event.source in _OPENLINEAGE:
             content = None if payload is None else read_lineage(payload, event.position)
-            if subject == Subject.RUN:
+            if event.subject == Subject.RUN:
                 self._changes.type_counts.add(event, _STARTS if content is not None and content.starts else NO_CONTENT)
             if content is not None:
                 self._add_lineage(event, content)
-            elif subject != Subject.DATASET:
+            elif event.subject != Subject.DATASET:
                 self._mention(event)
         elif event.source == API:
             self._add_command(event, payload)
@@ -152,10 +111,8 @@ class PageProjection:
             self._add_run(event, job, content.inputs, content.outputs, content.location)
 
     def _add_dataset_event(self, event: Event, told: ToldDataset) -> None:
-        self._tell(event, told, Role.DATASET_EVENT)
-        self._name(event, told.name, Role.DATASET_EVENT, None, told.version)
-        if told.facts.mapping is not None:
-            self._map(event, told, NO_JOB)
+        self._tell(event, told, _DATASET_EVENT, None)
+        self._name(event, told.name, _DATASET_EVENT, None, told.version)
 
     def _add_run(
         self,
@@ -168,68 +125,35 @@ class PageProjection:
         """Add the inputs and outputs of a run, or those of an event of a job itself."""
         is_run = event.subject == Subject.RUN
         run = event.stream if is_run else pseudo_run(event.position)
-        job_stream = job_id(*job)
-        named: dict[DatasetName, tuple[Role, UUID | None]] = {}
+        of_job = 0 if is_run else _OF_JOB
+        named: dict[DatasetName, tuple[int, UUID | None]] = {}
         unions: tuple[dict[DatasetName, RunDataset], dict[DatasetName, RunDataset]] = ({}, {})
-        for direction, role, datasets in ((WRITES, Role.WRITTEN, outputs), (READS, Role.READ, inputs)):
+        moment = RunMoment.of(event)
+        for direction, role, datasets in ((WRITES, _WRITTEN, outputs), (READS, _READ, inputs)):
             union = unions[direction]
             for told in datasets:
-                name = told.name
-                self._tell(event, told, role)
-                known, version = named.get(name, (Role(0), None))
-                named[name] = (known | role, told.version if version is None else version)
-                if told.facts.mapping is not None and direction == WRITES:
-                    self._map(event, told, job_stream)
-                union[name] = run_dataset_of(event, told.facets, told.version)
-                self._connect(Edge(job_stream, direction, dataset_id(*name)), event.transitioned_at)
-        of_job = Role(0) if is_run else Role.OF_JOB
+                name, version = told.name, told.version
+                self._tell(event, told, role, job if direction == WRITES else None)
+                if (known := named.get(name)) is not None:
+                    named[name] = (known[0] | role, known[1] or version)
+                else:
+                    named[name] = (role | of_job, version)
+                union[name] = moment.dataset(told.facets, version)
+                self._connect((job, direction, name), event.transitioned_at)
         for name, (role, version) in named.items():
-            self._name(event, name, role | of_job, run if is_run else None, version)
-        if self._only is None or run in self._only.runs:
-            found = run_datasets_of(event, unions[READS], unions[WRITES], location)
-            _merge_into(self._runs, RunKey(run, job, is_run), found, merge_run_datasets)
+            self._name(event, name, role, run if is_run else None, version)
+        found = run_datasets_of(event, unions[READS], unions[WRITES], location)
+        _merge_into(self._runs, RunKey(run, job, is_run), found, merge_run_datasets)
 
-    def _tell(self, event: Event, told: ToldDataset, role: Role) -> None:
-        """Add what an event tells of a dataset."""
-        name, facts = told.name, told.facts
-        key = (name, id(facts), role == Role.READ, role == Role.DATASET_EVENT)
+    def _tell(self, event: Event, told: ToldDataset, role: int, job: JobName | None) -> None:
+        """Add what an event tells of a dataset. `job`: the one whose mapping of columns it is."""
+        facts = told.facts
+        key = (told.name, id(facts), role, job if facts.mapping is not None else None)
         telling = self._tellings.get(key)
         if telling is None:
-            self._tellings[key] = _Telling(event, role, facts)
+            self._tellings[key] = Telling(event, role, facts, told.version)
         else:
             telling.add(event)
-        if told.version is not None:
-            self._add_version(event, name, told.version, facts)
-        if facts.links or facts.source is not None or facts.tags:
-            self._add_related(event, name, facts)
-
-    def _add_version(self, event: Event, name: DatasetName, version: UUID, facts: DatasetFacts) -> None:
-        key = (dataset_id(*name), version)
-        known = self._versions.get(key)
-        if known is not None and event.transitioned_at > known.created_at:
-            return  # positions grow within a page
-        self._put_version(event, key, told_content(event, name, facts))
-
-    def _put_version(self, event: Event, key: tuple[UUID, UUID], content: VersionContent) -> None:
-        if self._only is None or key[0] in self._only.datasets:
-            version = DatasetVersion(key[1], event.transitioned_at, event.position, content)
-            _merge_into(self._versions, key, version, merge_versions)
-
-    def _add_related(self, event: Event, name: DatasetName, facts: DatasetFacts) -> None:
-        """Add the other names, the source and the tags that an event tells of a dataset."""
-        own = dataset_id(*name)
-        for alias in facts.links:
-            if alias == name or not (self._only is None or own in self._only.datasets):
-                continue
-            alias_id = dataset_id(*alias)
-            named = DatasetRegisters(*alias, event.position, seen=event.position, updated_at=event.transitioned_at)
-            _merge_into(self._changes.datasets, alias_id, named, merge_datasets)
-            link = Link(event.transitioned_at, event.position)
-            _merge_into(self._changes.links, (own, alias_id), link, merge_links)
-        if facts.source is not None:
-            source = source_registers_of(event, facts.source, None, facts.source_url)
-            _merge_into(self._changes.sources, source_id(facts.source), source, merge_sources)
-        self._add_tags(event, facts.tags)
 
     def _add_tags(self, event: Event, changes: Iterable[TagChange]) -> None:
         for change in changes:
@@ -237,35 +161,27 @@ class PageProjection:
                 tag = tag_registers_of(event, change.tag)
                 _merge_into(self._changes.tags, tag_id(change.tag), tag, merge_tag_registers)
 
-    def _map(self, event: Event, told: ToldDataset, job: UUID) -> None:
-        mapping = told.facts.mapping
-        key = (dataset_id(*told.name), job)
-        if mapping is not None and (self._only is None or key[0] in self._only.datasets):
-            _merge_into(self._changes.mappings, key, column_mapping_of(event, mapping), merge_mappings)
-
-    def _name(self, event: Event, name: DatasetName, role: Role, run: UUID | None, version: UUID | None) -> None:
-        row = (dataset_id(*name), event.position, event.transitioned_at, int(role), run, version)
+    def _name(self, event: Event, name: DatasetName, role: int, run: UUID | None, version: UUID | None) -> None:
+        row = (dataset_id(*name), event.position, event.transitioned_at, role, run, version)
         self._changes.events.append(make_tuple(DatasetEvent, row))
 
-    def _connect(self, edge: Edge, at: datetime) -> None:
+    def _connect(self, edge: tuple[JobName, int, DatasetName], at: datetime) -> None:
         span = self._edges.get(edge)
         if span is None:
             self._edges[edge] = (at, at)
-        elif at < span[0] or at > span[1]:
-            self._edges[edge] = (min(at, span[0]), max(at, span[1]))
+        elif at > span[1]:
+            self._edges[edge] = (span[0], at)
+        elif at < span[0]:
+            self._edges[edge] = (at, span[1])
 
     def _mention(self, event: Event) -> None:
         """Add an event that only names its job."""
-        name = (event.namespace or "", event.job or "")
+        name = make_tuple(JobName, (event.namespace or "", event.job or ""))
         known = self._mentions.get(name)
         at, recorded_at = event.transitioned_at, event.recorded_at
-        if known is None:
-            self._mentions[name] = JobEntry(*name, at, recorded_at, event.position)
-        else:
-            self._mentions[name] = make_tuple(
-                JobEntry,
-                (*name, min(at, known.created_at), max(recorded_at, known.updated_at), event.position, *known[5:]),
-            )
+        if known is not None:
+            at, recorded_at = min(at, known.created_at), max(recorded_at, known.updated_at)
+        self._mentions[name] = JobEntry(*name, at, recorded_at, event.position)
 
     def _merge_job(self, job: JobName, entry: JobEntry) -> None:
         _merge_into(self._changes.jobs, job_id(*job), entry, merge_job_entries)
@@ -307,35 +223,52 @@ class PageProjection:
         defined = definition if isinstance(definition, DatasetDefinition) else None
         if defined is not None:
             version, run = version_defined_by(name, defined), defined.run
-            self._put_version(event, (own, version), defined_content(name, defined))
+            told = DatasetVersion(version, event.transitioned_at, event.position, defined_content(name, defined))
+            _merge_into(self._changes.versions, (own, version), told, merge_versions)
             source = source_registers_of(event, defined.source)
             _merge_into(self._changes.sources, source_id(defined.source), source, merge_sources)
         found = dataset_registers_of(event, name, Role.COMMAND, NO_FACTS, defined, tags)
-        if self._only is None or own in self._only.datasets:
-            _merge_into(self._changes.datasets, own, found, merge_datasets)
+        _merge_into(self._changes.datasets, own, found, merge_datasets)
         self._add_tags(event, tags)
-        self._name(event, name, Role.COMMAND, run, version)
+        self._name(event, name, int(Role.COMMAND), run, version)
 
     def changes(self) -> LineageChanges:
         """Return the changes of the events that were added."""
-        datasets, jobs = self._changes.datasets, self._changes.jobs
-        for (name, *_), telling in self._tellings.items():
-            key = dataset_id(*name)
-            if self._only is None or key in self._only.datasets:
-                _merge_into(datasets, key, telling.registers(name), merge_datasets)
-        for job, entry in self._mentions.items():
-            _merge_into(jobs, job_id(*job), entry, merge_job_entries)
-        self._tellings.clear()
-        self._mentions.clear()
+        for (name, _, _, job), telling in self._tellings.items():
+            self._add_telling(name, telling, job)
+        for mentioned, entry in self._mentions.items():
+            self._merge_job(mentioned, entry)
+        for (of_job, direction, name), span in self._edges.items():
+            self._changes.edges[Edge(job_id(*of_job), direction, dataset_id(*name))] = span
+        for collected in (self._tellings, self._mentions, self._edges):
+            collected.clear()
         return self._changes
+
+    def _add_telling(self, name: DatasetName, telling: Telling, job: JobName | None) -> None:
+        changes, own = self._changes, dataset_id(*name)
+        _merge_into(changes.datasets, own, telling.registers(name), merge_datasets)
+        if (version := telling.dataset_version(name)) is not None:
+            _merge_into(changes.versions, (own, version.id), version, merge_versions)
+        if (mapping := telling.mapping()) is not None and telling.role != _READ:
+            mapped = (own, NO_JOB if job is None else job_id(*job))
+            _merge_into(changes.mappings, mapped, mapping, merge_mappings)
+        if (source := telling.source()) is not None:
+            _merge_into(changes.sources, source_id(source.name), source, merge_sources)
+        for tag in telling.tags() if telling.facts.tags else ():
+            _merge_into(changes.tags, tag_id(tag.name), tag, merge_tag_registers)
+        for alias in telling.facts.links:
+            if alias != name:
+                self._add_link(own, alias, telling)
+
+    def _add_link(self, own: UUID, alias: DatasetName, telling: Telling) -> None:
+        """Add another name of a dataset. To be told as such makes the name known, not its time of creation."""
+        last, alias_id = telling.last_position, dataset_id(*alias)
+        named = DatasetRegisters(*alias, last, seen=last, updated_at=telling.latest.transitioned_at)
+        _merge_into(self._changes.datasets, alias_id, named, merge_datasets)
+        link = Link(telling.first_at, telling.first_position)
+        _merge_into(self._changes.links, (own, alias_id), link, merge_links)
 
 
 def _merge_into(registers: dict[K, V], key: K, change: V, merge: Callable[[V, V], V]) -> None:
     known = registers.get(key)
     registers[key] = change if known is None else merge(known, change)
-
-
-def edges_of(job: UUID, datasets: RunDatasets) -> set[Edge]:
-    """Return the edges of a job of which this is the latest run."""
-    inputs = {Edge(job, READS, dataset_id(*name)) for name in datasets.inputs}
-    return inputs | {Edge(job, WRITES, dataset_id(*name)) for name in datasets.outputs}

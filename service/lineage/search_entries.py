@@ -71,7 +71,7 @@ def has_same_words(before: DatasetRegisters, after: DatasetRegisters) -> bool:
         and before.first_seen == after.first_seen
         and before.definition == after.definition
         and before.description == after.description
-        and _names(before) == _names(after)
+        and ((not after.tags and not after.field_tags) or _names(before) == _names(after))
         and all(_value(before, name) == _value(after, name) for name in _WORD_FACETS)
     )
 

@@ -1,4 +1,6 @@
-"""Rebuilds the catalog and the posting lists from the ledger in a schema of its own, and swaps them with those in use.
+"""Rebuilds all that is derived from the ledger in a schema of its own, and swaps it with the tables in use.
+
+That is the catalog, datasets and lineage, and the posting lists.
 
 Readers see the old catalog until the swap. Appends go on; the events that they add meanwhile are projected before the
 swap, under the cursor's lock, so that the new catalog is never behind the old one.
@@ -18,7 +20,11 @@ from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load
 from service.ledger.events import LOG, read_head
+from service.ledger.stored_lineage import LINEAGE_FORMAT
 from service.ledger.stored_registers import FORMAT
+from service.lineage import pages
+from service.lineage.statements import PROJECTION, lineage_statements
+from service.lineage.statements import TABLES as LINEAGE_TABLES
 from service.maintenance.archived_payloads import open_archived_payloads
 from service.maintenance.locks import exclusive_maintenance
 
@@ -29,7 +35,8 @@ Progress = Callable[[int, int], None]
 
 _STATEMENTS = catalog_statements(SCHEMA)
 _POSTINGS = postings.posting_statements(SCHEMA)
-_TABLES = (*TABLES, "event_postings")
+_LINEAGE = lineage_statements(SCHEMA)
+_TABLES = (*TABLES, *LINEAGE_TABLES, "event_postings")
 """Every table that is rebuilt."""
 
 _PAGE_EVENTS = 4000
@@ -47,6 +54,7 @@ _PREPARE = "\n".join(
 _LOCK = f"lock table {', '.join(f'runfold.{table}' for table in _TABLES)} in access exclusive mode"
 
 _MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
+_MAKE_LINEAGE_CURSOR = load("make_cursor", schema=SCHEMA, projection=PROJECTION)
 _RENAMES, _GRANTS = load("index_renames"), load("grants_on_tables")
 
 
@@ -70,6 +78,7 @@ async def _rebuild(connections: Connections, find_archived: FindArchivedPayload,
     async with connections.connection() as connection:
         await connection.execute(_PREPARE)
         await connection.execute(_MAKE_CURSOR, LOG, FORMAT)
+        await connection.execute(_MAKE_LINEAGE_CURSOR, LOG, LINEAGE_FORMAT)
     await _project(connections, find_archived, progress)
     async with connections.connection() as connection:
         await postings.post_all(connection, _POSTINGS)
@@ -82,10 +91,11 @@ async def _rebuild(connections: Connections, find_archived: FindArchivedPayload,
 
 
 async def _project(connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None) -> int:
-    """Project up to the ledger head as of now; return the position reached."""
+    """Project up to the ledger head as of now; return the position reached. Both projections advance by turns."""
     head = (await read_head(connections)).position
     while True:
         page = await project_next_page(connections, _PAGE_EVENTS, _STATEMENTS, find_archived)
+        await _project_lineage(connections, page.position, find_archived)
         if progress is not None:
             progress(page.position, max(head, page.position))
         if not page.events or page.position >= head:
@@ -93,6 +103,15 @@ async def _project(connections: Connections, find_archived: FindArchivedPayload,
     while await summarize_next(connections, _STATEMENTS.summaries, find_archived):
         pass
     return page.position
+
+
+async def _project_lineage(connections: Connections, upto: int, find_archived: FindArchivedPayload) -> None:
+    """Project datasets and lineage up to a position at least."""
+    position = -1
+    while position < upto:
+        position = (
+            await pages.project_next_page(connections, statements=_LINEAGE, find_archived=find_archived)
+        ).position
 
 
 async def _swap(connection: Any) -> None:  # noqa: ANN401  asyncpg has no types

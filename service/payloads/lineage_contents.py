@@ -29,6 +29,10 @@ _REMEMBERED_BYTES = 4 * 1024 * 1024
 """Bytes of facets, as received, that a generation remembers. The objects that they make take some ten times as much."""
 
 _LONGEST_REMEMBERED = 64 * 1024
+_VERSION_BYTES = 50
+"""Of a version that is remembered, compared with bytes of facets."""
+
+_NO_FACETS: Mapping[str, bytes | None] = {}
 
 
 class ToldDataset(NamedTuple):
@@ -56,6 +60,7 @@ class LineageContent(NamedTuple):
 
 
 NO_LINEAGE = LineageContent()
+_SILENT = (NO_FACTS, None, _NO_FACETS)
 _NO_RAW = Raw()
 _START = "START"
 
@@ -110,9 +115,10 @@ def read_lineage(payload: str, position: int) -> LineageContent:
 
 def _told(dataset: _Dataset, of_run: Raw) -> ToldDataset:
     name = make_tuple(DatasetName, (dataset.namespace, dataset.name))
-    facets = bytes(dataset.facets)
-    known = _REMEMBERED.get(name, facets) if facets else ToldDataset(name)
-    return known._replace(facets=facets_in(bytes(of_run))) if of_run else known
+    told = (
+        _REMEMBERED.tell(name, bytes(dataset.facets)) if dataset.facets else make_tuple(ToldDataset, (name, *_SILENT))
+    )
+    return told._replace(facets=facets_in(bytes(of_run))) if of_run else told
 
 
 def _of_job(job: _Job | None) -> tuple[str | None, str | None, tuple[TagChange, ...]]:
@@ -127,40 +133,49 @@ def _of_job(job: _Job | None) -> tuple[str | None, str | None, tuple[TagChange, 
     )
 
 
+class _Known:
+    """What some facets tell, and the versions of datasets that they make."""
+
+    __slots__ = ("facts", "versions")
+
+    def __init__(self, raw: bytes) -> None:
+        facets = facets_in(raw)
+        self.facts = read_facts(facets) if facets else NO_FACTS
+        self.versions: dict[DatasetName, UUID | None] = {}
+
+
 class _Remembered:
-    """What the facets of datasets tell, by the dataset and the bytes of the facets: of two generations."""
+    """What the facets of datasets tell, by their bytes: of two generations."""
 
     def __init__(self) -> None:
-        self._young: dict[tuple[DatasetName, bytes], ToldDataset] = {}
-        self._old: dict[tuple[DatasetName, bytes], ToldDataset] = {}
+        self._young: dict[bytes, _Known] = {}
+        self._old: dict[bytes, _Known] = {}
         self._size = 0
 
-    def get(self, name: DatasetName, facets: bytes) -> ToldDataset:
+    def tell(self, name: DatasetName, raw: bytes) -> ToldDataset:
         """Return a dataset with these facets."""
-        key = (name, facets)
-        told = self._young.get(key)
-        if told is None:
-            told = self._old.get(key) or _read(name, facets)
-            if len(facets) <= _LONGEST_REMEMBERED:
-                self._add(key, told)
-        return told
+        known = self._young.get(raw)
+        if known is None:
+            known = self._old.get(raw) or _Known(raw)
+            if len(raw) <= _LONGEST_REMEMBERED:
+                self._grow(len(raw))
+                self._young[raw] = known
+        facts = known.facts
+        if facts.fields is None:
+            return make_tuple(ToldDataset, (name, facts, None, _NO_FACETS))
+        version = known.versions.get(name)
+        if version is None:
+            version = known.versions[name] = version_told_by(name, facts)
+            self._grow(len(name.namespace) + len(name.name) + _VERSION_BYTES)
+        return make_tuple(ToldDataset, (name, facts, version, _NO_FACETS))
 
-    def _add(self, key: tuple[DatasetName, bytes], told: ToldDataset) -> None:
-        self._size += len(key[1]) + len(key[0].name) + len(key[0].namespace)
+    def _grow(self, size: int) -> None:
+        self._size += size
         if self._size > _REMEMBERED_BYTES:
             self._old, self._young, self._size = self._young, {}, 0
-        self._young[key] = told
 
 
 _REMEMBERED = _Remembered()
-
-
-def _read(name: DatasetName, raw: bytes) -> ToldDataset:
-    facets = facets_in(raw)
-    if not facets:
-        return ToldDataset(name)
-    facts = read_facts(facets)
-    return ToldDataset(name, facts, version_told_by(name, facts))
 
 
 def _by_slices(payload: str) -> _Event:

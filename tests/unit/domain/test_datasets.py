@@ -38,8 +38,8 @@ from service.domain.registers import FACET_LIMITS
 from service.domain.run_datasets import (
     Moment,
     RunDatasets,
+    RunMoment,
     merge_run_datasets,
-    run_dataset_of,
     run_datasets_of,
 )
 from service.domain.sources_and_tags import (
@@ -68,6 +68,10 @@ class Told(NamedTuple):
 
     def registers(self) -> DatasetRegisters:
         return dataset_registers_of(self.event, ORDERS, self.role, self.facts, self.definition, self.tags)
+
+
+def run_dataset_of(event, facets, version):
+    return RunMoment.of(event).dataset(facets, version)
 
 
 fields = st.lists(

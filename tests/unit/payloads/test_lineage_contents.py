@@ -61,7 +61,7 @@ def test_what_is_remembered_is_bounded(monkeypatch):
     memory = lineage_contents._Remembered()
     for number in range(200):
         description = f"{number:0200}"
-        found = memory.get(NAME, orjson.dumps({"documentation": {"description": description}}))
+        found = memory.tell(NAME, orjson.dumps({"documentation": {"description": description}}))
         assert found.facts.description == description
     assert len(memory._young) + len(memory._old) < 100
 
