@@ -12,7 +12,7 @@ from uuid import UUID
 from service.catalog.projection import ALL_JOBS, CONTRADICTED, INFERRED, RESTARTED
 from service.database.connections import Connections
 from service.database.migrations import SchemaVersion, read_schema
-from service.database.statements import load, load_text
+from service.database.statements import CATALOG, LINEAGE, load, load_text
 from service.domain.binding import Binding
 from service.domain.event import RunState, Subject
 from service.domain.ids import job_id, namespace_id
@@ -62,9 +62,11 @@ _COUNT_RUNS = {
     True: load("count_visible_runs_of_job", count=load_text("count_runs_of_job"), visible_run=VISIBLE_RUN),
 }
 _LATEST = {bound: load_page("latest_runs", visible_run=visible_run) for bound, visible_run in _BOUND.items()}
-_CURSOR = load("catalog_cursor")
-_LAG, _CATALOG_LAG, _OLDEST_SNAPSHOT = load("lag"), load("catalog_lag"), load("oldest_snapshot")
-_HEALTH, _SET_ASIDE = load("health"), load("list_set_aside")
+_PROJECTIONS = (CATALOG, LINEAGE)
+_CURSOR = {name: load("catalog_cursor", projection=name) for name in _PROJECTIONS}
+_LAG = {name: load("lag", projection=name) for name in _PROJECTIONS}
+_SET_ASIDE = {name: load("list_set_aside", projection=name) for name in _PROJECTIONS}
+_CATALOG_LAG, _OLDEST_SNAPSHOT, _HEALTH = load("catalog_lag"), load("oldest_snapshot"), load("health")
 _MARKED_RUNS = load("marked_runs")
 
 MAX_COUNTED = 1_000
@@ -115,10 +117,14 @@ class JobItem(NamedTuple):
 
 
 class CatalogHealth(NamedTuple):
-    """Whether the database refuses writes, and the number of events that are set aside; MAX_COUNTED: or more."""
+    """Whether the database refuses writes, and the numbers of events that are set aside; MAX_COUNTED: or more.
+
+    `lineage_set_aside`: those that could not be projected into datasets and lineage.
+    """
 
     read_only: bool
     set_aside: int
+    lineage_set_aside: int
 
 
 class CatalogFormats(NamedTuple):
@@ -161,14 +167,14 @@ class CatalogQueries:
         """Return the version of the schema."""
         return await read_schema(self._connections)
 
-    async def formats(self) -> CatalogFormats:
-        """Return the formats of the programs that projected the catalog."""
-        (row,) = await self._connections.fetch(_CURSOR, LOG)
+    async def formats(self, projection: str = CATALOG) -> CatalogFormats:
+        """Return the formats of the programs that projected the catalog, or another projection."""
+        (row,) = await self._connections.fetch(_CURSOR[projection], LOG)
         return CatalogFormats(row["format"], row["oldest_format"])
 
-    async def positions(self) -> tuple[int, int]:
-        """Return the positions of the ledger head and of the catalog's cursor."""
-        (row,) = await self._connections.fetch(_LAG, LOG)
+    async def positions(self, projection: str = CATALOG) -> tuple[int, int]:
+        """Return the positions of the ledger head and of the cursor of the catalog, or of another projection."""
+        (row,) = await self._connections.fetch(_LAG[projection], LOG)
         return row["head"], row["projected"]
 
     async def lag_s(self, projected: int) -> float:
@@ -186,7 +192,7 @@ class CatalogQueries:
     async def health(self) -> CatalogHealth:
         """Return what of the catalog's state needs an operator."""
         (row,) = await self._connections.fetch(_HEALTH, LOG, MAX_COUNTED)
-        return CatalogHealth(row["read_only"], row["set_aside"])
+        return CatalogHealth(row["read_only"], row["set_aside"], row["lineage_set_aside"])
 
     async def marked_runs(self) -> MarkedRuns:
         """Return the number of runs with each mark."""
@@ -194,9 +200,9 @@ class CatalogQueries:
         totals = {row["mark"]: row["total"] for row in rows}
         return MarkedRuns(*(totals.get(mark, 0) for mark in (CONTRADICTED, RESTARTED, INFERRED)))
 
-    async def set_aside(self, limit: int) -> list[EventSetAside]:
-        """Return the events that could not be projected, oldest first."""
-        rows = await self._connections.fetch(_SET_ASIDE, LOG, limit)
+    async def set_aside(self, limit: int, projection: str = CATALOG) -> list[EventSetAside]:
+        """Return the events that could not be projected into the catalog, or otherwise, oldest first."""
+        rows = await self._connections.fetch(_SET_ASIDE[projection], LOG, limit)
         return [EventSetAside(**row) for row in rows]
 
     async def _registers(self, subject: Subject, rows: Sequence[Any]) -> list[Any]:

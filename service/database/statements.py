@@ -25,8 +25,9 @@ _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
 SCHEMA = "runfold"
 """The schema of the tables; a catalog that is being rebuilt is in another one until it is complete."""
 
-CATALOG = "catalog"
-"""The projection whose cursor, and whose table of events that are set aside, a statement is about by default."""
+CATALOG, LINEAGE = "catalog", "lineage"
+"""The projections of the ledger: each has a cursor, and a table of events that are set aside. Most statements are about
+the catalog."""
 
 
 def load(name: str, **parts: str) -> str:

@@ -13,6 +13,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from service.catalog.queries import CatalogHealth, MarkedRuns
+from service.database.statements import LINEAGE
 from service.errors import Unavailable
 from service.http.admission import ADMISSION
 from service.http.body_budget import BODY_BUDGET
@@ -134,6 +135,8 @@ class DatabaseReadings(NamedTuple):
     head: int
     projected: int
     lag_s: float
+    lineage_projected: int
+    lineage_lag_s: float
     health: CatalogHealth
     marked: MarkedRuns
     oldest_snapshot_s: float
@@ -145,10 +148,13 @@ async def read_database(resources: Resources) -> DatabaseReadings | None:
     queries = resources.queries
     try:
         head, projected = await queries.positions()
+        _, lineage = await queries.positions(LINEAGE)
         return DatabaseReadings(
             head,
             projected,
             await queries.lag_s(projected) if projected < head else 0.0,
+            lineage,
+            await queries.lag_s(lineage) if lineage < head else 0.0,
             await queries.health(),
             await queries.marked_runs(),
             await queries.oldest_snapshot_s(),
@@ -177,6 +183,21 @@ def database_families(resources: Resources, database: DatabaseReadings | None) -
     )
     yield GaugeMetricFamily(
         "runfold_catalog_set_aside_events", "Events that could not be projected.", database.health.set_aside
+    )
+    yield GaugeMetricFamily(
+        "runfold_lineage_lag_events",
+        "Events not projected into datasets and lineage yet.",
+        max(0, database.head - database.lineage_projected),
+    )
+    yield GaugeMetricFamily(
+        "runfold_lineage_lag_seconds",
+        "Age of the oldest event not projected into datasets and lineage yet.",
+        database.lineage_lag_s,
+    )
+    yield GaugeMetricFamily(
+        "runfold_lineage_set_aside_events",
+        "Events that could not be projected into datasets and lineage.",
+        database.health.lineage_set_aside,
     )
     runs = GaugeMetricFamily("runfold_runs", "Runs in the catalog, by state.", labels=["state"])
     for state, total in database.runs.items():

@@ -13,6 +13,7 @@ from service.catalog.page_writer import SetAside, WrittenPage
 from service.catalog.summarizer import FindArchivedPayload
 from service.database.connections import Connections
 from service.database.migrations import read_schema
+from service.database.statements import LINEAGE
 from service.domain.event import Event, Kind
 from service.errors import RunfoldError, Unavailable
 from service.ledger.events import LOG
@@ -20,7 +21,7 @@ from service.ledger.rows import event_of
 from service.lineage.changes import LineageChanges
 from service.lineage.page_writer import LineageWriter, TooLarge
 from service.lineage.projection import PageProjection
-from service.lineage.statements import LIVE_STATEMENTS, PROJECTION, LineageStatements
+from service.lineage.statements import LIVE_STATEMENTS, LineageStatements
 from service.lineage.stored import FORMAT
 
 _log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ async def set_aside(
     _log.error(
         "position %d cannot be projected into %s and is set aside (%s)",
         upto,
-        PROJECTION,
+        LINEAGE,
         reason,
         exc_info=None if isinstance(error, RunfoldError) else error,
     )

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from service.database.statements import SCHEMA, load
-
-PROJECTION = "lineage"
-"""The name of this projection: of its cursor, and of its table of events that are set aside."""
+from service.database.statements import LINEAGE, SCHEMA, load
 
 TABLES = (
     "lineage_cursor",
@@ -72,7 +69,7 @@ def lineage_statements(schema: str) -> LineageStatements:
     """Return the statements for the tables in a schema; the ledger's schema is always the same."""
 
     def statement(name: str, **parts: str) -> str:
-        return load(name, schema=schema, projection=PROJECTION, **parts)
+        return load(name, schema=schema, projection=LINEAGE, **parts)
 
     return LineageStatements(
         cursor=statement("catalog_cursor"),

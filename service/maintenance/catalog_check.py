@@ -1,10 +1,10 @@
-"""Compares what is derived from the ledger with the ledger: the catalog, the posting lists, the table of archives.
+"""Compares what is derived from the ledger with it: catalog, datasets and lineage, posting lists, table of archives.
 
-The catalog is projected anew into a schema of its own, up to the position of the one in use, and both are read side by
-side in the order of their keys, so memory stays constant. The one in use is read in one snapshot of the database, and
-goes on to be projected meanwhile. No function of the database's own is called (service/audit/evidence.py); the tables
-of the second catalog have no triggers, and no indexes but their primary keys and the one by which the projector finds
-runs to summarize.
+The catalog and lineage are projected anew into a schema of its own, up to the positions of those in use, and both are
+read side by side in the order of their keys, so memory stays constant. Those in use are read in one snapshot of the
+database, and go on to be projected meanwhile. No function of the database's own is called (service/audit/evidence.py);
+the second tables have no triggers, and no indexes but their primary keys and those by which the projectors find runs to
+summarize, the names of a dataset, and the latest run of a job.
 """
 
 from __future__ import annotations
@@ -23,12 +23,17 @@ from service.catalog.summarizer import FindArchivedPayload, summarize_next
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.sessions import open_cursor
-from service.database.statements import load
+from service.database.statements import LINEAGE, load
 from service.domain.run_summary import LEAF_EVENTS
 from service.errors import OperatorError
 from service.ledger.aggregates import CATALOG_AGGREGATES
 from service.ledger.events import LOG
+from service.ledger.stored_lineage import LINEAGE_FORMAT, unpack_dataset, unpack_source, unpack_tag
 from service.ledger.stored_registers import FORMAT
+from service.lineage import pages
+from service.lineage.statements import TABLES as LINEAGE_TABLES
+from service.lineage.statements import lineage_statements
+from service.lineage.stored import unpack_job_entry, unpack_mapping, unpack_run_datasets, unpack_version
 from service.maintenance.archived_payloads import open_archived_payloads
 from service.maintenance.locks import exclusive_maintenance
 
@@ -38,8 +43,11 @@ Progress = Callable[[int, int], None]
 """Is called with the position up to which the second catalog is projected, and the last one."""
 
 _STATEMENTS = catalog_statements(SCHEMA)
+_LINEAGE = lineage_statements(SCHEMA)
 _CURSOR, _ERASED_SINCE = load("catalog_cursor"), load("erased_since")
+_LINEAGE_CURSOR = load("catalog_cursor", projection=LINEAGE)
 _MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
+_MAKE_LINEAGE_CURSOR = load("make_cursor", schema=SCHEMA, projection=LINEAGE)
 _PRIMARY_KEY, _POSTINGS, _ARCHIVES = load("verify_primary_key"), load("verify_postings"), load("archives")
 _DROP = f"drop schema if exists {SCHEMA} cascade"
 _PAGE_EVENTS = 2000
@@ -78,6 +86,21 @@ _TABLES: Mapping[str, _Table] = {
     "run_summaries": _Table(("id", "from_end", "from_top"), unpack=_UNPACK["runs"], grows=True),
     "run_counts": _Table(("job_id", "state")),
     "lineage_counts": _Table(("log", "namespace", "hour")),
+}
+
+_LINEAGE_TABLES: Mapping[str, _Table] = {
+    "datasets": _Table(("id",), unpack=unpack_dataset),
+    "dataset_links": _Table(("dataset_id", "alias_id")),
+    "dataset_events": _Table(("dataset_id", "position")),
+    "dataset_versions": _Table(("dataset_id", "version"), unpack=unpack_version),
+    "run_datasets": _Table(("run_id", "job_id"), unpack=unpack_run_datasets),
+    "lineage_edges": _Table(("job_id", "direction", "dataset_id")),
+    "column_mappings": _Table(("dataset_id", "job_id"), unpack=unpack_mapping),
+    "column_inputs": _Table(("input_id", "dataset_id", "job_id")),
+    "sources": _Table(("id",), unpack=unpack_source),
+    "tags": _Table(("id",), unpack=unpack_tag),
+    "search_entries": _Table(("kind", "id"), unpack=unpack_job_entry),
+    "event_type_counts": _Table(("log", "namespace", "quarter", "type")),
 }
 
 
@@ -127,12 +150,15 @@ async def _prepare(connections: Connections) -> None:
     async with connections.connection() as connection, connection.transaction():
         await connection.execute(_DROP)
         await connection.execute(f"create schema {SCHEMA}")
-        for table in TABLES:
+        for table in (*TABLES, *LINEAGE_TABLES):
             key = [row["name"] for row in await connection.fetch(_PRIMARY_KEY, f"runfold.{table}")]
             await connection.execute(f"create unlogged table {SCHEMA}.{table} (like runfold.{table})")
             await connection.execute(f"alter table {SCHEMA}.{table} add primary key ({', '.join(key)})")
         await connection.execute(f"create index on {SCHEMA}.runs (since) where since >= {LEAF_EVENTS}")
+        await connection.execute(f"create index on {SCHEMA}.datasets (primary_id)")
+        await connection.execute(f"create index on {SCHEMA}.run_datasets (job_id, started_at desc, run_id desc)")
         await connection.execute(_MAKE_CURSOR, LOG, FORMAT)
+        await connection.execute(_MAKE_LINEAGE_CURSOR, LOG, LINEAGE_FORMAT)
 
 
 async def _drop(connections: Connections) -> None:
@@ -150,17 +176,21 @@ async def _check(
     async with connections.snapshot() as live:
         row, head = await live.fetchrow(_CURSOR, LOG), (await reader.ends()).head
         cursor = row["position"]
-        if cursor > head:
-            differences.add(f"catalog_cursor: it is at position {cursor}, and the ledger ends at {head}")
+        lineage = await live.fetchrow(_LINEAGE_CURSOR, LOG)
+        for name, position in (("catalog_cursor", cursor), ("lineage_cursor", lineage["position"])):
+            if position > head:
+                differences.add(f"{name}: it is at position {position}, and the ledger ends at {head}")
         await _project(connections, min(cursor, head), find_archived, progress)
+        await _project_lineage(connections, min(lineage["position"], head), find_archived, progress)
         async with connections.connection() as anew, anew.transaction(readonly=True):
-            for name, table in _TABLES.items():
+            for name, table in (*_TABLES.items(), *_LINEAGE_TABLES.items()):
                 await _compare_table(live, anew, name, table, differences)
             await _compare_postings(live, anew, head, differences)
         await _compare_archives(live, reader, differences)
         if differences.count:
-            await _require_no_erasure(connections, cursor)
-    return CatalogCheck(cursor, differences.count, differences.kept, row["oldest_format"] < FORMAT)
+            await _require_no_erasure(connections, min(cursor, lineage["position"]))
+    has_older_parts = row["oldest_format"] < FORMAT or lineage["oldest_format"] < LINEAGE_FORMAT
+    return CatalogCheck(cursor, differences.count, differences.kept, has_older_parts)
 
 
 async def _require_no_erasure(connections: Connections, cursor: int) -> None:
@@ -183,6 +213,19 @@ async def _project(
             progress(position, upto)
     while await summarize_next(connections, _STATEMENTS.summaries, find_archived):
         pass
+
+
+async def _project_lineage(
+    connections: Connections, upto: int, find_archived: FindArchivedPayload, progress: Progress | None
+) -> None:
+    """Project datasets and lineage anew up to a position."""
+    position = 0
+    while position < upto:
+        size = min(pages.PAGE_EVENTS, upto - position)
+        page = await pages.project_next_page(connections, size, _LINEAGE, find_archived)
+        position = page.position
+        if progress is not None:
+            progress(position, upto)
 
 
 async def _compare_table(live: Any, anew: Any, name: str, table: _Table, differences: _Differences) -> None:  # noqa: ANN401
@@ -236,7 +279,7 @@ def _equal(row: Any, wanted: Any, name: str, unpack: Callable[[bytes], Any] | No
     """
     if row[name] == wanted[name] or (name in {"seen", "registers"} and row[name] is None):
         return True
-    if name != "registers" or unpack is None:
+    if name not in {"registers", "content"} or unpack is None:
         return False
     try:
         return bool(unpack(row[name]) == unpack(wanted[name]))

@@ -18,13 +18,13 @@ from service.catalog.statements import TABLES, catalog_statements
 from service.catalog.summarizer import FindArchivedPayload, summarize_next
 from service.database.connections import Connections
 from service.database.roles import require_owner
-from service.database.statements import load
+from service.database.statements import LINEAGE, load
 from service.ledger.events import LOG, read_head
 from service.ledger.stored_lineage import LINEAGE_FORMAT
 from service.ledger.stored_registers import FORMAT
 from service.lineage import pages
-from service.lineage.statements import PROJECTION, lineage_statements
 from service.lineage.statements import TABLES as LINEAGE_TABLES
+from service.lineage.statements import lineage_statements
 from service.maintenance.archived_payloads import open_archived_payloads
 from service.maintenance.locks import exclusive_maintenance
 
@@ -54,7 +54,7 @@ _PREPARE = "\n".join(
 _LOCK = f"lock table {', '.join(f'runfold.{table}' for table in _TABLES)} in access exclusive mode"
 
 _MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
-_MAKE_LINEAGE_CURSOR = load("make_cursor", schema=SCHEMA, projection=PROJECTION)
+_MAKE_LINEAGE_CURSOR = load("make_cursor", schema=SCHEMA, projection=LINEAGE)
 _RENAMES, _GRANTS = load("index_renames"), load("grants_on_tables")
 
 

@@ -12,16 +12,19 @@ from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.json_output import json_option, print_json
 from service.database.connections import Connections
+from service.database.statements import CATALOG, LINEAGE
+from service.ledger.stored_lineage import LINEAGE_FORMAT
 from service.ledger.stored_registers import FORMAT
 
 _MAX_LISTED = 1_000
+_FORMATS = {CATALOG: FORMAT, LINEAGE: LINEAGE_FORMAT}
 
 
 @click.command("doctor", short_help="Show what is wrong with the catalog.")
-@json_option("ledgerPosition", "catalogPosition", "format", "oldestFormat", "readOnly", "setAside")
+@json_option("ledgerPosition", "catalogPosition", "lineagePosition", "format", "oldestFormat", "readOnly", "setAside")
 @database_options
 def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
-    """Show how far the catalog is behind the ledger, and the events that could not be projected.
+    """Show how far the catalog and lineage are behind the ledger, and the events that could not be projected.
 
     Such an event is in the ledger, whole; only lists and views lack it, or its payload. `runfold rebuild` tries each
     again. Exits with 1 if something is wrong: events were set aside, or the database is read-only.
@@ -36,13 +39,17 @@ def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
 
 
 class _Findings(NamedTuple):
-    """The positions of the ledger's head and of the catalog, the catalog's formats and health, and events set aside."""
+    """The positions of the ledger's head, of the catalog, and of lineage; formats, health, and events set aside.
+
+    `events`: each with the name of the projection that lacks it.
+    """
 
     head: int
     projected: int
-    formats: CatalogFormats
+    lineage: int
+    formats: dict[str, CatalogFormats]
     health: CatalogHealth
-    events: list[EventSetAside]
+    events: list[tuple[str, EventSetAside]]
 
 
 async def _examine(dsn: str) -> _Findings:
@@ -50,9 +57,10 @@ async def _examine(dsn: str) -> _Findings:
         queries = CatalogQueries(connections)
         return _Findings(
             *await queries.positions(),
-            await queries.formats(),
+            (await queries.positions(LINEAGE))[1],
+            {name: await queries.formats(name) for name in _FORMATS},
             await queries.health(),
-            await queries.set_aside(_MAX_LISTED),
+            [(name, event) for name in _FORMATS for event in await queries.set_aside(_MAX_LISTED, name)],
         )
 
 
@@ -60,11 +68,13 @@ def _as_object(findings: _Findings) -> dict[str, object]:
     return {
         "ledgerPosition": findings.head,
         "catalogPosition": findings.projected,
-        "format": findings.formats.latest,
-        "oldestFormat": findings.formats.oldest,
+        "lineagePosition": findings.lineage,
+        "format": findings.formats[CATALOG].latest,
+        "oldestFormat": findings.formats[CATALOG].oldest,
         "readOnly": findings.health.read_only,
         "setAside": [
             {
+                "projection": name,
                 "position": event.position,
                 "subject": event.subject,
                 "id": str(event.stream),
@@ -72,29 +82,31 @@ def _as_object(findings: _Findings) -> dict[str, object]:
                 "reason": event.reason,
                 "setAsideAt": event.set_aside_at,
             }
-            for event in findings.events
+            for name, event in findings.events
         ],
     }
 
 
 def _as_text(findings: _Findings) -> str:
     events = findings.events
-    lines = [f"The ledger ends at position {findings.head}; the catalog is projected up to {findings.projected}."]
-    if findings.formats.latest > FORMAT:
-        lines.append("A newer version of Runfold projects it.")
-    if findings.formats.oldest < findings.formats.latest:
+    projected = f"the catalog is projected up to {findings.projected}, datasets and lineage up to {findings.lineage}"
+    lines = [f"The ledger ends at position {findings.head}; {projected}."]
+    if any(found.latest > _FORMATS[name] for name, found in findings.formats.items()):
+        lines.append("A newer version of Runfold projects them.")
+    if any(found.oldest < found.latest for found in findings.formats.values()):
         lines.append(
-            "An earlier version projected a part of it, and what that did not keep is missing; `runfold rebuild`"
-            " projects it anew, while lists are answered."
+            "An earlier version projected a part, and what that did not keep is missing; `runfold rebuild` projects all"
+            " anew, while lists are answered."
         )
     if findings.health.read_only:
         lines.append("The database is read-only.")
     lines.append("No event is set aside." if not events else "Set aside, because they could not be projected:")
     lines += [
-        f"  position {event.position}, {event.subject} {event.stream}: {event.left_out} left out, {event.reason}"
-        for event in events
+        f"  position {event.position}, {event.subject} {event.stream}: {event.left_out} left out of {name},"
+        f" {event.reason}"
+        for name, event in events
     ]
-    if len(events) == _MAX_LISTED:
+    if len(events) >= _MAX_LISTED:
         lines.append("  and perhaps more")
     if events:
         lines.append("Nothing of them is lost: the ledger has them. `runfold rebuild` tries each again.")

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.catalog.queries import MAX_COUNTED
+from service.database.statements import LINEAGE
 from service.errors import RunfoldError, Unavailable
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -63,9 +64,13 @@ async def _check_catalog(resources: Resources, checks: dict[str, str], warnings:
     elif problem := resources.appender.health.problem:
         checks["database"] = problem
     checks["projector"] = resources.catalog.problem(*await resources.queries.positions()) or "ok"
-    if health.set_aside:
+    if problem := resources.lineage.problem(*await resources.queries.positions(LINEAGE)):
+        # Not a reason to be not ready: events are recorded, and lists of runs are answered.
+        warnings.append(f"datasets and lineage are not projected: {problem}")
+    set_aside = max(health.set_aside, health.lineage_set_aside)
+    if set_aside:
         # Not a reason to be not ready: one event would take every process away from its callers.
-        warnings.append(f"events that could not be projected: {_count(health.set_aside)}; run: runfold doctor")
+        warnings.append(f"events that could not be projected: {_count(set_aside)}; run: runfold doctor")
 
 
 def _count(number: int) -> str:

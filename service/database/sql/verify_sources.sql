@@ -1,0 +1,2 @@
+-- Returns the rows of sources, for comparison.
+select t.* from {schema}.sources t order by t.id
