@@ -15,6 +15,7 @@ from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.domain.event import RunState
 from service.ledger.events import AppendedBatch, append_events
+from service.lineage import pages
 
 SIZE = 10
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -48,7 +49,7 @@ async def time_of(db: asyncpg.Connection, position: int) -> datetime:
 
 
 async def project_all(connections: Connections) -> None:
-    while (await project_next_page(connections)).events:
+    while (await project_next_page(connections)).events or (await pages.project_next_page(connections)).events:
         pass
 
 

@@ -62,10 +62,9 @@ class LineageWriter:
 
     async def write(self, changes: LineageChanges, upto: int) -> None:
         """Write what a page changes; `upto`: its last position. Raises TooLarge."""
-        await self._write_runs(changes)
-        await self._write_datasets(changes)
-        await self._write_versions(changes.versions.items())
-        await self._write_mappings(changes.mappings)
+        before, after = await self.write_runs(changes.runs)
+        await self._write_edges(changes.edges, before, after)
+        await self.write_parts(changes)
         await self._write_sources(changes.sources)
         await self._write_tags(changes.tags)
         await self._write_jobs(changes)
@@ -74,13 +73,22 @@ class LineageWriter:
         if counts[0]:
             await self._connection.execute(self._statements.count_types, LOG, *counts, upto)
 
-    async def _write_runs(self, changes: LineageChanges) -> None:
-        keys = {(key.run, job_id(*key.job)): key for key in changes.runs}
+    async def write_parts(self, changes: LineageChanges) -> None:
+        """Write what is changed of datasets themselves."""
+        await self._write_datasets(changes)
+        await self._write_versions(changes.versions.items())
+        await self._write_mappings(changes.mappings)
+
+    async def write_runs(
+        self, runs: Mapping[RunKey, RunDatasets]
+    ) -> tuple[Mapping[RunKey, RunDatasets], Mapping[RunKey, RunDatasets]]:
+        """Write what runs read and write; return these as they were before and as they are now."""
+        keys = {(key.run, job_id(*key.job)): key for key in runs}
         before: dict[RunKey, RunDatasets] = {}
         for row in await self._fetch(self._statements.runs, *as_columns(list(keys), 2)):
             await self._pauses.pause()
             before[keys[row["run_id"], row["job_id"]]] = unpack_run_datasets(row["registers"])
-        after = await self._merge(before, changes.runs, merge_run_datasets)
+        after = await self._merge(before, runs, merge_run_datasets)
         rows = []
         for key, run in after.items():
             await self._pauses.pause()
@@ -88,16 +96,28 @@ class LineageWriter:
             rows.append((*row, run.job_version(key.job), key.is_run, pack(run)))
         for part in in_slices(_in_order(rows), -1):
             await self._execute(self._statements.put_runs, part)
-        await self._write_edges(changes.edges, before, after)
+        return before, after
+
+    async def write_edges_of(self, jobs: Collection[UUID], spans: Spans) -> None:
+        """Write edges of jobs, and let those be current that the latest run of each names."""
+        latest = {}
+        rows = await self._rows(self._statements.latest_runs, list(jobs))
+        keys = [(row["run_id"], row["job_id"]) for row in rows]
+        for row in await self._fetch(self._statements.runs, *as_columns(keys, 2)):
+            latest[row["job_id"]] = unpack_run_datasets(row["registers"])
+        await self._put_edges(spans, {job: latest.get(job) for job in jobs})
 
     async def _write_edges(
         self, spans: Spans, before: Mapping[RunKey, RunDatasets], after: Mapping[RunKey, RunDatasets]
     ) -> None:
         """Write the edges that a page names, and let those be current that the latest run of each job names."""
-        latest = await self._latest_runs(before, after)
+        await self._put_edges(spans, await self._latest_runs(before, after))
+
+    async def _put_edges(self, spans: Spans, latest: Mapping[UUID, RunDatasets | None]) -> None:
+        """Write edges; those of the jobs in `latest` are current that this run names (None: there is none)."""
         current: set[Edge] = set()
         for job, run in latest.items():
-            current |= edges_of(job, run)
+            current |= edges_of(job, run) if run is not None else set()
         if latest:
             await self._connection.execute(self._statements.unset_edges, list(latest), *as_columns(list(current), 3))
         rows = _in_order([(*edge, edge in current, *span) for edge, span in spans.items()])
@@ -174,7 +194,7 @@ class LineageWriter:
             shared, aliases = await self._shared_entries(list(primaries.shared))
             entries += shared
             await self._connection.execute(self._statements.drop_entries, aliases)
-        await self._put_entries(entries)
+        await self.put_entries(entries)
 
     async def _shared_entries(self, shared: list[UUID]) -> tuple[list[SearchEntry], list[UUID]]:
         """Return the entries of datasets that have several names, and the names that are not the primary ones."""
@@ -267,9 +287,17 @@ class LineageWriter:
         for key, job in (await self._merge(before, changes.jobs, merge_job_entries)).items():
             await self._pauses.pause()
             entries.append(job_entry(key, job))
-        await self._put_entries(entries)
+        await self.put_entries(entries)
 
-    async def _put_entries(self, entries: list[SearchEntry]) -> None:
+    async def rewrite_entries(self, names: Mapping[UUID, DatasetRegisters], primaries: Primaries) -> None:
+        """Write what searches find of datasets whose primary names are found again."""
+        others = [name for name in names if primaries.primary[name] != name]
+        own = {name: registers for name, registers in names.items() if primaries.primary[name] == name}
+        await self._rows(self._statements.drop_entries, others)
+        await self.write_entries(Changed({}, own, {}), primaries)
+
+    async def put_entries(self, entries: list[SearchEntry]) -> None:
+        """Write what searches find."""
         await self._execute(self._statements.put_entries, _in_order(entries))
 
     async def _read(self, statement: str, ids: Collection[UUID], unpack: Callable[[bytes], V]) -> dict[UUID, V]:

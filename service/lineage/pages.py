@@ -19,6 +19,7 @@ from service.errors import RunfoldError, Unavailable
 from service.ledger.events import LOG
 from service.ledger.rows import event_of
 from service.lineage.changes import LineageChanges
+from service.lineage.erasures import LineageEraser
 from service.lineage.page_writer import LineageWriter, TooLarge
 from service.lineage.projection import PageProjection
 from service.lineage.statements import LIVE_STATEMENTS, LineageStatements
@@ -107,9 +108,12 @@ async def write_page(
         if cursor["position"] != page.after or cursor["head"] < page.upto:
             return None
         if page.events:
-            writer = LineageWriter(connection, statements, _REGISTER_BYTES if page.events > 1 else _ANY_SIZE)
+            limit = _REGISTER_BYTES if page.events > 1 else _ANY_SIZE
+            writer = LineageWriter(connection, statements, limit)
             try:
                 await writer.write(page.changes, page.upto)
+                if page.erasures:
+                    await LineageEraser(connection, statements, writer, page.upto).remove(page.erasures)
             except TooLarge:
                 raise PageTooLarge(f"the page from {page.after + 1} to {page.upto} is too large") from None
             if aside is not None:

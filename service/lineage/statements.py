@@ -63,6 +63,7 @@ class LineageStatements(NamedTuple):
     touch_entries: str
     drop_entries: str
     count_types: str
+    erasing: ErasureStatements
 
 
 def lineage_statements(schema: str) -> LineageStatements:
@@ -106,6 +107,46 @@ def lineage_statements(schema: str) -> LineageStatements:
         touch_entries=statement("touch_search_entries"),
         drop_entries=statement("drop_search_entries"),
         count_types=statement("add_event_type_counts"),
+        erasing=erasure_statements(schema),
+    )
+
+
+class ErasureStatements(NamedTuple):
+    """The SQL statements that remove erased payloads."""
+
+    stamps: str
+    erased: str
+    of_stream: str
+    events_at: str
+    of_run: str
+    versions: str
+    positions: str
+    links: str
+    unnamed: str
+    edges: str
+    forget_run: str
+    forget_event: str
+    forget_datasets: str
+    set_primaries: str
+
+
+def erasure_statements(schema: str) -> ErasureStatements:
+    """Return the statements for the tables in a schema."""
+    return ErasureStatements(
+        stamps=load("stamps"),
+        erased=load("erased_at"),
+        of_stream=load("replayed_events"),
+        events_at=load("events_at"),
+        of_run=load("lineage_of_run", schema=schema),
+        versions=load("versions_of_datasets", schema=schema),
+        positions=load("positions_of_datasets", schema=schema),
+        links=load("links_between", schema=schema),
+        unnamed=load("unnamed_datasets", schema=schema),
+        edges=load("edges_of_events", schema=schema),
+        forget_run=load("forget_run", schema=schema),
+        forget_event=load("forget_dataset_event", schema=schema),
+        forget_datasets=load("forget_datasets", schema=schema),
+        set_primaries=load("set_primaries", schema=schema),
     )
 
 

@@ -22,7 +22,8 @@ from service.domain.event import Kind
 from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
-from service.ledger.events import LOG, append_within, read_head
+from service.ledger.events import LOG
+from service.lineage import append_within, pages, read_head
 from service.maintenance import parquet_files
 from service.maintenance.archived_removal import ArchivedRemoval, Partition, read_partitions
 from service.maintenance.locks import exclusive_maintenance, in_short_transaction
@@ -66,7 +67,8 @@ async def archive_payloads(
     async with Connections(dsn, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
         await require_owner(connections, "Archiving")
         async with exclusive_maintenance(dsn):
-            while (await project_next_page(connections)).events:
+            # What is not projected needs the payload; the projectors do not read archives.
+            while (await project_next_page(connections)).events or (await pages.project_next_page(connections)).events:
                 pass
             return await _archive_all(connections, before, directory, _Recording(on_step or _ignore_step, actor))
 

@@ -15,6 +15,7 @@ from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, read_head
+from service.lineage import pages
 
 _OF_STREAM, _EVENTS, _ERASED = load("payloads_of_stream"), load("events_at"), load("erased_at")
 _ERASE = load("erase_payloads")
@@ -79,6 +80,8 @@ async def erase_payloads(dsn: str, target: UUID | int, why: str, actor: str | No
         async with connections.connection() as connection:
             erasure = await connection.fetchrow(_ERASE, LOG, positions, why, actor)
         while (await project_next_page(connections)).position < erasure["last"]:
+            pass
+        while (await pages.project_next_page(connections)).position < erasure["last"]:
             pass
         return ErasureResult(positions, erasure["removed"], await _copies(connections, positions))
 

@@ -87,6 +87,14 @@ async def contents(db):
     return found
 
 
+async def forget(db):
+    """Empty all tables, so that everything is projected again."""
+    for table in TABLES:
+        if table != "lineage_cursor":
+            await db.execute(f"delete from runfold.{table}")
+    await db.execute("update runfold.lineage_cursor set position = 0")
+
+
 async def test_a_run_with_an_input_and_an_output_is_in_all_tables(connections, db):
     read = dataset("raw", run_facets={"dataQualityMetrics": {"rowCount": 3}}, schema=columns(id="int"))
     await record(connections, run_event("load", [read], [dataset("clean", schema=columns("a"))], run=RUN))
@@ -266,10 +274,7 @@ async def test_pages_of_any_size_make_the_same_tables(connections, db, seed):
     await record(connections, *_mixed(random.Random(seed)))  # noqa: S311
     found = []
     for page_size in (500, 1, 7):
-        for table in TABLES:
-            if table != "lineage_cursor":
-                await db.execute(f"delete from runfold.{table}")
-        await db.execute("update runfold.lineage_cursor set position = 0")
+        await forget(db)
         await project(connections, page_size)
         found.append(await contents(db))
     for table in found[0]:
@@ -284,3 +289,36 @@ async def test_an_event_of_ten_thousand_datasets_and_one_of_five_thousand_column
     await project(connections)
     assert await db.fetchval("select count(*) from runfold.lineage_edges where current") == 10_001
     assert len(unpack_version(await db.fetchval("select content from runfold.dataset_versions")).fields) == 5_000
+
+
+ERASE = "select * from runfold.erase_payloads(0, $1, 'a law', 'somebody')"
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_after_an_erasure_the_tables_are_those_of_a_ledger_without_the_payload(connections, db, seed):
+    """But for the names of sources and tags, and the numbers of STARTs: only a rebuild forgets these."""
+    await record(connections, *_mixed(random.Random(seed)))  # noqa: S311
+    await project(connections)
+    chance = random.Random(seed)  # noqa: S311
+    for position in chance.sample(range(1, 31), 6):
+        await db.execute(ERASE, [position])
+    await project(connections, chance.choice([1, 500]))
+    left = await contents(db)
+    await forget(db)
+    await project(connections)
+    anew = await contents(db)
+    for table in anew.keys() - {"sources", "tags", "event_type_counts", "lineage_namespaces"}:
+        assert left[table] == anew[table], table
+
+
+async def test_nothing_of_an_erased_payload_is_left(connections, db):
+    facets = {"schema": columns("salary"), "documentation": {"description": "salaries"}, "ownership": {"owners": []}}
+    secret = [dataset("secret", **facets), dataset("kept", **facets)]
+    await record(connections, run_event("load", ["raw"], secret, run=RUN), run_event("other", [], ["kept"], at=5))
+    await project(connections)
+    await db.execute(ERASE, [1])
+    await project(connections)
+    left = str(await contents(db))
+    assert "kept" in left
+    for text in ("salary", "salaries", "owners", "secret", "raw"):
+        assert text not in left

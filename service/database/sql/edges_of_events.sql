@@ -1,0 +1,11 @@
+-- Returns the edges between a job and datasets, of the events that are known to name these. Role: bit 1 reads, bit 2 writes.
+-- parameters: log, job_id, namespace, name, dataset_ids
+select :job_id::uuid as job_id, d.direction, e.dataset_id, min(e.at) as first_at, max(e.at) as last_at
+  from unnest(:dataset_ids::uuid[]) as w (id)
+  join {schema}.dataset_events e on e.dataset_id = w.id
+ cross join lateral (
+     select t.namespace, t.job from runfold.events t where t.log = :log and t.position = e.position offset 0
+ ) v
+ cross join (values (0, 1), (1, 2)) as d (direction, bit)
+ where e.role & d.bit <> 0 and v.namespace = :namespace and v.job = :name
+ group by d.direction, e.dataset_id
