@@ -22,8 +22,8 @@ from service.domain.event import Kind
 from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
-from service.ledger.events import LOG
-from service.lineage import append_within, pages, read_head
+from service.ledger.events import LOG, append_within, read_head
+from service.lineage import pages
 from service.maintenance import parquet_files
 from service.maintenance.archived_removal import ArchivedRemoval, Partition, read_partitions
 from service.maintenance.locks import exclusive_maintenance, in_short_transaction
