@@ -6,6 +6,7 @@ For an API key that is bound to namespaces, the nodes of others do not exist, an
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -209,11 +210,10 @@ class LineageGraph:
     async def _contents(self, nodes: Sequence[Node], binding: Binding | None, position: int) -> _Contents:
         jobs = [node.id for node in nodes if node.is_job]
         datasets = [node.id for node in nodes if not node.is_job]
-        return _Contents(
-            await self._read_jobs(jobs, binding, position),
-            await self._read_datasets(datasets, binding),
-            await self._read_latest(jobs, binding) if position == ANY_POSITION else _Rows({}, len(jobs)),
-        )
+        read_jobs, read_datasets = self._read_jobs(jobs, binding, position), self._read_datasets(datasets, binding)
+        if position != ANY_POSITION:
+            return _Contents(*await asyncio.gather(read_jobs, read_datasets), _Rows({}, len(jobs)))
+        return _Contents(*await asyncio.gather(read_jobs, read_datasets, self._read_latest(jobs, binding)))
 
     async def _read_jobs(self, ids: Sequence[UUID], binding: Binding | None, position: int) -> _Rows:
         if not ids:
