@@ -262,6 +262,7 @@ async def read_catalog(story: Recorder) -> None:
 
 async def read_datasets(story: Recorder) -> None:
     await story.send("GET", DATASET)
+    await story.send("GET", f"{CLEAN}?validAt=2024-01-05T00:02:30Z")
     await story.send("GET", f"{NAMESPACE}/datasets/unknown", status=404)
     await story.send("GET", f"{NAMESPACE}/datasets?limit=10")
     await story.send("GET", f"{BASE}/datasets?name=ord&limit=1")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from orjson import Fragment
 
 from service.domain.binding import Binding
 from service.domain.column_mapping import ColumnMapping, InputColumn, MappedColumn
-from service.domain.dataset import DatasetRegisters
+from service.domain.dataset import DROP, DatasetRegisters
 from service.domain.dataset_definitions import DatasetField
-from service.domain.dataset_versions import STREAM
+from service.domain.dataset_versions import STREAM, VersionContent
 from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.domain.tags import present
 from service.http.views import facets_view, omitted_view
@@ -77,6 +78,25 @@ def dataset_view(item: DatasetItem, binding: Binding | None) -> dict[str, Any]:
     if state.type == STREAM:
         view["schemaLocation"] = state.schema_location
     return view | omitted_view(facets)
+
+
+def past_dataset_view(item: DatasetItem, version: UUID, content: VersionContent) -> dict[str, Any]:
+    """Return a dataset as it was when it had a version."""
+    view = dataset_view(item, None) | {
+        "type": content.type,
+        "physicalName": content.physical_name,
+        "sourceName": content.source,
+        "fields": fields_view(content.fields, item.registers._replace(field_tags={})),
+        "tags": [],
+        "lastLifecycleState": content.lifecycle_state,
+        "description": content.description,
+        "currentVersion": str(version),
+        "columnLineage": None,
+        "facets": {name: Fragment(facet) for name, facet in sorted(content.facets.items())},
+        "deleted": content.lifecycle_state == DROP,
+    }
+    view.pop("schemaLocation", None)
+    return view | ({"schemaLocation": content.schema_location} if content.type == STREAM else {})
 
 
 def version_view(item: DatasetItem, found: VersionItem, run: dict[str, Any] | None) -> dict[str, Any]:

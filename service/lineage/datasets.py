@@ -24,7 +24,9 @@ from service.domain.ids import dataset_id, namespace_id, source_id
 from service.domain.prefixes import range_of_prefix
 from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.ledger.bound_runs import matching_namespaces
+from service.lineage.past_graph import PastMoment
 from service.lineage.stored import unpack_dataset, unpack_mapping, unpack_source, unpack_tag, unpack_version
+from service.lineage.versions_at import version_contents, versions_at
 
 _INDEXED = 200
 """Characters of a name that the indexes have."""
@@ -94,6 +96,7 @@ _FIND = {
 }
 _TOLD_VERSIONS, _MAPPINGS = load("told_versions"), load_page("dataset_mappings")
 _VERSIONS, _COUNT_VERSIONS = load_page("list_dataset_versions"), load("count_dataset_versions")
+_FIRST_EVENT = load("first_dataset_event")
 _VERSION = load("dataset_version")
 _SOURCES, _TAGS = load_page("list_names", catalog="sources"), load_page("list_names", catalog="tags")
 _SOURCE = load("catalog_rows", catalog="sources")
@@ -106,10 +109,15 @@ class DatasetQueries:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def find(self, name: DatasetName, binding: Binding | None) -> DatasetItem | None:
-        """Return a dataset; None where it is unknown or deleted. The name must be within the binding."""
+    async def find(
+        self, name: DatasetName, binding: Binding | None, moment: PastMoment | None = None
+    ) -> DatasetItem | None:
+        """Return a dataset; None where it is unknown or deleted. The name must be within the binding.
+
+        `moment`: one that was deleted later is returned, too.
+        """
         rows = await self._connections.fetch(_FIND[binding is not None], dataset_id(*name), *condition(binding))
-        if not rows or not rows[0]["visible"]:
+        if not rows or not (rows[0]["visible"] or (moment is not None and _was_there(rows[0], moment.position))):
             return None
         found = {rows[0]["id"]: [(row["id"], unpack_dataset(row["registers"])) for row in rows]}
         return (await self._items(found))[0]
@@ -175,12 +183,34 @@ class DatasetQueries:
             mappings.setdefault(row["dataset_id"], []).append(unpack_mapping(row["registers"]))
         return mappings
 
-    async def versions(self, item: DatasetItem, slice_: Slice) -> tuple[list[VersionItem], int]:
-        """Return a slice of the versions of a dataset, the newest first, and the number of all."""
+    async def version_at(
+        self, item: DatasetItem, moment: PastMoment, binding: Binding | None
+    ) -> tuple[UUID, VersionContent] | None:
+        """Return the version that a dataset had at a moment; None where no event had named the dataset yet."""
+        shown, at = item.ids[0], moment.bound
+        found = await versions_at(self._connections, [(shown, at)], binding, moment.position)
+        if (shown, at) in found:
+            version = found[shown, at]
+            contents = await version_contents(self._connections, [(shown, version)], binding)
+            return version, contents[shown, version]
+        rows = await self._connections.fetch(_FIRST_EVENT, list(item.ids))
+        only = empty_version(item.registers)
+        known = bool(rows) and rows[0]["position"] <= moment.position and only.created_at <= at
+        return (only.id, only.content) if known else None
+
+    async def versions(
+        self, item: DatasetItem, slice_: Slice, moment: PastMoment | None = None
+    ) -> tuple[list[VersionItem], int]:
+        """Return a slice of the versions of a dataset, the newest first, and the number of all.
+
+        `moment`: of those that were told until then.
+        """
+        which = (list(item.ids), moment and moment.bound, moment and moment.position)
         rows, total = await asyncio.gather(
-            self._connections.fetch(_VERSIONS, list(item.ids), *slice_, PAGE_BYTES),
-            self._count(_COUNT_VERSIONS, list(item.ids)),
+            self._connections.fetch(_VERSIONS, *which, *slice_, PAGE_BYTES), self._count(_COUNT_VERSIONS, *which)
         )
+        if not total and moment is not None:
+            return [], 0
         if not total:
             only = VersionItem(empty_version(item.registers), None)
             return [only][slice_.offset :][: slice_.limit], 1
@@ -222,6 +252,11 @@ def _whole(rows: Sequence[Any]) -> dict[UUID, list[tuple[UUID, DatasetRegisters]
     if rows and len(rows) < rows[0]["found"] and len(found) > 1:
         del found[rows[-1]["id"]]
     return found
+
+
+def _was_there(row: Any, position: int) -> bool:  # noqa: ANN401  asyncpg has no types
+    """Return whether a dataset that is deleted now was not yet at a position."""
+    return unpack_dataset(row["registers"]).deleted > position
 
 
 def _told_at(dataset: DatasetRegisters) -> datetime | None:

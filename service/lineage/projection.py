@@ -5,7 +5,7 @@ A page mostly tells the same of a dataset many times, so the events that tell on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -40,6 +40,7 @@ from service.domain.event import (
 from service.domain.ids import dataset_id, job_id, source_id, tag_id
 from service.domain.job import JobDefinition
 from service.domain.job_entry import JobEntry, job_entry_of, merge_job_entries, told_description
+from service.domain.registers import StampedFacet, merge_facets
 from service.domain.run_datasets import RunDataset, RunDatasets, RunMoment, merge_run_datasets, run_datasets_of
 from service.domain.sources_and_tags import (
     merge_sources,
@@ -77,6 +78,7 @@ class PageProjection:
         self._tellings: dict[tuple[DatasetName, int, int, JobName | None], Telling] = {}
         self._edges: dict[tuple[JobName, int, DatasetName], tuple[datetime, datetime]] = {}
         self._runs: dict[RunKey, RunDatasets] = {}
+        self._input_facets: dict[DatasetName, Mapping[str, StampedFacet]] = {}
         self._mentions: dict[JobName, JobEntry] = {}
         self._changes = LineageChanges({}, [], {}, {}, self._runs, {}, {}, {}, {}, {}, EventTypeCounts())
 
@@ -139,6 +141,9 @@ class PageProjection:
                 else:
                     named[name] = (role | of_job, version)
                 union[name] = moment.dataset(told.facets, version)
+                if told.facets and direction == READS:  # such as its quality, which views of the dataset show
+                    facets = union[name].facets
+                    self._input_facets[name] = merge_facets(self._input_facets.get(name, {}), facets)
                 self._connect((job, direction, name), event.transitioned_at)
         for name, (role, version) in named.items():
             self._name(event, name, role, run if is_run else None, version)
@@ -236,11 +241,14 @@ class PageProjection:
         """Return the changes of the events that were added."""
         for (name, _, _, job), telling in self._tellings.items():
             self._add_telling(name, telling, job)
+        for read, facets in self._input_facets.items():
+            registers = DatasetRegisters(*read, read_facets=facets)
+            _merge_into(self._changes.datasets, dataset_id(*read), registers, merge_datasets)
         for mentioned, entry in self._mentions.items():
             self._merge_job(mentioned, entry)
         for (of_job, direction, name), span in self._edges.items():
             self._changes.edges[Edge(job_id(*of_job), direction, dataset_id(*name))] = span
-        for collected in (self._tellings, self._mentions, self._edges):
+        for collected in (self._tellings, self._input_facets, self._mentions, self._edges):
             collected.clear()
         return self._changes
 

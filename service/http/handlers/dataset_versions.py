@@ -9,7 +9,15 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.errors import DatasetNotFound, DatasetVersionNotFound, NamespaceNotFound
-from service.http.dataset_reads import dataset_name, find_dataset, wait_for_lineage_unless_stale
+from service.http.dataset_reads import (
+    KNOWN_AT,
+    VALID_AT,
+    as_of,
+    dataset_name,
+    find_dataset,
+    past_moment,
+    wait_for_lineage_unless_stale,
+)
 from service.http.dataset_views import version_view
 from service.http.fast_path import json_response
 from service.http.job_reads import views_of_runs
@@ -31,9 +39,11 @@ async def list_versions(request: web.Request) -> web.Response:
     """List the versions of a dataset."""
     resources, dataset, page = request.app[RESOURCES], dataset_name(request), slice_of(request)
     await wait_for_lineage_unless_stale(request)
-    item = await find_dataset(resources, dataset, binding_of(request))
-    versions, total = await resources.datasets.versions(item, page)
-    return json_response(request, dump({"versions": await _views(request, item, versions), "totalCount": total}))
+    moment, binding = await past_moment(request), binding_of(request)
+    item = await find_dataset(resources, dataset, binding, moment)
+    versions, total = await resources.datasets.versions(item, page, moment)
+    views = await _views(request, item, versions)
+    return json_response(request, dump({"versions": views, "totalCount": total} | as_of(moment, binding)))
 
 
 async def get_version(request: web.Request) -> web.Response:
@@ -65,7 +75,7 @@ ROUTES = (
         summary="List the versions of a dataset, newest first",
         description="A version is what is different: source, physical name, fields, lifecycle state. Runs that write "
         "the same make one version, and `createdByRun` is the first of them. Tags are the current ones.",
-        parameters=(LIMIT, OFFSET, STALE),
+        parameters=(KNOWN_AT, VALID_AT, LIMIT, OFFSET, STALE),
         answers={200: dataset_responses.DatasetVersions},
         errors=(NamespaceNotFound, DatasetNotFound),
     ),

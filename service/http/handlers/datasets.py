@@ -8,8 +8,17 @@ from service.auth.keys import Scope
 from service.domain.event import DatasetName
 from service.errors import DatasetNotFound, Invalid, NamespaceNotFound, RunNotFound, SourceNotFound
 from service.http import dataset_commands, definitions
-from service.http.dataset_reads import dataset_name, find_dataset, wait_for_lineage, wait_for_lineage_unless_stale
-from service.http.dataset_views import dataset_view
+from service.http.dataset_reads import (
+    KNOWN_AT,
+    VALID_AT,
+    as_of,
+    dataset_name,
+    find_dataset,
+    past_moment,
+    wait_for_lineage,
+    wait_for_lineage_unless_stale,
+)
+from service.http.dataset_views import dataset_view, past_dataset_view
 from service.http.fast_path import json_response
 from service.http.openapi import dataset_responses
 from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE
@@ -33,9 +42,16 @@ async def put_dataset(request: web.Request) -> web.Response:
 
 async def get_dataset(request: web.Request) -> web.Response:
     """Read a dataset, by any of its names."""
-    dataset = dataset_name(request)
+    dataset, binding, datasets = dataset_name(request), binding_of(request), request.app[RESOURCES].datasets
     await wait_for_lineage_unless_stale(request)
-    return await _answer(request, dataset)
+    moment = await past_moment(request)
+    if moment is None:
+        return await _answer(request, dataset)
+    item = await find_dataset(request.app[RESOURCES], dataset, binding, moment)
+    version = await datasets.version_at(item, moment, binding)
+    if version is None:
+        raise DatasetNotFound(dataset.name)
+    return json_response(request, dump(past_dataset_view(item, *version) | as_of(moment, binding)))
 
 
 async def _answer(request: web.Request, dataset: DatasetName, recorded: bytes | None = None) -> web.Response:
@@ -95,7 +111,9 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.DATASETS,
         summary="Read a dataset by any of its names",
-        parameters=(STALE,),
+        description="With `knownAt` or `validAt`, fields, facets, description and version are those of then; it has no "
+        "tags and no column mapping. Which names are of one dataset is as it is now.",
+        parameters=(KNOWN_AT, VALID_AT, STALE),
         answers={200: dataset_responses.Dataset},
         errors=(NamespaceNotFound, DatasetNotFound),
     ),

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from msgspec import UNSET, Struct, UnsetType
 
-from service.http.openapi.responses import Run
+from service.http.openapi.responses import AsOf, Run
 from service.http.openapi.version_responses import VersionOfJob
 from service.payloads.schemas import DatasetId
 
@@ -96,6 +96,7 @@ class Dataset(Struct, forbid_unknown_fields=True):
     deleted: bool
     schemaLocation: str | UnsetType | None = UNSET
     facetsOmitted: int | UnsetType = UNSET
+    asOf: AsOf | UnsetType = UNSET
 
 
 class Datasets(Struct, forbid_unknown_fields=True):
@@ -131,6 +132,7 @@ class DatasetVersions(Struct, forbid_unknown_fields=True):
 
     versions: list[DatasetVersion]
     totalCount: int
+    asOf: AsOf | UnsetType = UNSET
 
 
 class JobVersion(Struct, forbid_unknown_fields=True):

@@ -128,3 +128,33 @@ async def test_columns_are_shown_by_the_latest_mapping(client):
         "transformationDescription": None,
         "transformationType": "IDENTITY",
     }
+
+
+async def test_a_dataset_and_its_versions_are_shown_as_they_stood_and_as_they_were_known(client, db):
+    path = f"{BASE}/namespaces/lake/datasets/t"
+    shown = []
+    for minute, fields in ((1, ("a",)), (3, ("a", "b"))):
+        await report(client, minute=minute, outputs=[named("t", **facets(*zip(fields)))])
+        shown.append(await get(client, path))
+    times = await db.fetch("select recorded_at from runfold.events where subject = 'run' order by position")
+    asked = {"validAt": "2024-02-01T00:02:00Z"}, {"knownAt": times[0]["recorded_at"].isoformat()}
+    for moment in asked:
+        past = await get(client, path, **moment)
+        assert past["asOf"]["log"] == 0
+        assert (past["fields"], past["currentVersion"]) == (shown[0]["fields"], shown[0]["currentVersion"])
+        versions = await get(client, f"{path}/versions", **moment)
+        assert [each["version"] for each in versions["versions"]] == [past["currentVersion"]]
+        assert versions["totalCount"] == 1
+    assert (await call(client, "DELETE", at("/namespaces/lake/datasets/t")))[0] == 200
+    assert (await get(client, path, **asked[1]))["fields"] == shown[0]["fields"]
+    for moment in ("validAt=2024-02-01T00:00:00Z", "knownAt=2024-02-01T00:00:00Z"):
+        assert (await client.get(f"{path}?{moment}")).status == 404
+
+
+async def test_the_quality_that_readers_report_is_among_the_facets_of_a_dataset(client):
+    for minute, success in ((0, False), (1, True)):
+        quality = {"dataQualityAssertions": {"assertions": [{"assertion": "not_null", "success": success}]}}
+        await report(client, minute=minute, inputs=[named("t", inputs=quality, **facets(("a",)))])
+    await report(client, minute=2, inputs=[named("t")])
+    shown = await get(client, f"{BASE}/namespaces/lake/datasets/t")
+    assert shown["facets"]["dataQualityAssertions"] == quality["dataQualityAssertions"]

@@ -72,6 +72,20 @@ async def versions(db, text):
     return [tuple(row) for row in rows]
 
 
+def canonical(value):
+    """Return registers with their maps in order: the order of merges decides how they are stored."""
+    if isinstance(value, dict):
+        return {key: canonical(value[key]) for key in sorted(value)}
+    if isinstance(value, tuple):
+        parts = map(canonical, value)
+        return type(value)._make(parts) if hasattr(value, "_make") else tuple(parts)
+    return value
+
+
+def unpacked(unpack, column, value):
+    return canonical(unpack(value)) if unpack and column in ("registers", "content") and value is not None else value
+
+
 async def contents(db):
     """Return all tables, with the registers unpacked."""
     found = {}
@@ -80,10 +94,9 @@ async def contents(db):
             continue
         unpack = _UNPACK.get(table)
         found[table] = sorted(
-            repr([unpack(value) if isinstance(value, bytes) and unpack and key in ("registers", "content") else value
-             for key, value in row.items()])
+            repr([unpacked(unpack, key, value) for key, value in row.items()])
             for row in await db.fetch(f"select * from runfold.{table}")
-        )  # fmt: skip
+        )
     return found
 
 
