@@ -10,7 +10,7 @@ from service.domain.draft import Draft, dataset_target, job_target, source_targe
 from service.domain.event import DatasetName, Subject
 from service.domain.ids import source_id
 from service.domain.tags import MAX_FIELD_TAGS, MAX_TAGS, TagChange
-from service.errors import Invalid, RunNotFound, SourceNotFound
+from service.errors import Invalid
 from service.http.definitions import find_namespace
 from service.http.json_bodies import read_put_dataset, read_put_source, read_put_tag
 from service.http.permissions import check_write, visible
@@ -18,6 +18,7 @@ from service.http.resources import Resources
 from service.ledger import drafts
 from service.ledger.batch import AppendResult
 from service.ledger.drafts import Caller
+from service.not_found import RunNotFound, SourceNotFound
 from service.payloads import command_records
 from service.payloads.run_ids import parse_uuid
 from service.payloads.schemas import PutDataset

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from service.domain.binding import Binding
 from service.domain.event import DatasetName
-from service.errors import DatasetNotFound
 from service.http.definitions import find_namespace
 from service.http.parameters import STALE, time
 from service.http.permissions import check_read
@@ -19,6 +18,7 @@ from service.ledger.batch import AppendResult
 from service.ledger.events import LOG
 from service.lineage.datasets import DatasetItem
 from service.lineage.past_graph import PastMoment
+from service.not_found import DatasetNotFound
 
 
 def dataset_name(request: web.Request) -> DatasetName:

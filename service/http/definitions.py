@@ -16,13 +16,14 @@ from service.domain.draft import Target, job_target, namespace_target
 from service.domain.event import Subject
 from service.domain.ids import job_id, namespace_id, uuid7, uuid_of_key
 from service.domain.namespace import NamespaceRegisters
-from service.errors import JobNotFound, Malformed, NamespaceNotFound, OutsideNamespaces
+from service.errors import Malformed, OutsideNamespaces
 from service.http.json_bodies import read_create_run, read_put_job, read_put_namespace
 from service.http.permissions import check_read, check_write, restricted
 from service.http.resources import Resources, settle_lineage, wait_for_catalog
 from service.ledger import drafts
 from service.ledger.batch import AppendResult
 from service.ledger.drafts import Caller, created_register
+from service.not_found import JobNotFound, NamespaceNotFound
 from service.payloads.contents import job_content, namespace_content
 from service.payloads.run_ids import parse_uuid
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.domain.node_ids import FORMS, NodeKind, NodeText, field_splits, parse_node_id, splits
-from service.errors import DatasetNotFound, FieldNotFound, JobNotFound, Malformed, NotFound
+from service.errors import Malformed, NotFound
 from service.http.parameters import Parameter, integer, is_recordable
+from service.not_found import DatasetNotFound, FieldNotFound, JobNotFound
 
 DEFAULT_DEPTH = 20
 MAX_DEPTH = 2**31 - 1

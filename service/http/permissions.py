@@ -14,9 +14,10 @@ from aiohttp import web
 from service.domain.binding import Binding
 from service.domain.decisions import Create, Transition, Within
 from service.domain.run import RunRegisters
-from service.errors import NamespaceNotFound, OutsideNamespaces
+from service.errors import OutsideNamespaces
 from service.http.route import CONTEXT
 from service.ledger.drafts import Caller
+from service.not_found import NamespaceNotFound
 
 C = TypeVar("C", Create, Transition)
 

@@ -11,12 +11,13 @@ from aiohttp import hdrs, web
 
 from service.catalog.queries import Slice
 from service.domain import timestamps
-from service.errors import Malformed, RunNotFound, UnsupportedType
+from service.errors import Malformed, UnsupportedType
 from service.http import request_body
 from service.http.parameters import AT, IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, is_recordable
 from service.http.resources import RESOURCES
 from service.http.route import CONTEXT, parameters_of
 from service.ledger.drafts import Caller
+from service.not_found import RunNotFound
 from service.payloads.run_ids import parse_uuid, run_uuid
 from service.payloads.schemas import MAX_NAME
 

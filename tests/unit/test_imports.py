@@ -11,7 +11,7 @@ SERVICE, TESTS = Path(__file__).parents[2] / "service", Path(__file__).parents[1
 
 LAYERS = (
     ("errors", "settings", "logs", "os_process", "histograms", "trace_context"),
-    ("tracing",),
+    ("not_found", "tracing"),
     ("domain",),
     ("payloads", "database", "embedded"),
     ("ledger",),

@@ -7,7 +7,7 @@ from aiohttp import web
 from service.auth.keys import Scope
 from service.domain.binding import Binding
 from service.domain.node_ids import NodeKind, NodeText
-from service.errors import DatasetNotFound, FieldNotFound, JobNotFound, Malformed
+from service.errors import Malformed
 from service.http.column_views import column_graph_view
 from service.http.fast_path import json_response
 from service.http.node_parameters import depth, node_id, node_limit, node_not_found
@@ -20,6 +20,7 @@ from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
 from service.lineage.graphs import Graphs
+from service.not_found import DatasetNotFound, FieldNotFound, JobNotFound
 from service.payloads.json_writer import dump
 
 _NODE = node_id(

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.domain.tags import TagChange
-from service.errors import DatasetNotFound, FieldNotFound, Invalid, NamespaceNotFound
+from service.errors import Invalid
 from service.http import dataset_commands
 from service.http.dataset_reads import dataset_name, find_dataset, wait_for_lineage
 from service.http.dataset_views import dataset_view
@@ -18,6 +18,7 @@ from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import caller, name
 from service.http.resources import RESOURCES
 from service.http.route import Handler, Reach, Route, Tag
+from service.not_found import DatasetNotFound, FieldNotFound, NamespaceNotFound
 from service.payloads.dataset_state import state_of
 from service.payloads.json_writer import dump
 

@@ -8,7 +8,6 @@ from typing import Any
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.errors import DatasetNotFound, DatasetVersionNotFound, NamespaceNotFound
 from service.http.dataset_reads import (
     KNOWN_AT,
     VALID_AT,
@@ -29,6 +28,7 @@ from service.http.request_values import slice_of
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag
 from service.lineage.datasets import DatasetItem, VersionItem
+from service.not_found import DatasetNotFound, DatasetVersionNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import parse_uuid
 

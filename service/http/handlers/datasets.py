@@ -6,7 +6,7 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.domain.event import DatasetName
-from service.errors import DatasetNotFound, Invalid, NamespaceNotFound, RunNotFound, SourceNotFound
+from service.errors import Invalid
 from service.http import dataset_commands, definitions
 from service.http.dataset_reads import (
     KNOWN_AT,
@@ -28,6 +28,7 @@ from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import caller, json_body, name, slice_of
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
+from service.not_found import DatasetNotFound, NamespaceNotFound, RunNotFound, SourceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutDataset
 

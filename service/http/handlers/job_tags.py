@@ -6,7 +6,7 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.domain.tags import TagChange
-from service.errors import Invalid, JobNotFound, NamespaceNotFound
+from service.errors import Invalid
 from service.http import dataset_commands, definitions
 from service.http.fast_path import json_response
 from service.http.job_reads import job_views
@@ -17,6 +17,7 @@ from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import caller, name
 from service.http.resources import RESOURCES, wait_for_catalog
 from service.http.route import Handler, Reach, Route, Tag
+from service.not_found import JobNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 
 

@@ -9,7 +9,6 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.domain.event import JobName
-from service.errors import JobNotFound, JobVersionNotFound, NamespaceNotFound
 from service.http import definitions
 from service.http.dataset_reads import wait_for_lineage_unless_stale
 from service.http.fast_path import json_response
@@ -22,6 +21,7 @@ from service.http.request_values import name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag
 from service.lineage.job_versions import JobVersion
+from service.not_found import JobNotFound, JobVersionNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import parse_uuid
 

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.catalog.queries import JobFilter, JobItem
-from service.errors import Invalid, JobNotFound, NamespaceNotFound
+from service.errors import Invalid
 from service.http import definitions
 from service.http.fast_path import json_response
 from service.http.job_reads import job_views
@@ -17,6 +17,7 @@ from service.http.permissions import binding_of
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
+from service.not_found import JobNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutJob
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from service.auth.keys import Scope
 from service.domain.binding import Binding
 from service.domain.node_ids import NodeKind, NodeText
-from service.errors import DatasetNotFound, JobNotFound, Malformed
+from service.errors import Malformed
 from service.http.fast_path import json_response
 from service.http.lineage_views import cut_view, graph_json
 from service.http.node_parameters import depth, node_id, node_limit, node_not_found
@@ -27,6 +27,7 @@ from service.lineage.graph_statements import ANY_POSITION
 from service.lineage.graphs import Graphs
 from service.lineage.past_graph import PastMoment
 from service.lineage.walk import Direction, Node
+from service.not_found import DatasetNotFound, JobNotFound
 from service.payloads.json_writer import dump
 
 _NODE = node_id(

@@ -11,7 +11,6 @@ from service.audit.event_text import next_cursor
 from service.auth.keys import Scope
 from service.domain.event import Subject
 from service.domain.ids import dataset_id, job_id
-from service.errors import DatasetNotFound, JobNotFound, NamespaceNotFound
 from service.http import definitions
 from service.http.dataset_reads import dataset_name, find_dataset
 from service.http.event_parameters import CURSOR, position_after
@@ -23,6 +22,7 @@ from service.http.permissions import binding_of, check_read
 from service.http.request_values import name
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
+from service.not_found import DatasetNotFound, JobNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 
 

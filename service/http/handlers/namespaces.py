@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.errors import Invalid, NamespaceNotFound
+from service.errors import Invalid
 from service.http import definitions
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -16,6 +16,7 @@ from service.http.request_values import caller, json_body, name, slice_of, wait_
 from service.http.resources import RESOURCES, settle_lineage
 from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.http.views import namespace_view
+from service.not_found import NamespaceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutNamespace
 

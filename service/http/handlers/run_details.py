@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.errors import RunNotFound
 from service.http import views
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -15,6 +14,7 @@ from service.http.permissions import binding_of, visible
 from service.http.request_values import run_id, run_not_found, slice_of
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
+from service.not_found import RunNotFound
 from service.payloads.json_writer import dump
 
 _TYPE = choice("type", "Whose facets.", ("run", "job"))

@@ -17,7 +17,6 @@ from service.audit.run_history import PastRun
 from service.audit.run_verdicts import HistoryVerdict, RunVerdicts
 from service.auth.keys import Scope
 from service.domain.run import NO_DATASETS
-from service.errors import RunNotFound
 from service.http import views
 from service.http.event_parameters import CURSOR, position_after
 from service.http.fast_path import json_response
@@ -32,6 +31,7 @@ from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 from service.ledger.events import LOG, Head
 from service.lineage.run_lineage import Moment
+from service.not_found import RunNotFound
 from service.payloads.json_writer import dump
 
 _NO_LIMIT = 2**31 - 1

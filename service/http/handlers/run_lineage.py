@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.errors import RunNotFound
 from service.http.fast_path import json_response
 from service.http.node_parameters import depth
 from service.http.openapi import graph_responses
@@ -19,6 +18,7 @@ from service.http.resources import RESOURCES
 from service.http.route import Handler, Reach, Route, Tag, parameters_of
 from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
 from service.lineage.run_graph import MAX_RUNS, LineageRun
+from service.not_found import RunNotFound
 from service.payloads.json_writer import dump
 
 _RUN = run_reference("runId", "The id of a run: a UUID, or the `runId` of its OpenLineage events.", required=True)

@@ -10,7 +10,7 @@ from orjson import Fragment
 from service.auth.keys import Scope
 from service.catalog.queries import PAGE_BYTES
 from service.domain.decisions import Decision
-from service.errors import Conflict, ConflictKind, Invalid, JobNotFound, KeyReused, NamespaceNotFound
+from service.errors import Conflict, ConflictKind, Invalid, KeyReused
 from service.http import views
 from service.http.definitions import create_run
 from service.http.fast_path import json_response
@@ -24,6 +24,7 @@ from service.http.request_values import json_body, keyed_caller, name, slice_of,
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.ledger.batch import AppendResult
+from service.not_found import JobNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import CreateRun, LookUpRuns

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.errors import Invalid, SourceNotFound
+from service.errors import Invalid
 from service.http import dataset_commands
 from service.http.dataset_reads import wait_for_lineage_unless_stale
 from service.http.dataset_views import source_view
@@ -18,6 +18,7 @@ from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import caller, json_body, name, slice_of
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
+from service.not_found import SourceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.schemas import PutSource
 

@@ -8,7 +8,7 @@ from service.auth.keys import Scope
 from service.domain.decisions import Decision, Transition
 from service.domain.event import RunState
 from service.domain.run import RunRegisters
-from service.errors import Conflict, ConflictKind, Invalid, KeyReused, Malformed, RunNotFound
+from service.errors import Conflict, ConflictKind, Invalid, KeyReused, Malformed
 from service.http import views
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -22,6 +22,7 @@ from service.http.resources import RESOURCES
 from service.http.route import Handler, Reach, Route, Tag
 from service.ledger import drafts
 from service.ledger.batch import AppendResult
+from service.not_found import RunNotFound
 from service.payloads.json_writer import dump
 
 _MAX_BODY_BYTES = 64 * 1024
