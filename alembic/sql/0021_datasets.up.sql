@@ -84,7 +84,11 @@ create table runfold.dataset_events (
     version    uuid,
     primary key (dataset_id, position)
 );
-create index dataset_events_by_time on runfold.dataset_events (dataset_id, at desc, position desc) where version is not null;
+-- The last version that was told until a time: of those that write or define it, or of those that read it, however many do.
+create index dataset_events_written on runfold.dataset_events (dataset_id, at desc, position desc)
+ where version is not null and role & 14 <> 0;
+create index dataset_events_read on runfold.dataset_events (dataset_id, at desc, position desc)
+ where version is not null and role & 14 = 0;
 -- Which run wrote what another one read, and which runs read what it wrote: the last before, or the next after, a time.
 create index dataset_events_by_role on runfold.dataset_events (dataset_id, role, at desc, position desc);
 

@@ -26,7 +26,7 @@ from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.ledger.bound_runs import matching_namespaces
 from service.lineage.past_graph import PastMoment
 from service.lineage.stored import unpack_dataset, unpack_mapping, unpack_source, unpack_tag, unpack_version
-from service.lineage.versions_at import version_contents, versions_at
+from service.lineage.versions_at import TOLD, version_contents, versions_at
 
 _INDEXED = 200
 """Characters of a name that the indexes have."""
@@ -94,7 +94,7 @@ _FIND = {
     False: load("dataset_names", within=EVERY),
     True: load("dataset_names", within=load_text("within", namespace="t.namespace")),
 }
-_TOLD_VERSIONS, _MAPPINGS = load("told_versions"), load_page("dataset_mappings")
+_MAPPINGS = load_page("dataset_mappings")
 _VERSIONS, _COUNT_VERSIONS = load_page("list_dataset_versions"), load("count_dataset_versions")
 _FIRST_EVENT = load("first_dataset_event")
 _VERSION = load("dataset_version")
@@ -173,7 +173,7 @@ class DatasetQueries:
         wanted = [(id_, at) for registers, ids in datasets if (at := _told_at(registers)) is not None for id_ in ids]
         if not wanted:
             return {}
-        rows = await self._connections.fetch(_TOLD_VERSIONS, *zip(*wanted, strict=True))
+        rows = await self._connections.fetch(TOLD, *zip(*wanted, strict=True))
         return {row["id"]: row["version"] for row in rows}
 
     async def _mappings(self, ids: Sequence[UUID]) -> dict[UUID, list[ColumnMapping]]:

@@ -9,7 +9,6 @@ from uuid import UUID
 
 from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
-from service.database.statements import load
 from service.domain.binding import Binding
 from service.domain.dataset_versions import dataset_version_id
 from service.domain.event import DatasetName, JobName
@@ -18,8 +17,9 @@ from service.domain.registers import StampedFacet
 from service.domain.run import NO_DATASETS, RunRegisters
 from service.domain.run_datasets import RunDataset, RunDatasets, merge_run_datasets
 from service.lineage.stored import unpack_run_datasets
+from service.lineage.versions_at import UNTIL
 
-_OF_RUNS, _VERSIONS_AT = load_page("datasets_of_runs"), load("versions_until")
+_OF_RUNS = load_page("datasets_of_runs")
 
 
 class RunDatasetVersion(NamedTuple):
@@ -95,7 +95,7 @@ class RunLineageReader:
         }
         if not wanted:
             return {}
-        rows = await self._connections.fetch(_VERSIONS_AT, *zip(*wanted, strict=True))
+        rows = await self._connections.fetch(UNTIL, *zip(*wanted, strict=True))
         return {(row["id"], row["at"]): row["version"] for row in rows}
 
 

@@ -8,14 +8,21 @@ from uuid import UUID
 
 from service.catalog.queries import PAGE_BYTES, condition, load_page
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
 from service.domain.binding import Binding
 from service.domain.dataset_versions import VersionContent
 from service.lineage.graph_statements import ANY_POSITION, Parts
 from service.lineage.stored import unpack_version
 
-_AT = {bound: load("versions_at", names=Parts(bound).seen_names("w.id")) for bound in (False, True)}
+_TELLING = load_text("last_telling", dataset_id="a.id", at="w.at", position=":position")
+_AT = {
+    bound: load("versions_at", names=Parts(bound).seen_names("w.id"), last_telling=_TELLING) for bound in (False, True)
+}
 _CONTENTS = {bound: load_page("version_contents", names=Parts(bound).seen_names("w.id")) for bound in (False, True)}
+
+_OF_NAME = load_text("last_telling", dataset_id="w.id", at="w.at", position=str(ANY_POSITION))
+UNTIL, TOLD = load("versions_until", last_telling=_OF_NAME), load("told_versions", last_telling=_OF_NAME)
+"""Statements of the version that was told last under a name until a time, and of that which was told at a time."""
 
 DatasetMoment = tuple[UUID, datetime]
 """The id of a dataset, under which the graph has it, and a time."""

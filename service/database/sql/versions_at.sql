@@ -6,17 +6,7 @@ select w.id, w.at, v.version
  cross join lateral (
      select e.version
        from {names} a
-      cross join lateral (
-          (select 0 as rank, t.version, t.at, t.position
-             from runfold.dataset_events t
-            where t.dataset_id = a.id and t.version is not null and t.at <= w.at and t.position <= :position and t.role & 14 <> 0
-            order by t.at desc, t.position desc limit 1)
-           union all
-          (select 1, t.version, t.at, t.position
-             from runfold.dataset_events t
-            where t.dataset_id = a.id and t.version is not null and t.at <= w.at and t.position <= :position
-            order by t.at desc, t.position desc limit 1)
-      ) e
-      order by e.rank, e.at desc, e.position desc
+      cross join lateral ({last_telling}) e
+      order by e.read, e.at desc, e.position desc
       limit 1
   ) v
