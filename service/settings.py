@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-CONNECTIONS = 25
+CONNECTIONS = 28
 """Upper bound on database connections per serving process, including its child process; a test counts them."""
 
 PROCESS, INLINE = "process", "inline"

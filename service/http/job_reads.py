@@ -28,12 +28,21 @@ async def lineage_of_run(
     Waits a moment for events that were recorded before; while an existing ledger is projected, it answers with what is
     known.
     """
-    position = registers.datasets_position
-    if position == NO_DATASETS:
+    if registers.datasets_position == NO_DATASETS:
         return None
+    return (await lineage_of_runs(request, [(run, registers)], moment)).get(run)
+
+
+async def lineage_of_runs(
+    request: web.Request, runs: Sequence[tuple[UUID, RunRegisters]], moment: Moment = NOW
+) -> dict[UUID, RunLineage]:
+    """Return what runs read and wrote, of those that did, as `lineage_of_run` does."""
+    position = max((registers.datasets_position for _, registers in runs), default=NO_DATASETS)
+    if position == NO_DATASETS:
+        return {}
     resources = request.app[RESOURCES]
     await settle_lineage(resources, position)
-    return (await resources.run_lineage.read([(run, registers)], binding_of(request), moment)).get(run)
+    return await resources.run_lineage.read(runs, binding_of(request), moment)
 
 
 async def views_of_runs(request: web.Request, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:

@@ -15,6 +15,8 @@ from service.payloads.contents import creator_content
 from service.payloads.raw_json import MAX_DEPTH, too_deep
 from service.payloads.run_ids import parse_uuid
 from service.payloads.schemas import (
+    URI,
+    URL,
     CreateRun,
     LookUpRuns,
     PutDataset,
@@ -33,8 +35,7 @@ from service.payloads.schemas import (
 
 T = TypeVar("T")
 
-_SCHEME = re.compile("^[A-Za-z][A-Za-z0-9+.-]*:.")
-_NO_URI = re.compile(r"[\s\x00-\x1f\x7f]")
+_URL, _URI = re.compile(URL), re.compile(URI)
 
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
@@ -119,7 +120,7 @@ def read_put_dataset(body: bytes) -> PutDataset:
     request = _read(body, decode_put_dataset)
     if request.runId is not None and parse_uuid(request.runId) is None:
         raise Malformed(f"runId {request.runId[:64]!r} is not a UUID")
-    if request.type == "STREAM" and _SCHEME.match(request.schemaLocation or "") is None:
+    if request.type == "STREAM" and _URL.match(request.schemaLocation or "") is None:
         raise _invalid("schemaLocation", "must be a URL, which a dataset of type STREAM needs")
     return request
 
@@ -127,7 +128,7 @@ def read_put_dataset(body: bytes) -> PutDataset:
 def read_put_source(body: bytes) -> PutSource:
     """Read the body that defines a source. Raises Malformed or Invalid."""
     request = _read(body, decode_put_source)
-    if _NO_URI.search(request.connectionUrl):
+    if _URI.fullmatch(request.connectionUrl) is None:
         raise _invalid("connectionUrl", "must be a URI, which has no spaces or control characters")
     return request
 

@@ -1,13 +1,14 @@
 """The types of request bodies: msgspec validates by them, and /openapi.json is generated from them.
 
 Fields have the names of OpenLineage and Marquez. Unknown fields are ignored, as in Marquez. What is checked after
-decoding is described by keywords of JSON Schema (`extra_json_schema`), which msgspec does not check. The schema of
+decoding is described by keywords of JSON Schema, which msgspec does not check: of a field by `extra_json_schema`, of
+fields that depend on each other by `json_schema` of their type. The schema of
 OpenLineage events is in service/http/openapi/lineage_schema.py.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
@@ -21,6 +22,12 @@ MAX_NAME = 1024
 
 STORABLE: dict[str, Any] = {"pattern": "^[^\\u0000]*$"}
 """Keywords of JSON Schema for a text that PostgreSQL can store: without NUL."""
+
+URL = "^[A-Za-z][A-Za-z0-9+.-]*:."
+"""The pattern of a URL."""
+
+URI = r"^[^\s\x00-\x1f\x7f]*$"
+"""The pattern of a URI of any kind, also of JDBC: neither spaces nor control characters."""
 
 Name = Annotated[str, Meta(min_length=1, max_length=MAX_NAME, extra_json_schema=STORABLE)]
 Text = Annotated[str, Meta(extra_json_schema=STORABLE)]
@@ -92,13 +99,27 @@ class PutDataset(Struct):
     description: Text | None = None
     runId: Annotated[Uuid | None, Meta(description="The run that wrote the dataset.")] = None  # noqa: N815
 
+    json_schema: ClassVar[dict[str, Any]] = {
+        "if": {"properties": {"type": {"const": "STREAM"}}},
+        "then": {
+            "required": ["schemaLocation"],
+            "properties": {"schemaLocation": {"type": "string", "pattern": URL}},
+        },
+    }
+
 
 class PutSource(Struct):
     """PUT /sources/{source}."""
 
     type: Name
     connectionUrl: Annotated[  # noqa: N815
-        Name, Meta(description="A URI. It is recorded as sent; answers have `***` in place of passwords.")
+        str,
+        Meta(
+            min_length=1,
+            max_length=MAX_NAME,
+            description="A URI. It is recorded as sent; answers have `***` in place of passwords.",
+            extra_json_schema={"pattern": URI},
+        ),
     ]
     description: Text | None = None
 

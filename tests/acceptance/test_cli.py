@@ -124,7 +124,8 @@ async def test_doctor_shows_what_is_set_aside_and_exits_with_1(dsn, connections,
     command = ("doctor", "--database-url", dsn)
     healthy = await run(log, *command)
     assert healthy.status == 0
-    assert healthy.output.startswith("The ledger ends at position 3; the catalog is projected up to 0.\n")
+    ends = "The ledger ends at position 3; the catalog is projected up to 0, datasets and lineage up to 0.\n"
+    assert healthy.output.startswith(ends)
     assert "No event is set aside." in healthy.output
 
     await execute(

@@ -12,6 +12,7 @@ from service.errors import Malformed
 from service.http import views
 from service.http.event_parameters import START, check_order
 from service.http.fast_path import json_response
+from service.http.job_reads import lineage_of_runs
 from service.http.openapi import responses
 from service.http.parameters import ORDER, PAGE_LIMIT, STALE, Parameter, optional_boolean, run_states, text, time
 from service.http.paths import BASE
@@ -65,7 +66,8 @@ async def search(request: web.Request) -> web.Response:
     _check_list(filters, after, order)
     await wait_unless_stale(request)
     page, following = await request.app[RESOURCES].run_search.runs(filters, after, limit, order, binding_of(request))
-    run_views = [views.run_view(str(run.id), run.registers) for run in page]
+    lineage = await lineage_of_runs(request, [(run.id, run.registers) for run in page])
+    run_views = [views.run_view(str(run.id), run.registers, lineage.get(run.id)) for run in page]
     cursor = None if following is None else _encode_cursor(following)
     return json_response(request, dump({"runs": run_views, "next": cursor}))
 

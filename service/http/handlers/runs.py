@@ -14,6 +14,7 @@ from service.errors import Conflict, ConflictKind, Invalid, KeyReused
 from service.http import views
 from service.http.definitions import create_run
 from service.http.fast_path import json_response
+from service.http.job_reads import lineage_of_runs
 from service.http.json_bodies import read_look_up
 from service.http.openapi import responses
 from service.http.parameters import IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, run_states
@@ -70,22 +71,23 @@ async def list_of_job(request: web.Request) -> web.Response:
     if (binding and not binding.allows(names[0])) or await resources.queries.job(*names, binding) is None:
         raise JobNotFound(names[1])
     runs, total = await resources.queries.runs_of_job(*names, states, page, binding)
-    lineage = await resources.run_lineage.read(runs, binding)
+    lineage = await lineage_of_runs(request, runs)
     return json_response(request, dump(views.runs_view(runs, total, lineage)))
 
 
 async def look_up(request: web.Request) -> web.Response:
     """Read many runs at once."""
-    reader, binding = request.app[RESOURCES].reader, binding_of(request)
+    resources, binding = request.app[RESOURCES], binding_of(request)
     ids = list(dict.fromkeys(read_look_up(await json_body(request)).ids))
     found: dict[str, Fragment | None] = {}
     size, count = 0, _FIRST_LOOK_UPS
     while len(found) < len(ids) and size < PAGE_BYTES:
         texts = ids[len(found) : len(found) + count]
         run_ids = [run_uuid(text) for text in texts]
-        for text, run_id, read in zip(texts, run_ids, await reader.read_all(run_ids), strict=True):
-            run = visible(binding, read)
-            view = dump(views.run_view(str(run_id), run)) if run is not None else b""
+        runs = [visible(binding, read) for read in await resources.reader.read_all(run_ids)]
+        lineage = await lineage_of_runs(request, [(id_, run) for id_, run in zip(run_ids, runs, strict=True) if run])
+        for text, run_id, run in zip(texts, run_ids, runs, strict=True):
+            view = dump(views.run_view(str(run_id), run, lineage.get(run_id))) if run is not None else b""
             found[text] = Fragment(view) if view else None
             size += len(view)
         mean_size = size // len(found) + 1

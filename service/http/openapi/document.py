@@ -22,7 +22,6 @@ from service.http.parameters import Location, Parameter
 from service.http.paths import BASE
 from service.http.problems import STATUS, status_of
 from service.http.route import ArrayOf, Body, Reach, Route, Tag
-from service.payloads.run_ids import UUID_SCHEMA
 from service.payloads.schemas import MAX_NAME, STORABLE, OpenLineageEvent
 
 _COMPONENT = "#/components/schemas/{name}"
@@ -48,7 +47,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
     "field": ("The field's name.", _NAME_IN_PATH),
     "source": ("The source's name.", _NAME_IN_PATH),
     "tag": ("The tag's name.", _NAME_IN_PATH),
-    "version": ("The version's id.", {"type": "string", **UUID_SCHEMA}),
+    "version": ("The version's id, a UUID. Nothing else is found.", {"type": "string", "minLength": 1}),
     "id": ("The run's id: a UUID, or the `runId` of its OpenLineage events.", {"type": "string", "minLength": 1}),
     "code": ("The last part of an error's `type`.", {"type": "string", "minLength": 1}),
 }
@@ -239,9 +238,12 @@ def _reference(kind: type[Struct]) -> dict[str, str]:
 
 
 def _schemas(routes: tuple[Route, ...]) -> dict[str, Any]:
-    kinds = dict.fromkeys([responses.Problem, *(kind for route in routes for kind in _types(route))])
+    all_kinds: list[type[Struct]] = [responses.Problem, *(kind for route in routes for kind in _types(route))]
+    kinds = dict.fromkeys(all_kinds)
     described = [kind for kind in kinds if kind is not OpenLineageEvent]
     _, components = msgspec.json.schema_components(described, ref_template=_COMPONENT)
+    for kind in described:
+        components[kind.__name__] |= getattr(kind, "json_schema", {})
     return dict(sorted((components | lineage_schema.COMPONENTS).items()))
 
 

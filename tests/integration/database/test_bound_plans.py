@@ -14,7 +14,7 @@ from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import post_next
 from service.catalog.lineage_events import LineageEventReader, LineageFilter
 from service.catalog.page_writer import project_next_page
-from service.catalog.queries import CatalogQueries, Slice
+from service.catalog.queries import CatalogQueries, JobFilter, Slice
 from service.catalog.run_search import Order, RunFilters, RunSearch
 from service.domain.binding import parse_binding
 from service.domain.registers import EPOCH
@@ -100,8 +100,8 @@ async def test_a_list_reads_what_is_the_keys_own_and_little_else(connections):
         return found, await lineage.count(restricted)
 
     lists = {
-        "jobs": (queries.jobs(None, None, Slice(5, 0), BINDING), 1),
-        "jobs by state": (queries.jobs(None, ["COMPLETED"], Slice(5, 0), BINDING), 1),
+        "jobs": (queries.jobs(JobFilter(None, None, None), Slice(5, 0), BINDING), 1),
+        "jobs by state": (queries.jobs(JobFilter(None, ["COMPLETED"], None), Slice(5, 0), BINDING), 1),
         "runs of a job": (queries.runs_of_job(NAMESPACE, JOB, None, Slice(5, 0), BINDING), 20),
         "children": (lineage.children(PARENT, Slice(5, 0), BINDING), 20),
         "lineage": (lineage_list(), 40),

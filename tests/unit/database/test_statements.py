@@ -50,12 +50,16 @@ GRAPH = {
     "names": load_text("graph_names", dataset_id="w.id"),
     "job": load_text("graph_job", job_id="w.id", within="true"),
     "counts": "true",
+    "at": "w.at",
+    "position": "0",
+    "last_telling": load_text("last_telling", dataset_id="w.id", at="w.at", position="0"),
 }
 """Parts of the statements that read the lineage graph."""
 OF_GRAPH = (
     *(name for name in FILES if "graph_" in name),
     *("column_mapping_counts", "column_mappings_from", "column_mappings_of", "find_column_datasets", "past_jobs"),
     *("past_runs", "producers", "readers", "resolve_datasets", "runs_by_id", "version_contents", "versions_at"),
+    *("last_telling", "told_versions", "versions_until"),
 )
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
@@ -63,6 +67,8 @@ PARTS_OF_SEARCH = {"search_rank"}
 """Likewise, of search.sql."""
 OTHERS = {
     **dict.fromkeys(OF_GRAPH, GRAPH),
+    "versions_at": GRAPH
+    | {"last_telling": load_text("last_telling", dataset_id="a.id", at="w.at", position=":position")},
     "runs_by_update": {"within": ">= :far_position"},
     "count_created_entries": {"within": "true"},
     "search": {"within": "true", "key": load_text("search_rank"), "direction": "asc"},
