@@ -10,9 +10,10 @@ that a client percent-encodes are found, too.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
-from itertools import islice
+from itertools import accumulate, islice, pairwise
 from typing import NamedTuple
 from urllib.parse import unquote
 from uuid import UUID
@@ -43,8 +44,11 @@ _SCHEME = re.compile(r"[^:]+://[^:]*(?::\d+)?(?=:)")
 _VERSION = re.compile(r"(.*)#([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})", re.DOTALL)
 
 
-_MAX_SPLITS = 20_000
+_MAX_READINGS = 20_000
 """Most ways that are tried to read the id of a field: there are as many where it has 200 colons."""
+
+_MAX_CHARACTERS = 8 * 1024 * 1024
+"""Characters of all names in these ways after which no further one is tried: ids may have thousands of colons."""
 
 
 class NodeText(NamedTuple):
@@ -103,28 +107,51 @@ def splits(names: str) -> Iterator[Split]:
 
     Where several exist, the first one is meant.
     """
-    yield from _decoded(dict.fromkeys(_splits(names)), names)
-
-
-def _splits(names: str) -> Iterator[Split]:
-    ends = [found.start() for found in re.finditer(":", names)]
-    if (scheme := _SCHEME.match(names)) is not None:
-        ends.insert(0, scheme.end())
-    for end in ends:
-        if 0 < end < len(names) - 1:
-            yield Split(names[:end], names[end + 1 :])
+    return _readings(names, lambda: ((end,) for end in _ends(names, _colons(names), 0)))
 
 
 def field_splits(names: str) -> Iterator[Split]:
     """Yield all ways to read the names of a dataset and a field: as `splits`."""
-    found = (Split(outer.namespace, *inner[:2]) for outer in _splits(names) for inner in _splits(outer.name))
-    yield from _decoded(dict.fromkeys(islice(found, _MAX_SPLITS)), names)
+
+    def found() -> Iterator[tuple[int, ...]]:
+        colons = _colons(names)
+        for end in _ends(names, colons, 0):
+            yield from ((end, second) for second in _ends(names, colons, end + 1))
+
+    return _readings(names, found)
 
 
-def _decoded(found: dict[Split, None], names: str) -> Iterator[Split]:
-    yield from found
-    if "%" in names:
-        for split in found:
-            decoded = Split(*map(unquote, split))
-            if decoded not in found:
-                yield decoded
+def _colons(names: str) -> list[int]:
+    return [found.start() for found in re.finditer(":", names)]
+
+
+def _ends(names: str, colons: Sequence[int], begin: int) -> Iterator[int]:
+    """Yield the colons at which the name may end that begins at an index, the likeliest first."""
+    scheme = _SCHEME.match(names, begin)
+    first = scheme.end() if scheme is not None and scheme.end() < len(names) - 1 else None
+    if first is not None:
+        yield first
+    for colon in islice(colons, bisect_right(colons, begin), None):
+        if colon < len(names) - 1 and colon != first:
+            yield colon
+
+
+def _readings(names: str, find: Callable[[], Iterator[tuple[int, ...]]]) -> Iterator[Split]:
+    """Yield what the names between colons are, then what they are where they are percent-encoded."""
+    count = max(1, min(_MAX_READINGS, _MAX_CHARACTERS // len(names)))
+    for colons in islice(find(), count):
+        yield _split_at(names, colons)
+    if "%" not in names:
+        return
+    parts = [unquote(part) for part in names.split(":")]
+    decoded = ":".join(parts)
+    if decoded != names:
+        colon_ends = accumulate(len(part) + 1 for part in parts)
+        moved = {colon: end - 1 for colon, end in zip(_colons(names), colon_ends, strict=False)}
+        for colons in islice(find(), count):
+            yield _split_at(decoded, [moved[colon] for colon in colons])
+
+
+def _split_at(names: str, colons: Sequence[int]) -> Split:
+    bounds = (-1, *colons, len(names))
+    return Split(*(names[begin + 1 : end] for begin, end in pairwise(bounds)))

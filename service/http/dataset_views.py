@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,12 @@ _SCHEME = re.compile("(?:jdbc:)?([A-Za-z][A-Za-z0-9+.-]*):")
 
 _UNKNOWN_TYPE = "UNKNOWN"
 """The type of a source that only facets name, without a URL that tells more."""
+
+_MAX_INPUTS = 20_000
+"""Most input columns of a dataset's columns: a mapping may have columns on which each of thousands depends."""
+
+_MAX_INPUT_TEXT = 4 * 1024 * 1024
+"""Characters of them after which no more are shown: one description may be that of thousands."""
 
 
 def source_view(source: SourceRegisters) -> dict[str, Any]:
@@ -71,7 +78,7 @@ def dataset_view(item: DatasetItem, binding: Binding | None) -> dict[str, Any]:
         "lastLifecycleState": state.lifecycle,
         "description": state.description,
         "currentVersion": str(item.version),
-        "columnLineage": _columns_view(item.mappings, binding) or None,
+        **_columns_view(item.mappings, binding),
         "facets": facets_view(facets),
         "deleted": dataset.is_dropped,
     }
@@ -95,7 +102,8 @@ def past_dataset_view(item: DatasetItem, version: UUID, content: VersionContent)
         "facets": {name: Fragment(facet) for name, facet in sorted(content.facets.items())},
         "deleted": content.lifecycle_state == DROP,
     }
-    view.pop("schemaLocation", None)
+    for name in ("schemaLocation", "columnLineageTruncated"):
+        view.pop(name, None)
     return view | ({"schemaLocation": content.schema_location} if content.type == STREAM else {})
 
 
@@ -135,9 +143,15 @@ def fields_view(fields: Iterable[DatasetField], dataset: DatasetRegisters) -> li
     ]
 
 
-def _columns_view(mappings: Iterable[ColumnMapping], binding: Binding | None) -> list[dict[str, Any]]:
-    """Return what each column is made of, by the latest mapping of each job that writes the dataset."""
+def _columns_view(mappings: Iterable[ColumnMapping], binding: Binding | None) -> dict[str, Any]:
+    """Return what each column is made of, by the latest mapping of each job that writes the dataset.
+
+    With the member `columnLineageTruncated` where inputs are left out: GET /column-lineage has more of them.
+    """
     columns: dict[str, dict[str, Any]] = {}
+    seen: set[tuple[str | None, ...]] = set()
+    inputs_left, text_left = _MAX_INPUTS, _MAX_INPUT_TEXT
+    is_cut = False
     for mapping in sorted(mappings, key=lambda each: each[:3], reverse=True):
         for name, mapped in mapping.columns.fields.items():
             column = columns.setdefault(
@@ -149,14 +163,22 @@ def _columns_view(mappings: Iterable[ColumnMapping], binding: Binding | None) ->
                     "transformationType": mapped.transformation_type,
                 },
             )
-            for each in (*mapped.inputs, *mapping.columns.dataset):
+            for each in chain(mapped.inputs, mapping.columns.dataset):
+                if inputs_left <= 0 or text_left <= 0:
+                    is_cut = True
+                    break
                 shown = _input_view(each, mapped)
-                if (binding is None or binding.allows(each.namespace)) and shown not in column["inputFields"]:
+                key = (name, *shown.values())
+                inputs_left -= 1
+                if (binding is None or binding.allows(each.namespace)) and key not in seen:
+                    seen.add(key)
+                    text_left -= sum(len(text) for text in shown.values() if text)
                     column["inputFields"].append(shown)
-    return [columns[name] for name in sorted(columns)]
+    view: dict[str, Any] = {"columnLineage": [columns[name] for name in sorted(columns)] or None}
+    return view | {"columnLineageTruncated": True} if is_cut else view
 
 
-def _input_view(column: InputColumn, mapped: MappedColumn) -> dict[str, Any]:
+def _input_view(column: InputColumn, mapped: MappedColumn) -> dict[str, str | None]:
     first = column.transformations[0] if column.transformations else None
     return {
         "namespace": column.namespace,

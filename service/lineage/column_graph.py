@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from service.catalog.batches import Pauses
 from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
 from service.database.statements import load, load_text
@@ -96,7 +97,7 @@ class ColumnGraphs:
         for read, add in ways:
             level = begin
             for _ in range(max(1, depth)):
-                found = add(level, await read({column.dataset for column in level}))
+                found = await add(level, await read({column.dataset for column in level}))
                 if reading.is_cut:
                     graph.cut |= dict.fromkeys(level)
                     break
@@ -114,6 +115,7 @@ class _Reading:
         self._binding = binding
         self._statements = _STATEMENTS[binding is not None]
         self._left = MAX_BYTES
+        self._pauses = Pauses()
         self.is_cut = False
         """Whether mappings are left out because there are too many bytes of them."""
 
@@ -130,13 +132,16 @@ class _Reading:
         rows = await self._connections.fetch(statement, list(ids), *visible(self._binding), self._left)
         self._left -= sum(len(row["registers"]) for row in rows)
         self.is_cut = self._left <= 0 or (bool(rows) and len(rows) < rows[0]["found"])
-        mappings: list[ColumnMapping] = [unpack_mapping(row["registers"]) for row in rows]
+        mappings: list[ColumnMapping] = []
+        for row in rows:
+            await self._pauses.pause()
+            mappings.append(unpack_mapping(row["registers"]))
         inputs = {name for mapping in mappings for name in mapping.inputs()}
         made = {row["id"] for row in rows} - ids.keys()
         names = await resolve(self._connections, inputs, made, self._binding)
         shown = {**names.by_id, **ids}
         return [
-            resolve_mapping(shown[row["id"]], mapping.columns, names.by_name)
+            await resolve_mapping(shown[row["id"]], mapping.columns, names.by_name, self._pauses)
             for row, mapping in zip(rows, mappings, strict=True)
             if row["id"] in shown
         ]

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
+from service.catalog.batches import Pauses
 from service.database.connections import Connections
 from service.database.statements import load
 from service.domain.binding import Binding
@@ -103,7 +104,9 @@ class ColumnNodes:
     async def _existing(self, readings: Iterable[Split], binding: Binding | None) -> list[tuple[Split, DatasetName]]:
         """Return those readings whose datasets exist, with the names under which these are shown."""
         ids: dict[UUID, Split] = {}
+        pauses = Pauses()
         for split in readings:
+            await pauses.pause()
             if binding is None or binding.allows(split.namespace):
                 ids.setdefault(dataset_id.__wrapped__(split.namespace, split.name), split)
         statement = _FIND[binding is not None]
@@ -146,13 +149,13 @@ class ColumnNodes:
         for _ in range(max(1, depth)):
             if not level:
                 break
-            level = graph.add_sources(level, await self._mappings_of_versions(level, binding))
+            level = await graph.add_sources(level, await self._mappings_of_versions(level, binding))
         return graph
 
     async def _mappings_of_versions(self, columns: Iterable[Column], binding: Binding | None) -> list[DatasetMapping]:
         wanted = {(dataset_id(*column.dataset), column.version): column.dataset for column in columns if column.version}
         contents = await version_contents(self._connections, list(wanted), binding)
-        mappings = []
+        mappings, pauses = [], Pauses()
         for key, content in contents.items():
             columns_made = _mapping(content)
             inputs = {DatasetName(each.namespace, each.name) for each in _inputs(columns_made)}
@@ -160,7 +163,7 @@ class ColumnNodes:
             moments = {name: (dataset_id(*name), content.at) for name in names.values()}
             told = await versions_at(self._connections, moments.values(), binding)
             versions = {name: told.get(moment) or dataset_version_id(name, ()) for name, moment in moments.items()}
-            mappings.append(resolve_mapping(wanted[key], columns_made, names, key[1], versions))
+            mappings.append(await resolve_mapping(wanted[key], columns_made, names, pauses, key[1], versions))
         return mappings
 
 

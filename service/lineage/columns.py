@@ -10,8 +10,15 @@ from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
+from service.catalog.batches import Pauses
 from service.domain.column_mapping import InputColumn, MappedColumns, Transformation
 from service.domain.event import DatasetName
+
+MAX_EDGES = 50_000
+"""Most edges of a graph: an event with 5,000 columns that depend on 2,000 others each tells 10,000,000."""
+
+MAX_EDGE_TEXT = 8 * 1024 * 1024
+"""Most characters of the names and transformations of edges, each of which an answer has about three times."""
 
 
 class Column(NamedTuple):
@@ -37,6 +44,9 @@ class ColumnSources(NamedTuple):
     transformation_description: str | None = None
 
 
+NO_SOURCES = ColumnSources()
+
+
 class DatasetMapping(NamedTuple):
     """The mapping of an output dataset by a job, or that of a version of it.
 
@@ -48,29 +58,46 @@ class DatasetMapping(NamedTuple):
     for_all: tuple[ColumnInput, ...] = ()
     version: UUID | None = None
 
-    def sources(self, field: str) -> ColumnSources | None:
-        """Return what a field is made of; None if that is not told."""
-        known = self.fields.get(field)
-        if not self.for_all:
-            return known
-        return ColumnSources(self.for_all) if known is None else known._replace(inputs=known.inputs + self.for_all)
+    def inputs(self, field: str) -> Iterator[ColumnInput]:
+        """Yield what a field is made of; nothing if that is not told."""
+        if (known := self.fields.get(field)) is not None:
+            yield from known.inputs
+        yield from self.for_all
 
-    def columns_from(self, columns: Iterable[Column]) -> Iterator[tuple[Column, Column]]:
-        """Yield each of some columns with each that is made of it."""
-        made: dict[Column, list[str]] = {}
-        for field, sources in self.fields.items():
+    def texts(self, field: str) -> ColumnSources:
+        """Return what the mapping tells of a field besides its inputs."""
+        return self.fields.get(field, NO_SOURCES)._replace(inputs=())
+
+
+class _InputsOf(NamedTuple):
+    """The inputs of a mapping by the columns that they take: those of single fields, and those of all fields."""
+
+    fields: dict[Column, dict[str, list[ColumnInput]]]
+    for_all: dict[Column, list[ColumnInput]]
+
+    @classmethod
+    async def read(cls, mapping: DatasetMapping, pauses: Pauses) -> _InputsOf:
+        found = cls({}, {})
+        for field, sources in mapping.fields.items():
+            await pauses.pause()
             for each in sources.inputs:
-                made.setdefault(each.column, []).append(field)
-        filters = {each.column for each in self.for_all}
-        for column in columns:
-            fields = self.fields if column in filters else made.get(column, ())
-            yield from ((column, Column(self.dataset, field, self.version)) for field in fields)
+                found.fields.setdefault(each.column, {}).setdefault(field, []).append(each)
+        for each in mapping.for_all:
+            found.for_all.setdefault(each.column, []).append(each)
+        return found
+
+    def edges_from(self, column: Column, all_fields: Iterable[str]) -> Iterator[tuple[str, list[ColumnInput]]]:
+        """Yield each field that is made of a column, with how."""
+        made, for_all = self.fields.get(column, {}), self.for_all.get(column, [])
+        for field in all_fields if for_all else made:
+            yield field, made.get(field, []) + for_all
 
 
-def resolve_mapping(
+async def resolve_mapping(
     made: DatasetName,
     columns: MappedColumns,
     names: Mapping[DatasetName, DatasetName],
+    pauses: Pauses,
     version: UUID | None = None,
     versions: Mapping[DatasetName, UUID] = MappingProxyType({}),
 ) -> DatasetMapping:
@@ -86,20 +113,23 @@ def resolve_mapping(
             if (shown := names.get(DatasetName(each.namespace, each.name))) is not None
         )
 
-    fields = {
-        field: ColumnSources(inputs(mapped.inputs), mapped.transformation_type, mapped.transformation_description)
-        for field, mapped in columns.fields.items()
-    }
+    fields = {}
+    for field, mapped in columns.fields.items():
+        await pauses.pause()
+        texts = mapped.transformation_type, mapped.transformation_description
+        fields[field] = ColumnSources(inputs(mapped.inputs), *texts)
     return DatasetMapping(made, fields, inputs(columns.dataset), version)
 
 
 class ColumnGraph:
-    """Columns with their edges, at most `limit` of them."""
+    """Columns with their edges: at most `limit` columns, MAX_EDGES edges, and MAX_EDGE_TEXT characters of them."""
 
     def __init__(self, limit: int) -> None:
         """Begin without columns."""
         self._limit = limit
-        self.sources: dict[Column, list[ColumnSources]] = {}
+        self._edges_left, self._text_left = MAX_EDGES, MAX_EDGE_TEXT
+        self._pauses = Pauses()
+        self.sources: dict[Column, dict[ColumnSources, None]] = {}
         """What each column is made of, by each mapping."""
 
         self.targets: dict[Column, dict[Column, None]] = {}
@@ -118,10 +148,10 @@ class ColumnGraph:
         if column not in self.targets:
             if len(self.targets) >= self._limit:
                 return False
-            self.sources[column], self.targets[column] = [], {}
+            self.sources[column], self.targets[column] = {}, {}
         return True
 
-    def add_sources(self, columns: Sequence[Column], mappings: Iterable[DatasetMapping]) -> list[Column]:
+    async def add_sources(self, columns: Sequence[Column], mappings: Iterable[DatasetMapping]) -> list[Column]:
         """Add what some columns are made of, by the mappings of their datasets; return the columns that are new."""
         by_dataset: dict[tuple[DatasetName, UUID | None], list[DatasetMapping]] = {}
         for mapping in mappings:
@@ -129,41 +159,64 @@ class ColumnGraph:
         found: dict[Column, None] = {}
         for column in columns:
             for mapping in by_dataset.get((column.dataset, column.version), ()):
-                self._add_sources(column, mapping.sources(column.field), found)
+                await self._add_sources(column, mapping, found)
         return list(found)
 
-    def _add_sources(self, column: Column, sources: ColumnSources | None, found: dict[Column, None]) -> None:
-        if sources is None or sources in self.sources[column]:
-            return
-        kept = []
-        for each in sources.inputs:
-            is_new = each.column not in self.targets
-            if self.add(each.column):
-                kept.append(each)
-                self.targets[each.column][column] = None
-                if is_new:
-                    found[each.column] = None
-            else:
+    async def _add_sources(self, column: Column, mapping: DatasetMapping, found: dict[Column, None]) -> None:
+        kept, told = [], mapping.texts(column.field)
+        for each in mapping.inputs(column.field):
+            await self._pauses.pause()
+            if not self._has_space():
                 self.cut[column] = None
+                break
+            self._take_space(column, each, told)
+            is_new = each.column not in self.targets
+            if not self.add(each.column):
+                self.cut[column] = None
+                continue
+            kept.append(each)
+            self.targets[each.column][column] = None
+            if is_new:
+                found[each.column] = None
         if kept:
-            self.sources[column].append(sources._replace(inputs=tuple(kept)))
+            self.sources[column][told._replace(inputs=tuple(kept))] = None
 
-    def add_targets(self, columns: Sequence[Column], mappings: Iterable[DatasetMapping]) -> list[Column]:
+    async def add_targets(self, columns: Sequence[Column], mappings: Iterable[DatasetMapping]) -> list[Column]:
         """Add what is made of some columns, by the mappings that take them; return the columns that are new."""
-        found: dict[Column, None] = {}
+        wanted, found = set(columns), dict[Column, None]()
         for mapping in mappings:
-            for source, target in mapping.columns_from(columns):
-                is_new = target not in self.targets
-                if not self.add(target):
-                    self.cut[source] = None
-                    continue
+            inputs = await _InputsOf.read(mapping, self._pauses)
+            for source in dict.fromkeys((*inputs.fields, *inputs.for_all)):
+                await self._pauses.pause()
+                if source in wanted:
+                    await self._add_targets(source, mapping, inputs, found)
+        return list(found)
+
+    async def _add_targets(
+        self, source: Column, mapping: DatasetMapping, inputs: _InputsOf, found: dict[Column, None]
+    ) -> None:
+        for field, edges in inputs.edges_from(source, mapping.fields):
+            await self._pauses.pause()
+            if not self._has_space():
+                self.cut[source] = None
+                break
+            target, told = Column(mapping.dataset, field, mapping.version), mapping.texts(field)
+            for each in edges:
+                self._take_space(target, each, told)
+            is_new = target not in self.targets
+            if not self.add(target):
+                self.cut[source] = None
+            elif target not in self.targets[source]:
+                self.targets[source][target] = None
+                self.sources[target][told._replace(inputs=tuple(edges))] = None
                 if is_new:
                     found[target] = None
-                self._add_edge(source, target, mapping.sources(target.field))
-        return list(found)
 
-    def _add_edge(self, source: Column, target: Column, sources: ColumnSources | None) -> None:
-        if sources is not None and target not in self.targets[source]:
-            self.targets[source][target] = None
-            inputs = tuple(each for each in sources.inputs if each.column == source)
-            self.sources[target].append(sources._replace(inputs=inputs))
+    def _has_space(self) -> bool:
+        return self._edges_left > 0 and self._text_left > 0
+
+    def _take_space(self, column: Column, source: ColumnInput, told: ColumnSources) -> None:
+        names = (*column.dataset, column.field, *source.column.dataset, source.column.field)
+        transformations = [each[:3] for each in source.transformations] + [told[1:]]
+        self._edges_left -= 1
+        self._text_left -= sum(map(len, names)) + sum(len(text or "") for each in transformations for text in each)

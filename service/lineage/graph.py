@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from service.catalog.batches import Pauses
 from service.catalog.queries import PAGE_BYTES, RunItem, condition, may_see
 from service.database.connections import Connections
 from service.domain.binding import Binding
@@ -111,7 +112,11 @@ class LineageGraph:
         """
         is_job, names = text.kind is NodeKind.JOB, splits(text.names)
         id_of = job_id.__wrapped__ if is_job else dataset_id.__wrapped__  # most of them do not exist: no cache
-        ids = [id_of(*name[:2]) for name in names if binding is None or binding.allows(name.namespace)]
+        pauses, ids = Pauses(), []
+        for name in names:
+            await pauses.pause()
+            if binding is None or binding.allows(name.namespace):
+                ids.append(id_of(*name[:2]))
         statements = STATEMENTS[binding is not None]
         statement = statements.find_job if is_job else statements.find_dataset
         rows = await self._connections.fetch(statement, ids, *visible(binding, position))

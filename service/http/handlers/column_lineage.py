@@ -8,7 +8,7 @@ from service.auth.keys import Scope
 from service.domain.binding import Binding
 from service.domain.node_ids import NodeKind, NodeText
 from service.errors import Malformed
-from service.http.column_views import column_graph_view
+from service.http.column_views import column_graph_json
 from service.http.fast_path import json_response
 from service.http.node_parameters import depth, node_id, node_limit, node_not_found
 from service.http.openapi import graph_responses
@@ -21,7 +21,6 @@ from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
 from service.lineage.graphs import Graphs
 from service.not_found import DatasetNotFound, FieldNotFound, JobNotFound
-from service.payloads.json_writer import dump
 
 _NODE = node_id(
     "`datasetField:NAMESPACE:DATASET:FIELD`, or `dataset:NAMESPACE:NAME`: all of its fields, or `job:NAMESPACE:NAME`: "
@@ -59,7 +58,7 @@ async def _body(
         raise Malformed("withDownstream=true is for datasets and fields as they are, without a version")
     else:
         graph = await graphs.column_nodes.read_versions(start.columns, *bounds, binding)
-    return dump(column_graph_view(graph, await graphs.column_nodes.describe(graph.columns, binding)))
+    return await column_graph_json(graph, await graphs.column_nodes.describe(graph.columns, binding))
 
 
 ROUTES = (

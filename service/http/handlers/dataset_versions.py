@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -20,6 +20,7 @@ from service.http.dataset_reads import (
 from service.http.dataset_views import version_view
 from service.http.fast_path import json_response
 from service.http.job_reads import views_of_runs
+from service.http.long_lists import list_fragment
 from service.http.openapi import dataset_responses
 from service.http.parameters import LIMIT, OFFSET, STALE
 from service.http.paths import DATASET
@@ -42,7 +43,7 @@ async def list_versions(request: web.Request) -> web.Response:
     moment, binding = await past_moment(request), binding_of(request)
     item = await find_dataset(resources, dataset, binding, moment)
     versions, total = await resources.datasets.versions(item, page, moment)
-    views = await _views(request, item, versions)
+    views = await list_fragment(await _views(request, item, versions))
     return json_response(request, dump({"versions": views, "totalCount": total} | as_of(moment, binding)))
 
 
@@ -55,13 +56,13 @@ async def get_version(request: web.Request) -> web.Response:
     found = await resources.datasets.version(item, version) if version is not None else None
     if found is None:
         raise DatasetVersionNotFound(text)
-    return json_response(request, dump((await _views(request, item, [found]))[0]))
+    return json_response(request, dump(next(await _views(request, item, [found]))))
 
 
-async def _views(request: web.Request, item: DatasetItem, versions: Sequence[VersionItem]) -> list[dict[str, Any]]:
+async def _views(request: web.Request, item: DatasetItem, versions: Sequence[VersionItem]) -> Iterator[dict[str, Any]]:
     """Return versions, each with the run that was the first to write it."""
     runs = await views_of_runs(request, [found.run for found in versions if found.run is not None])
-    return [version_view(item, found, runs.get(found.run) if found.run else None) for found in versions]
+    return (version_view(item, found, runs.get(found.run) if found.run else None) for found in versions)
 
 
 ROUTES = (

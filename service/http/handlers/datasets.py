@@ -20,6 +20,7 @@ from service.http.dataset_reads import (
 )
 from service.http.dataset_views import dataset_view, past_dataset_view
 from service.http.fast_path import json_response
+from service.http.long_lists import list_fragment
 from service.http.openapi import dataset_responses
 from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE
 from service.http.paths import BASE, DATASET, DATASETS
@@ -83,7 +84,7 @@ async def list_datasets(request: web.Request) -> web.Response:
         check_read(binding, namespace)
         await definitions.find_namespace(resources, namespace, binding)
     items, total = await resources.datasets.page(namespace, prefix or None, page, binding)
-    datasets = [dataset_view(item, binding) for item in items]
+    datasets = await list_fragment(dataset_view(item, binding) for item in items)
     return json_response(request, dump({"totalCount": total, "datasets": datasets}))
 
 

@@ -75,6 +75,8 @@ class Dataset(Struct, forbid_unknown_fields=True):
     """A dataset: of its latest definition and the latest event that tells each facet.
 
     `deleted`: it was dropped, and not written since. `schemaLocation`: of type STREAM.
+    `columnLineageTruncated`: its columns are made of more than 20,000 others, or these have too much text; some are
+    left out of `columnLineage`.
     """
 
     id: DatasetId
@@ -95,6 +97,7 @@ class Dataset(Struct, forbid_unknown_fields=True):
     facets: dict[str, Any]
     deleted: bool
     schemaLocation: str | UnsetType | None = UNSET
+    columnLineageTruncated: bool | UnsetType = UNSET
     facetsOmitted: int | UnsetType = UNSET
     asOf: AsOf | UnsetType = UNSET
 
