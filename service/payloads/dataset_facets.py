@@ -35,7 +35,11 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def read_facts(facets: Mapping[str, bytes | None]) -> DatasetFacts:
-    """Return what facets tell, by their names; a facet that is None was deleted."""
+    """Return what facets tell, by their names; a facet that is None was deleted.
+
+    The URL in the facet `dataSource` is without a password, also in the facet itself.
+    """
+    facets = _without_password(facets)
 
     def read(name: str, reader: Callable[[dict[str, Any]], Any]) -> Any:  # noqa: ANN401
         raw = facets.get(name)
@@ -52,13 +56,25 @@ def read_facts(facets: Mapping[str, bytes | None]) -> DatasetFacts:
         facets,
         () if "schema" in facets and facets["schema"] is None else read("schema", read_fields),
         source or None,
-        None if url is None else hide_passwords(url)[:_MAX_URL],
+        None if url is None else url[:_MAX_URL],
         read("documentation", lambda facet: _text(facet, "description")),
         state,
         tuple(links),
         (*(read("tags", _tags) or ()), *(read("schema", _tags_of_fields) or ())),
         read("columnLineage", _mapping),
     )
+
+
+def _without_password(facets: Mapping[str, bytes | None]) -> Mapping[str, bytes | None]:
+    """Return facets with `***` in place of passwords in the URL of a data source; others as they were received."""
+    raw = facets.get("dataSource")
+    value = None if raw is None else load_json(raw)
+    if raw is None or not isinstance(value, dict) or not isinstance(url := value.get("uri"), str):
+        return facets
+    hidden = hide_passwords(clean(url))
+    if hidden == url and raw.count(b'"uri"') == 1 and b"\\" not in raw:  # else there may be another one
+        return facets
+    return {**facets, "dataSource": json.dumps(value | {"uri": hidden}).encode()}
 
 
 def fields_of(schema: bytes) -> tuple[DatasetField, ...]:

@@ -1,6 +1,6 @@
 """Datasets as events tell of them: what is shown, their versions, aliases and columns, and what runs read and wrote."""
 
-from dataset_client import at, call, facets, named, report
+from dataset_client import at, call, facets, named, report, tell
 from lineage_client import get
 
 BASE = "/api/v1"
@@ -31,6 +31,24 @@ async def test_what_events_tell_of_a_dataset_is_shown_and_its_versions_are_what_
     (output,) = run["outputDatasetVersions"]
     one = await get(client, f"{BASE}/namespaces/lake/datasets/orders/versions/{output['datasetVersionId']['version']}")
     assert one["fields"][0]["name"] == "old"
+
+
+async def test_a_password_that_an_event_tells_is_in_no_table_and_in_no_answer_but_the_event_itself(client, db):
+    source = {"dataSource": {"name": "dw", "uri": "jdbc:mysql://db/dw?user=u&password=hidden"}}
+    await report(client, inputs=[named("read", **source)], outputs=[named("orders", **facets(("id",), **source))])
+    await tell(client, named("orders", **source), minute=1)
+    dataset, graph = f"{BASE}/namespaces/lake/datasets/orders", f"{BASE}/lineage?nodeId=dataset:lake:orders"
+    for path in (dataset, f"{dataset}/versions", f"{BASE}/datasets", f"{BASE}/sources", graph):
+        assert "hidden" not in str(await get(client, path)), path
+    shown = await get(client, dataset)
+    assert shown["facets"]["dataSource"] == {"name": "dw", "uri": "jdbc:mysql://db/dw?user=u&password=***"}
+    for path in (f"{dataset}/events", f"{BASE}/events/lineage"):
+        assert "hidden" in str(await get(client, path)), "events are shown as they were sent"
+    for table in ("datasets", "dataset_versions", "sources", "run_datasets", "jobs", "runs"):
+        rows = str(await db.fetch(f"select t::text from runfold.{table} t"))
+        assert b"orders".hex() in rows or "load" in rows, table
+        assert "hidden" not in rows
+        assert b"hidden".hex() not in rows, table
 
 
 async def test_a_run_shows_what_it_read_and_wrote_and_every_version_is_found(client):

@@ -3,6 +3,8 @@
 from graphs import ask, edges, report
 from lineage_events import columns, dataset, dataset_event, run_event
 
+from service.lineage.columns import MAX_EDGE_TEXT, MAX_EDGES
+
 A, B, C = ("datasetField:ds:" + name for name in ("a:x", "b:y", "c:z"))
 
 
@@ -95,3 +97,23 @@ async def test_what_is_unknown_is_not_found_and_5000_columns_are_answered(client
     ):
         assert (await ask(client, "column-lineage", node, status=404))["detail"] == message
     await ask(client, "column-lineage", "run:x:y", status=400)
+
+
+async def test_columns_of_which_each_depends_on_thousands_are_cut(client):
+    fields = {f"c{number}": {"inputFields": []} for number in range(1000)}
+    every = [{"namespace": "ds", "name": "a", "field": f"f{number}"} for number in range(1000)]
+    long = {"transformationDescription": "x" * 50_000, "inputFields": every}
+    mapping = {"fields": fields | {"long": long}, "dataset": every}
+    await report(client, run_event("job", ["a"], [dataset("b", columnLineage=mapping)]))
+    for node in ("dataset:ds:a", "dataset:ds:b", "job:etl:job", "datasetField:ds:b:long"):
+        answer = await ask(client, "column-lineage", node, withDownstream="true", limit=10_000, depth=10**9)
+        assert answer["truncated"], node
+        found = sum(len(each["inEdges"]) + len(each["outEdges"]) for each in answer["graph"])
+        assert 0 < found <= 2 * MAX_EDGES
+        inputs = [each for node in answer["graph"] for each in node["data"]["inputFields"]]
+        assert sum(len(each["transformationDescription"] or "") for each in inputs) <= 2 * MAX_EDGE_TEXT
+    async with client.get("/api/v1/namespaces/ds/datasets/b") as response:
+        shown = await response.json()
+    assert shown["columnLineageTruncated"]
+    assert len(shown["columnLineage"]) == 1001
+    assert sum(len(each["inputFields"]) for each in shown["columnLineage"]) <= 20_000

@@ -19,10 +19,27 @@ SHOWN = {
     "jdbc:oracle:thin:@//db:1521/orcl": "jdbc:oracle:thin:@//db:1521/orcl",
     "postgresql://user@db:5432/dw": "postgresql://user@db:5432/dw",
     "https://host/x?sig=1&sharedAccessSignature=abc&API_KEY=k": (
-        "https://host/x?sig=1&sharedAccessSignature=***&API_KEY=***"
+        "https://host/x?sig=***&sharedAccessSignature=***&API_KEY=***"
     ),
     "host=db user=u password=hidden dbname=dw": "host=db user=u password=*** dbname=dw",
     "https://host/x?p%61ssword=abc": "https://host/x?p%61ssword=***",
+    "postgresql://me%3Ahidden@db/dw": "postgresql://me%3A***@db/dw",
+    "postgresql%3A%2F%2Fme%3Ahidden%40db": "postgresql://me:***@db",
+    "postgresql://db/dw?x=y%26password%3Dhidden": "postgresql://db/dw?x=y&password=***",
+    "jdbc:mysql://(host=db,user=me,password=hidden)/dw": "jdbc:mysql://(host=db,user=me,password=***)/dw",
+    "jdbc:mysql://address=(host=db)(password=hidden)/dw": "jdbc:mysql://address=(host=db)(password=***)/dw",
+    "jdbc:oracle:thin:@(DESCRIPTION=(PASSWORD=hidden)(HOST=x))": (
+        "jdbc:oracle:thin:@(DESCRIPTION=(PASSWORD=***)(HOST=x))"
+    ),
+    "jdbc:teradata://db/USER=me,PASSWORD=hidden": "jdbc:teradata://db/USER=me,PASSWORD=***",
+    "jdbc:sqlserver://db; password = hidden ; a=1": "jdbc:sqlserver://db; password = ***; a=1",
+    "jdbc:postgresql://db/dw?password=a;hidden&ssl=true": "jdbc:postgresql://db/dw?password=***&ssl=true",
+    "postgresql://db/dw?password=a#hidden": "postgresql://db/dw?password=***",
+    "host=db password = 'a \\' hidden' dbname=dw": "host=db password = *** dbname=dw",
+    'Server=db;Password="a;hidden";Timeout=3': "Server=db;Password=***;Timeout=3",
+    "AccountName=x;AccountKey=hidden;EndpointSuffix=core": "AccountName=x;AccountKey=***;EndpointSuffix=core",
+    'kafka://b?sasl.jaas.config=Module%20required%20password%3D"hidden"': "kafka://b?sasl.jaas.config=***",
+    "x" * 8_193: "***",
     "s3://bucket/a@b": "s3://bucket/a@b",
     "kafka://broker.example:9092": "kafka://broker.example:9092",
     "x": "x",

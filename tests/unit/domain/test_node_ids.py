@@ -1,5 +1,7 @@
 """The ids of nodes: every id that is written is read back, whatever the names contain."""
 
+from urllib.parse import unquote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -58,6 +60,21 @@ def test_every_id_of_a_field_is_read_back(namespace, name, field, version):
 )
 def test_the_likeliest_reading_comes_first(names, first):
     assert next(splits(names)) == Split(*first)
+
+
+@given(st.lists(st.sampled_from(["a", "%41", "%3A", "s3://b", "x%"]), min_size=3, max_size=6))
+def test_encoded_names_are_read_as_each_reading_of_the_names_as_they_are(parts):
+    names = ":".join(parts)
+    for read in (splits, field_splits):
+        found = list(read(names))
+        plain = found if unquote(names) == names else found[: len(found) // 2]
+        assert found[len(plain) :] == [Split(*map(unquote, each)) for each in plain if plain is not found]
+
+
+@pytest.mark.parametrize("part", ["a", "%41"])
+def test_an_id_of_thousands_of_colons_is_read_in_bounded_time(part):
+    names = ":".join([part] * 4000)
+    assert sum(sum(map(len, each)) for each in [*splits(names), *field_splits(names)]) < 40 * 1024 * 1024
 
 
 def test_encoded_names_are_found_after_the_names_as_they_are():

@@ -125,6 +125,11 @@ def test_a_schema_that_is_deleted_has_no_fields_and_an_absent_one_tells_nothing(
 def test_the_source_is_read_without_the_password():
     found = facts(dataSource={"name": "dw", "uri": "postgres://u:secret@h/db"})
     assert (found.source, found.source_url) == ("dw", "postgres://u:***@h/db")
+    assert orjson.loads(found.facets["dataSource"]) == {"name": "dw", "uri": "postgres://u:***@h/db"}
+    told = {"dataSource": b'{ "uri":"postgres://u@h/db" }'}
+    assert read_facts(told).facets == told, "a facet without a password stays as it was received"
+    for raw in (b'{"uri":"x://u:secret@h","uri":"x://h"}', rb'{"\u0075ri":"x://u:secret@h","uri":"x://h"}'):
+        assert b"secret" not in read_facts({"dataSource": raw}).facets["dataSource"]
 
 
 def test_other_names_are_those_of_symlinks_and_of_a_rename():
