@@ -6,12 +6,14 @@ from tenants import A_LINEAGE, B_LINEAGE, BASE, BOTH, A, B, lineage, make_keys, 
 from waiting import wait_until
 
 from service.http.app import build_app
+from service.monitor import silence_monitor
 from service.settings import Settings
 
 
 @pytest.fixture
-async def served(dsn, connections, aiohttp_client):
+async def served(dsn, connections, aiohttp_client, monkeypatch):
     """A service without an allowance of its own, in which only namespaces and jobs have one, and headers of keys."""
+    monkeypatch.setattr(silence_monitor, "MAX_INTERVAL_S", silence_monitor.MIN_INTERVAL_S)
     made = await make_keys(connections)
     return await aiohttp_client(Served(build_app(Settings(database_url=dsn)))), made
 
