@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -58,17 +58,17 @@ async def views_of_runs(request: web.Request, ids: Iterable[UUID]) -> dict[UUID,
     return {id_: run_view(str(id_), run, lineage.get(id_)) for id_, run in found.items()}
 
 
-async def job_views(resources: Resources, jobs: Sequence[JobItem], binding: Binding | None) -> list[dict[str, Any]]:
+async def job_views(resources: Resources, jobs: Sequence[JobItem], binding: Binding | None) -> Iterator[dict[str, Any]]:
     """Return the views of jobs, with their versions and what their newest runs read and wrote."""
     names = [JobName(job.registers.namespace, job.registers.name) for job in jobs]
     runs = [(run.id, run.registers) for job in jobs for run in job.latest]
     versions, lineage = await asyncio.gather(
         resources.job_versions.current(names), resources.run_lineage.read(runs, binding)
     )
-    return [
+    return (
         job_item_view(job, versions.get(name), lineage, _parent_of(job, binding))
         for job, name in zip(jobs, names, strict=True)
-    ]
+    )
 
 
 def _parent_of(job: JobItem, binding: Binding | None) -> JobName | None:

@@ -6,7 +6,6 @@ so that other requests are answered in between.
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,6 +13,7 @@ from uuid import UUID
 
 import orjson
 
+from service.catalog.batches import Pauses
 from service.domain.event import DatasetName, JobName
 from service.domain.ids import job_id
 from service.domain.node_ids import dataset_node, job_node
@@ -24,9 +24,6 @@ from service.lineage.graph import Graph, GraphDataset, GraphJob
 from service.lineage.run_lineage import RunLineage
 from service.payloads.dataset_state import state_of
 from service.payloads.json_writer import dump
-
-_AT_ONCE = 100
-"""Nodes that are encoded before other tasks take their turn."""
 
 
 class _Edges:
@@ -62,23 +59,26 @@ async def graph_json(
     nodes.sort(key=lambda node: node[0])
     encoded = {each.name: orjson.dumps(id_) for id_, each in nodes if isinstance(each, GraphDataset)}
     jobs = {each.name: orjson.dumps(id_) for id_, each in nodes if isinstance(each, GraphJob)}
-    edges = _edges(nodes, encoded, jobs, parents=parents)
+    pauses = Pauses()
+    edges = await _edges(nodes, encoded, jobs, pauses, parents=parents)
     texts = []
-    for index, (_, node) in enumerate(nodes, 1):
+    for _, node in nodes:
+        await pauses.pause()
         if isinstance(node, GraphJob):
             id_, kind, data = jobs[node.name], b"JOB", _job_data(node, runs, past=past)
         else:
             id_, kind, data = encoded[node.name], b"DATASET", _dataset_data(node, past=past)
-        texts.append(b'{"id":%b,"type":"%b","data":%b%b' % (id_, kind, dump(data), edges.members(id_)))
-        if index % _AT_ONCE == 0:
-            await asyncio.sleep(0)
+        text = dump(data)
+        await pauses.pause()
+        texts.append(b'{"id":%b,"type":"%b","data":%b%b' % (id_, kind, text, edges.members(id_)))
     return b"[%b]" % b",".join(texts)
 
 
-def _edges(
+async def _edges(
     nodes: Iterable[tuple[str, GraphJob | GraphDataset]],
     datasets: Mapping[DatasetName, bytes],
     jobs: Mapping[JobName, bytes],
+    pauses: Pauses,
     *,
     parents: bool,
 ) -> _Edges:
@@ -88,9 +88,11 @@ def _edges(
             continue
         node = jobs[job.name]
         for name in job.inputs:
+            await pauses.pause()
             if (dataset := datasets.get(name)) is not None:
                 edges.add(dataset, node)
         for name in job.outputs:
+            await pauses.pause()
             if (dataset := datasets.get(name)) is not None:
                 edges.add(node, dataset)
         if parents and job.parent is not None and job.parent in jobs:

@@ -14,15 +14,18 @@ MAX_LIST_BYTES = 32 * 1024 * 1024
 """Bytes of an answer after which a list ends."""
 
 
-async def list_fragment(views: Iterable[dict[str, Any]], max_bytes: int = MAX_LIST_BYTES) -> Fragment:
-    """Return views as a JSON array: as many as fit, and at least one. Each is made only when it is written."""
+async def list_fragment(views: Iterable[dict[str, Any]], max_bytes: int | None = MAX_LIST_BYTES) -> Fragment:
+    """Return views as a JSON array: as many as fit, and at least one. Each is made only when it is written.
+
+    `max_bytes`: None where a page must be whole, because a cursor continues behind it.
+    """
     pauses = Pauses()
     parts: list[bytes] = []
     size = 0
     for view in views:
         part = dump(view)
         size += len(part)
-        if parts and size > max_bytes:
+        if parts and max_bytes is not None and size > max_bytes:
             break
         parts.append(part)
         await pauses.pause()

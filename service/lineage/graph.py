@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -30,6 +31,9 @@ from service.payloads.parent_facet import parent_job
 
 MAX_EDGES = 100_000
 """Most edges of a graph. The job with which there are more, and those behind it, are left out."""
+
+MAX_EDGE_TEXT = 16 * 1024 * 1024
+"""Characters of the names at both ends of edges, which an answer has three times. Names of datasets may be long."""
 
 _MAX_ANCESTORS = 20
 """Most jobs between a job and the outermost one of its parents."""
@@ -145,6 +149,12 @@ class LineageGraph:
         }
         edges = {node.id: walk.edges[node.id] for node in nodes if node.is_job and node.id in contents.jobs.found}
         jobs = await self._jobs(edges, contents, {id_: each.name for id_, each in datasets.items()}, binding)
+        if len(jobs) < len(edges):  # the names at their edges are too long
+            left_out = {Node(id_, is_job=True) for id_ in edges.keys() - jobs.keys()}
+            nodes, cut = walk.cut(next(index for index, node in enumerate(nodes) if node in left_out))
+            kept = set(nodes)
+            jobs = {id_: each for id_, each in jobs.items() if Node(id_, is_job=True) in kept}
+            datasets = {id_: each for id_, each in datasets.items() if Node(id_, is_job=False) in kept}
         missing = [
             jobs[node.id].name if node.is_job else datasets[node.id].name
             for node in cut
@@ -159,19 +169,32 @@ class LineageGraph:
         names: dict[UUID, DatasetName],
         binding: Binding | None,
     ) -> dict[UUID, GraphJob]:
-        """Return jobs with their inputs and outputs, also those that are no nodes; `names` are those of the nodes."""
-        unnamed = {id_ for each in edges.values() for id_ in (*each.inputs, *each.outputs)} - names.keys()
+        """Return jobs with their inputs and outputs, also those that are no nodes; `names` are those of the nodes.
+
+        These are the first jobs, and at least one, where the names at their edges have more than MAX_EDGE_TEXT.
+        """
+        named = (id_ for each in edges.values() for id_ in (*each.inputs, *each.outputs))
+        unnamed = [id_ for id_ in dict.fromkeys(named) if id_ not in names]
+        rows: Sequence[Any] = ()
         if unnamed:
-            rows = await self._connections.fetch(DATASET_NAMES, list(unnamed))
+            rows = await self._connections.fetch(DATASET_NAMES, unnamed, MAX_EDGE_TEXT)
             names |= {row["id"]: DatasetName(row["namespace"], row["name"]) for row in rows}
-        jobs = {}
+        jobs: dict[UUID, GraphJob] = {}
+        text_left, pauses = MAX_EDGE_TEXT, Pauses()
         for id_, each in edges.items():
+            await pauses.pause()
+            job = contents.jobs.found[id_]
+            own = len(job.namespace) + len(job.name)
             inputs, outputs = (sorted([names[dataset] for dataset in ids if dataset in names]) for ids in each)
+            text_left -= sum(own + len(name.namespace) + len(name.name) for name in chain(inputs, outputs))
+            lacks_names = len(rows) < len(unnamed) and len(inputs) + len(outputs) < len(each.inputs) + len(each.outputs)
+            if jobs and (text_left < 0 or lacks_names):
+                break
             latest = contents.latest.found.get(id_)
             parent = parent_job(latest.registers.run_facets) if latest else None
             if parent is not None and binding is not None and not binding.allows(parent.namespace):
                 parent = None
-            jobs[id_] = GraphJob(contents.jobs.found[id_], inputs, outputs, latest, parent)
+            jobs[id_] = GraphJob(job, inputs, outputs, latest, parent)
         return jobs
 
     async def _with_parents(self, graph: Graph, query: GraphQuery, binding: Binding | None) -> Graph:
@@ -188,6 +211,7 @@ class LineageGraph:
             contents = await self._contents([Node(id_, is_job=True) for id_ in edges], binding, ANY_POSITION)
             present = {id_: each for id_, each in edges.items() if id_ in contents.jobs.found}
             added = await self._jobs(present, contents, {}, binding)
+            cut += [children[id_] for id_ in present if id_ not in added]
             jobs |= added
         return Graph(jobs, graph.datasets, list(dict.fromkeys(cut)))
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from service.catalog.batches import Pauses
 from service.catalog.queries import PAGE_BYTES, Slice, load_page
 from service.database.connections import Connections
 from service.database.statements import load
@@ -43,7 +44,11 @@ class JobVersions:
     async def page(self, job: JobName, slice_: Slice, binding: Binding | None) -> list[JobVersion]:
         """Return a slice of the versions of a job, the newest first. Datasets out of the binding are left out."""
         rows = await self._connections.fetch(_LIST, job_id(*job), MAX_VERSIONS, *slice_, PAGE_BYTES)
-        return [_version(job, row, binding) for row in rows]
+        pauses, versions = Pauses(), []
+        for row in rows:
+            versions.append(_version(job, row, binding))
+            await pauses.pause()
+        return versions
 
     async def find(self, job: JobName, version: UUID, binding: Binding | None) -> JobVersion | None:
         """Return a version of a job; None where it has no such version."""

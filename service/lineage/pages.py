@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -35,6 +36,9 @@ _PAGE_BYTES, _PAGE_TEXT_BYTES = 512 * 1024, 4 * 1024 * 1024
 
 _REGISTER_BYTES = 16 * 1024 * 1024
 """Most bytes of registers of one kind that a page reads; a page of one event reads any."""
+
+_LARGE_EVENT = 256 * 1024
+"""Characters of a payload from which it is decoded in a thread, so that the other projection goes on meanwhile."""
 
 _ANY_SIZE = 2**62
 
@@ -71,16 +75,22 @@ async def project_rows(
     """Return the page that rows of the ledger make, with their payloads or without."""
     page, pauses = PageProjection(), Pauses()
     erasures = []
+    is_large = False
     for row in rows:
         event, payload = event_of(row), row["body"] if payloads else None
         if payloads and payload is None and event.payload_digest is not None and find_archived is not None:
             payload = find_archived(event.position)
-        page.add(event, payload)
+        if payload is None or len(payload) <= _LARGE_EVENT:
+            page.add(event, payload)
+        else:
+            await asyncio.to_thread(page.add, event, payload)
+            is_large = True
         if event.kind == Kind.ERASED:
             erasures.append((event, payload))
         await pauses.pause()
     upto = rows[-1]["position"] if rows else after
-    return LineagePage(after, upto, len(rows), page.changes(), erasures)
+    changes = await asyncio.to_thread(page.changes) if is_large else page.changes()
+    return LineagePage(after, upto, len(rows), changes, erasures)
 
 
 async def read_cursor(connections: Connections, statements: LineageStatements = LIVE_STATEMENTS) -> int:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from service.catalog.batches import Pauses
 from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
 from service.domain.binding import Binding
@@ -68,22 +69,23 @@ class RunLineageReader:
             return {}
         rows = await self._connections.fetch(_OF_RUNS, list(jobs), PAGE_BYTES)
         found: dict[UUID, RunDatasets] = {}
+        pauses = Pauses()
         for row in rows:
+            await pauses.pause()
             datasets, known = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
             found[row["run_id"]] = datasets if known is None else merge_run_datasets(known, datasets)
         named = {run: _named_by(datasets, moment) for run, datasets in found.items()}
         visible = {run: _within(datasets, binding) for run, datasets in named.items()}
         versions = await self._versions(visible.values())
-        return {
-            run: RunLineage(
-                job,
-                named[run].job_version(job),
-                _versions_of(datasets.inputs, versions),
-                _versions_of(datasets.outputs, versions),
-            )
-            for run, datasets in visible.items()
-            if (job := jobs[run]) is not None and (datasets.inputs or datasets.outputs)
-        }
+        lineage = {}
+        for run, datasets in visible.items():
+            if (job := jobs[run]) is not None and (datasets.inputs or datasets.outputs):
+                job_version = named[run].job_version(job)
+                await pauses.pause()
+                inputs = _versions_of(datasets.inputs, versions)
+                await pauses.pause()
+                lineage[run] = RunLineage(job, job_version, inputs, _versions_of(datasets.outputs, versions))
+        return lineage
 
     async def _versions(self, found: Iterable[RunDatasets]) -> dict[tuple[UUID, datetime], UUID]:
         """Return the versions, at the time of a run, of those datasets of which it tells none itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from aiohttp import web
@@ -13,6 +13,7 @@ from service.http import definitions
 from service.http.dataset_reads import wait_for_lineage_unless_stale
 from service.http.fast_path import json_response
 from service.http.job_reads import views_of_runs
+from service.http.long_lists import list_fragment
 from service.http.openapi import dataset_responses
 from service.http.parameters import LIMIT, OFFSET, STALE
 from service.http.paths import JOB
@@ -33,7 +34,7 @@ async def list_versions(request: web.Request) -> web.Response:
     page = slice_of(request)
     job = await _find_job(request)
     versions = await request.app[RESOURCES].job_versions.page(job, page, binding_of(request))
-    return json_response(request, dump({"versions": await _views(request, versions)}))
+    return json_response(request, dump({"versions": await list_fragment(await _views(request, versions))}))
 
 
 async def get_version(request: web.Request) -> web.Response:
@@ -44,7 +45,7 @@ async def get_version(request: web.Request) -> web.Response:
     found = await versions.find(job, version, binding_of(request)) if version is not None else None
     if found is None:
         raise JobVersionNotFound(text)
-    return json_response(request, dump((await _views(request, [found]))[0]))
+    return json_response(request, dump(next(await _views(request, [found]))))
 
 
 async def _find_job(request: web.Request) -> JobName:
@@ -56,10 +57,10 @@ async def _find_job(request: web.Request) -> JobName:
     return job
 
 
-async def _views(request: web.Request, versions: Sequence[JobVersion]) -> list[dict[str, Any]]:
+async def _views(request: web.Request, versions: Sequence[JobVersion]) -> Iterator[dict[str, Any]]:
     """Return versions, each with its latest run."""
     runs = await views_of_runs(request, [found.run for found in versions if found.run is not None])
-    return [
+    return (
         {
             "id": found.job._asdict() | {"version": str(found.id)},
             "name": found.job.name,
@@ -72,7 +73,7 @@ async def _views(request: web.Request, versions: Sequence[JobVersion]) -> list[d
             "latestRun": runs.get(found.run) if found.run else None,
         }
         for found in versions
-    ]
+    )
 
 
 ROUTES = (

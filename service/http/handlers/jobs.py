@@ -10,6 +10,7 @@ from service.errors import Invalid
 from service.http import definitions
 from service.http.fast_path import json_response
 from service.http.job_reads import job_views
+from service.http.long_lists import list_fragment
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, NAMESPACE
@@ -61,7 +62,8 @@ async def list_jobs(request: web.Request) -> web.Response:
     if namespace is not None:
         await definitions.find_namespace(resources, namespace, binding)
     jobs, total = await resources.queries.jobs(JobFilter(namespace, states, prefix or None), page, binding)
-    return json_response(request, dump({"totalCount": total, "jobs": await job_views(resources, jobs, binding)}))
+    views = await list_fragment(await job_views(resources, jobs, binding))
+    return json_response(request, dump({"totalCount": total, "jobs": views}))
 
 
 ROUTES = (

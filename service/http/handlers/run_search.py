@@ -13,6 +13,7 @@ from service.http import views
 from service.http.event_parameters import START, check_order
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs
+from service.http.long_lists import list_fragment
 from service.http.openapi import responses
 from service.http.parameters import ORDER, PAGE_LIMIT, STALE, Parameter, optional_boolean, run_states, text, time
 from service.http.paths import BASE
@@ -67,7 +68,9 @@ async def search(request: web.Request) -> web.Response:
     await wait_unless_stale(request)
     page, following = await request.app[RESOURCES].run_search.runs(filters, after, limit, order, binding_of(request))
     lineage = await lineage_of_runs(request, [(run.id, run.registers) for run in page])
-    run_views = [views.run_view(str(run.id), run.registers, lineage.get(run.id)) for run in page]
+    run_views = await list_fragment(
+        (views.run_view(str(run.id), run.registers, lineage.get(run.id)) for run in page), max_bytes=None
+    )
     cursor = None if following is None else _encode_cursor(following)
     return json_response(request, dump({"runs": run_views, "next": cursor}))
 

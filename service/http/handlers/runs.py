@@ -16,6 +16,7 @@ from service.http.definitions import create_run
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs
 from service.http.json_bodies import read_look_up
+from service.http.long_lists import list_fragment
 from service.http.openapi import responses
 from service.http.parameters import IDEMPOTENCY_KEY, LIMIT, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, RUN
@@ -72,7 +73,8 @@ async def list_of_job(request: web.Request) -> web.Response:
         raise JobNotFound(names[1])
     runs, total = await resources.queries.runs_of_job(*names, states, page, binding)
     lineage = await lineage_of_runs(request, runs)
-    return json_response(request, dump(views.runs_view(runs, total, lineage)))
+    run_views = (views.run_view(str(run_id), run, lineage.get(run_id)) for run_id, run in runs)
+    return json_response(request, dump({"runs": await list_fragment(run_views), "totalCount": total}))
 
 
 async def look_up(request: web.Request) -> web.Response:

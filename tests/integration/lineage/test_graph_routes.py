@@ -33,6 +33,15 @@ async def test_depth_counts_jobs_and_a_direction_is_followed(client):
     assert await edges(client, MID, direction="down") == {MID: [SECOND], SECOND: [END], END: []}
 
 
+async def test_a_graph_ends_where_the_names_at_its_edges_are_too_long(client, monkeypatch):
+    await chain(client)
+    for most, nodes in ((1, [RAW, FIRST, MID]), (60, [RAW, FIRST, MID, SECOND, END])):
+        monkeypatch.setattr("service.lineage.graph.MAX_EDGE_TEXT", most)
+        answer = await ask(client, "lineage", FIRST)
+        assert sorted(each["id"] for each in answer["graph"]) == sorted(nodes)
+        assert answer.get("truncatedAt", []) == ([MID] if SECOND not in nodes else [])
+
+
 async def test_a_node_is_what_marquez_shows(client):
     run = "cccccccc-0000-4000-8000-00000000000a"
     parent = {"run": {"runId": "cccccccc-0000-4000-8000-00000000000b"}, "job": {"namespace": "etl", "name": "dag"}}
