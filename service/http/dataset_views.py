@@ -19,6 +19,7 @@ from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.domain.tags import present
 from service.http.views import facets_view, omitted_view
 from service.lineage.datasets import DatasetItem, VersionItem
+from service.payloads.dataset_facets import load_json
 from service.payloads.dataset_state import state_of
 
 _SCHEME = re.compile("(?:jdbc:)?([A-Za-z][A-Za-z0-9+.-]*):")
@@ -62,7 +63,11 @@ def dataset_view(item: DatasetItem, binding: Binding | None) -> dict[str, Any]:
     """Return a dataset; of its column mapping, what is within the binding of an API key."""
     dataset = item.registers
     state = state_of(dataset)
-    facets = dataset.known_facets
+    facets = {
+        name: facet
+        for name, facet in dataset.known_facets.items()
+        if facet.value is None or _names_only(facet.value, binding)
+    }
     view = {
         "id": {"namespace": dataset.namespace, "name": dataset.name},
         "type": state.type,
@@ -87,7 +92,9 @@ def dataset_view(item: DatasetItem, binding: Binding | None) -> dict[str, Any]:
     return view | omitted_view(facets)
 
 
-def past_dataset_view(item: DatasetItem, version: UUID, content: VersionContent) -> dict[str, Any]:
+def past_dataset_view(
+    item: DatasetItem, version: UUID, content: VersionContent, binding: Binding | None
+) -> dict[str, Any]:
     """Return a dataset as it was when it had a version."""
     view = dataset_view(item, None) | {
         "type": content.type,
@@ -99,7 +106,7 @@ def past_dataset_view(item: DatasetItem, version: UUID, content: VersionContent)
         "description": content.description,
         "currentVersion": str(version),
         "columnLineage": None,
-        "facets": {name: Fragment(facet) for name, facet in sorted(content.facets.items())},
+        "facets": _facets_of_version(content, binding),
         "deleted": content.lifecycle_state == DROP,
     }
     for name in ("schemaLocation", "columnLineageTruncated"):
@@ -107,7 +114,9 @@ def past_dataset_view(item: DatasetItem, version: UUID, content: VersionContent)
     return view | ({"schemaLocation": content.schema_location} if content.type == STREAM else {})
 
 
-def version_view(item: DatasetItem, found: VersionItem, run: dict[str, Any] | None) -> dict[str, Any]:
+def version_view(
+    item: DatasetItem, found: VersionItem, run: dict[str, Any] | None, binding: Binding | None
+) -> dict[str, Any]:
     """Return a version of a dataset; its tags and those of its fields are the current ones. `run`: which created it."""
     version, content, dataset = found.version, found.version.content, item.registers
     view = {
@@ -125,9 +134,33 @@ def version_view(item: DatasetItem, found: VersionItem, run: dict[str, Any] | No
         "description": content.description,
         "currentSchemaVersion": content.schema_version,
         "createdByRun": run,
-        "facets": {name: Fragment(facet) for name, facet in sorted(content.facets.items())},
+        "facets": _facets_of_version(content, binding),
     }
     return view | ({"schemaLocation": content.schema_location} if content.type == STREAM else {})
+
+
+def _facets_of_version(content: VersionContent, binding: Binding | None) -> dict[str, Fragment]:
+    return {name: Fragment(facet) for name, facet in sorted(content.facets.items()) if _names_only(facet, binding)}
+
+
+def _names_only(facet: bytes, binding: Binding | None) -> bool:
+    """Return whether the datasets that a facet names, as a mapping of columns does, are within a binding.
+
+    Events of other namespaces may tell facets of a dataset.
+    """
+    if binding is None:
+        return True
+    values = [load_json(facet)]
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            namespace = value.get("namespace")
+            if isinstance(namespace, str) and not binding.allows(namespace):
+                return False
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
+    return True
 
 
 def fields_view(fields: Iterable[DatasetField], dataset: DatasetRegisters) -> list[dict[str, Any]]:

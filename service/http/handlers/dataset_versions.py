@@ -62,7 +62,8 @@ async def get_version(request: web.Request) -> web.Response:
 async def _views(request: web.Request, item: DatasetItem, versions: Sequence[VersionItem]) -> Iterator[dict[str, Any]]:
     """Return versions, each with the run that was the first to write it."""
     runs = await views_of_runs(request, [found.run for found in versions if found.run is not None])
-    return (version_view(item, found, runs.get(found.run) if found.run else None) for found in versions)
+    binding = binding_of(request)
+    return (version_view(item, found, runs.get(found.run) if found.run else None, binding) for found in versions)
 
 
 ROUTES = (

@@ -53,7 +53,7 @@ async def get_dataset(request: web.Request) -> web.Response:
     version = await datasets.version_at(item, moment, binding)
     if version is None:
         raise DatasetNotFound(dataset.name)
-    return json_response(request, dump(past_dataset_view(item, *version) | as_of(moment, binding)))
+    return json_response(request, dump(past_dataset_view(item, *version, binding) | as_of(moment, binding)))
 
 
 async def _answer(request: web.Request, dataset: DatasetName, recorded: bytes | None = None) -> web.Response:

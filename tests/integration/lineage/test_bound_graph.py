@@ -51,6 +51,12 @@ async def test_nodes_and_names_of_others_are_not_there_and_ways_end_at_them(worl
         assert MARK in str(await ask(client, path, first, headers=every))
     for parameters in ({"validAt": "2024-01-01T13:00:00Z"}, {"edges": "all"}, {"withParents": "true"}):
         assert MARK not in str(await ask(client, "lineage", first, headers=bound, **parameters))
+    for name in ("mid", "end", "raw"):
+        for path in ("", "/versions", "?knownAt=2999-01-01T00:00:00Z"):
+            url = f"/api/v1/namespaces/ds/datasets/{name}{path}"
+            shown, hidden = [await (await client.get(url, headers=each)).text() for each in (every, bound)]
+            assert MARK not in hidden
+            assert MARK in shown or name != "mid"
     for node in (f"job:{MARK}:bridge", f"dataset:{MARK}:alias", f"dataset:{MARK}:in"):
         await ask(client, "lineage", node, status=404, headers=bound)
         await ask(client, "column-lineage", node, status=404, headers=bound)
