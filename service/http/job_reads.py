@@ -62,6 +62,7 @@ async def job_views(resources: Resources, jobs: Sequence[JobItem], binding: Bind
     """Return the views of jobs, with their versions and what their newest runs read and wrote."""
     names = [JobName(job.registers.namespace, job.registers.name) for job in jobs]
     runs = [(run.id, run.registers) for job in jobs for run in job.latest]
+    await settle_lineage(resources, max((run.datasets_position for _, run in runs), default=NO_DATASETS))
     versions, lineage = await asyncio.gather(
         resources.job_versions.current(names), resources.run_lineage.read(runs, binding)
     )
