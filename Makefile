@@ -7,7 +7,8 @@
 #   make test-alerts   tests the alerts with Prometheus, from Debian's package     ARGS='-x'
 #   make test-proxies  tests the configurations of nginx and Caddy, from Debian's packages
 #   make test-pooler   tests the service behind PgBouncer, from Debian's package
-#   make check  formatter, linter, type checker
+#   make test-browser  tests the web interface in Chromium, from Debian's package    ARGS='-k runs'
+#   make check  formatter, linter, type checkers
 #   make bench  measures the run API and prints tables
 #   make compare ARGS=../other   measures this checkout against another one, whose .venv is installed
 #   make chaos  faults under load: kill -9, pauses, cut connections    make chaos ARGS='--seconds 600 --seed 1f2e3d4c'
@@ -24,11 +25,12 @@ PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
+UI := service/http/ui/dist/index.html
 
-.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies test-pooler check bench compare chaos soak mutants examples clean
+.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples clean
 .DELETE_ON_ERROR:
 
-run: $(VENV)/.run-stamp
+run: $(VENV)/.run-stamp $(UI)
 	@exec $(BIN)/runfold serve $(ARGS)
 
 test: check
@@ -52,10 +54,14 @@ test-proxies: $(VENV)/.dev-stamp
 test-pooler: $(VENV)/.dev-stamp
 	@tests/pooler/run.sh $(ARGS)
 
-check: $(VENV)/.dev-stamp
+test-browser: $(VENV)/.dev-stamp $(UI)
+	@tests/browser/run.sh $(ARGS)
+
+check: $(VENV)/.dev-stamp $(UI)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/python hatch_build.py --check
 
 bench: $(VENV)/.dev-stamp
 	$(BIN)/python -m bench.run $(ARGS)
@@ -76,7 +82,7 @@ examples: $(VENV)/.dev-stamp
 	$(BIN)/python tests/record_examples.py
 
 clean:
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist service/http/ui/dist ui/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
@@ -91,6 +97,11 @@ $(VENV)/.run-stamp: requirements.txt requirements-build.txt pyproject.toml | $(B
 	@echo "Installing Runfold's dependencies, among them PostgreSQL, into $(VENV). This takes a minute or two, once."
 	$(INSTALL) -r requirements.txt -r requirements-build.txt
 	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The editable install builds the web interface, too; this is for sources that have changed since.
+$(UI): $(shell find ui -path ui/node_modules -prune -o -type f -print) hatch_build.py | $(VENV)/.run-stamp
+	@$(BIN)/python hatch_build.py
 	@touch $@
 
 $(VENV)/.dev-stamp: requirements-dev.txt $(VENV)/.run-stamp

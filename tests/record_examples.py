@@ -287,6 +287,7 @@ async def look_after(story: Recorder) -> None:
     for path in ("/livez", "/readyz", "/metrics", "/openapi.json", "/docs", "/errors/run-not-found"):
         await story.send("GET", path)
     await story.send("GET", "/errors/unheard-of", status=404)
+    await story.send("GET", "/", Accept="text/html")
     await story.send("GET", "/", status=302)
 
 

@@ -29,6 +29,7 @@ from service.http.authentication import GUARD, Authenticator
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.cross_site import CrossSiteGuard
 from service.http.handlers.metrics import process_report
+from service.http.handlers.ui import PAGES
 from service.http.key_limits import KEY_LIMITS, KeyLimits
 from service.http.ledger_verification import LedgerVerifier
 from service.http.metric_families import REGISTRY, REQUEST_METRICS, process_registry
@@ -109,7 +110,7 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
         handler = wrap_handler(route, guard, metrics, admission, access_log=settings.access_log)
         return handler if tracing is None else trace_requests(handler, route, tracing)
 
-    app.add_routes([web.route(each.method, each.pattern, wrapped(each)) for each in ROUTES])
+    app.add_routes([web.route(each.method, each.pattern, wrapped(each)) for each in (*ROUTES, *PAGES)])
     app.router.add_route(NO_ROUTE.method, _ANY_PATH, wrapped(NO_ROUTE))
     return app
 

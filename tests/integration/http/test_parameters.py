@@ -20,7 +20,7 @@ def name(route):
     return f"{route.method} {route.path}"
 
 
-BY_ROUTE = pytest.mark.parametrize("route", ROUTES, ids=name)
+BY_ROUTE = pytest.mark.parametrize("route", [route for route in ROUTES if not route.any_query], ids=name)
 ONCE = [
     (route, parameter)
     for route in ROUTES
@@ -63,7 +63,7 @@ async def test_a_header_that_is_given_twice_is_refused(client):
     assert "more than once" in (await response.json())["detail"]
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/errors/conflict", "/"])
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/docs", "/openapi.json", "/errors/conflict"])
 async def test_a_head_request_is_checked_too(client, path):
     assert (await client.head(f"{path}?x=1")).status == 400
 

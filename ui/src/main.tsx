@@ -1,0 +1,3 @@
+import { render } from "preact";
+import "./style.css";
+render(<p>hello</p>, document.getElementById("app")!);
