@@ -2,6 +2,8 @@
 
 import asyncio
 import sys
+from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from shlex import quote
 
@@ -12,7 +14,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from yarl import URL
 
 from service.cli.commands.background import service_in
-from service.cli.commands.lives import LIVES, STEPS, Player, Step
+from service.cli.commands.history import History, batches
+from service.cli.commands.lives import LIVES, STEPS, Player, Step, explain
 from service.cli.commands.options import DEFAULTS, data_dir_option, require_data_dir
 from service.http.addresses import parse_base_path
 from service.server.serve import stop_requested
@@ -21,6 +24,9 @@ _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "
 
 _PACE_S = 0.25
 """Seconds between two reports on a terminal, so that they can be followed."""
+
+_BATCH = 5_000
+"""Events that are sent at once."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -53,18 +59,30 @@ def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) 
     help="Keep a service that the demo started until Ctrl-C, or stop it at the end.",
     show_default="stay on a terminal",
 )
-def command(url: URL, data_dir: Path, key: str | None, *, stay: bool | None) -> None:
+@click.option(
+    "--history",
+    is_flag=True,
+    help="Record a month of runs of a few hundred jobs, for the web interface, instead of a few runs.",
+)
+@click.option("--days", type=click.IntRange(1, 365), default=30, show_default=True, help="The days of --history.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes another --history.")
+def command(
+    url: URL, data_dir: Path, key: str | None, *, stay: bool | None, history: bool, days: int, seed: int
+) -> None:
     """Report a few runs from start to end over HTTP, then print commands that show them.
 
-    Everything is recorded in the namespace `demo`. If no service answers, one is started with an embedded PostgreSQL.
+    Everything is recorded in the namespace `demo`, and with --history in `airflow-prod`, `dbt-warehouse`,
+    `spark-cluster` and `ingest`. If no service answers, one is started with an embedded PostgreSQL.
     """
     if stay is None:
         stay = sys.stdout.isatty()
-    asyncio.run(_Demo(url, data_dir).run(key, stay=stay))
+    past = History(datetime.now(UTC), days, seed) if history else None
+    asyncio.run(_Demo(url, data_dir, past).run(key, stay=stay))
 
 
 class _Demo:
-    def __init__(self, url: URL, data_dir: Path) -> None:
+    def __init__(self, url: URL, data_dir: Path, history: History | None) -> None:
+        self._history = history
         self._url = url
         self._data_dir = data_dir
         self._console = Console(highlight=False, soft_wrap=True)
@@ -110,6 +128,9 @@ class _Demo:
         self._print(f"runfold serve {' '.join(options)} --data-dir {quote(str(self._data_dir))}")
 
     async def _play(self, session: aiohttp.ClientSession) -> None:
+        if self._history is not None:
+            await self._record(self._history, session)
+            return
         player = Player(session, str(self._url / "api/v1"), with_key="Authorization" in session.headers)
         on_terminal = self._console.is_terminal
         columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
@@ -127,6 +148,28 @@ class _Demo:
         for description, shell_command in player.commands():
             self._print(f"\n[dim]# {description}[/]")
             self._console.print(shell_command, markup=False)
+
+    async def _record(self, history: History, session: aiohttp.ClientSession) -> None:
+        """Send the events of a history in order, and wait until lists show them."""
+        lines = history.lines()
+        columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+        with Progress(
+            *columns, console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as progress:
+            task = progress.add_task("Sending events", total=len(lines))
+            for body in batches(lines, _BATCH):
+                path = "/lineage/batch"
+                url, headers = f"{self._url / 'api/v1'}{path}", {"Content-Type": "application/x-ndjson"}
+                async with session.post(url, data=body, headers=headers) as response:
+                    if response.status != HTTPStatus.NO_CONTENT:
+                        raise click.ClickException(explain("POST", path, response.status, await response.read()))
+                progress.advance(task, body.count(b"\n"))
+            async with session.get(f"{self._url / 'api/v1/jobs'}?limit=1") as response:
+                jobs = (await response.json())["totalCount"]
+        self._print(
+            f"{len(lines):,} events of {history.runs:,} runs are recorded; the service knows {jobs:,} jobs now."
+        )
+        self._print(f"See them at [bold]{str(self._url).rstrip('/')}/[/]")
 
     def _show(self, step: Step) -> None:
         report, colour = step.report, _COLOURS[step.state]

@@ -111,7 +111,7 @@ class Player:
     async def _send(self, method: str, path: str, body: object, expected: int) -> dict[str, Any]:
         async with self._session.request(method, self._api + path, json=body) as response:
             if response.status != expected:
-                raise click.ClickException(_explain(method, path, response.status, await response.read()))
+                raise click.ClickException(explain(method, path, response.status, await response.read()))
             answer: dict[str, Any] = await response.json(content_type=None)
             return answer
 
@@ -126,7 +126,7 @@ class Player:
         yield "complete the run that is still running", f"{self._curl} -X POST {self._api}/jobs/runs/{still}/complete"
 
 
-def _explain(method: str, path: str, status: int, body: bytes) -> str:
+def explain(method: str, path: str, status: int, body: bytes) -> str:
     """Return why a request failed: the detail of the problem (RFC 9457), or the beginning of another answer."""
     try:
         detail = str(json.loads(body)["detail"])
