@@ -32,7 +32,8 @@ class RunFilters(NamedTuple):
 
     `…_after` includes its bound, `…_before` does not. A run that ended at running_at was not running then. `updated` is
     the time at which the run's last event was recorded. `contradicted`: ends in several states were reported.
-    `restarted`: a START was reported after the end. `inferred`: the end was not reported, but inferred.
+    `restarted`: a START was reported after the end. `inferred`: the end was not reported, but inferred. `sort`: the
+    order; None: as `order_of` says.
     """
 
     states: tuple[str, ...] | None = None
@@ -48,18 +49,22 @@ class RunFilters(NamedTuple):
     contradicted: bool | None = None
     restarted: bool | None = None
     inferred: bool | None = None
+    sort: RunOrder | None = None
 
 
 class RunOrder(StrEnum):
-    """The time by which found runs are ordered: the one that the filters bound, so that an index has the order."""
+    """By what found runs are ordered: `sort` of the filters, else the time that they bound. An index has each order."""
 
     START = "start"
     UPDATE = "update"
     END = "end"
+    DURATION = "duration"
 
 
 def order_of(filters: RunFilters) -> RunOrder:
-    """Return by which time the runs of filters are ordered."""
+    """Return by what the runs of filters are ordered."""
+    if filters.sort is not None:
+        return filters.sort
     if filters.running_at is not None:
         return RunOrder.START
     if filters.ended_before is not None or filters.ended_after is not None:
@@ -88,6 +93,9 @@ class FoundRuns(NamedTuple):
 
 
 _START_KEY, _END_KEY = "coalesce(t.started_at, t.created_at)", "t.ended_at"
+_DURATION_KEY = "to_timestamp(extract(epoch from t.ended_at - t.started_at)::double precision)"
+"""The duration as a time after 1970, so that bounds and cursors are those of the other orders."""
+
 _FILTERS = load_text("run_filters")
 _VISIBLE = load_text("visible_runs", visible_run=VISIBLE_RUN)
 _FILTERS_BY_BOUND = {False: _FILTERS, True: f"{_FILTERS} and {_VISIBLE}"}
@@ -123,13 +131,18 @@ def _by_update(name: str, filters: str) -> dict[Order, str]:
     return {order: load_page(name, filters=filters, **parts) for order, parts in _UPDATE_PARTS.items()}
 
 
-BY_START, BY_END = (_by_time("runs_by_time", key, _FILTERS) for key in (_START_KEY, _END_KEY))
+BY_START = _by_time("runs_by_time", _START_KEY, _FILTERS)
 BY_NAME = _by_time("runs_by_name", _START_KEY, _FILTERS)
-BY_UPDATE = _by_update("runs_by_update", _FILTERS)
+BY_OTHERS = {
+    RunOrder.END: _by_time("runs_by_time", _END_KEY, _FILTERS),
+    RunOrder.UPDATE: _by_update("runs_by_update", _FILTERS),
+    RunOrder.DURATION: _by_time("runs_by_time", _DURATION_KEY, _FILTERS),
+}
 OF_NAMESPACES = {
     RunOrder.START: _by_time("runs_of_namespaces", _START_KEY, _FILTERS_BY_BOUND[True]),
     RunOrder.END: _by_time("runs_of_namespaces", _END_KEY, _FILTERS_BY_BOUND[True]),
     RunOrder.UPDATE: _by_update("runs_of_namespaces_by_update", _FILTERS_BY_BOUND[True]),
+    RunOrder.DURATION: _by_time("runs_of_namespaces", _DURATION_KEY, _FILTERS_BY_BOUND[True]),
 }
 """The statements for bound keys: what others record does not make them slower."""
 
@@ -146,6 +159,7 @@ def _marked(mark: str, filters: str) -> dict[RunOrder, dict[Order, str]]:
         RunOrder.START: _by_time("runs_by_time", _START_KEY, filters),
         RunOrder.END: _by_time("runs_by_time", _END_KEY, filters),
         RunOrder.UPDATE: _by_update("runs_by_update", filters),
+        RunOrder.DURATION: _by_time("runs_by_time", _DURATION_KEY, filters),
     }
 
 
@@ -239,7 +253,7 @@ def _statement(filters: RunFilters, by: RunOrder, order: Order, *, bound: bool) 
     if bound:
         return OF_NAMESPACES[by][order]
     if by is not RunOrder.START:
-        return (BY_END if by is RunOrder.END else BY_UPDATE)[order]
+        return BY_OTHERS[by][order]
     return (BY_START if filters.namespace is None and filters.job is None else BY_NAME)[order]
 
 
@@ -275,8 +289,8 @@ def _time_bounds(
 ) -> tuple[RowCursor, datetime | None]:
     """Return the bound from which to read, which is not included, and the time at which to end."""
     begin, end = filters.started_after, filters.started_before
-    if by is RunOrder.END:
-        begin, end = filters.ended_after, filters.ended_before
+    if by is not RunOrder.START:
+        begin, end = (filters.ended_after, filters.ended_before) if by is RunOrder.END else (None, None)
     cursors = [after] if isinstance(after, RowCursor) else []
     if order is Order.ASC:
         if begin is not None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing
+from functools import partial
+from typing import Any
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from service.auth.keys import Scope
-from service.catalog.run_search import Order, RunCursor, RunFilters, RunOrder, order_of
+from service.catalog.run_search import FoundRun, Order, RunCursor, RunFilters, RunOrder, RunSearch, order_of
+from service.domain.binding import Binding
 from service.errors import Malformed
 from service.http import views
 from service.http.event_parameters import START, check_order
@@ -15,15 +20,35 @@ from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs
 from service.http.long_lists import list_fragment
 from service.http.openapi import responses
-from service.http.parameters import ORDER, PAGE_LIMIT, STALE, Parameter, optional_boolean, run_states, text, time
+from service.http.parameters import (
+    MAX_PAGE_EVENTS,
+    ORDER,
+    STALE,
+    Parameter,
+    choice,
+    optional_boolean,
+    optional_integer,
+    run_states,
+    text,
+    time,
+)
 from service.http.paths import BASE
 from service.http.permissions import binding_of
+from service.http.request_body import NDJSON_TYPES
 from service.http.request_values import wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Reach, RequestParameters, Route, Tag, parameters_of
+from service.http.run_lines import CSV_HEADER, run_as_csv
+from service.http.streaming import streaming, write
 from service.ledger import cursors
 from service.ledger.cursors import RowCursor
 from service.payloads.json_writer import dump
+
+_PAGE = 100
+_LINES_PAGE = 500
+"""Runs in a page where nothing else is asked for, and runs that are read at once for an answer of lines."""
+
+_CSV_TYPE = "text/csv"
 
 _STATE = run_states("state", "Only runs in one of these states.")
 _NAMESPACE = text("namespace", "Only runs whose own job is in this namespace.")
@@ -44,6 +69,15 @@ _RESTARTED = optional_boolean(
 _INFERRED = optional_boolean(
     "inferred", "`true`: only runs whose end was not reported, but inferred from their silence; `false`: only others."
 )
+_SORT = choice(
+    "sort",
+    "`start`: by start, or by creation where a run has not started; `end`: by end; `duration`: from start to end; "
+    "`update`: by the recording of the last event. With `end` and `duration`, only runs that have one. Without it, by "
+    "the time that the filters bound.",
+    tuple(RunOrder),
+    "",
+)
+_LIMIT = optional_integer("limit", f"The maximum number of runs; else {_PAGE}, or all as lines.", 1, MAX_PAGE_EVENTS)
 
 
 def _decode_cursor(texts: Sequence[str]) -> RunCursor | None:
@@ -59,20 +93,83 @@ _CURSOR: Parameter[RunCursor | None] = Parameter(
 )
 
 
-async def search(request: web.Request) -> web.Response:
-    """Find runs by filters, in the order of the time that the filters bound."""
+async def search(request: web.Request) -> web.StreamResponse:
+    """Find runs by filters: a page of them, or all that match as NDJSON or CSV."""
     parameters = parameters_of(request)
-    filters, limit, after = _filters(parameters), parameters[PAGE_LIMIT], parameters[_CURSOR]
+    filters, limit, after = _filters(parameters), parameters[_LIMIT], parameters[_CURSOR]
     order = Order(parameters[ORDER])
     _check_list(filters, after, order)
     await wait_unless_stale(request)
-    page, following = await request.app[RESOURCES].run_search.runs(filters, after, limit, order, binding_of(request))
-    lineage = await lineage_of_runs(request, [(run.id, run.registers) for run in page])
-    run_views = await list_fragment(
-        (views.run_view(str(run.id), run.registers, lineage.get(run.id)) for run in page), max_bytes=None
-    )
+    runs, binding = request.app[RESOURCES].run_search, binding_of(request)
+    accepted = request.headers.get(hdrs.ACCEPT, "")
+    for media_type, as_lines in ((NDJSON_TYPES[0], partial(_json_lines, request)), (_CSV_TYPE, _csv_lines)):
+        if media_type in accepted:
+            pages = _pages(runs, filters, after, limit, order, binding)
+            return await _stream(request, pages, media_type, as_lines)
+    page, following = await runs.runs(filters, after, limit or _PAGE, order, binding)
+    run_views = await list_fragment(await _views(request, page), max_bytes=None)
     cursor = None if following is None else _encode_cursor(following)
     return json_response(request, dump({"runs": run_views, "next": cursor}))
+
+
+async def _pages(
+    search: RunSearch,
+    filters: RunFilters,
+    after: RunCursor | None,
+    limit: int | None,
+    order: Order,
+    binding: Binding | None,
+) -> AsyncGenerator[list[FoundRun]]:
+    """Yield all runs that match, or the first `limit` of them."""
+    while True:
+        size = _LINES_PAGE if limit is None else min(limit, _LINES_PAGE)
+        page, after = await search.runs(filters, after, size, order, binding)
+        yield page
+        if limit is not None:
+            limit -= len(page)
+        if after is None or limit == 0:
+            return
+
+
+async def _views(request: web.Request, page: Sequence[FoundRun]) -> Iterator[dict[str, Any]]:
+    """Return the views of runs, each of which is made when it is asked for."""
+    lineage = await lineage_of_runs(request, [(run.id, run.registers) for run in page])
+    return (views.run_view(str(run.id), run.registers, lineage.get(run.id)) for run in page)
+
+
+async def _json_lines(request: web.Request, page: Sequence[FoundRun]) -> bytes:
+    lines = []
+    for view in await _views(request, page):
+        lines.append(dump(view) + b"\n")
+        await asyncio.sleep(0)  # runs may have thousands of datasets
+    return b"".join(lines)
+
+
+async def _csv_lines(page: Sequence[FoundRun]) -> bytes:
+    return b"".join(map(run_as_csv, page))
+
+
+async def _stream(
+    request: web.Request,
+    found: AsyncGenerator[list[FoundRun]],
+    media_type: str,
+    as_lines: Callable[[Sequence[FoundRun]], Awaitable[bytes]],
+) -> web.StreamResponse:
+    """Write runs as lines."""
+    headers = {hdrs.CONTENT_TYPE: media_type}
+    if request.method == hdrs.METH_HEAD:
+        return web.Response(headers=headers)
+    response = web.StreamResponse(headers=headers)
+    async with aclosing(found) as pages:
+        page = await anext(pages)  # before the answer begins, so that an unavailable database is a 503
+        await response.prepare(request)
+        with streaming(request):
+            head = CSV_HEADER if media_type == _CSV_TYPE else b""
+            await write(response, head + await as_lines(page))
+            async for following in pages:
+                await write(response, await as_lines(following))
+            await response.write_eof()
+    return response
 
 
 def _encode_cursor(cursor: RunCursor) -> str:
@@ -85,6 +182,8 @@ def _check_list(filters: RunFilters, after: RunCursor | None, order: Order) -> N
         raise Malformed("the cursor is of a list with other filters")
     if filters.running_at is not None and order is Order.ASC:
         raise Malformed("runs that were running at a time are found newest first: order must be desc with runningAt")
+    if filters.running_at is not None and order_of(filters) is not RunOrder.START:
+        raise Malformed("runs that were running at a time are found by start: sort must be start with runningAt")
 
 
 def _filters(parameters: RequestParameters) -> RunFilters:
@@ -98,7 +197,8 @@ def _filters(parameters: RequestParameters) -> RunFilters:
     started, updated, ended = ((parameters[before], parameters[after]) for before, after in bounds)
     names = parameters[_STATE], parameters[_NAMESPACE], parameters[_JOB]
     marks = parameters[_CONTRADICTED], parameters[_RESTARTED], parameters[_INFERRED]
-    return RunFilters(*names, *started, parameters[_RUNNING_AT], *updated, *ended, *marks)
+    sort = RunOrder(parameters[_SORT]) if parameters[_SORT] else None
+    return RunFilters(*names, *started, parameters[_RUNNING_AT], *updated, *ended, *marks, sort)
 
 
 ROUTES = (
@@ -111,7 +211,9 @@ ROUTES = (
         tag=Tag.RUNS,
         summary="Find runs across jobs",
         description="Newest first, by start, or by creation where a run has not started. With `endedBefore` or "
-        "`endedAfter` by end, else with `updatedBefore` or `updatedAfter` by the recording of the last event.",
+        "`endedAfter` by end, else with `updatedBefore` or `updatedAfter` by the recording of the last event; or as "
+        "`sort` says. With `Accept: application/x-ndjson` or `text/csv`, all that match or the first `limit` of them, "
+        "as a stream.",
         parameters=(
             _STATE,
             _NAMESPACE,
@@ -126,11 +228,13 @@ ROUTES = (
             _CONTRADICTED,
             _RESTARTED,
             _INFERRED,
+            _SORT,
             ORDER,
-            PAGE_LIMIT,
+            _LIMIT,
             _CURSOR,
             STALE,
         ),
         answers={200: responses.FoundPage},
+        long_lasting=True,
     ),
 )

@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 
@@ -41,7 +42,7 @@ def test_a_month_has_what_there_is_to_see(events):
     silent = [run for run, of_run in kinds.items() if not {"COMPLETE", "FAIL", "ABORT"} & set(of_run)]
     assert sum(starts[run] > NOW - timedelta(hours=3) for run in silent) >= 8
     assert sum(starts[run] < NOW - timedelta(days=1) for run in silent) >= 3
-    sent_late = sum(event["eventTime"] < before["eventTime"] for before, event in zip(events, events[1:], strict=False))
+    sent_late = sum(event["eventTime"] < before["eventTime"] for before, event in pairwise(events))
     assert sent_late > 20
     parents = [
         event["run"]["facets"]["parent"]["run"]["runId"] for event in events if "parent" in event["run"]["facets"]

@@ -1,0 +1,1 @@
+drop index runfold.runs_by_length;

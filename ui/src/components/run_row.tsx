@@ -1,0 +1,69 @@
+// A run as a row of a table.
+
+import type { JSX } from "preact";
+import type { Run } from "../lib/api_types";
+import { href, paths } from "../lib/router";
+import { Length, State, Time } from "./basics";
+
+/** Marks of what a reader should notice beside the state. */
+export function Marks({ run }: { run: Run }): JSX.Element {
+  const others = (run.ends ?? []).filter((end) => end.state !== run.state).map((end) => end.state.toLowerCase());
+  return (
+    <>
+      {others.length > 0 && <span class="tag warn" title={`Also reported: ${others.join(", ")}`}>also {others.join(", ")}</span>}
+      {run.restartedAt && <span class="tag warn" title="A start was reported after the end">restarted</span>}
+      {run.stateReason && <span class="tag warn" title="The end is inferred from silence">silent</span>}
+      {attemptOf(run) > 1 && <span class="tag" title="The try that the scheduler counted">try {attemptOf(run)}</span>}
+    </>
+  );
+}
+
+/** Returns the number of the try that Airflow reports with a run; 1 where nothing is reported. */
+export function attemptOf(run: Run): number {
+  const instance = field(field(run.facets["airflow"], "taskInstance"), "try_number");
+  return typeof instance === "number" ? instance : 1;
+}
+
+export function field(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
+}
+
+/** Returns the message of a run's `errorMessage` facet. */
+export function errorOf(run: Run): string | null {
+  const message = field(run.facets["errorMessage"], "message");
+  return typeof message === "string" ? message : null;
+}
+
+interface Props {
+  run: Run;
+  top: number;
+  selected: boolean;
+  fresh: boolean;
+  longest: number;
+}
+
+export function RunRow({ run, top, selected, fresh, longest }: Props): JSX.Element {
+  const share = run.durationMs === null || longest === 0 ? 0 : run.durationMs / longest;
+  const error = run.state === "FAILED" ? errorOf(run) : null;
+  return (
+    <div class={`line row run-line${fresh ? " fresh" : ""}`} style={{ transform: `translateY(${top}px)` }} role="row"
+      aria-selected={selected} id={`run-${run.id}`}>
+      <span role="cell"><State state={run.state} /></span>
+      <span role="cell" class="cut job-cell">
+        <a class="cover" href={href(paths.run(run.id))}>
+          <span class="faint">{run.job?.namespace ?? "–"} / </span>
+          {run.job?.name ?? run.id}
+        </a>
+        {error && <span class="error-text small" title={error}> {error}</span>}
+      </span>
+      <span role="cell" class="marks-cell"><Marks run={run} /></span>
+      <span role="cell"><Time at={run.startedAt ?? run.createdAt} /></span>
+      <span role="cell" class="length-cell">
+        <span class={`bar ${run.state}`} style={{ width: `${Math.max(2, share * 100)}%` }} />
+        <Length run={run} />
+      </span>
+      <span role="cell" class="ended-cell"><Time at={run.endedAt} /></span>
+      <span role="cell" class="heard-cell faint"><Time at={run.updatedAt} ago /></span>
+    </div>
+  );
+}

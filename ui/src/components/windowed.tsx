@@ -1,0 +1,55 @@
+// A list of which only the rows in view are in the document, so that 10,000 of them scroll as 20 do.
+
+import type { JSX } from "preact";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+const SPARE = 12;
+
+interface Props<T> {
+  items: readonly T[];
+  rowHeight: number;
+  height: string;
+  label: string;
+  row: (item: T, index: number, top: number) => JSX.Element;
+  onEnd?: (() => void) | undefined; // called when the last rows come into view
+  selected?: number;
+}
+
+export function Windowed<T>({ items, rowHeight, height, label, row, onEnd, selected }: Props<T>): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const [range, setRange] = useState({ first: 0, last: 60 });
+
+  function measure(): void {
+    const element = box.current;
+    if (!element) return;
+    const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - SPARE);
+    const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + SPARE;
+    setRange((before) => (before.first === first && before.last === last ? before : { first, last }));
+  }
+
+  useLayoutEffect(measure, [items.length, rowHeight]);
+  useEffect(() => {
+    const observer = new ResizeObserver(measure);
+    if (box.current) observer.observe(box.current);
+    return () => observer.disconnect();
+  }, []);
+  useEffect(() => {
+    if (onEnd && range.last >= items.length) onEnd();
+  }, [range.last, items.length]);
+  useEffect(() => {
+    const element = box.current;
+    if (!element || selected === undefined || selected < 0) return;
+    const top = selected * rowHeight;
+    if (top < element.scrollTop) element.scrollTop = top;
+    else if (top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + rowHeight - element.clientHeight;
+  }, [selected]);
+
+  const shown = items.slice(range.first, range.last);
+  return (
+    <div class="rows" ref={box} style={{ height }} onScroll={measure} role="rowgroup" aria-label={label} tabIndex={-1}>
+      <div style={{ height: `${items.length * rowHeight}px` }} role="presentation">
+        {shown.map((item, index) => row(item, range.first + index, (range.first + index) * rowHeight))}
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,177 @@
+// The client of the API: keys, errors and waiting. Answers have the types that /openapi.json declares.
+
+import { signal } from "@preact/signals";
+import type {
+  Count,
+  EventPage,
+  Facets,
+  FoundPage,
+  FoundRuns,
+  History,
+  Job,
+  Jobs,
+  LedgerHead,
+  Namespaces,
+  Problem,
+  Readiness,
+  Run,
+  Runs,
+  Verification,
+} from "./api_types";
+import { origin } from "./router";
+
+const KEY = "runfold.key";
+const TIMEOUT_MS = 30_000;
+
+/** An answer that is no success, or no answer at all (status 0). */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail: string,
+  ) {
+    super(detail || title);
+  }
+
+  /** Whether the same request may succeed later. */
+  get passing(): boolean {
+    return this.status === 0 || this.status === 429 || this.status >= 500;
+  }
+}
+
+export interface KeyQuestion {
+  reason: string;
+}
+
+/** Not null while requests wait for an API key. */
+export const keyQuestion = signal<KeyQuestion | null>(null);
+export const hasKey = signal(readKey() !== null);
+
+/** What keeps the service from answering, while it does not; the date of the next attempt is that of the query. */
+export const outage = signal<string | null>(null);
+
+let waiting: (() => void)[] = [];
+
+function readKey(): string | null {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return memoryKey;
+  }
+}
+
+let memoryKey: string | null = null;
+
+export function setKey(secret: string | null): void {
+  memoryKey = secret;
+  try {
+    if (secret === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, secret);
+  } catch {
+    // The key lasts as long as the page.
+  }
+  hasKey.value = secret !== null;
+  keyQuestion.value = null;
+  const resume = waiting;
+  waiting = [];
+  for (const each of resume) each();
+}
+
+export function keyHeader(): Record<string, string> {
+  const key = readKey();
+  return key === null ? {} : { Authorization: `Bearer ${key}` };
+}
+
+/** Asks for a key, and returns when one was given. */
+export function askForKey(reason: string, sent: Record<string, string>): Promise<void> {
+  if (sent["Authorization"] !== keyHeader()["Authorization"]) return Promise.resolve(); // another one was given meanwhile
+  keyQuestion.value ??= { reason };
+  return new Promise((resolve) => waiting.push(resolve));
+}
+
+export type Query = Record<string, string | number | boolean | null | undefined>;
+
+/** Returns the path of a request below the origin, without parameters that are null or empty. */
+export function target(path: string, query: Query = {}): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value === null || value === undefined || value === "") continue;
+    if (name === "state" || name === "kind" || name === "source") for (const each of String(value).split(",")) parameters.append(name, each);
+    else parameters.append(name, String(value));
+  }
+  const text = parameters.toString();
+  return `/api/v1${path}${text ? `?${text}` : ""}`;
+}
+
+export async function request(path: string, init: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    const key = keyHeader();
+    const limit = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = init.signal ? AbortSignal.any([init.signal, limit]) : limit;
+    let response: Response;
+    try {
+      response = await fetch(origin() + path, { ...init, signal, headers: { ...init.headers, ...key }, credentials: "omit", cache: "no-store" });
+    } catch (error) {
+      if (init.signal?.aborted) throw error;
+      throw new ApiError(0, "No answer", limit.aborted ? "The service did not answer in time." : "The service cannot be reached.");
+    }
+    if (response.ok) {
+      outage.value = null;
+      return response;
+    }
+    const error = await problemOf(response);
+    if (error.status !== 401) throw error;
+    await askForKey(error.detail, key);
+  }
+}
+
+async function problemOf(response: Response): Promise<ApiError> {
+  try {
+    const problem = (await response.json()) as Partial<Problem>;
+    return new ApiError(response.status, problem.title ?? response.statusText, problem.detail ?? "");
+  } catch {
+    return new ApiError(response.status, response.statusText || `Status ${response.status}`, "The answer is not that of Runfold.");
+  }
+}
+
+async function get<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
+  const response = await request(target(path, query), signal ? { signal } : {});
+  return (await response.json()) as T;
+}
+
+const segment = encodeURIComponent;
+
+export const api = {
+  runs: (query: Query, signal?: AbortSignal): Promise<FoundPage> => get("/runs", query, signal),
+  run: (id: string, query: Query = {}, signal?: AbortSignal): Promise<Run> => get(`/jobs/runs/${segment(id)}`, query, signal),
+  history: (id: string, query: Query, signal?: AbortSignal): Promise<History> =>
+    get(`/jobs/runs/${segment(id)}/events`, query, signal),
+  jobFacets: (id: string, signal?: AbortSignal): Promise<Facets> => get(`/jobs/runs/${segment(id)}/facets`, { type: "job" }, signal),
+  children: (id: string, query: Query, signal?: AbortSignal): Promise<Runs> =>
+    get(`/jobs/runs/${segment(id)}/children`, query, signal),
+  lookUp: async (ids: string[]): Promise<FoundRuns> => {
+    const headers = { "Content-Type": "application/json" };
+    const response = await request("/api/v1/runs/lookup", { method: "POST", body: JSON.stringify({ ids }), headers });
+    return (await response.json()) as FoundRuns;
+  },
+  jobs: (query: Query, signal?: AbortSignal): Promise<Jobs> => get("/jobs", query, signal),
+  job: (namespace: string, name: string, signal?: AbortSignal): Promise<Job> =>
+    get(`/namespaces/${segment(namespace)}/jobs/${segment(name)}`, {}, signal),
+  runsOfJob: (namespace: string, name: string, query: Query, signal?: AbortSignal): Promise<Runs> =>
+    get(`/namespaces/${segment(namespace)}/jobs/${segment(name)}/runs`, query, signal),
+  namespaces: (signal?: AbortSignal): Promise<Namespaces> => get("/namespaces", { limit: 1000 }, signal),
+  events: (query: Query, signal?: AbortSignal): Promise<EventPage> => get("/events", query, signal),
+  countEvents: (query: Query, signal?: AbortSignal): Promise<Count> => get("/events/count", query, signal),
+  head: (signal?: AbortSignal): Promise<LedgerHead> => get("/ledger/head", {}, signal),
+  verify: (query: Query, signal?: AbortSignal): Promise<Verification> => get("/ledger/verify", query, signal),
+  ready: async (signal?: AbortSignal): Promise<Readiness> => {
+    const response = await request("/readyz", signal ? { signal } : {});
+    return (await response.json()) as Readiness;
+  },
+};
+
+/** Returns the command that makes the same request; the key is that of the reader's shell, never the one of this page. */
+export function curlOf(path: string): string {
+  const key = hasKey.value ? ' -H "Authorization: Bearer $RUNFOLD_API_KEY"' : "";
+  return `curl -s${key} '${(origin() + path).replaceAll("'", "'\\''")}'`;
+}

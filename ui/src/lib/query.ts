@@ -1,0 +1,97 @@
+// What a view reads: shown at once where it was read before, read anew when something changes, repeated after errors.
+
+import { useEffect, useReducer, useRef } from "preact/hooks";
+import { ApiError, outage } from "./api";
+
+const REMEMBERED = 100;
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+
+const remembered = new Map<string, unknown>();
+
+function remember(key: string, data: unknown): void {
+  remembered.delete(key);
+  remembered.set(key, data);
+  for (const oldest of remembered.keys()) {
+    if (remembered.size <= REMEMBERED) break;
+    remembered.delete(oldest);
+  }
+}
+
+export interface Answer<T> {
+  data: T | undefined;
+  error: ApiError | undefined;
+  loading: boolean;
+  reload: () => void;
+}
+
+interface State<T> {
+  key: string | null;
+  data: T | undefined;
+  error: ApiError | undefined;
+  loading: boolean;
+}
+
+/**
+ * Reads once for each key, and again on `reload`; a null key reads nothing. Errors that may pass are tried again, after
+ * 1, 2, 4 … 30 seconds, and meanwhile the data that was read before stays.
+ */
+export function useAnswer<T>(key: string | null, read: (signal: AbortSignal) => Promise<T>): Answer<T> {
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  const state = useRef<State<T>>({ key: null, data: undefined, error: undefined, loading: false });
+  const latest = useRef(read);
+  const start = useRef<() => void>(() => undefined);
+  latest.current = read;
+  if (state.current.key !== key) {
+    const before = key === null ? undefined : (remembered.get(key) as T | undefined);
+    state.current = { key, data: before, error: undefined, loading: key !== null };
+  }
+  useEffect(() => {
+    if (key === null) return undefined;
+    let timer = 0;
+    let pause = FIRST_PAUSE_MS;
+    let running: AbortController | null = null;
+    let again = false;
+    const stopped = new AbortController();
+    async function attempt(): Promise<void> {
+      clearTimeout(timer);
+      if (running) {
+        again = true;
+        return;
+      }
+      running = new AbortController();
+      const own = AbortSignal.any([running.signal, stopped.signal]);
+      try {
+        const data = await latest.current(own);
+        if (stopped.signal.aborted) return;
+        remember(key ?? "", data);
+        state.current = { key, data, error: undefined, loading: false };
+        pause = FIRST_PAUSE_MS;
+      } catch (error) {
+        if (stopped.signal.aborted) return;
+        const known = error instanceof ApiError ? error : new ApiError(-1, "The page failed", String(error));
+        state.current = { key, data: state.current.data, error: known, loading: false };
+        if (known.passing) {
+          outage.value = known.message;
+          timer = window.setTimeout(() => void attempt(), pause);
+          pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+        }
+      } finally {
+        running = null;
+      }
+      redraw(0);
+      if (again) {
+        again = false;
+        void attempt();
+      }
+    }
+    start.current = () => void attempt();
+    void attempt();
+    return () => {
+      stopped.abort();
+      clearTimeout(timer);
+    };
+  }, [key]);
+  const { data, error, loading } = state.current;
+  return { data, error, loading, reload: () => start.current() };
+}

@@ -1,0 +1,7 @@
+/** The views of the navigation, in its order; `key` follows "g" on the keyboard. */
+export const VIEWS = [
+  { path: "/", name: "Overview", key: "o" },
+  { path: "/runs", name: "Runs", key: "r" },
+  { path: "/jobs", name: "Jobs", key: "j" },
+  { path: "/ledger", name: "Ledger", key: "l" },
+] as const;

@@ -1,0 +1,227 @@
+// One run: what became of it, why, when that was known, and every event that says so.
+
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { CopyButton, CurlButton, Empty, JobLink, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
+import { Datasets } from "../components/datasets";
+import { EventList } from "../components/event_list";
+import { ErrorMessage, Facets } from "../components/facets";
+import { Gantt, parentOf } from "../components/gantt";
+import { HistoryChart } from "../components/history_chart";
+import { KnownAt, knownCount } from "../components/known_at";
+import { Marks } from "../components/run_row";
+import { api, target } from "../lib/api";
+import type { HistoryEvent, Run } from "../lib/api_types";
+import { useShortcuts } from "../lib/keys";
+import { type Answer, useAnswer } from "../lib/query";
+import { href, paths, query, setQuery } from "../lib/router";
+import { useStream, useThrottled } from "../lib/stream";
+import { duration, local, MINUTE, ms } from "../lib/time";
+
+const RELOAD_MS = 1_000;
+const PAGE = 500;
+const MOST_EVENTS = 10_000;
+const LATE_MS = 5 * MINUTE;
+
+interface Events {
+  events: HistoryEvent[];
+  more: boolean;
+}
+
+async function readEvents(id: string, signal: AbortSignal): Promise<Events> {
+  const events: HistoryEvent[] = [];
+  let cursor: string | null = null;
+  do {
+    const page = await api.history(id, { limit: PAGE, cursor }, signal);
+    events.push(...page.events);
+    cursor = page.next;
+  } while (cursor !== null && events.length < MOST_EVENTS);
+  return { events, more: cursor !== null };
+}
+
+export function RunPage({ id }: { id: string }): JSX.Element {
+  const knownAt = query.value.get("knownAt");
+  const current = useAnswer(`run/${id}`, (signal) => api.run(id, {}, signal));
+  const past = useAnswer(knownAt ? `run/${id}?${knownAt}` : null, (signal) => api.run(id, { knownAt }, signal));
+  const history = useAnswer(`events/${id}`, (signal) => readEvents(id, signal));
+  const run = current.data;
+  useTitle(run?.job ? `${run.job.name} · ${run.state.toLowerCase()}` : "Run");
+  const reload = useThrottled(() => {
+    current.reload();
+    history.reload();
+  }, RELOAD_MS);
+  useStream((events) => {
+    if (events === null || events.some((event) => event.id === run?.id)) reload();
+  });
+  if (!run) return <NoRun id={id} answer={current} />;
+  return <Known run={run} past={knownAt ? past : null} history={history} knownAt={knownAt} id={id} />;
+}
+
+function NoRun({ id, answer }: { id: string; answer: Answer<Run> }): JSX.Element {
+  if (answer.error?.status === 404) {
+    return (
+      <Empty title="There is no such run">
+        <p>
+          Nothing was reported of <code>{id}</code>, or the API key may not see it.
+        </p>
+        <a class="button" href={href("/runs")}>
+          All runs
+        </a>
+      </Empty>
+    );
+  }
+  return answer.error ? <Problem error={answer.error} retry={answer.reload} /> : <Skeleton rows={16} />;
+}
+
+interface KnownProps {
+  run: Run;
+  past: Answer<Run> | null;
+  history: Answer<Events>;
+  knownAt: string | null;
+  id: string;
+}
+
+function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
+  const events = history.data?.events ?? [];
+  const unknown = past?.error?.status === 404;
+  const shown = past === null ? run : (past.data ?? run);
+  const chosen = query.value.get("event");
+  const selected = chosen === null ? null : Number(chosen);
+  const choose = (position: number | null): void => setQuery({ event: position === null ? null : String(position) }, true);
+  const step = (by: number): void => {
+    const event = events[knownCount(events, knownAt) - 1 + by];
+    if (event) setQuery({ knownAt: event === events.at(-1) ? null : event.recordedAt }, true);
+  };
+  useShortcuts("Run", [
+    { keys: "[", text: "What was known one event before", action: () => step(-1) },
+    { keys: "]", text: "… one event later", action: () => step(1) },
+    { keys: "0", text: "Back to now", action: () => setQuery({ knownAt: null }) },
+  ]);
+  useEffect(() => {
+    if (chosen) document.querySelector(".events")?.scrollIntoView({ block: "nearest" });
+  }, []);
+  return (
+    <div class="stack">
+      <Head run={shown} id={id} knownAt={knownAt} />
+      {past !== null && (
+        <p class="as-of" role="status">
+          {unknown ? "Nothing was known of this run then." : <>This is what was known at <Time at={knownAt} />. Marked values are others now.</>}
+        </p>
+      )}
+      {!unknown && <Facts shown={shown} now={run} events={events} past={past !== null} />}
+      {shown.state === "FAILED" && <ErrorMessage facet={shown.facets["errorMessage"]} />}
+      <section class="panel" aria-label="History">
+        <header>
+          <h2>History</h2>
+          <span class="faint">{summary(events)}</span>
+          <span class="space" />
+          {events.length > 1 && <KnownAt events={events} knownAt={knownAt} />}
+        </header>
+        {history.error && <Problem error={history.error} retry={history.reload} />}
+        {events.length > 0 ? (
+          <>
+            <HistoryChart run={run} events={events} knownAt={knownAt === null ? null : ms(knownAt)} selected={selected} onSelect={choose} />
+            <EventList events={events} selected={selected} onSelect={choose} />
+          </>
+        ) : (
+          !history.error && <Skeleton rows={9} />
+        )}
+        {history.data?.more && <p class="body faint">These are the first {events.length.toLocaleString()} events.</p>}
+      </section>
+      <Gantt run={run} />
+      <div class="columns">
+        <Datasets events={events} />
+        <Facets title="Facets of the run" facets={shown.facets} />
+        <JobFacets id={id} />
+      </div>
+    </div>
+  );
+}
+
+function JobFacets({ id }: { id: string }): JSX.Element | null {
+  const facets = useAnswer(`facets/${id}`, (signal) => api.jobFacets(id, signal));
+  return facets.data ? <Facets title="Facets of the job" facets={facets.data.facets} /> : null;
+}
+
+function summary(events: readonly HistoryEvent[]): string {
+  if (events.length === 0) return "";
+  const late = events.filter((event) => event.verdict.late).length;
+  return `${events.length.toLocaleString()} ${events.length === 1 ? "event" : "events"}${late ? `, ${late} out of order` : ", in order"}`;
+}
+
+function Head({ run, id, knownAt }: { run: Run; id: string; knownAt: string | null }): JSX.Element {
+  return (
+    <div class="head">
+      <State state={run.state} big />
+      <h1>
+        <JobLink job={run.job} />
+      </h1>
+      <Marks run={run} />
+      <span class="space" />
+      <code class="faint run-id">{run.id}</code>
+      <CopyButton text={run.id} what="Run id">
+        Copy id
+      </CopyButton>
+      <CurlButton path={target(paths.run(id).replace("/runs/", "/jobs/runs/"), { knownAt })} />
+    </div>
+  );
+}
+
+/** Says how long after it happened the end was recorded, or the start of a run under way; null where that is not late. */
+function lateness(run: Run, events: readonly HistoryEvent[]): string | null {
+  const what = run.endedAt ? run.state : "RUNNING";
+  const at = run.endedAt ?? run.startedAt;
+  const report = events.find((event) => event.state === what && event.transitionedAt === at);
+  if (!report || !at) return null;
+  const lag = ms(report.recordedAt) - ms(at);
+  return lag > LATE_MS ? `${run.endedAt ? "The end" : "The start"} was recorded ${duration(lag)} after it happened.` : null;
+}
+
+interface FactProps {
+  name: string;
+  changed: boolean;
+  children: ComponentChildren;
+}
+
+function Fact({ name, changed, children }: FactProps): JSX.Element {
+  return (
+    <div class={`fact${changed ? " changed" : ""}`}>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+function Facts({ shown, now: run, events, past }: { shown: Run; now: Run; events: readonly HistoryEvent[]; past: boolean }): JSX.Element {
+  const differs = (name: keyof Run): boolean => past && JSON.stringify(shown[name]) !== JSON.stringify(run[name]);
+  const parent = parentOf(shown);
+  const late = lateness(shown, events);
+  const args = Object.entries(shown.args);
+  return (
+    <dl class="panel facts-of-run">
+      <Fact name="State" changed={differs("state")}><State state={shown.state} /></Fact>
+      <Fact name="Started" changed={differs("startedAt")}><Time at={shown.startedAt} /></Fact>
+      <Fact name="Ended" changed={differs("endedAt")}><Time at={shown.endedAt} /></Fact>
+      <Fact name="Duration" changed={differs("durationMs")}><Length run={shown} /></Fact>
+      {shown.nominalStartTime && <Fact name="Scheduled for" changed={differs("nominalStartTime")}><Time at={shown.nominalStartTime} /></Fact>}
+      <Fact name="Last heard" changed={differs("updatedAt")}><Time at={shown.updatedAt} ago={!past} /></Fact>
+      {parent && <Fact name="Parent" changed={false}><a href={href(paths.run(parent))} class="mono">{parent.slice(0, 8)}</a></Fact>}
+      {shown.jobs && <Fact name="Jobs" changed={differs("jobs")}>{shown.jobs.map((job) => <div><JobLink job={job} /></div>)}</Fact>}
+      {shown.ends && (
+        <Fact name="Ends reported" changed={differs("ends")}>
+          {shown.ends.map((end) => <div class="end"><State state={end.state} /> <Time at={end.endedAt} /></div>)}
+        </Fact>
+      )}
+      {shown.restartedAt && <Fact name="Started again" changed={differs("restartedAt")}><Time at={shown.restartedAt} /></Fact>}
+      {shown.stateReason && (
+        <Fact name="Inferred" changed={differs("stateReason")}>
+          silent for {duration((shown.stateReason.silentAfterSeconds ?? 0) * 1000)}{shown.stateReason.lastEventAt ? ` since ${local(ms(shown.stateReason.lastEventAt))}` : ""}
+        </Fact>
+      )}
+      {late && <Fact name="Reported" changed={false}><span class="tag late">late</span> {late}</Fact>}
+      {args.length > 0 && (
+        <Fact name="Arguments" changed={differs("args")}>{args.map(([name, value]) => <div class="mono small">{name}={value}</div>)}</Fact>
+      )}
+    </dl>
+  );
+}
