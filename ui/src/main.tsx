@@ -4,13 +4,29 @@ import "./style.css";
 import { Empty } from "./components/basics";
 import { Shell } from "./components/shell";
 import { href, parts } from "./lib/router";
+import { JobPage } from "./pages/job";
+import { JobsPage } from "./pages/jobs";
+import { LedgerPage } from "./pages/ledger";
+import { Overview } from "./pages/overview";
 import { RunPage } from "./pages/run";
 import { RunsPage } from "./pages/runs";
 
 function Page(): JSX.Element {
-  const [section, first] = parts.value;
-  if (section === "runs") return first === undefined ? <RunsPage /> : <RunPage key={first} id={first} />;
-  return <NoPage />;
+  const [section, first, second] = parts.value;
+  switch (section) {
+    case undefined:
+    case "overview":
+      return <Overview />;
+    case "runs":
+      return first === undefined ? <RunsPage /> : <RunPage key={first} id={first} />;
+    case "jobs":
+      if (first === undefined) return <JobsPage />;
+      return second === undefined ? <NoPage /> : <JobPage key={`${first}\n${second}`} namespace={first} name={second} />;
+    case "ledger":
+      return <LedgerPage />;
+    default:
+      return <NoPage />;
+  }
 }
 
 function NoPage(): JSX.Element {

@@ -17,6 +17,7 @@ import orjson
 
 from service.cli.commands.history_jobs import (
     AIRFLOW,
+    BAD_LAST_NIGHT,
     DAGS,
     DBT,
     FAILURES,
@@ -79,6 +80,7 @@ class History:
         self._sent: list[_Sent] = []
         self._pace = {job: self._random.uniform(0.4, 2.2) for job in self._jobs()}
         self._bad_days = {(job, self._random.randrange(days)) for job in self._pace if self._random.random() < 0.3}  # noqa: PLR2004
+        self._bad_days |= {(job, day) for job in BAD_LAST_NIGHT for day in (days - 1, days)}
         self.runs = 0
 
     @staticmethod

@@ -68,6 +68,18 @@ SOURCES: tuple[str, ...] = tuple(
 )
 """Tables that are copied into the lake."""
 
+BAD_LAST_NIGHT = (
+    "sales_daily.spark_aggregate",
+    "load_orders.load",
+    "quality_orders.freshness",
+    "stock_levels.spark_forecast",
+    "crm.customers",
+    "erp.orders",
+    "fct_orders",
+    "finance_close.reconcile",
+)
+"""The jobs that often fail in the last two days, so that there is something to look into."""
+
 _ID = ("id", "bigint")
 
 

@@ -13,7 +13,7 @@ import { attemptOf, field } from "./run_row";
 import { Windowed } from "./windowed";
 
 const ROW = 26;
-const LABELS = 240;
+const LABELS = 300;
 const MOST_RUNS = 1_000;
 const MOST_CHILDREN = 200;
 const HIGHEST = 8;
@@ -21,6 +21,7 @@ const RELOAD_MS = 3_000;
 
 export interface Branch {
   run: Run;
+  name: string; // without the name of the parent's job, where it begins with it
   depth: number;
 }
 
@@ -56,17 +57,18 @@ export async function readTree(run: Run, signal: AbortSignal): Promise<Tree> {
   const branches: Branch[] = [];
   const seen = new Set<string>();
   let omitted = 0;
-  async function add(each: Run, depth: number): Promise<void> {
+  async function add(each: Run, depth: number, above: string): Promise<void> {
     if (seen.has(each.id) || depth > HIGHEST) return;
     seen.add(each.id);
-    branches.push({ run: each, depth });
+    const own = each.job?.name ?? each.id;
+    branches.push({ run: each, depth, name: above && own.startsWith(`${above}.`) ? own.slice(above.length + 1) : own });
     if (branches.length >= MOST_RUNS) return;
     const page = await api.children(each.id, { limit: MOST_CHILDREN }, signal);
     omitted += page.totalCount - page.runs.length;
     const children = page.runs.toSorted((one, other) => startOf(one) - startOf(other));
-    for (const child of children) await add(child, depth + 1);
+    for (const child of children) await add(child, depth + 1, own);
   }
-  await add(top, 0);
+  await add(top, 0, "");
   return { branches, omitted };
 }
 
@@ -120,7 +122,7 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
       </svg>
       <Windowed items={branches} rowHeight={ROW} height={`${Math.min(branches.length, 16) * ROW}px`} label="Runs"
         selected={branches.findIndex((branch) => branch.run.id === current)}
-        row={({ run, depth }, _, top) => {
+        row={({ run, depth, name }, _, top) => {
           const start = x(startOf(run));
           const end = Math.max(x(endOf(run)), start + 3);
           const length = endOf(run) - startOf(run);
@@ -129,7 +131,7 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
               style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}
               title={`${run.job?.namespace ?? ""} / ${run.job?.name ?? run.id}\n${run.state}, ${duration(length)}`}>
               <span class="cut" style={{ width: `${labels - 12}px`, paddingLeft: `${Math.min(depth, 6) * 14}px` }}>
-                <Shape state={run.state} /> {run.job?.name ?? run.id}
+                <Shape state={run.state} /> {name}
                 {attemptOf(run) > 1 && <span class="faint"> · try {attemptOf(run)}</span>}
               </span>
               <i class={run.state === "RUNNING" ? "under-way" : ""} style={{ left: `${start}px`, width: `${end - start}px` }} />

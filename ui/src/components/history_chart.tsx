@@ -19,10 +19,10 @@ interface Range {
   to: number;
 }
 
-function padded(values: number[]): Range {
-  const from = values.reduce((least, value) => Math.min(least, value), Infinity);
+function padded(values: number[], least = 20): Range {
+  const from = values.reduce((lowest, value) => Math.min(lowest, value), Infinity);
   const to = values.reduce((most, value) => Math.max(most, value), -Infinity);
-  const margin = Math.max((to - from) * 0.06, 20);
+  const margin = Math.max((to - from) * 0.06, least);
   return { from: from - margin, to: to + margin };
 }
 
@@ -71,7 +71,7 @@ export function HistoryChart({ run, events, knownAt, selected, onSelect }: Props
   const width = useWidth(box);
   const shown = events.slice(0, MOST);
   const happened = padded(shown.map((event) => ms(event.transitionedAt)));
-  const recorded = padded([...shown.map((event) => ms(event.recordedAt)), ...(knownAt === null ? [] : [knownAt])]);
+  const recorded = padded([...shown.map((event) => ms(event.recordedAt)), ...(knownAt === null ? [] : [knownAt])], 1_500);
   const x = (at: number): number => LEFT + ((at - happened.from) / (happened.to - happened.from)) * (width - LEFT - RIGHT);
   const y = (at: number): number => HEIGHT - BOTTOM - ((at - recorded.from) / (recorded.to - recorded.from)) * (HEIGHT - TOP - BOTTOM);
   const columns = ticks(happened.from, happened.to, Math.max(2, Math.floor((width - LEFT) / 110)));
@@ -84,7 +84,7 @@ export function HistoryChart({ run, events, knownAt, selected, onSelect }: Props
     <div ref={box} class="chart">
       <svg width={width} height={HEIGHT} role="img" aria-label={`${shown.length} events, by when they happened and when they were recorded`}>
         {started !== null && (
-          <rect class={run.state} x={started} y={TOP} width={Math.max(1, ended - started)} height={HEIGHT - TOP - BOTTOM} fill="var(--soft)" opacity="0.7" />
+          <rect class={run.state} x={started} y={TOP} width={Math.max(1, ended - started)} height={HEIGHT - TOP - BOTTOM} fill="var(--soft)" opacity="0.45" />
         )}
         {columns.at.map((at) => (
           <g key={at}>

@@ -1,0 +1,188 @@
+// The last hours by job: a row for each job, a bar for each run from its start to its end.
+
+import type { JSX } from "preact";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import type { Run } from "../lib/api_types";
+import { useShortcuts } from "../lib/keys";
+import { useMergedRuns } from "../lib/merged_runs";
+import { href, paths, query, setQuery } from "../lib/router";
+import { clock, duration, HOUR, local, MINUTE, ms, now, ticks, tickText } from "../lib/time";
+import { Problem, Skeleton, useWidth } from "./basics";
+import { parentOf } from "./gantt";
+import { Windowed } from "./windowed";
+
+const ROW = 24;
+const MOST_RUNS = 1_500;
+const SHORTEST = 5 * MINUTE;
+const LONGEST = 7 * 24 * HOUR;
+const SPANS: readonly [string, number][] = [["1 h", HOUR], ["6 h", 6 * HOUR], ["24 h", 24 * HOUR], ["3 d", 72 * HOUR]];
+
+interface JobRow {
+  key: string;
+  namespace: string;
+  name: string;
+  runs: Run[];
+}
+
+interface View {
+  end: number | null; // null: now, and moving
+  length: number;
+}
+
+/** The part of time that is shown is in the address: its length, and its end unless that is now. */
+function viewOf(parameters: URLSearchParams): View {
+  const length = Number(parameters.get("span") ?? 6 * HOUR);
+  const end = parameters.get("until");
+  return { length: Number.isFinite(length) ? Math.min(LONGEST, Math.max(SHORTEST, length)) : 6 * HOUR, end: end ? ms(end) : null };
+}
+
+function show(view: View): void {
+  const end = view.end === null || view.end >= Date.now() ? null : new Date(view.end).toISOString();
+  setQuery({ span: String(Math.round(view.length)), until: end }, true);
+}
+
+function rowsOf(runs: Iterable<Run>, from: number, to: number, nested: boolean): JobRow[] {
+  const rows = new Map<string, JobRow>();
+  for (const run of runs) {
+    const start = ms(run.startedAt ?? run.createdAt);
+    if (start > to || (run.endedAt && ms(run.endedAt) < from) || (run.state === "NEW" && start < from)) continue;
+    if (!run.job || (!nested && parentOf(run))) continue;
+    const key = `${run.job.namespace}\n${run.job.name}`;
+    const row = rows.get(key) ?? { key, namespace: run.job.namespace, name: run.job.name, runs: [] };
+    row.runs.push(run);
+    rows.set(key, row);
+  }
+  return [...rows.values()].sort((one, other) => one.key.localeCompare(other.key));
+}
+
+export function Timeline(): JSX.Element {
+  const box = useRef<HTMLDivElement>(null);
+  const width = useWidth(box);
+  const view = viewOf(query.value);
+  const nested = query.value.get("nested") === "true";
+  const to = view.end ?? now.value;
+  const from = to - view.length;
+  // What is read moves in steps, so that panning and the clock do not read again and again.
+  const step = Math.max(HOUR, view.length / 2);
+  const first = Math.floor(from / step) * step;
+  const last = view.end === null ? null : Math.ceil(view.end / step) * step;
+  const read = useMergedRuns({
+    key: `${first}/${last}`,
+    most: MOST_RUNS,
+    queries: () => [
+      { startedAfter: new Date(first).toISOString(), startedBefore: last === null ? null : new Date(last).toISOString(), sort: "start" },
+      { runningAt: new Date(first).toISOString() },
+    ],
+  });
+  const rows = useMemo(() => rowsOf(read.runs.values(), from, to, nested), [read.runs, Math.floor(from / MINUTE), Math.floor(to / MINUTE), nested]);
+  const labels = Math.min(230, width * 0.4);
+  const space = Math.max(80, width - labels - 14);
+  const x = (at: number): number => ((at - from) / (to - from)) * space;
+  const columns = ticks(from, to, Math.max(2, Math.floor(space / 90)));
+
+  function zoom(factor: number, at = 1): void {
+    const length = Math.min(LONGEST, Math.max(SHORTEST, view.length * factor));
+    show({ length, end: view.end === null && at > 0.9 ? null : from + view.length * at + length * (1 - at) });
+  }
+  const pan = (share: number): void => show({ ...view, end: to + view.length * share });
+  useShortcuts("Timeline", [
+    { keys: "+", text: "Zoom in", action: () => zoom(0.5) },
+    { keys: "-", text: "Zoom out", action: () => zoom(2) },
+    { keys: "ArrowLeft", text: "Earlier", action: () => pan(-0.25) },
+    { keys: "ArrowRight", text: "Later", action: () => pan(0.25) },
+  ]);
+  useWheel(box, (event, left) => {
+    event.preventDefault();
+    zoom(event.deltaY > 0 ? 1.25 : 0.8, Math.min(1, Math.max(0, (left - labels) / space)));
+  });
+  return (
+    <section class="panel" aria-label="Timeline">
+      <header>
+        <h2>Timeline</h2>
+        <span class="faint">{view.end === null ? `the last ${duration(view.length)}` : `${local(from)} – ${local(to)}`}</span>
+        <span class="space" />
+        <label class="small faint"><input type="checkbox" checked={nested} onChange={() => setQuery({ nested: nested ? null : "true" }, true)} /> with children</label>
+        <div class="chips" role="group" aria-label="Span">
+          {SPANS.map(([text, length]) => (
+            <button key={text} type="button" aria-pressed={view.length === length} onClick={() => show({ ...view, length })}>{text}</button>
+          ))}
+          <button type="button" aria-label="Earlier" onClick={() => pan(-0.5)}>‹</button>
+          <button type="button" aria-label="Later" onClick={() => pan(0.5)} disabled={view.end === null}>›</button>
+          <button type="button" aria-pressed={view.end === null} onClick={() => show({ ...view, end: null })}>now</button>
+        </div>
+      </header>
+      {read.error && <Problem error={read.error} retry={() => location.reload()} />}
+      <div ref={box} class="timeline" title="Ctrl and the wheel zoom">
+        <svg width={width} height="22" aria-hidden="true">
+          {columns.at.map((at) => <text key={at} x={labels + x(at)} y="15" text-anchor="middle">{tickText(at, columns.step)}</text>)}
+        </svg>
+        {rows.length > 0 ? (
+          <Windowed items={rows} rowHeight={ROW} height={`${Math.min(18, Math.max(8, rows.length)) * ROW}px`} label="Jobs"
+            row={(row, index, top) => <Row key={row.key} row={row} top={top} labels={labels} x={x} to={to} first={rows[index - 1]?.namespace !== row.namespace} />} />
+        ) : read.loading ? (
+          <Skeleton rows={8} height={`${ROW}px`} />
+        ) : (
+          <p class="body faint quiet-text">No run {nested ? "" : "without a parent "}in this time.</p>
+        )}
+      </div>
+    </section>
+  );
+}
+
+interface RowProps {
+  row: JobRow;
+  top: number;
+  labels: number;
+  x: (at: number) => number;
+  to: number;
+  first: boolean;
+}
+
+function Row({ row, top, labels, x, to, first }: RowProps): JSX.Element {
+  return (
+    <div class={`timeline-row${first ? " first" : ""}`} style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}>
+      <a class="cut" href={href(paths.job(row.namespace, row.name))} title={`${row.namespace} / ${row.name}`} style={{ width: `${labels - 10}px` }}>
+        {row.name}
+      </a>
+      <div class="timeline-bars" style={{ left: `${labels}px` }}>
+        {row.runs.map((run) => {
+          const start = ms(run.startedAt ?? run.createdAt);
+          const end = run.endedAt ? ms(run.endedAt) : run.state === "RUNNING" ? to : start;
+          const left = Math.max(0, x(start));
+          return (
+            <a key={run.id} class={`${run.state}${run.ends ? " contradicted" : ""}`} href={href(paths.run(run.id))} aria-label={`${row.name}, ${run.state}`}
+              title={`${row.name}\n${run.state}, ${duration(end - start)}\n${clock(start)}${run.endedAt ? ` – ${clock(end)}` : ""}`}
+              style={{ left: `${left}px`, width: `${Math.max(3, Math.min(x(end), x(to)) - left - 1)}px` }} />
+          );
+        })}
+      </div>
+    </div>
+  );
+}
+
+/** Ctrl and the wheel; the wheel alone goes on to scroll. */
+function useWheel(box: { current: HTMLElement | null }, action: (event: WheelEvent, left: number) => void): void {
+  const latest = useRef(action);
+  latest.current = action;
+  useEffect(() => {
+    const element = box.current;
+    const turned = (event: WheelEvent): void => {
+      if (event.ctrlKey || event.metaKey) latest.current(event, event.clientX - (element?.getBoundingClientRect().left ?? 0));
+    };
+    element?.addEventListener("wheel", turned, { passive: false });
+    return () => element?.removeEventListener("wheel", turned);
+  }, []);
+}
+
+export function useRate(): { counts: readonly number[]; add: (events: number) => void } {
+  const counts = useRef<number[]>(Array.from({ length: 60 }, () => 0));
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => {
+      counts.current = [...counts.current.slice(1), 0];
+      redraw((count) => count + 1);
+    }, 1_000);
+    return () => clearInterval(timer);
+  }, []);
+  return { counts: counts.current, add: (events) => (counts.current[59] = (counts.current[59] ?? 0) + events) };
+}

@@ -1,0 +1,143 @@
+// What an operator wants to know first: what runs, what failed, what is silent, what contradicts itself.
+
+import type { ComponentChildren, JSX } from "preact";
+import { useEffect } from "preact/hooks";
+import { CurlButton, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
+import { errorOf, Marks } from "../components/run_row";
+import { Timeline, useRate } from "../components/timeline";
+import { api, type Query, target } from "../lib/api";
+import type { FoundPage, Run } from "../lib/api_types";
+import { type Answer, useAnswer } from "../lib/query";
+import { href, paths } from "../lib/router";
+import { useStream, useThrottled } from "../lib/stream";
+import { DAY, HOUR, ms, now } from "../lib/time";
+import { FirstSteps } from "./runs";
+
+const MOST = 100;
+const LISTED = 8;
+const RELOAD_MS = 3_000;
+const SILENT_MS = HOUR;
+
+const ago = (length: number): string => new Date(Date.now() - length).toISOString();
+
+function useRuns(name: string, make: () => Query): Answer<FoundPage> {
+  return useAnswer(`overview/${name}`, (signal) => api.runs({ ...make(), limit: MOST }, signal));
+}
+
+export function Overview(): JSX.Element {
+  useTitle("");
+  const running = useRuns("running", () => ({ state: "RUNNING", sort: "start", order: "asc" }));
+  const failed = useRuns("failed", () => ({ state: "FAILED,ABORTED", endedAfter: ago(DAY), sort: "end" }));
+  const silent = useRuns("silent", () => ({ state: "RUNNING", updatedBefore: ago(SILENT_MS), sort: "update", order: "asc" }));
+  const contradicted = useRuns("contradicted", () => ({ contradicted: true, endedAfter: ago(7 * DAY), sort: "end" }));
+  const all = [running, failed, silent, contradicted];
+  const rate = useRate();
+  const reload = useThrottled(() => all.forEach((each) => each.reload()), RELOAD_MS);
+  useStream((events) => {
+    if (events) rate.add(events.filter((event) => event.kind === "transition").length);
+    reload();
+  });
+  useEffect(() => {
+    const timer = setInterval(() => !document.hidden && reload(), 30_000);
+    return () => clearInterval(timer);
+  }, []);
+  const error = all.find((each) => each.error && !each.data)?.error;
+  const any = useAnswer("overview/any", (signal) => api.runs({ limit: 1 }, signal));
+  if (any.data?.runs.length === 0 && running.data?.runs.length === 0) return <FirstSteps />;
+  return (
+    <div class="stack">
+      <div class="head">
+        <h1>Overview</h1>
+        <span class="space" />
+        <CurlButton path={target("/runs", { state: "RUNNING", limit: MOST })} />
+      </div>
+      {error && <Problem error={error} retry={() => all.forEach((each) => each.reload())} />}
+      <div class="tiles">
+        <Tile state="RUNNING" name="Running" answer={running} to={paths.runs({ state: "RUNNING" })} />
+        <Tile state="FAILED" name="Failed or aborted, last 24 h" answer={failed} to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })} />
+        <Tile state="ABORTED" name="Running, silent for an hour" answer={silent} to={paths.runs({ state: "RUNNING", sort: "update", order: "asc" })} />
+        <Tile state="NEW" name="Contradicted, last 7 days" answer={contradicted} to={paths.runs({ contradicted: "true", time: "ended", last: "7d", sort: "end" })} />
+        <Rate counts={rate.counts} />
+      </div>
+      <div class="columns">
+        <List title="Failed lately" answer={failed} none="Nothing failed in the last 24 hours." to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })}
+          row={(run) => <Time at={run.endedAt} ago />} />
+        <List title="Running the longest" answer={running} none="Nothing is running." to={paths.runs({ state: "RUNNING", order: "asc" })}
+          row={(run) => <Length run={run} />} />
+      </div>
+      <Timeline />
+    </div>
+  );
+}
+
+function Tile({ state, name, answer, to }: { state: Run["state"]; name: string; answer: Answer<FoundPage>; to: string }): JSX.Element {
+  const count = answer.data?.runs.length;
+  const text = count === undefined ? "–" : answer.data?.next ? `${count}+` : String(count);
+  return (
+    <a class={`panel tile ${count ? state : "none"}`} href={href(to)}>
+      <b>{text}</b>
+      <span class="faint">{name}</span>
+    </a>
+  );
+}
+
+function Rate({ counts }: { counts: readonly number[] }): JSX.Element {
+  const most = Math.max(1, ...counts);
+  const recent = counts.slice(-11, -1);
+  const mean = recent.reduce((sum, count) => sum + count, 0) / recent.length;
+  return (
+    <div class="panel tile rate">
+      <b>{mean >= 10 ? Math.round(mean) : mean.toFixed(1)}</b>
+      <svg viewBox="0 0 120 28" width="120" height="28" aria-hidden="true">
+        {counts.map((count, index) => (
+          <rect key={index} x={index * 2} width="1.5" y={28 - (count / most) * 26 - 1} height={(count / most) * 26 + 1} fill="var(--accent)" />
+        ))}
+      </svg>
+      <span class="faint">Transitions a second</span>
+    </div>
+  );
+}
+
+interface ListProps {
+  title: string;
+  answer: Answer<FoundPage>;
+  none: string;
+  to: string;
+  row: (run: Run) => ComponentChildren;
+}
+
+function List({ title, answer, none, to, row }: ListProps): JSX.Element {
+  const runs = answer.data?.runs ?? [];
+  return (
+    <section class="panel" aria-label={title}>
+      <header>
+        <h2>{title}</h2>
+        <span class="space" />
+        <a href={href(to)}>all</a>
+      </header>
+      <ul class="short-list">
+        {runs.slice(0, LISTED).map((run) => (
+          <li key={run.id}>
+            <State state={run.state} short />
+            <span class="cut">
+              <a class="cover" href={href(paths.run(run.id))} title={`${run.job?.namespace ?? ""} / ${run.job?.name ?? run.id}`}>
+                {run.job?.name ?? run.id}
+              </a>
+              {errorOf(run) && run.state === "FAILED" && <span class="error-text small"> {errorOf(run)}</span>}
+            </span>
+            <span class="tags"><Marks run={run} /></span>
+            <span class={overdue(run) ? "overdue nowrap" : "faint nowrap"}>{row(run)}</span>
+          </li>
+        ))}
+      </ul>
+      {!answer.data && !answer.error && <Skeleton rows={LISTED} height="1.875rem" />}
+      {answer.data && runs.length === 0 && <p class="body faint quiet-text">{none}</p>}
+    </section>
+  );
+}
+
+/** Whether a run is under way for more than a day: worth a look, whatever its job. */
+function overdue(run: Run): boolean {
+  return run.state === "RUNNING" && run.startedAt !== null && now.value - ms(run.startedAt) > DAY;
+}
+
