@@ -9,10 +9,9 @@ from histories import NOON, at
 
 from service.catalog.queries import PAGE_BYTES
 from service.catalog.run_search import (
-    BY_END,
     BY_NAME,
+    BY_OTHERS,
     BY_START,
-    BY_UPDATE,
     MARKED,
     RUNNING_AT,
     Order,
@@ -191,6 +190,9 @@ async def test_what_was_running_at_a_time(filled, minutes):
         {"updatedAfter": "2024-01-02T00:00:00Z", "updatedBefore": "2024-01-01T00:00:00Z"},
         {"order": "up"},
         {"order": "asc", "runningAt": "2024-01-01T00:00:00Z"},
+        {"sort": "name"},
+        {"sort": "duration", "runningAt": "2024-01-01T00:00:00Z"},
+        {"sort": "duration", "cursor": cursors.encode_position(PositionCursor(0, 7))},
         {"cursor": cursors.encode_position(PositionCursor(0, 7))},
         {"cursor": cursors.encode_row(RowCursor(NOON, UUID(int=1))), "updatedAfter": "2024-01-01T00:00:00Z"},
     ],
@@ -205,8 +207,9 @@ async def test_what_cannot_be_meant_is_400(client, params):
         *((BY_START[order], "runs_by_state", (None, None), (*FROM, 100)) for order in Order),
         *((BY_NAME[order], "runs_of_namespace", ("etl", None), (*FROM, 100)) for order in Order),
         *((BY_NAME[order], "runs_named", (None, "load"), (*FROM, 100)) for order in Order),
-        *((BY_END[order], "runs_by_end", (None, None), (*FROM, 100)) for order in Order),
-        *((BY_UPDATE[order], "runs_by_update", (None, None), (9, 1, 100)) for order in Order),
+        *((BY_OTHERS[RunOrder.END][order], "runs_by_end", (None, None), (*FROM, 100)) for order in Order),
+        *((BY_OTHERS[RunOrder.UPDATE][order], "runs_by_update", (None, None), (9, 1, 100)) for order in Order),
+        *((BY_OTHERS[RunOrder.DURATION][order], "runs_by_length", (None, None), (*FROM, 100)) for order in Order),
         *((RUNNING_AT[bound], "runs_by_duration", (None, None), (*FROM, 100, NOON)) for bound in (False, True)),
         (RUNNING_AT[False], "runs_of_namespace", ("etl", None), (*FROM, 100, NOON)),
         (RUNNING_AT[False], "runs_named", (None, "load"), (*FROM, 100, NOON)),

@@ -110,7 +110,7 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
   const from = branches.reduce((least, branch) => Math.min(least, startOf(branch.run)), Infinity);
   const to = Math.max(branches.reduce((most, branch) => Math.max(most, endOf(branch.run)), -Infinity), from + 1_000);
   const labels = Math.min(LABELS, width * 0.45);
-  const space = Math.max(60, width - labels - 84);
+  const space = Math.max(60, width - labels - 100);
   const x = (at: number): number => labels + ((at - from) / (to - from)) * space;
   const columns = ticks(from, to, Math.max(2, Math.floor(space / 100)));
   return (

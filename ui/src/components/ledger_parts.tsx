@@ -33,7 +33,7 @@ export function Verification(): JSX.Element {
   async function verify(): Promise<void> {
     const own = new AbortController();
     stop.current = own;
-    let state = { upto: 0, of: head.data?.position ?? 0, head: null, broken: null, running: true } as Checked;
+    let state: Checked = { upto: 0, of: head.data?.position ?? 0, head: null, broken: null, running: true };
     setChecked(state);
     try {
       while (state.upto < state.of) {
@@ -72,7 +72,7 @@ export function Verification(): JSX.Element {
           <dt>Hash</dt>
           <dd class="mono small">{head.data?.hash ?? "–"}</dd>
           <dt>Verified</dt>
-          <dd role="status"><Result checked={checked} /></dd>
+          <dd><span role="status"><Result checked={checked} /></span></dd>
         </dl>
       </div>
     </section>

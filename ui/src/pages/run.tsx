@@ -105,7 +105,7 @@ function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
       <Head run={shown} id={id} knownAt={knownAt} />
       {past !== null && (
         <p class="as-of" role="status">
-          {unknown ? "Nothing was known of this run then." : <>This is what was known at <Time at={knownAt} />. Marked values are others now.</>}
+          {unknown ? "Nothing was known of this run then." : <>This is what was known at <Time at={knownAt} />. Marked values are different now.</>}
         </p>
       )}
       {!unknown && <Facts shown={shown} now={run} events={events} past={past !== null} />}
