@@ -1,0 +1,154 @@
+"""API keys, a path prefix, and a service that stops and comes back."""
+
+import asyncio
+import re
+import signal
+import subprocess
+import sys
+import time
+from uuid import uuid4
+
+import pytest
+from browsing import Tab, chromium, post
+from databases import TEMPLATE, database, execute
+from playwright.sync_api import expect
+from programs import REPOSITORY
+from waiting import DEADLINE_S
+
+RUN = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
+EVENT = (
+    f'{{"eventType":"START","eventTime":"2026-01-01T00:00:00Z","run":{{"runId":"{RUN}"}},'
+    '"job":{"namespace":"etl","name":"load"},"producer":"https://example.com/me"}'
+).encode()
+
+
+class Serving:
+    """A service on a port that stays the same when it is stopped and started again."""
+
+    def __init__(self, dsn, log, *options):
+        self.dsn, self.log, self.options, self.port = dsn, log, options, 0
+        self.process = None
+
+    def start(self):
+        command = [sys.executable, "-m", "service", "serve", "--port", str(self.port), "--database-url", self.dsn]
+        with self.log.open("wb") as output:
+            self.process = subprocess.Popen([*command, *self.options], cwd=REPOSITORY, stdout=output, stderr=output)
+        end = time.monotonic() + DEADLINE_S
+        while not (found := re.search(rb"http://[\w.]+:(\d+)", self.log.read_bytes())):
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < end
+        self.port = int(found[1])
+        return f"http://127.0.0.1:{self.port}"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        assert self.process.wait(DEADLINE_S) == 0
+
+    def run(self, *arguments):
+        command = [sys.executable, "-m", "service", *arguments, "--database-url", self.dsn]
+        return subprocess.run(
+            command, cwd=REPOSITORY, check=True, capture_output=True, text=True, timeout=DEADLINE_S
+        ).stdout
+
+
+@pytest.fixture
+def make(postgres, tmp_path):
+    name, started = f"browser_{uuid4().hex}", []
+    asyncio.run(execute(postgres, f"create database {name} template {TEMPLATE} strategy file_copy"))
+
+    def serving(*options):
+        started.append(Serving(database(postgres, name), tmp_path / "log", *options))
+        return started[-1]
+
+    yield serving
+    for each in started:
+        if each.process.poll() is None:
+            each.stop()
+    asyncio.run(execute(postgres, f"drop database {name} with (force)"))
+
+
+@pytest.fixture
+def browser(make):  # noqa: ARG001  the browser's event loop runs in this thread: the database is made before it, and dropped after
+    with chromium() as opened:
+        yield opened
+
+
+def test_a_key_is_asked_for_once_and_again_when_it_is_revoked_and_is_never_in_an_address(make, browser):
+    service = make()
+    url = service.start()
+    secret = re.search(r"rf_\S+", service.run("keys", "create", "reader", "--scope", "write"))[0]
+    post(f"{url}/api/v1/lineage", EVENT, key=secret)
+    tab = Tab(browser, url)
+    asked = []
+    tab.page.on("request", lambda request: asked.append(request.url))
+    page = tab.open("/runs")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("This service needs an API key")
+    page.get_by_label("API key").fill("rf_wrong")
+    page.get_by_role("button", name="Use this key").click()
+    expect(dialog).to_contain_text("not known")
+    page.get_by_label("API key").fill(secret)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.locator(f"#run-{RUN}")).to_be_visible()
+    expect(page.get_by_text("Live")).to_be_visible()
+    page.goto(f"{url}/runs/{RUN}")
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    assert page.evaluate("localStorage.length") == 0
+    service.run("keys", "revoke", "reader")
+    page.goto(f"{url}/jobs")
+    expect(dialog).to_contain_text("revoked")
+    assert not [address for address in asked if secret in address]
+    assert tab.refusals() == []
+    tab.close()
+
+
+def test_below_a_path_everything_works(make, browser):
+    url = make("--base-path", "/a/b").start() + "/a/b"
+    post(f"{url}/api/v1/lineage", EVENT)
+    tab = Tab(browser, url)
+    page = tab.open("/")
+    page.get_by_role("link", name="Runs").click()
+    expect(page).to_have_url(f"{url}/runs")
+    page.locator(f"#run-{RUN} a").click()
+    expect(page).to_have_url(f"{url}/runs/{RUN}")
+    page.get_by_role("link", name="etl / load").click()
+    expect(page).to_have_url(f"{url}/jobs/etl/load")
+    page.get_by_role("link", name="API").click()
+    expect(page).to_have_url(f"{url}/docs")
+    assert tab.errors == []
+    tab.close()
+
+
+def test_while_the_service_is_away_the_page_says_so_keeps_what_it_has_and_goes_on_by_itself(make, browser):
+    service = make()
+    url = service.start()
+    post(f"{url}/api/v1/lineage", EVENT)
+    tab = Tab(browser, url)
+    page = tab.open("/")
+    listed = page.get_by_role("region", name="Running the longest").get_by_role("link", name="load")
+    expect(listed).to_be_visible()
+    service.stop()
+    expect(page.get_by_text("Not live")).to_be_visible()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached", timeout=40_000)
+    expect(listed).to_be_visible()
+    service.start()
+    post(f"{url}/api/v1/lineage", EVENT.replace(b"START", b"FAIL"))
+    expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=40_000)
+    expect(page.get_by_role("region", name="Failed lately").get_by_text("Nothing failed")).to_be_visible()
+    expect(page.get_by_text("Nothing is running.")).to_be_visible(timeout=40_000)
+    expect(page.get_by_role("alert")).to_be_hidden(timeout=40_000)
+    assert tab.refusals() == []
+    tab.close()
+
+
+def test_a_service_that_knows_nothing_says_what_to_send_to_it(make, browser):
+    url = make().start()
+    tab = Tab(browser, url)
+    page = tab.open("/")
+    expect(page.get_by_text("Nothing is recorded yet")).to_be_visible()
+    expect(page.get_by_text(f"curl -X POST {url}/api/v1/lineage")).to_be_visible()
+    expect(page.get_by_text("AIRFLOW__OPENLINEAGE__TRANSPORT")).to_be_visible()
+    post(f"{url}/api/v1/lineage", EVENT)
+    expect(page.get_by_role("region", name="Running the longest")).to_contain_text("load")
+    assert tab.errors == []
+    tab.close()

@@ -1,0 +1,50 @@
+"""Every page in both themes and two widths: accessible, within the window, without an error; pictures of them."""
+
+from pathlib import Path
+
+import pytest
+from browsing import NARROW, WIDE, tab
+
+AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
+
+
+@pytest.fixture(scope="module")
+def paths(ask):
+    failed = ask("/runs?state=FAILED&namespace=airflow-prod&limit=1")["runs"][0]
+    last = ask(f"/jobs/runs/{failed['id']}/events")["events"][-1]["position"]
+    return {
+        "overview": "/",
+        "runs": "/runs?sort=duration",
+        "run": f"/runs/{failed['id']}",
+        "event": f"/runs/{failed['id']}?event={last}",
+        "jobs": "/jobs",
+        "job": "/jobs/airflow-prod/sales_daily.spark_aggregate",
+        "ledger": "/ledger",
+        "nowhere": "/lineage/nothing/of/this",
+    }
+
+
+PAGES = ("overview", "runs", "run", "event", "jobs", "job", "ledger", "nowhere")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_accessible_and_within_the_window(browser, url, paths, screenshots, name, size, theme):
+    with tab(browser, url, size=size, theme=theme, reduced_motion="reduce") as opened:
+        page = opened.open(paths[name])
+        page.wait_for_load_state("load")
+        page.get_by_role("main").wait_for()
+        page.wait_for_function("!document.querySelector('main [aria-busy=true]')")
+        if screenshots:
+            page.screenshot(
+                path=screenshots / f"{name}-{size['width']}-{theme}.png", full_page=name in {"run", "event"}
+            )
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls to the side"
+        page.evaluate(AXE.read_text())
+        found = page.evaluate(
+            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        )
+        problems = [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found["violations"]]
+        assert problems == []
+        assert opened.errors == []

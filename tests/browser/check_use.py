@@ -1,0 +1,210 @@
+"""What a reader does: filters, live updates, the slider, the keyboard, search, downloads."""
+
+import csv
+import json
+import re
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from browsing import post
+from playwright.sync_api import expect
+
+ROWS = ".table .line.row"
+
+
+def event(kind, run, at, job="by hand", **facets):
+    body = {
+        "eventType": kind,
+        "eventTime": at.isoformat(),
+        "run": {"runId": str(run), "facets": facets},
+        "job": {"namespace": "etl", "name": job},
+        "producer": "https://example.com/me",
+        "inputs": [],
+        "outputs": [],
+    }
+    return json.dumps(body).encode()
+
+
+def report(url, kind, run, at=None, **more):
+    post(f"{url}/api/v1/lineage", event(kind, run, at or datetime.now(UTC), **more))
+
+
+def count(page, expected):
+    """Wait until the table says that it has so many rows; a table that goes on says -1."""
+    expect(page.get_by_role("table", name="Runs")).to_have_attribute("aria-rowcount", str(expected))
+
+
+@pytest.mark.parametrize(
+    ("address", "parameters"),
+    [
+        ("state=FAILED", "state=FAILED"),
+        ("state=FAILED,ABORTED&namespace=ingest", "state=FAILED&state=ABORTED&namespace=ingest"),
+        ("job=sales_daily", "job=sales_daily"),
+        ("contradicted=true", "contradicted=true"),
+        ("restarted=true", "restarted=true"),
+        ("state=RUNNING&order=asc", "state=RUNNING&order=asc"),
+        ("namespace=dbt-warehouse&state=FAILED&sort=duration", "namespace=dbt-warehouse&state=FAILED&sort=duration"),
+        ("namespace=spark-cluster&sort=end&state=FAILED", "namespace=spark-cluster&sort=end&state=FAILED"),
+    ],
+)
+def test_an_address_shows_the_runs_that_the_api_finds(opened, ask, address, parameters):
+    expected = ask(f"/runs?{parameters}&limit=100")
+    page = opened.open(f"/runs?{address}")
+    count(page, -1 if expected["next"] else len(expected["runs"]))
+    shown = [row.get_attribute("id") for row in page.locator(ROWS).all()]
+    assert shown[:20] == [f"run-{run['id']}" for run in expected["runs"]][: len(shown)][:20]
+
+
+def test_filters_go_into_the_address_and_back_and_forward_work(opened):
+    page = opened.open("/runs")
+    page.get_by_role("button", name="Failed").click()
+    page.get_by_label("Namespace").select_option("airflow-prod")
+    page.get_by_label("Interval").select_option("24h")
+    page.get_by_role("button", name="Duration").click()
+    expect(page).to_have_url(re.compile(r"state=FAILED&namespace=airflow-prod&last=24h&sort=duration$"))
+    page.locator(ROWS).first.locator("a").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("button", name="Failed")).to_have_attribute("aria-pressed", "true")
+    page.reload()
+    expect(page.get_by_label("Namespace")).to_have_value("airflow-prod")
+    for _ in range(4):
+        page.go_back()
+    expect(page).to_have_url(re.compile(r"/runs$"))
+    page.go_forward()
+    expect(page.get_by_role("button", name="Failed")).to_have_attribute("aria-pressed", "true")
+
+
+def test_new_runs_are_announced_and_do_not_move_the_rows_and_known_ones_change_in_place(opened, url):
+    old, new = uuid4(), uuid4()
+    report(url, "START", old, job="stays")
+    page = opened.open("/runs?namespace=etl")
+    row = page.locator(f"#run-{old}")
+    expect(row).to_contain_text("Running")
+    expect(page.get_by_text("Live")).to_be_visible()
+    place = row.bounding_box()
+    report(url, "START", new, job="comes")
+    expect(page.get_by_role("button", name="1 new")).to_be_visible()
+    assert row.bounding_box() == place
+    report(url, "COMPLETE", old, job="stays")
+    expect(row).to_contain_text("Completed")
+    assert page.locator(f"#run-{new}").count() == 0
+    page.get_by_role("button", name="1 new").click()
+    expect(page.locator(f"#run-{new}")).to_be_visible()
+    expect(page.get_by_role("button", name="1 new")).to_be_hidden()
+
+
+def test_the_slider_shows_the_run_as_it_was_known_and_marks_what_changed(opened, url):
+    run, now = uuid4(), datetime.now(UTC)
+    report(url, "START", run, now - timedelta(hours=3))
+    report(
+        url, "FAIL", run, now - timedelta(hours=2), errorMessage={"message": "it broke", "programmingLanguage": "SQL"}
+    )
+    report(url, "RUNNING", run, now - timedelta(hours=2, minutes=30))
+    report(url, "COMPLETE", run, now - timedelta(hours=1))
+    page = opened.open(f"/runs/{run}")
+    expect(page.get_by_text("4 events, 1 out of order")).to_be_visible()
+    expect(page.get_by_text("The end was recorded 1 h after it happened.")).to_be_visible()
+    expect(page.locator(".chart .event-mark")).to_have_count(4)
+    page.get_by_role("button", name="One event back").click()
+    expect(page.get_by_text("it broke")).to_be_visible()
+    expect(page.locator(".fact.changed").filter(has_text="State")).to_contain_text("Failed")
+    expect(page).to_have_url(re.compile("knownAt="))
+    page.reload()
+    expect(page.locator(".fact.changed").filter(has_text="State")).to_contain_text("Failed")
+    page.get_by_label("What was known").fill("1")
+    expect(page.locator(".fact.changed").filter(has_text="State")).to_contain_text("Running")
+    page.get_by_role("button", name="Back to now").click()
+    expect(page.locator(".fact.changed")).to_have_count(0)
+    report(url, "RUNNING", run, now)
+    expect(page.get_by_text("5 events")).to_be_visible()
+
+
+def test_the_tree_of_a_run_has_its_parents_and_siblings(opened, ask):
+    parent = ask("/runs?job=sales_daily&state=COMPLETED&limit=1")["runs"][0]["id"]
+    child = ask(f"/jobs/runs/{parent}/children")["runs"][0]
+    page = opened.open(f"/runs/{child['id']}")
+    bars = page.locator(".gantt-row")
+    expect(bars.first).to_contain_text("sales_daily")
+    assert bars.count() > 4
+    expect(page.locator(".gantt-row[aria-current]")).to_have_attribute("href", f"/runs/{child['id']}")
+    bars.first.click()
+    expect(page).to_have_url(re.compile(parent))
+
+
+def test_the_keyboard_alone_finds_a_failed_run_and_what_was_known_before(opened, ask):
+    page = opened.open("/")
+    expect(page.get_by_role("heading", name="Failed lately")).to_be_visible()
+    page.keyboard.press("g")
+    page.keyboard.press("r")
+    expect(page.get_by_role("heading", name="Runs")).to_be_visible()
+    expect(page.locator(ROWS).first).to_be_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    expect(page.locator(f"{ROWS}[aria-selected=true]")).to_have_attribute(
+        "id", page.locator(ROWS).nth(1).get_attribute("id")
+    )
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("airflow sales_daily.load_mart")
+    expect(page.get_by_role("option").first).to_contain_text("sales_daily.load_mart")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("/jobs/airflow-prod/sales_daily.load_mart$"))
+    page.keyboard.press("?")
+    expect(page.get_by_role("heading", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    run = ask("/runs?limit=1")["runs"][0]["id"]
+    page.keyboard.type(run)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(run))
+
+
+def test_a_list_of_thousands_of_runs_keeps_few_rows_in_the_document(opened):
+    page = opened.open("/runs")
+    rows = page.locator(".rows")
+    expect(page.locator(ROWS).first).to_be_visible()
+    for _ in range(6):
+        before = page.locator("h1 + .faint").inner_text()
+        rows.evaluate("element => element.scrollTop = element.scrollHeight")
+        expect(page.locator("h1 + .faint")).not_to_have_text(before)
+        assert page.locator(ROWS).count() < 120
+
+
+def test_the_download_has_exactly_the_runs_that_match(opened, ask):
+    page = opened.open("/runs?state=FAILED&namespace=ingest")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    with download.value.path().open(newline="") as file:
+        records = list(csv.DictReader(file))
+    assert [each["id"] for each in records] == [
+        run["id"] for run in ask("/runs?state=FAILED&namespace=ingest&limit=1000")["runs"]
+    ]
+
+
+def test_the_ledger_follows_pauses_and_is_verified(opened, url):
+    page = opened.open("/ledger?namespace=etl")
+    expect(page.get_by_text("Live")).to_be_visible()
+    report(url, "START", uuid4(), job="followed")
+    expect(page.locator(ROWS).first).to_contain_text("followed")
+    page.get_by_role("button", name="Following").click()
+    report(url, "START", uuid4(), job="held")
+    expect(page.get_by_role("button", name="Paused, 1 held")).to_be_visible()
+    expect(page.locator(ROWS).first).to_contain_text("followed")
+    page.get_by_role("button", name="Paused, 1 held").click()
+    expect(page.locator(ROWS).first).to_contain_text("held")
+    page.get_by_role("button", name="Verify").click()
+    expect(page.get_by_text("✓ unbroken")).to_be_visible()
+    page.locator(ROWS).first.click()
+    expect(page.get_by_role("complementary")).to_contain_text("SHA-256")
+
+
+def test_the_theme_that_is_chosen_stays(opened):
+    page = opened.open("/")
+    page.get_by_role("button", name="Theme: system").click()
+    page.get_by_role("button", name="Theme: light").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    page.reload()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")

@@ -1,0 +1,75 @@
+"""A real Chromium for tests of the web interface, and what it complains about."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from urllib.request import Request, urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from service.cli.commands.history import History, batches
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
+TIMEOUT_MS = 15_000
+
+HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Yield a browser. Without its sandbox, because tests run as root in containers."""
+    if CHROMIUM is None:
+        pytest.skip("there is no Chromium; `make test-browser` installs Debian's")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Tab:
+    """A page, and every error that it has logged: failed scripts, and what its policy has refused."""
+
+    def __init__(
+        self, browser: Browser, url: str, size: dict[str, int] = WIDE, theme: str = "light", **options
+    ) -> None:
+        self.url = url
+        self.context = browser.new_context(viewport=size, color_scheme=theme, accept_downloads=True, **options)
+        self.context.set_default_timeout(TIMEOUT_MS)
+        self.page: Page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda message: message.type == "error" and self.errors.append(message.text))
+
+    def open(self, path: str) -> Page:
+        self.page.goto(self.url + path)
+        return self.page
+
+    def refusals(self) -> list[str]:
+        """Return the errors apart from answers that are no success, which the page shows."""
+        return [error for error in self.errors if not error.startswith("Failed to load resource")]
+
+    def close(self) -> None:
+        self.context.close()
+
+
+@contextmanager
+def tab(browser: Browser, url: str, **options) -> Iterator[Tab]:
+    opened = Tab(browser, url, **options)
+    yield opened
+    opened.close()
+    assert opened.refusals() == []
+
+
+def post(url: str, body: bytes, kind: str = "application/json", key: str | None = None) -> bytes:
+    headers = {"Content-Type": kind, **({"Authorization": f"Bearer {key}"} if key else {})}
+    with urlopen(Request(url, data=body, headers=headers), timeout=60) as answer:  # noqa: S310  the service of the test
+        return answer.read()
+
+
+def record_history(url: str, days: int) -> None:
+    """Record some days of the demo's history."""
+    for body in batches(History(datetime.now(UTC), days, 1).lines(), 5_000):
+        post(f"{url}/api/v1/lineage/batch", body, "application/x-ndjson")
