@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from browsing import NARROW, WIDE, tab
+from playwright.sync_api import expect
 
 AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
 
@@ -35,7 +36,7 @@ def test_a_page_is_accessible_and_within_the_window(browser, url, paths, screens
         page = opened.open(paths[name])
         page.wait_for_load_state("load")
         page.get_by_role("main").wait_for()
-        page.wait_for_function("!document.querySelector('main [aria-busy=true]')")
+        expect(page.locator("main [aria-busy=true]")).to_have_count(0)
         if screenshots:
             page.screenshot(
                 path=screenshots / f"{name}-{size['width']}-{theme}.png", full_page=name in {"run", "event"}

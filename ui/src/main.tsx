@@ -31,7 +31,7 @@ function Page(): JSX.Element {
 
 function NoPage(): JSX.Element {
   return (
-    <Empty title="There is no such page">
+    <Empty title="There is no such page" page>
       <a class="button" href={href("/")}>
         Overview
       </a>

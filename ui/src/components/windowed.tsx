@@ -13,9 +13,10 @@ interface Props<T> {
   row: (item: T, index: number, top: number) => JSX.Element;
   onEnd?: (() => void) | undefined; // called when the last rows come into view
   selected?: number;
+  table?: boolean; // whether the rows are those of a table
 }
 
-export function Windowed<T>({ items, rowHeight, height, label, row, onEnd, selected }: Props<T>): JSX.Element {
+export function Windowed<T>({ items, rowHeight, height, label, row, onEnd, selected, table = false }: Props<T>): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState({ first: 0, last: 60 });
 
@@ -46,7 +47,7 @@ export function Windowed<T>({ items, rowHeight, height, label, row, onEnd, selec
 
   const shown = items.slice(range.first, range.last);
   return (
-    <div class="rows" ref={box} style={{ height }} onScroll={measure} role="rowgroup" aria-label={label} tabIndex={-1}>
+    <div class="rows" ref={box} style={{ height }} onScroll={measure} role={table ? "rowgroup" : "group"} aria-label={label} tabIndex={-1}>
       <div style={{ height: `${items.length * rowHeight}px` }} role="presentation">
         {shown.map((item, index) => row(item, range.first + index, (range.first + index) * rowHeight))}
       </div>

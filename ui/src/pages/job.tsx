@@ -29,7 +29,7 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
   });
   if (job.error && !job.data) {
     return job.error.status === 404 ? (
-      <Empty title="There is no such job">
+      <Empty title="There is no such job" page>
         <p>Nothing was reported of <code>{namespace} / {name}</code>, or the API key may not see it.</p>
         <a class="button" href={href("/jobs")}>All jobs</a>
       </Empty>

@@ -60,7 +60,7 @@ export function RunPage({ id }: { id: string }): JSX.Element {
 function NoRun({ id, answer }: { id: string; answer: Answer<Run> }): JSX.Element {
   if (answer.error?.status === 404) {
     return (
-      <Empty title="There is no such run">
+      <Empty title="There is no such run" page>
         <p>
           Nothing was reported of <code>{id}</code>, or the API key may not see it.
         </p>

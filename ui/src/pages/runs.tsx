@@ -120,7 +120,7 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
 const TITLES: readonly { name: string; class?: string; sort?: Sort }[] = [
   { name: "State" },
   { name: "Job" },
-  { name: "", class: "marks-cell" },
+  { name: "Notes", class: "marks-cell" },
   { name: "Started", sort: "start" },
   { name: "Duration", sort: "duration" },
   { name: "Ended", class: "ended-cell", sort: "end" },
@@ -197,7 +197,7 @@ export function RunsPage(): JSX.Element {
         aria-busy={list.loading}>
         <Titles />
         {list.runs.length > 0 ? (
-          <Windowed items={list.runs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Runs" onEnd={more} selected={selected}
+          <Windowed items={list.runs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Runs" table onEnd={more} selected={selected}
             row={(run, index, top) => (
               <RunRow key={run.id} run={run} top={top} selected={index === selected} fresh={list.fresh.has(run.id)} longest={longest} />
             )} />
@@ -235,7 +235,7 @@ export function FirstSteps(): JSX.Element {
     schemaURL: "https://openlineage.io/spec/2-0-2/OpenLineage.json",
   });
   return (
-    <Empty title="Nothing is recorded yet">
+    <Empty title="Nothing is recorded yet" page>
       <p>Send the first event, and it appears here:</p>
       <Command text={`curl -X POST ${origin()}/api/v1/lineage -H 'Content-Type: application/json' -d '${event}'`} />
       <p>Let Airflow report to this service:</p>
