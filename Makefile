@@ -15,6 +15,7 @@
 #   make soak   a steady load for 10 minutes                           make soak ARGS='--seconds 3600 --workers 2'
 #   make mutants  plants faults in the core, each of which a test must find    make mutants ARGS='--only ledger,audit'
 #   make examples  records the examples of /openapi.json and /docs anew, from a run of the service
+#   make ui-types  makes the types of the web interface from the OpenAPI document
 #   make clean  removes .venv, caches and builds
 # To use another interpreter: make PYTHON=python3.12 run
 
@@ -27,7 +28,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 UI := service/http/ui/dist/index.html
 
-.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples clean
+.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples ui-types clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp $(UI)
@@ -80,6 +81,9 @@ mutants: $(VENV)/.dev-stamp
 
 examples: $(VENV)/.dev-stamp
 	$(BIN)/python tests/record_examples.py
+
+ui-types: $(VENV)/.dev-stamp
+	PYTHONPATH=. $(BIN)/python ui/api_types.py >ui/src/lib/api_types.ts
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist service/http/ui/dist ui/node_modules
