@@ -90,7 +90,7 @@ def test_a_key_is_asked_for_once_and_again_when_it_is_revoked_and_is_never_in_an
     page.get_by_role("textbox", name="API key").fill(secret)
     page.get_by_role("button", name="Use this key").click()
     expect(page.locator(f"#run-{RUN}")).to_be_visible()
-    expect(page.get_by_text("Live")).to_be_visible()
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
     page.goto(f"{url}/runs/{RUN}")
     expect(page.get_by_role("heading", name="History")).to_be_visible()
     assert page.evaluate("localStorage.length") == 0
@@ -133,7 +133,7 @@ def test_while_the_service_is_away_the_page_says_so_keeps_what_it_has_and_goes_o
     expect(listed).to_be_visible()
     service.start()
     post(f"{url}/api/v1/lineage", EVENT.replace(b"START", b"FAIL"))
-    expect(page.get_by_text("Live", exact=True)).to_be_visible(timeout=40_000)
+    expect(page.locator(".live[data-state=live]")).to_be_visible(timeout=40_000)
     expect(page.get_by_role("region", name="Failed lately").get_by_text("Nothing failed")).to_be_visible()
     expect(page.get_by_text("Nothing is running.")).to_be_visible(timeout=40_000)
     expect(page.get_by_role("alert")).to_be_hidden(timeout=40_000)

@@ -82,7 +82,7 @@ def test_new_runs_are_announced_and_do_not_move_the_rows_and_known_ones_change_i
     page = opened.open("/runs?namespace=etl")
     row = page.locator(f"#run-{old}")
     expect(row).to_contain_text("Running")
-    expect(page.get_by_text("Live")).to_be_visible()
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
     place = row.bounding_box()
     report(url, "START", new, job="comes")
     expect(page.get_by_role("button", name="1 new")).to_be_visible()
@@ -186,7 +186,7 @@ def test_the_download_has_exactly_the_runs_that_match(opened, ask):
 
 def test_the_ledger_follows_pauses_and_is_verified(opened, url):
     page = opened.open("/ledger?namespace=etl")
-    expect(page.get_by_text("Live")).to_be_visible()
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
     report(url, "START", uuid4(), job="followed")
     expect(page.locator(ROWS).first).to_contain_text("followed")
     page.get_by_role("button", name="Following").click()
