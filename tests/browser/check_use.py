@@ -118,7 +118,7 @@ def test_the_slider_shows_the_run_as_it_was_known_and_marks_what_changed(opened,
     page.get_by_role("button", name="Back to now").click()
     expect(page.locator(".fact.changed")).to_have_count(0)
     report(url, "RUNNING", run, now)
-    expect(page.get_by_text("5 events")).to_be_visible()
+    expect(page.get_by_text("5 events, 1 out of order")).to_be_visible()
 
 
 def test_the_tree_of_a_run_has_its_parents_and_siblings(opened, ask):
