@@ -6,7 +6,7 @@ from service.database.migrations import run_sql_file
 revision = "0022"
 down_revision = "0021"
 
-oldest_program = "0021"
+oldest_program = "0019"
 """The lowest revision of the programs that go on to work with the schema of this revision (record 0035)."""
 
 
