@@ -9,6 +9,7 @@ from shlex import quote
 
 import aiohttp
 import click
+import orjson
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from yarl import URL
@@ -27,6 +28,9 @@ _PACE_S = 0.25
 
 _BATCH = 5_000
 """Events that are sent at once."""
+
+_LISTED_WITHIN_S = 120
+"""How long lists may take until they have all events; requests for them wait for some seconds each."""
 
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 
@@ -164,12 +168,22 @@ class _Demo:
                     if response.status != HTTPStatus.NO_CONTENT:
                         raise click.ClickException(explain("POST", path, response.status, await response.read()))
                 progress.advance(task, body.count(b"\n"))
-            async with session.get(f"{self._url / 'api/v1/jobs'}?limit=1") as response:
-                jobs = (await response.json())["totalCount"]
+            jobs = await self._known_jobs(session)
         self._print(
             f"{len(lines):,} events of {history.runs:,} runs are recorded; the service knows {jobs:,} jobs now."
         )
         self._print(f"See them at [bold]{str(self._url).rstrip('/')}/[/]")
+
+    async def _known_jobs(self, session: aiohttp.ClientSession) -> int:
+        """Return how many jobs the service lists, as soon as its lists have all events."""
+        end = asyncio.get_running_loop().time() + _LISTED_WITHIN_S
+        while True:
+            async with session.get(f"{self._url / 'api/v1/jobs'}?limit=1") as response:
+                body = await response.read()
+                if response.ok:
+                    return int(orjson.loads(body)["totalCount"])
+            if response.status != HTTPStatus.SERVICE_UNAVAILABLE or asyncio.get_running_loop().time() > end:
+                raise click.ClickException(explain("GET", "/jobs", response.status, body))
 
     def _show(self, step: Step) -> None:
         report, colour = step.report, _COLOURS[step.state]
