@@ -9,7 +9,7 @@ import { Shape, useWidth } from "./basics";
 
 const HEIGHT = 180;
 const TOP = 18;
-const LEFT = 64;
+const LEFT = 84;
 const BOTTOM = 6;
 
 export interface Expected {

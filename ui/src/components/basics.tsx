@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import type { ApiError } from "../lib/api";
 import { curlOf } from "../lib/api";
 import type { JobId, Run } from "../lib/api_types";
@@ -21,7 +21,7 @@ const SHAPES: Record<RunState, JSX.Element> = {
   ABORTED: <rect x="2.5" y="2.5" width="9" height="9" fill="currentColor" />,
 };
 
-const WORDS: Record<RunState, string> = {
+export const WORDS: Record<RunState, string> = {
   NEW: "New",
   RUNNING: "Running",
   COMPLETED: "Completed",
@@ -168,12 +168,14 @@ export function Skeleton({ rows, height = "2rem" }: { rows: number; height?: str
   );
 }
 
-/** Returns the width of an element, as it changes. */
-export function useWidth(element: { current: Element | null }, first = 800): number {
-  const [width, setWidth] = useState(first);
-  useEffect(() => {
+/** Returns the width of an element's content, as it changes. It is measured before the first paint: nothing is shifted. */
+export function useWidth(element: { current: Element | null }): number {
+  const [width, setWidth] = useState(0);
+  useLayoutEffect(() => {
     if (!element.current) return undefined;
-    const observer = new ResizeObserver((entries) => setWidth(Math.floor(entries[0]?.contentRect.width ?? first)));
+    const style = getComputedStyle(element.current);
+    setWidth(Math.floor(element.current.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)));
+    const observer = new ResizeObserver((entries) => setWidth(Math.floor(entries[0]?.contentRect.width ?? 0)));
     observer.observe(element.current);
     return () => observer.disconnect();
   }, []);

@@ -129,7 +129,7 @@ const HEIGHT = 96;
 
 export function Hours({ filters }: { filters: Query }): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
-  const width = useWidth(box, 500);
+  const width = useWidth(box);
   const hour = Math.floor(now.value / HOUR);
   const key = JSON.stringify({ ...filters, since: null, until: null });
   const answer = useAnswer(`hours/${hour}/${key}`, (signal) => count({ ...filters, since: null, until: null }, Date.now(), signal));

@@ -7,7 +7,7 @@ import { useAnswer } from "../lib/query";
 import { query, setQuery } from "../lib/router";
 import { hasFilters, LAST, MARK_TEXTS, MARKS, TIMES, timeName } from "../lib/run_filters";
 import { inputValue, isoOfInput } from "../lib/time";
-import { Shape, STATES } from "./basics";
+import { Shape, STATES, WORDS } from "./basics";
 
 function toggleState(state: string): void {
   const states = new Set((query.value.get("state") ?? "").split(",").filter(Boolean));
@@ -38,9 +38,9 @@ export function StateChips(): JSX.Element {
   return (
     <div class="chips" role="group" aria-label="States">
       {STATES.map((state) => (
-        <button key={state} type="button" class={state} aria-pressed={states.has(state)} onClick={() => toggleState(state)}>
+        <button key={state} type="button" class={state} aria-pressed={states.has(state)} title={WORDS[state]} onClick={() => toggleState(state)}>
           <Shape state={state} />
-          {state.charAt(0) + state.slice(1).toLowerCase()}
+          <span class="word">{WORDS[state]}</span>
         </button>
       ))}
     </div>

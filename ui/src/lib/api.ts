@@ -125,7 +125,7 @@ export async function request(path: string, init: RequestInit = {}): Promise<Res
   }
 }
 
-async function problemOf(response: Response): Promise<ApiError> {
+export async function problemOf(response: Response): Promise<ApiError> {
   try {
     const problem = (await response.json()) as Partial<Problem>;
     return new ApiError(response.status, problem.title ?? response.statusText, problem.detail ?? "");

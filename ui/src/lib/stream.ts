@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { askForKey, keyHeader } from "./api";
+import { askForKey, keyHeader, problemOf } from "./api";
 import type { LedgerEvent } from "./api_types";
 import { origin } from "./router";
 
@@ -76,7 +76,7 @@ async function follow(controller: AbortController): Promise<void> {
       const cursor = lastId === null ? "cursor=now" : `cursor=${encodeURIComponent(lastId)}`;
       const response = await fetch(`${origin()}/api/v1/events/stream?${cursor}`, { headers: key, signal, cache: "no-store", credentials: "omit" });
       if (response.status === 401) {
-        await askForKey("The API key is needed.", key);
+        await askForKey((await problemOf(response)).detail, key);
         continue;
       }
       if (response.status >= 400 && response.status < 500) {

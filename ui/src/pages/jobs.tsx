@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { CurlButton, Empty, Length, Problem, Shape, Skeleton, State, STATES, Time, useTitle } from "../components/basics";
+import { CurlButton, Empty, Length, Problem, Shape, Skeleton, State, STATES, Time, useTitle, WORDS } from "../components/basics";
 import { NamespaceFilter, TextFilter } from "../components/run_filter_bar";
 import { Windowed } from "../components/windowed";
 import { api, target } from "../lib/api";
@@ -71,8 +71,8 @@ export function JobsPage(): JSX.Element {
         <NamespaceFilter />
         <div class="chips" role="group" aria-label="State of the latest run">
           {STATES.map((each) => (
-            <button key={each} type="button" class={each} aria-pressed={state === each} onClick={() => setQuery({ last: state === each ? null : each })}>
-              <Shape state={each} /> {each.charAt(0) + each.slice(1).toLowerCase()}
+            <button key={each} type="button" class={each} title={WORDS[each]} aria-pressed={state === each} onClick={() => setQuery({ last: state === each ? null : each })}>
+              <Shape state={each} /> <span class="word">{WORDS[each]}</span>
             </button>
           ))}
         </div>

@@ -55,7 +55,7 @@ export function Overview(): JSX.Element {
       <div class="tiles">
         <Tile state="RUNNING" name="Running" answer={running} to={paths.runs({ state: "RUNNING" })} />
         <Tile state="FAILED" name="Failed or aborted, last 24 h" answer={failed} to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })} />
-        <Tile state="ABORTED" name="Running, silent for an hour" answer={silent} to={paths.runs({ state: "RUNNING", sort: "update", order: "asc" })} />
+        <Tile state="ABORTED" name="Running, silent for an hour" answer={silent} to={paths.runs({ state: "RUNNING", sort: "update", order: "asc", time: "updated", to: ago(SILENT_MS) })} />
         <Tile state="NEW" name="Contradicted, last 7 days" answer={contradicted} to={paths.runs({ contradicted: "true", time: "ended", last: "7d", sort: "end" })} />
         <Rate counts={rate.counts} />
       </div>

@@ -167,14 +167,24 @@ function Head({ run, id, knownAt }: { run: Run; id: string; knownAt: string | nu
   );
 }
 
+interface Lateness {
+  tag: string; // "late", or "afterwards" where nothing was reported while the run was under way, as in a backfill
+  text: string;
+}
+
 /** Says how long after it happened the end was recorded, or the start of a run under way; null where that is not late. */
-function lateness(run: Run, events: readonly HistoryEvent[]): string | null {
+function lateness(run: Run, events: readonly HistoryEvent[]): Lateness | null {
   const what = run.endedAt ? run.state : "RUNNING";
   const at = run.endedAt ?? run.startedAt;
   const report = events.find((event) => event.state === what && event.transitionedAt === at);
-  if (!report || !at) return null;
+  const first = events[0];
+  if (!report || !first || !at) return null;
   const lag = ms(report.recordedAt) - ms(at);
-  return lag > LATE_MS ? `${run.endedAt ? "The end" : "The start"} was recorded ${duration(lag)} after it happened.` : null;
+  if (lag <= LATE_MS) return null;
+  if (!run.endedAt) return { tag: "late", text: `Nothing was known of it until ${duration(lag)} after its start.` };
+  const after = ms(first.recordedAt) - ms(run.endedAt);
+  if (after > LATE_MS) return { tag: "afterwards", text: `The first report was recorded ${duration(after)} after the end.` };
+  return { tag: "late", text: `The end was recorded ${duration(lag)} after it happened.` };
 }
 
 interface FactProps {
@@ -218,7 +228,7 @@ function Facts({ shown, now: run, events, past }: { shown: Run; now: Run; events
           silent for {duration((shown.stateReason.silentAfterSeconds ?? 0) * 1000)}{shown.stateReason.lastEventAt ? ` since ${local(ms(shown.stateReason.lastEventAt))}` : ""}
         </Fact>
       )}
-      {late && <Fact name="Reported" changed={false}><span class="tag late">late</span> {late}</Fact>}
+      {late && <Fact name="Reported" changed={false}><span class={`tag ${late.tag}`}>{late.tag}</span> {late.text}</Fact>}
       {args.length > 0 && (
         <Fact name="Arguments" changed={differs("args")}>{args.map(([name, value]) => <div class="mono small">{name}={value}</div>)}</Fact>
       )}
