@@ -13,10 +13,16 @@ _HEAD = "// Made by ui/api_types.py from the OpenAPI document of the service: do
 _FRAME = ("object", "array")
 
 
+def name_of(schema: str) -> str:
+    """Return the name of a schema as that of a type: two schemas of one name have those of their modules before it."""
+    *modules, name = schema.split(".")
+    return "".join(part.capitalize() for part in modules[-1].split("_")) + name if modules else name
+
+
 def type_of(schema: dict[str, Any]) -> str:
     """Return a schema as a type of TypeScript."""
     if reference := schema.get("$ref"):
-        return str(reference.rpartition("/")[2])
+        return name_of(reference.rpartition("/")[2])
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):
         return " | ".join(dict.fromkeys(type_of(each) for each in alternatives))
     if values := schema.get("enum"):
@@ -49,9 +55,9 @@ def module() -> str:
     for name, schema in sorted(document(ROUTES)["components"]["schemas"].items()):
         if "properties" in schema:
             fields = "".join(f"\n  {field}" for field in _fields(schema))
-            parts.append(f"export interface {name} {{{fields}\n}}\n")
+            parts.append(f"export interface {name_of(name)} {{{fields}\n}}\n")
         else:
-            parts.append(f"export type {name} = {type_of(schema)};\n")
+            parts.append(f"export type {name_of(name)} = {type_of(schema)};\n")
     return "\n".join(parts)
 
 

@@ -13,6 +13,7 @@ from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.binding import Binding
 from service.domain.event import RunState, Subject
+from service.domain.registers import EPOCH
 from service.domain.run import RunRegisters
 from service.ledger.bound_runs import matching_namespaces
 from service.ledger.cursors import PositionCursor, RowCursor
@@ -32,8 +33,8 @@ class RunFilters(NamedTuple):
 
     `…_after` includes its bound, `…_before` does not. A run that ended at running_at was not running then. `updated` is
     the time at which the run's last event was recorded. `contradicted`: ends in several states were reported.
-    `restarted`: a START was reported after the end. `inferred`: the end was not reported, but inferred. `sort`: the
-    order; None: as `order_of` says.
+    `restarted`: a START was reported after the end. `inferred`: the end was not reported, but inferred. `parent`: the
+    run that they name as their parent. `length_…`: bounds of durations. `sort`: the order; None: as `order_of` says.
     """
 
     states: tuple[str, ...] | None = None
@@ -49,6 +50,9 @@ class RunFilters(NamedTuple):
     contradicted: bool | None = None
     restarted: bool | None = None
     inferred: bool | None = None
+    parent: UUID | None = None
+    length_before: timedelta | None = None
+    length_after: timedelta | None = None
     sort: RunOrder | None = None
 
 
@@ -69,8 +73,11 @@ def order_of(filters: RunFilters) -> RunOrder:
         return RunOrder.START
     if filters.ended_before is not None or filters.ended_after is not None:
         return RunOrder.END
-    updated = filters.updated_before is not None or filters.updated_after is not None
-    return RunOrder.UPDATE if updated else RunOrder.START
+    if filters.updated_before is not None or filters.updated_after is not None:
+        return RunOrder.UPDATE
+    lengths = filters.length_before is not None or filters.length_after is not None
+    started = filters.started_before is not None or filters.started_after is not None
+    return RunOrder.DURATION if lengths and not started else RunOrder.START
 
 
 RunCursor = RowCursor | PositionCursor
@@ -96,7 +103,7 @@ _START_KEY, _END_KEY = "coalesce(t.started_at, t.created_at)", "t.ended_at"
 _DURATION_KEY = "to_timestamp(extract(epoch from t.ended_at - t.started_at)::double precision)"
 """The duration as a time after 1970, so that bounds and cursors are those of the other orders."""
 
-_FILTERS = load_text("run_filters")
+_FILTERS = load_text("run_filters", length=_DURATION_KEY)
 _VISIBLE = load_text("visible_runs", visible_run=VISIBLE_RUN)
 _FILTERS_BY_BOUND = {False: _FILTERS, True: f"{_FILTERS} and {_VISIBLE}"}
 """The filters of runs, by whether they are for an API key that is bound to namespaces."""
@@ -152,9 +159,9 @@ RUNNING_AT = {
 }
 
 
-def _marked(mark: str, filters: str) -> dict[RunOrder, dict[Order, str]]:
-    """Return the statements for runs with a mark, which only a condition without `or` finds by its partial indexes."""
-    filters = f"t.{mark} and {filters}"
+def _only(condition: str, filters: str) -> dict[RunOrder, dict[Order, str]]:
+    """Return the statements for runs of which a condition holds that has an index, which none with `or` uses."""
+    filters = f"{condition} and {filters}"
     return {
         RunOrder.START: _by_time("runs_by_time", _START_KEY, filters),
         RunOrder.END: _by_time("runs_by_time", _END_KEY, filters),
@@ -163,7 +170,8 @@ def _marked(mark: str, filters: str) -> dict[RunOrder, dict[Order, str]]:
     }
 
 
-MARKED = {(mark, bound): _marked(mark, filters) for mark in _MARKS for bound, filters in _FILTERS_BY_BOUND.items()}
+MARKED = {(mark, bound): _only(f"t.{mark}", each) for mark in _MARKS for bound, each in _FILTERS_BY_BOUND.items()}
+OF_PARENT = {bound: _only("t.parent_run = :parent", each) for bound, each in _FILTERS_BY_BOUND.items()}
 _POSITION_AT = load("position_at")
 
 _TICK = timedelta(microseconds=1)
@@ -247,6 +255,8 @@ def _states(filters: RunFilters) -> list[str]:
 def _statement(filters: RunFilters, by: RunOrder, order: Order, *, bound: bool) -> str:
     if filters.running_at is not None:
         return RUNNING_AT[bound]
+    if filters.parent is not None:
+        return OF_PARENT[bound][by][order]
     mark = next((mark for mark in _MARKS if getattr(filters, mark)), None)
     if mark is not None:
         return MARKED[mark, bound][by][order]
@@ -272,7 +282,17 @@ def _row_filters(filters: RunFilters, bounds: _PositionBounds) -> tuple[object, 
     started = filters.started_after, filters.started_before
     ended = filters.ended_after, filters.ended_before
     marks = filters.contradicted, filters.restarted, filters.inferred
-    return filters.namespace, filters.job, started_only, *started, *ended, *bounds, *marks
+    lengths = _length_key(filters.length_after), _length_key(filters.length_before)
+    return (
+        *(filters.namespace, filters.job, started_only),
+        *(*started, *ended, *bounds, *marks),
+        *(filters.parent, *lengths),
+    )
+
+
+def _length_key(length: timedelta | None) -> datetime | None:
+    """Return a duration as the index has it: a time after 1970."""
+    return None if length is None else EPOCH + length
 
 
 def _update_bounds(after: RunCursor | None, bounds: _PositionBounds, order: Order) -> tuple[int, int]:
@@ -289,8 +309,10 @@ def _time_bounds(
 ) -> tuple[RowCursor, datetime | None]:
     """Return the bound from which to read, which is not included, and the time at which to end."""
     begin, end = filters.started_after, filters.started_before
-    if by is not RunOrder.START:
-        begin, end = (filters.ended_after, filters.ended_before) if by is RunOrder.END else (None, None)
+    if by is RunOrder.END:
+        begin, end = filters.ended_after, filters.ended_before
+    elif by is RunOrder.DURATION:
+        begin, end = _length_key(filters.length_after), _length_key(filters.length_before)
     cursors = [after] if isinstance(after, RowCursor) else []
     if order is Order.ASC:
         if begin is not None:

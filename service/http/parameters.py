@@ -171,7 +171,7 @@ def run_reference(name: str, description: str, *, required: bool = False) -> Par
 
 
 def choice(name: str, description: str, values: Sequence[str], default: str | None = None) -> Parameter[str]:
-    """Declare one of several lower-case words, also in upper case; required where there is no default."""
+    """Declare one of several lower-case words, also in upper case; required without a default. `""`: none, optional."""
     known = {form: value for value in values for form in (value, value.upper())}
 
     def decode(texts: Sequence[str]) -> str:
@@ -184,7 +184,7 @@ def choice(name: str, description: str, values: Sequence[str], default: str | No
     return Parameter(
         name=name,
         description=description,
-        schema=schema if default is None else schema | {"default": default},
+        schema=schema | {"default": default} if default else schema,
         decode=decode,
         default=default or "",
         required=default is None,

@@ -45,6 +45,9 @@ def count(page, expected):
         ("restarted=true", "restarted=true"),
         ("state=RUNNING&order=asc", "state=RUNNING&order=asc"),
         ("namespace=dbt-warehouse&state=FAILED&sort=duration", "namespace=dbt-warehouse&state=FAILED&sort=duration"),
+        ("longer=30m&sort=duration", "minDurationMs=1800000&sort=duration"),
+        ("longer=1.5m&shorter=3min&state=FAILED", "minDurationMs=90000&maxDurationMs=180000&state=FAILED&sort=start"),
+        ("longer=soon&job=sales_daily", "job=sales_daily&sort=start"),
         ("namespace=spark-cluster&sort=end&state=FAILED", "namespace=spark-cluster&sort=end&state=FAILED"),
     ],
 )
@@ -54,6 +57,20 @@ def test_an_address_shows_the_runs_that_the_api_finds(opened, ask, address, para
     count(page, -1 if expected["next"] else len(expected["runs"]))
     shown = [row.get_attribute("id") for row in page.locator(ROWS).all()]
     assert shown[:20] == [f"run-{run['id']}" for run in expected["runs"]][: len(shown)][:20]
+
+
+def test_the_children_of_a_run_are_a_list_of_runs_that_can_be_filtered(opened, ask):
+    parent = ask("/runs?job=sales_daily&state=COMPLETED&limit=1")["runs"][0]["id"]
+    page = opened.open(f"/runs/{parent}")
+    page.get_by_role("link", name="children as a list").click()
+    expect(page).to_have_url(re.compile(f"parent={parent}"))
+    expected = ask(f"/runs?parent={parent}&sort=start&order=asc")["runs"]
+    count(page, len(expected))
+    assert [row.get_attribute("id") for row in page.locator(ROWS).all()] == [f"run-{run['id']}" for run in expected]
+    shortest = min(run["durationMs"] for run in expected)
+    page.get_by_label("Took at most").fill(f"{shortest} ms")
+    page.get_by_label("Took at most").press("Enter")
+    count(page, sum(run["durationMs"] == shortest for run in expected))
 
 
 def test_filters_go_into_the_address_and_back_and_forward_work(opened):

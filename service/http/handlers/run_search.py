@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,7 @@ from service.http.parameters import (
     choice,
     optional_boolean,
     optional_integer,
+    run_reference,
     run_states,
     text,
     time,
@@ -50,6 +52,8 @@ _LINES_PAGE = 500
 
 _CSV_TYPE = "text/csv"
 
+_LONGEST_MS = 100 * 365 * 24 * 60 * 60 * 1000
+
 _STATE = run_states("state", "Only runs in one of these states.")
 _NAMESPACE = text("namespace", "Only runs whose own job is in this namespace.")
 _JOB = text("job", "Only runs whose own job has this name.")
@@ -68,6 +72,13 @@ _RESTARTED = optional_boolean(
 )
 _INFERRED = optional_boolean(
     "inferred", "`true`: only runs whose end was not reported, but inferred from their silence; `false`: only others."
+)
+_PARENT = run_reference("parent", "Only runs that name this run as their parent: its id, or its `runId`.")
+_MIN_DURATION = optional_integer(
+    "minDurationMs", "Only runs that have ended and took at least so many milliseconds.", 0, _LONGEST_MS
+)
+_MAX_DURATION = optional_integer(
+    "maxDurationMs", "Only runs that have ended and took at most so many milliseconds.", 0, _LONGEST_MS
 )
 _SORT = choice(
     "sort",
@@ -195,10 +206,25 @@ def _filters(parameters: RequestParameters) -> RunFilters:
     for before, after in bounds:
         check_order(after.name, parameters[after], before.name, parameters[before])
     started, updated, ended = ((parameters[before], parameters[after]) for before, after in bounds)
-    names = parameters[_STATE], parameters[_NAMESPACE], parameters[_JOB]
-    marks = parameters[_CONTRADICTED], parameters[_RESTARTED], parameters[_INFERRED]
-    sort = RunOrder(parameters[_SORT]) if parameters[_SORT] else None
-    return RunFilters(*names, *started, parameters[_RUNNING_AT], *updated, *ended, *marks, sort)
+    least, most = parameters[_MIN_DURATION], parameters[_MAX_DURATION]
+    if least is not None and most is not None and least > most:
+        raise Malformed(f"{_MIN_DURATION.name} must not be greater than {_MAX_DURATION.name}")
+    return RunFilters(
+        parameters[_STATE],
+        parameters[_NAMESPACE],
+        parameters[_JOB],
+        *started,
+        parameters[_RUNNING_AT],
+        *updated,
+        *ended,
+        contradicted=parameters[_CONTRADICTED],
+        restarted=parameters[_RESTARTED],
+        inferred=parameters[_INFERRED],
+        parent=parameters[_PARENT],
+        length_before=None if most is None else timedelta(milliseconds=most + 1),  # they are shown in whole ones
+        length_after=None if least is None else timedelta(milliseconds=least),
+        sort=RunOrder(parameters[_SORT]) if parameters[_SORT] else None,
+    )
 
 
 ROUTES = (
@@ -211,9 +237,9 @@ ROUTES = (
         tag=Tag.RUNS,
         summary="Find runs across jobs",
         description="Newest first, by start, or by creation where a run has not started. With `endedBefore` or "
-        "`endedAfter` by end, else with `updatedBefore` or `updatedAfter` by the recording of the last event; or as "
-        "`sort` says. With `Accept: application/x-ndjson` or `text/csv`, all that match or the first `limit` of them, "
-        "as a stream.",
+        "`endedAfter` by end; else with `updatedBefore` or `updatedAfter` by the recording of the last event; else "
+        "with `minDurationMs` or `maxDurationMs`, unless the start is bounded, by duration; or as `sort` says. "
+        "With `Accept: application/x-ndjson` or `text/csv`, all that match or the first `limit` of them, as a stream.",
         parameters=(
             _STATE,
             _NAMESPACE,
@@ -228,6 +254,9 @@ ROUTES = (
             _CONTRADICTED,
             _RESTARTED,
             _INFERRED,
+            _PARENT,
+            _MIN_DURATION,
+            _MAX_DURATION,
             _SORT,
             ORDER,
             _LIMIT,

@@ -18,7 +18,7 @@ from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import post_next
 from service.catalog.page_writer import project_next_page
 from service.catalog.queries import EVERY
-from service.catalog.run_search import Order, RunFilters, RunSearch
+from service.catalog.run_search import Order, RunFilters, RunOrder, RunSearch
 from service.database.connections import Connections
 from service.database.statements import load
 from service.domain.event import RunState, Subject
@@ -293,6 +293,7 @@ async def test_filters_together_are_as_quick_as_the_rarest(needle, connections):
     assert await index_entries(connections, "events") - entries < A_FEW
 
 
+PARENT = UUID(int=4711)
 STARTED, ENDED = at(-1_000), at(-900)
 SEARCHES = RunFilters(
     states=("ABORTED",),
@@ -308,6 +309,10 @@ SEARCHES = RunFilters(
     contradicted=True,
     restarted=True,
     inferred=True,
+    parent=PARENT,
+    length_before=timedelta(minutes=101),
+    length_after=timedelta(minutes=100),
+    sort=RunOrder.DURATION,
 )
 
 
@@ -316,7 +321,7 @@ async def among_runs(dsn, position_step):
         for state, time in (("RUNNING", STARTED), ("FAILED", at(-950)), ("ABORTED", ENDED), ("RUNNING", at(-800))):
             await append_events(connections, [report(RUN, state, time)[0].of_job("rare", "seldom")], [None])
         await project_next_page(connections)
-        await connection.execute("update runfold.runs set inferred = true")
+        await connection.execute("update runfold.runs set inferred = true, parent_run = $1", PARENT)
         await connection.execute(GROW_RUNS, NOON, position_step)
         await connection.execute("analyze runfold.runs")
 

@@ -59,6 +59,43 @@ async def test_runs_come_in_the_order_that_is_asked_for_page_by_page(filled, sor
     assert {run["id"] for run in found} == {run["id"] for run in expected}
 
 
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("sort", [{}, *({"sort": sort} for sort in KEYS)], ids=str)
+@pytest.mark.parametrize(
+    ("bounds", "expected"),
+    [
+        ({"minDurationMs": 60_000}, {1, 2, 3, 4, 7, 8}),
+        ({"minDurationMs": 30 * 60_000}, {1, 4, 7, 8}),
+        ({"maxDurationMs": 30 * 60_000}, {2, 3, 6, 7, 8}),
+        ({"minDurationMs": 60_001, "maxDurationMs": 85 * 60_000}, {1, 4, 7, 8}),
+        ({"maxDurationMs": 30 * 60_000, "startedAfter": at(5).isoformat()}, {3, 8}),
+        ({"minDurationMs": 78 * 60_000, "endedBefore": at(85).isoformat()}, set()),
+    ],
+    ids=str,
+)
+async def test_durations_are_bounded_in_any_order(filled, bounds, expected, sort, order):
+    found = await pages(filled, 2, **bounds, **sort, order=order)
+    assert {UUID(run["id"]).int for run in found} == expected
+    if not sort and len(bounds) == 1:
+        assert found == await pages(filled, 100, **bounds, sort="duration", order=order)
+
+
+async def test_the_runs_of_a_parent_are_found_with_every_other_filter(filled):
+    for n, parent in ((20, 1), (21, 1), (22, 2), (23, None)):
+        draft = fact(UUID(int=n), "RUNNING", n)._replace(parent_run=parent and UUID(int=parent))
+        await filled.app[RESOURCES].appender.fact(draft)
+    await filled.app[RESOURCES].appender.fact(fact(UUID(int=20), "FAILED", 40))
+
+    async def ids(**params):
+        return [UUID(run["id"]).int for run in await pages(filled, 1, parent=str(UUID(int=1)), **params)]
+
+    assert await ids() == [21, 20]
+    assert await ids(order="asc", sort="start") == [20, 21]
+    assert await ids(state="FAILED") == await ids(minDurationMs=1) == await ids(sort="duration") == [20]
+    assert await ids(job="another") == []
+    assert await pages(filled, 9, parent="never reported") == []
+
+
 async def test_without_sort_the_order_is_that_of_the_time_that_filters_bound(filled):
     bounded = {"endedAfter": at(0).isoformat()}
     assert await pages(filled, 3, **bounded) == await pages(filled, 3, sort="end", **bounded)

@@ -188,6 +188,10 @@ async def test_what_was_running_at_a_time(filled, minutes):
         {"startedAfter": "2024-01-02T00:00:00Z", "startedBefore": "2024-01-01T00:00:00Z"},
         {"endedAfter": "2024-01-02T00:00:00Z", "endedBefore": "2024-01-01T00:00:00Z"},
         {"updatedAfter": "2024-01-02T00:00:00Z", "updatedBefore": "2024-01-01T00:00:00Z"},
+        {"minDurationMs": "2", "maxDurationMs": "1"},
+        {"minDurationMs": "-1"},
+        {"maxDurationMs": "1 h"},
+        {"parent": ""},
         {"order": "up"},
         {"order": "asc", "runningAt": "2024-01-01T00:00:00Z"},
         {"sort": "name"},
@@ -227,7 +231,7 @@ async def test_what_cannot_be_meant_is_400(client, params):
     ],
 )
 async def test_every_search_goes_by_an_index(connections, statement, index, names, bounds):
-    filters = (*names, False, *[None] * 9)
+    filters = (*names, False, *[None] * 12)
     async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
         bound = ["etl"], ["etl"], []

@@ -19,7 +19,7 @@ PARTS = {
     "key": "t.ended_at",
     "beyond": "<",
     "within": ">= :far_time",
-    "filters": load_text("run_filters"),
+    "filters": load_text("run_filters", length="true"),
     "visible": load_text("visible_jobs"),
     "newest_run_state": load_text("newest_run_state", visible_run="true"),
     "visible_run": "true",

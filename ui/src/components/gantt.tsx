@@ -95,6 +95,8 @@ export function Gantt({ run }: { run: Run }): JSX.Element | null {
         <span class="faint">
           {tree.branches.length.toLocaleString()} runs{tree.omitted > 0 ? `, ${tree.omitted.toLocaleString()} more are not shown` : ""}
         </span>
+        <span class="space" />
+        {tree.branches.some((branch) => parentOf(branch.run) === run.id) && <a href={href(paths.runs({ parent: run.id, order: "asc" }))}>children as a list</a>}
       </header>
       <Bars branches={tree.branches} current={run.id} />
     </section>

@@ -5,7 +5,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api } from "../lib/api";
 import { useAnswer } from "../lib/query";
 import { query, setQuery } from "../lib/router";
-import { hasFilters, LAST, MARK_TEXTS, MARKS, TIMES, timeName } from "../lib/run_filters";
+import { hasFilters, LAST, lengthOf, MARK_TEXTS, MARKS, TIMES, timeName } from "../lib/run_filters";
 import { inputValue, isoOfInput } from "../lib/time";
 import { Shape, STATES, WORDS } from "./basics";
 
@@ -30,6 +30,16 @@ export function TextFilter({ name, label, list, filter = false }: { name: string
         if (event.key === "Enter") apply();
         if (event.key === "Escape") event.currentTarget.blur();
       }} />
+  );
+}
+
+/** A field for a duration. One that cannot be read is marked, and filters nothing. */
+function LengthFilter({ name, label }: { name: "longer" | "shorter"; label: string }): JSX.Element {
+  const value = query.value.get(name) ?? "";
+  return (
+    <input type="text" class="length" aria-label={label} title={`${label}: 90s, 15m, 2h or 1d`} placeholder={name === "longer" ? "≥ 15m" : "≤ 2h"}
+      value={value} aria-invalid={value !== "" && lengthOf(value) === null} spellcheck={false}
+      onChange={(event) => setQuery({ [name]: event.currentTarget.value.trim() })} />
   );
 }
 
@@ -117,6 +127,9 @@ export function RunFilterBar(): JSX.Element {
       <NamespaceFilter />
       <TextFilter name="job" label="Job name" filter />
       <Interval />
+      <LengthFilter name="longer" label="Took at least" />
+      <LengthFilter name="shorter" label="Took at most" />
+      <TextFilter name="parent" label="Id of the parent" />
       <div class="chips" role="group" aria-label="Only runs that are">
         {MARKS.map((mark) => (
           <button key={mark} type="button" aria-pressed={query.value.get(mark) === "true"} title={MARK_TEXTS[mark][1]}

@@ -17,6 +17,11 @@ const SHORTEST = 5 * MINUTE;
 const LONGEST = 7 * 24 * HOUR;
 const SPANS: readonly [string, number][] = [["1 h", HOUR], ["6 h", 6 * HOUR], ["24 h", 24 * HOUR], ["3 d", 72 * HOUR]];
 
+interface NamespaceRow {
+  namespace: string; // a heading
+  runs: null;
+}
+
 interface JobRow {
   key: string;
   namespace: string;
@@ -41,7 +46,8 @@ function show(view: View): void {
   setQuery({ span: String(Math.round(view.length)), until: end }, true);
 }
 
-function rowsOf(runs: Iterable<Run>, from: number, to: number, nested: boolean): JobRow[] {
+/** Returns the rows of jobs that have runs in a time, below headings with their namespaces. */
+function rowsOf(runs: Iterable<Run>, from: number, to: number, nested: boolean): (JobRow | NamespaceRow)[] {
   const rows = new Map<string, JobRow>();
   for (const run of runs) {
     const start = ms(run.startedAt ?? run.createdAt);
@@ -52,7 +58,8 @@ function rowsOf(runs: Iterable<Run>, from: number, to: number, nested: boolean):
     row.runs.push(run);
     rows.set(key, row);
   }
-  return [...rows.values()].sort((one, other) => one.key.localeCompare(other.key));
+  const sorted = [...rows.values()].sort((one, other) => one.key.localeCompare(other.key));
+  return sorted.flatMap((row, index) => (row.namespace === sorted[index - 1]?.namespace ? [row] : [{ namespace: row.namespace, runs: null }, row]));
 }
 
 export function Timeline(): JSX.Element {
@@ -118,7 +125,13 @@ export function Timeline(): JSX.Element {
         </svg>
         {rows.length > 0 ? (
           <Windowed items={rows} rowHeight={ROW} height={`${Math.min(18, Math.max(8, rows.length)) * ROW}px`} label="Jobs"
-            row={(row, index, top) => <Row key={row.key} row={row} top={top} labels={labels} x={x} to={to} first={rows[index - 1]?.namespace !== row.namespace} />} />
+            row={(row, _, top) =>
+              row.runs ? (
+                <Row key={row.key} row={row} top={top} labels={labels} x={x} to={to} />
+              ) : (
+                <div key={row.namespace} class="timeline-row first faint small" style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}>{row.namespace}</div>
+              )
+            } />
         ) : read.loading ? (
           <Skeleton rows={8} height={`${ROW}px`} />
         ) : (
@@ -135,12 +148,11 @@ interface RowProps {
   labels: number;
   x: (at: number) => number;
   to: number;
-  first: boolean;
 }
 
-function Row({ row, top, labels, x, to, first }: RowProps): JSX.Element {
+function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
   return (
-    <div class={`timeline-row${first ? " first" : ""}`} style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}>
+    <div class="timeline-row" style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}>
       <a class="cut" href={href(paths.job(row.namespace, row.name))} title={`${row.namespace} / ${row.name}`} style={{ width: `${labels - 10}px` }}>
         {row.name}
       </a>

@@ -31,7 +31,38 @@ export interface BatchSummary {
   non_retriable: number;
 }
 
+export interface Column {
+  namespace: string;
+  dataset: string;
+  datasetVersion: string;
+  field: string;
+  fieldType: string;
+  transformationDescription: string | null;
+  transformationType: string | null;
+  inputFields: GraphResponsesInputField[];
+}
+
+export interface ColumnGraph {
+  graph: ColumnNode[];
+  truncated?: "True";
+  truncatedAt?: string[];
+}
+
+export interface ColumnNode {
+  id: string;
+  type: "DATASET_FIELD";
+  data: Column;
+  inEdges: Edge[];
+  outEdges: Edge[];
+}
+
 export interface Count {
+  count: number;
+}
+
+export interface CountInterval {
+  startInterval: string;
+  endInterval: string;
   count: number;
 }
 
@@ -40,6 +71,29 @@ export interface CreateRun {
   args?: Record<string, string | number | boolean> | null;
   nominalStartTime?: string | null;
   nominalEndTime?: string | null;
+}
+
+export interface Dataset {
+  id: DatasetId;
+  type: "DB_TABLE" | "STREAM";
+  name: string;
+  physicalName: string;
+  createdAt: string;
+  updatedAt: string;
+  namespace: string;
+  sourceName: string;
+  fields: Field[];
+  tags: string[];
+  lastModifiedAt: null;
+  lastLifecycleState: string | null;
+  description: string | null;
+  currentVersion: string;
+  columnLineage: MappedField[] | null;
+  facets: Record<string, unknown>;
+  deleted: boolean;
+  schemaLocation?: string | null;
+  facetsOmitted?: number;
+  asOf?: AsOf;
 }
 
 export interface DatasetEvent {
@@ -58,9 +112,61 @@ export interface DatasetId {
   name: string;
 }
 
+export interface DatasetNode {
+  type: "DATASET";
+  id: string;
+  data: GraphDataset;
+  inEdges: Edge[];
+  outEdges: Edge[];
+}
+
+export interface DatasetVersion {
+  id: DatasetId;
+  type: "DB_TABLE" | "STREAM";
+  name: string;
+  physicalName: string;
+  createdAt: string;
+  version: string;
+  namespace: string;
+  sourceName: string;
+  fields: Field[];
+  tags: string[];
+  lifecycleState: string | null;
+  description: string | null;
+  currentSchemaVersion: string;
+  createdByRun: Run | null;
+  facets: Record<string, unknown>;
+  schemaLocation?: string | null;
+}
+
+export interface DatasetVersions {
+  versions: DatasetVersion[];
+  totalCount: number;
+  asOf?: AsOf;
+}
+
+export interface Datasets {
+  totalCount: number;
+  datasets: Dataset[];
+}
+
+export interface Edge {
+  origin: string;
+  destination: string;
+}
+
 export interface EventPage {
   events: LedgerEvent[];
   next: string | null;
+}
+
+export interface EventTypeInterval {
+  startInterval: string;
+  endInterval: string;
+  start: number;
+  complete: number;
+  fail: number;
+  abort: number;
 }
 
 export interface Facets {
@@ -76,6 +182,13 @@ export interface FailedEvent {
   line?: number;
 }
 
+export interface Field {
+  name: string;
+  type: string | null;
+  tags: string[];
+  description: string | null;
+}
+
 export interface FoundPage {
   runs: Run[];
   next: string | null;
@@ -84,6 +197,47 @@ export interface FoundPage {
 export interface FoundRuns {
   runs: Record<string, Run | null>;
   omitted?: string[];
+}
+
+export interface GraphDataset {
+  id: DatasetId;
+  type: "DB_TABLE" | "STREAM";
+  name: string;
+  physicalName: string;
+  createdAt: string;
+  updatedAt: string;
+  namespace: string;
+  sourceName: string;
+  fields: GraphField[];
+  tags: string[];
+  lastModifiedAt: string | null;
+  description: string | null;
+  lastLifecycleState: string | null;
+}
+
+export interface GraphField {
+  name: string;
+  type: string | null;
+  tags: string[];
+  description: string | null;
+}
+
+export interface GraphJob {
+  id: JobId;
+  type: "BATCH" | "SERVICE" | "STREAM";
+  name: string;
+  simpleName: string;
+  parentJobName: string | null;
+  parentJobUuid: string | null;
+  currentRunUuid: string | null;
+  createdAt: string;
+  updatedAt: string;
+  namespace: string;
+  inputs: DatasetId[];
+  outputs: DatasetId[];
+  location: string | null;
+  description: string | null;
+  latestRun: Run | null;
 }
 
 export interface History {
@@ -95,7 +249,7 @@ export interface History {
 export interface HistoryEvent {
   log: number;
   position: number;
-  subject: "dataset" | "job" | "key" | "ledger" | "namespace" | "run";
+  subject: "dataset" | "job" | "key" | "ledger" | "namespace" | "run" | "source" | "tag";
   id: string;
   kind: string;
   state: "ABORTED" | "COMPLETED" | "FAILED" | "NEW" | "RUNNING" | null;
@@ -115,6 +269,13 @@ export interface HistoryEvent {
   verdict: Verdict;
 }
 
+export interface InputOfRun {
+  namespace: string;
+  name: string;
+  version: string;
+  producedByRunId: string | null;
+}
+
 export interface InvalidField {
   field: string;
   message: string;
@@ -125,8 +286,8 @@ export interface Job {
   type: "BATCH" | "SERVICE" | "STREAM";
   name: string;
   simpleName: string;
-  parentJobName: null;
-  parentJobUuid: null;
+  parentJobName: string | null;
+  parentJobUuid: string | null;
   createdAt: string;
   updatedAt: string;
   namespace: string;
@@ -137,9 +298,9 @@ export interface Job {
   latestRun: Run | null;
   latestRuns: Run[] | null;
   facets: Record<string, unknown>;
-  currentVersion: null;
-  labels: unknown[];
-  tags: unknown[];
+  currentVersion: string | null;
+  labels: string[];
+  tags: string[];
   silentAfterSeconds?: number;
   facetsOmitted?: number;
 }
@@ -160,6 +321,36 @@ export interface JobId {
   name: string;
 }
 
+export interface JobNode {
+  type: "JOB";
+  id: string;
+  data: GraphJob;
+  inEdges: Edge[];
+  outEdges: Edge[];
+}
+
+export interface JobOfRun {
+  namespace: string;
+  name: string;
+  version: string | null;
+}
+
+export interface JobVersion {
+  id: VersionOfJob;
+  name: string;
+  createdAt: string;
+  version: string;
+  namespace: string;
+  location: string | null;
+  inputs: DatasetId[];
+  outputs: DatasetId[];
+  latestRun: Run | null;
+}
+
+export interface JobVersions {
+  versions: JobVersion[];
+}
+
 export interface Jobs {
   totalCount: number;
   jobs: Job[];
@@ -168,7 +359,7 @@ export interface Jobs {
 export interface LedgerEvent {
   log: number;
   position: number;
-  subject: "dataset" | "job" | "key" | "ledger" | "namespace" | "run";
+  subject: "dataset" | "job" | "key" | "ledger" | "namespace" | "run" | "source" | "tag";
   id: string;
   kind: string;
   state: "ABORTED" | "COMPLETED" | "FAILED" | "NEW" | "RUNNING" | null;
@@ -200,8 +391,28 @@ export interface LineageEvents {
   archived?: Archived[];
 }
 
+export interface LineageGraph {
+  graph: (JobNode | DatasetNode)[];
+  truncated?: "True";
+  truncatedAt?: string[];
+  asOf?: AsOf;
+}
+
+export interface LineageRun {
+  job: JobOfRun | null;
+  run: RunOfLineage;
+  inputs: InputOfRun[];
+}
+
 export interface LookUpRuns {
   ids: string[];
+}
+
+export interface MappedField {
+  name: string;
+  inputFields: DatasetResponsesInputField[];
+  transformationDescription: string | null;
+  transformationType: string | null;
 }
 
 export interface Namespace {
@@ -254,6 +465,24 @@ export interface Problem {
   failed_events?: FailedEvent[];
 }
 
+export interface PutDataset {
+  type: "DB_TABLE" | "STREAM";
+  physicalName: string;
+  sourceName: string;
+  schemaLocation?: string | null;
+  fields?: PutDatasetField[] | null;
+  tags?: string[] | null;
+  description?: string | null;
+  runId?: string | null;
+}
+
+export interface PutDatasetField {
+  name: string;
+  type?: string | null;
+  tags?: string[] | null;
+  description?: string | null;
+}
+
 export interface PutJob {
   type: "BATCH" | "SERVICE" | "STREAM";
   inputs: DatasetId[];
@@ -267,6 +496,16 @@ export interface PutNamespace {
   ownerName: string;
   description?: string | null;
   silentAfterSeconds?: number | null;
+}
+
+export interface PutSource {
+  type: string;
+  connectionUrl: string;
+  description?: string | null;
+}
+
+export interface PutTag {
+  description?: string | null;
 }
 
 export interface Readiness {
@@ -291,9 +530,9 @@ export interface Run {
   endedAt: string | null;
   durationMs: number | null;
   args: Record<string, string>;
-  jobVersion: null;
-  inputDatasetVersions: unknown[];
-  outputDatasetVersions: unknown[];
+  jobVersion: VersionOfJob | null;
+  inputDatasetVersions: VersionOfRun[];
+  outputDatasetVersions: VersionOfRun[];
   facets: Record<string, unknown>;
   job: JobId | null;
   ends?: ReportedEnd[];
@@ -315,9 +554,48 @@ export interface RunEvent {
   job: OpenLineageJob;
 }
 
+export interface RunLineage {
+  runs: LineageRun[];
+  truncated?: "True";
+  truncatedAt?: string[];
+}
+
+export interface RunOfLineage {
+  id: string;
+  start: string | null;
+  end: string | null;
+  status: "ABORTED" | "COMPLETED" | "FAILED" | "NEW" | "RUNNING";
+}
+
 export interface Runs {
   runs: Run[];
   totalCount: number;
+}
+
+export interface SearchResult {
+  type: "DATASET" | "JOB";
+  name: string;
+  updatedAt: string;
+  namespace: string;
+  nodeId: string;
+}
+
+export interface SearchResults {
+  totalCount: number;
+  results: SearchResult[];
+}
+
+export interface Source {
+  type: string;
+  name: string;
+  createdAt: string;
+  updatedAt: string;
+  connectionUrl: string;
+  description: string | null;
+}
+
+export interface Sources {
+  sources: Source[];
 }
 
 export interface StateReason {
@@ -327,6 +605,22 @@ export interface StateReason {
   lastEventPosition?: number;
   lastEventAt?: string;
   silentAfterSeconds?: number;
+}
+
+export interface Tag {
+  name: string;
+  description: string | null;
+}
+
+export interface Tags {
+  tags: Tag[];
+}
+
+export interface Transformation {
+  type: string | null;
+  subtype: string | null;
+  description: string | null;
+  masking: boolean | null;
 }
 
 export interface Verdict {
@@ -353,4 +647,39 @@ export interface VerifiedHead {
   log: number;
   position: number;
   hash: string;
+}
+
+export interface VersionOfDataset {
+  namespace: string;
+  name: string;
+  version: string;
+}
+
+export interface VersionOfJob {
+  namespace: string;
+  name: string;
+  version: string;
+}
+
+export interface VersionOfRun {
+  datasetVersionId: VersionOfDataset;
+  facets: Record<string, unknown>;
+}
+
+export interface DatasetResponsesInputField {
+  namespace: string;
+  dataset: string;
+  field: string;
+  transformationDescription: string | null;
+  transformationType: string | null;
+}
+
+export interface GraphResponsesInputField {
+  namespace: string;
+  dataset: string;
+  datasetVersion: string;
+  field: string;
+  transformationDescription: string | null;
+  transformationType: string | null;
+  transformations?: Transformation[];
 }

@@ -1,0 +1,11 @@
+"""The types of the web interface's client are those of the OpenAPI document."""
+
+import runpy
+from pathlib import Path
+
+UI = Path(__file__).parents[3] / "ui"
+
+
+def test_the_types_of_the_web_interface_are_made_of_the_present_openapi_document():
+    module = runpy.run_path(str(UI / "api_types.py"))["module"]
+    assert (UI / "src/lib/api_types.ts").read_text() == module(), "run `make ui-types`"
