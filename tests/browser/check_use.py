@@ -122,7 +122,7 @@ def test_the_slider_shows_the_run_as_it_was_known_and_marks_what_changed(opened,
     report(url, "COMPLETE", run, now - timedelta(hours=1))
     page = opened.open(f"/runs/{run}")
     expect(page.get_by_text("4 events, 1 out of order")).to_be_visible()
-    expect(page.get_by_text("The end was recorded 1 h after it happened.")).to_be_visible()
+    expect(page.get_by_text("The first report was recorded 1 h after the end.")).to_be_visible()
     expect(page.locator(".chart .event-mark")).to_have_count(4)
     page.get_by_role("button", name="One event back").click()
     expect(page.get_by_text("it broke")).to_be_visible()

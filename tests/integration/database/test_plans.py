@@ -293,7 +293,6 @@ async def test_filters_together_are_as_quick_as_the_rarest(needle, connections):
     assert await index_entries(connections, "events") - entries < A_FEW
 
 
-PARENT = UUID(int=4711)
 STARTED, ENDED = at(-1_000), at(-900)
 SEARCHES = RunFilters(
     states=("ABORTED",),
@@ -306,12 +305,9 @@ SEARCHES = RunFilters(
     updated_after=NOON,
     ended_before=at(-899),
     ended_after=ENDED,
-    contradicted=True,
-    restarted=True,
-    inferred=True,
-    parent=PARENT,
-    length_before=timedelta(minutes=101),
-    length_after=timedelta(minutes=100),
+    **dict.fromkeys(("contradicted", "restarted", "inferred"), True),
+    parent=RUN,
+    length_after=timedelta(minutes=100), length_before=timedelta(minutes=101),
     sort=RunOrder.DURATION,
 )
 
@@ -321,7 +317,7 @@ async def among_runs(dsn, position_step):
         for state, time in (("RUNNING", STARTED), ("FAILED", at(-950)), ("ABORTED", ENDED), ("RUNNING", at(-800))):
             await append_events(connections, [report(RUN, state, time)[0].of_job("rare", "seldom")], [None])
         await project_next_page(connections)
-        await connection.execute("update runfold.runs set inferred = true, parent_run = $1", PARENT)
+        await connection.execute("update runfold.runs set inferred = true, parent_run = id")
         await connection.execute(GROW_RUNS, NOON, position_step)
         await connection.execute("analyze runfold.runs")
 

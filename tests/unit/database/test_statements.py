@@ -19,7 +19,7 @@ PARTS = {
     "key": "t.ended_at",
     "beyond": "<",
     "within": ">= :far_time",
-    "filters": load_text("run_filters", length="true"),
+    "filters": load_text("run_filters", length="t.ended_at"),
     "visible": load_text("visible_jobs"),
     "newest_run_state": load_text("newest_run_state", visible_run="true"),
     "visible_run": "true",
@@ -65,7 +65,10 @@ FRAGMENTS = {"which_positions", "which_range", "which_stream"}
 """Parts of event_lines.sql: their parameters are listed there."""
 PARTS_OF_SEARCH = {"search_rank"}
 """Likewise, of search.sql."""
+FILTERS = load_text("run_filters", length="t.ended_at")
+OF_NAMESPACES = f"{FILTERS} and {load_text('visible_runs', visible_run='true')}"
 OTHERS = {
+    "run_filters": {"length": "t.ended_at"},
     **dict.fromkeys(OF_GRAPH, GRAPH),
     "versions_at": GRAPH
     | {"last_telling": load_text("last_telling", dataset_id="a.id", at="w.at", position=":position")},
@@ -85,12 +88,9 @@ OTHERS = {
     "matching_namespaces": {"within": load_text("within", namespace="t.namespace")},
     "runs_of_namespaces_by_update": {
         "within": ">= :far_position",
-        "filters": f"{load_text('run_filters')} and {load_text('visible_runs', visible_run='true')}",
+        "filters": OF_NAMESPACES,
     },
-    **{
-        name: {"filters": f"{load_text('run_filters')} and {load_text('visible_runs', visible_run='true')}"}
-        for name in ("runs_of_namespaces", "runs_of_namespaces_running_at")
-    },
+    **{name: {"filters": OF_NAMESPACES} for name in ("runs_of_namespaces", "runs_of_namespaces_running_at")},
 }
 """Other parts for one statement."""
 

@@ -168,14 +168,16 @@ export function Skeleton({ rows, height = "2rem" }: { rows: number; height?: str
   );
 }
 
+const FIRST_WIDTH = 320;
+
 /** Returns the width of an element's content, as it changes. It is measured before the first paint: nothing is shifted. */
 export function useWidth(element: { current: Element | null }): number {
-  const [width, setWidth] = useState(0);
+  const [width, setWidth] = useState(FIRST_WIDTH);
   useLayoutEffect(() => {
     if (!element.current) return undefined;
     const style = getComputedStyle(element.current);
     setWidth(Math.floor(element.current.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)));
-    const observer = new ResizeObserver((entries) => setWidth(Math.floor(entries[0]?.contentRect.width ?? 0)));
+    const observer = new ResizeObserver((entries) => setWidth(Math.floor(entries[0]?.contentRect.width ?? FIRST_WIDTH)));
     observer.observe(element.current);
     return () => observer.disconnect();
   }, []);

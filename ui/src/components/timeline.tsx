@@ -150,6 +150,7 @@ interface RowProps {
   to: number;
 }
 
+/** A job and its runs. The keyboard goes from job to job, and to the runs on the page of the job. */
 function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
   return (
     <div class="timeline-row" style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}>
@@ -162,7 +163,7 @@ function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
           const end = run.endedAt ? ms(run.endedAt) : run.state === "RUNNING" ? to : start;
           const left = Math.max(0, x(start));
           return (
-            <a key={run.id} class={`${run.state}${run.ends ? " contradicted" : ""}`} href={href(paths.run(run.id))} aria-label={`${row.name}, ${run.state}`}
+            <a key={run.id} class={`${run.state}${run.ends ? " contradicted" : ""}`} href={href(paths.run(run.id))} tabIndex={-1} aria-label={`${row.name}, ${run.state}`}
               title={`${row.name}\n${run.state}, ${duration(end - start)}\n${clock(start)}${run.endedAt ? ` – ${clock(end)}` : ""}`}
               style={{ left: `${left}px`, width: `${Math.max(3, Math.min(x(end), x(to)) - left - 1)}px` }} />
           );
