@@ -61,7 +61,7 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
           <span role="columnheader" class="source-cell">Source</span>
         </div>
         <Windowed items={events} rowHeight={ROW} height={height ?? `${Math.min(14, Math.max(1, events.length)) * ROW}px`} label="Events" table
-          onEnd={onEnd} selected={index}
+          onEnd={onEnd} selected={index} of={[selected, fresh, columns]}
           row={(event, _, top) => (
             <div key={event.position} class={`line row ${columns}${fresh?.has(event.position) ? " fresh" : ""}`} role="row" tabIndex={0}
               style={{ transform: `translateY(${top}px)` }} aria-selected={event.position === selected}

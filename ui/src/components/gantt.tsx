@@ -123,6 +123,7 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
         ))}
       </svg>
       <Windowed items={branches} rowHeight={ROW} height={`${Math.min(branches.length, 16) * ROW}px`} label="Runs"
+        of={[from, to, width, current]}
         selected={branches.findIndex((branch) => branch.run.id === current)}
         row={({ run, depth, name }, _, top) => {
           const start = x(startOf(run));

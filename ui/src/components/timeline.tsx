@@ -1,7 +1,8 @@
 // The last hours by job: a row for each job, a bar for each run from its start to its end.
 
+import { computed } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import type { Run } from "../lib/api_types";
 import { useShortcuts } from "../lib/keys";
 import { useMergedRuns } from "../lib/merged_runs";
@@ -67,7 +68,10 @@ export function Timeline(): JSX.Element {
   const width = useWidth(box);
   const view = viewOf(query.value);
   const nested = query.value.get("nested") === "true";
-  const to = view.end ?? now.value;
+  // The present moves by a pixel at a time.
+  const pixel = Math.max(1_000, view.length / Math.max(80, width - Math.min(230, width * 0.4) - 14));
+  const present = useMemo(() => computed(() => Math.floor(now.value / pixel) * pixel), [pixel]);
+  const to = view.end ?? present.value;
   const from = to - view.length;
   // What is read moves in steps, so that panning and the clock do not read again and again.
   const step = Math.max(HOUR, view.length / 2);
@@ -124,7 +128,7 @@ export function Timeline(): JSX.Element {
           {columns.at.map((at) => <text key={at} x={labels + x(at)} y="15" text-anchor="middle">{tickText(at, columns.step)}</text>)}
         </svg>
         {rows.length > 0 ? (
-          <Windowed items={rows} rowHeight={ROW} height={`${Math.min(18, Math.max(8, rows.length)) * ROW}px`} label="Jobs"
+          <Windowed items={rows} rowHeight={ROW} height={`${Math.min(18, Math.max(8, rows.length)) * ROW}px`} label="Jobs" of={[from, to, width]}
             row={(row, _, top) =>
               row.runs ? (
                 <Row key={row.key} row={row} top={top} labels={labels} x={x} to={to} />
@@ -185,17 +189,4 @@ function useWheel(box: { current: HTMLElement | null }, action: (event: WheelEve
     element?.addEventListener("wheel", turned, { passive: false });
     return () => element?.removeEventListener("wheel", turned);
   }, []);
-}
-
-export function useRate(): { counts: readonly number[]; add: (events: number) => void } {
-  const counts = useRef<number[]>(Array.from({ length: 60 }, () => 0));
-  const [, redraw] = useState(0);
-  useEffect(() => {
-    const timer = setInterval(() => {
-      counts.current = [...counts.current.slice(1), 0];
-      redraw((count) => count + 1);
-    }, 1_000);
-    return () => clearInterval(timer);
-  }, []);
-  return { counts: counts.current, add: (events) => (counts.current[59] = (counts.current[59] ?? 0) + events) };
 }

@@ -11,12 +11,18 @@ interface Props<T> {
   height: string;
   label: string;
   row: (item: T, index: number, top: number) => JSX.Element;
+  of: readonly unknown[]; // what rows show beside their items: while it stays the same, rows are made once
   onEnd?: (() => void) | undefined; // called when the last rows come into view
   selected?: number;
   table?: boolean; // whether the rows are those of a table
 }
 
-export function Windowed<T>({ items, rowHeight, height, label, row, onEnd, selected, table = false }: Props<T>): JSX.Element {
+interface Made<T> {
+  item: T;
+  row: JSX.Element;
+}
+
+export function Windowed<T>({ items, rowHeight, height, label, row, of, onEnd, selected, table = false }: Props<T>): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState({ first: 0, last: 60 });
 
@@ -45,11 +51,24 @@ export function Windowed<T>({ items, rowHeight, height, label, row, onEnd, selec
     else if (top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + rowHeight - element.clientHeight;
   }, [selected]);
 
-  const shown = items.slice(range.first, range.last);
+  // A row that is made already is not looked at again: most of a frame would go into comparing rows that stay the same.
+  const made = useRef({ of, rows: new Map<number, Made<T>>() });
+  if (of.length !== made.current.of.length || of.some((value, index) => !Object.is(value, made.current.of[index]))) {
+    made.current = { of, rows: new Map() };
+  }
+  const before = made.current.rows;
+  made.current.rows = new Map();
+  const shown = items.slice(range.first, range.last).map((item, offset) => {
+    const index = range.first + offset;
+    const known = before.get(index);
+    const own = known && known.item === item ? known : { item, row: row(item, index, index * rowHeight) };
+    made.current.rows.set(index, own);
+    return own.row;
+  });
   return (
     <div class="rows" ref={box} style={{ height }} onScroll={measure} role={table ? "rowgroup" : "group"} aria-label={label} tabIndex={-1}>
       <div style={{ height: `${items.length * rowHeight}px` }} role="presentation">
-        {shown.map((item, index) => row(item, range.first + index, (range.first + index) * rowHeight))}
+        {shown}
       </div>
     </div>
   );

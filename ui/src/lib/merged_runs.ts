@@ -8,6 +8,7 @@ import { useStream, useThrottled } from "./stream";
 const LOOK_MS = 2_000;
 const MOST_LOOKED_UP = 300;
 const RETRY_MS = 4_000;
+const FULL = 4; // a list that has grown to so many times its first length is read anew
 
 interface Options {
   key: string;
@@ -28,6 +29,8 @@ export function useMergedRuns({ key, queries, most }: Options): MergedRuns {
   const changed = useRef(new Set<string>());
 
   async function read(stopped: AbortSignal): Promise<void> {
+    const anew = state.current.runs.size > FULL * most;
+    if (anew) state.current = { ...state.current, runs: new Map() };
     for (const query of queries()) {
       let cursor: string | null = null;
       let count = 0;
@@ -65,15 +68,17 @@ export function useMergedRuns({ key, queries, most }: Options): MergedRuns {
   }, [key]);
 
   const look = useThrottled(() => {
-    const ids = [...changed.current].slice(0, MOST_LOOKED_UP);
-    for (const id of ids) changed.current.delete(id);
+    // Of more than are looked up, those that are shown come first, so that none of them seems to go on for ever.
+    const known = (id: string): number => (state.current.runs.has(id) ? 0 : 1);
+    const ids = [...changed.current].sort((one, other) => known(one) - known(other)).slice(0, MOST_LOOKED_UP);
+    changed.current.clear();
+    if (state.current.runs.size > FULL * most) return void read(new AbortController().signal).catch(() => undefined);
     void api.lookUp(ids).then(
       ({ runs: found }) => {
         const runs = new Map(state.current.runs);
         for (const run of Object.values(found)) if (run) runs.set(run.id, run);
         state.current = { ...state.current, runs };
         redraw(0);
-        if (changed.current.size > 0) look();
       },
       () => undefined, // the next event looks again
     );

@@ -26,9 +26,23 @@ let lastId: string | null = null;
 let queue: LedgerEvent[] = [];
 let missed = false;
 let flushing = 0;
+let slower = 1;
+
+let rate = 0; // events a second, a mean of the last ten seconds or so
+let counted = performance.now();
+
+/** Counts events, and returns by how much views are to wait longer than usual: 1 up to 10 events a second, 5 from 50 on. */
+function busy(events: number): number {
+  const passed = (performance.now() - counted) / 1_000;
+  counted = performance.now();
+  const weight = Math.min(1, passed / 10);
+  rate += (events / Math.max(passed, 0.1) - rate) * weight;
+  return Math.min(5, Math.max(1, rate / 10));
+}
 
 function flush(): void {
   flushing = 0;
+  slower = busy(queue.length);
   const events = missed ? null : queue;
   queue = [];
   missed = false;
@@ -130,7 +144,7 @@ export function useStream(listener: Listener): void {
   useEffect(() => listen((events) => latest.current(events)), []);
 }
 
-/** Returns a function that calls `action` at most every `interval` ms, and once more after the last call. */
+/** Returns a function that calls `action` at most every `interval` ms, and once more after the last call. On a busy ledger less often. */
 export function useThrottled(action: () => void, interval: number): () => void {
   const latest = useRef(action);
   const timer = useRef(0);
@@ -140,6 +154,6 @@ export function useThrottled(action: () => void, interval: number): () => void {
     timer.current ||= window.setTimeout(() => {
       timer.current = 0;
       latest.current();
-    }, interval);
+    }, interval * slower);
   };
 }

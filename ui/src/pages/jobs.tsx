@@ -83,7 +83,7 @@ export function JobsPage(): JSX.Element {
           {["Latest run", "Job", "Latest runs", "Started", "Duration"].map((title) => <span key={title} role="columnheader">{title}</span>)}
         </div>
         {jobs.length > 0 ? (
-          <Windowed items={jobs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Jobs" table selected={selected}
+          <Windowed items={jobs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Jobs" table selected={selected} of={[selected]}
             row={(job, index, top) => <Row key={`${job.namespace}\n${job.name}`} job={job} top={top} selected={index === selected} />} />
         ) : answer.data ? (
           <Empty title="No job has such a name"><button type="button" class="button" onClick={() => go("/jobs")}>Clear all filters</button></Empty>

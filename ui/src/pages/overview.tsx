@@ -1,16 +1,16 @@
 // What an operator wants to know first: what runs, what failed, what is silent, what contradicts itself.
 
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useReducer, useRef } from "preact/hooks";
 import { CurlButton, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
 import { errorOf, Marks } from "../components/run_row";
-import { Timeline, useRate } from "../components/timeline";
+import { Timeline } from "../components/timeline";
 import { api, type Query, target } from "../lib/api";
 import type { FoundPage, Run } from "../lib/api_types";
 import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
-import { DAY, HOUR, ms, now } from "../lib/time";
+import { DAY, HOUR, ms, now, SECOND } from "../lib/time";
 import { FirstSteps } from "./runs";
 
 const MOST = 100;
@@ -31,12 +31,8 @@ export function Overview(): JSX.Element {
   const silent = useRuns("silent", () => ({ state: "RUNNING", updatedBefore: ago(SILENT_MS), sort: "update", order: "asc" }));
   const contradicted = useRuns("contradicted", () => ({ contradicted: true, endedAfter: ago(7 * DAY), sort: "end" }));
   const all = [running, failed, silent, contradicted];
-  const rate = useRate();
   const reload = useThrottled(() => all.forEach((each) => each.reload()), RELOAD_MS);
-  useStream((events) => {
-    if (events) rate.add(events.filter((event) => event.kind === "transition").length);
-    reload();
-  });
+  useStream(() => reload());
   useEffect(() => {
     const timer = setInterval(() => !document.hidden && reload(), 30_000);
     return () => clearInterval(timer);
@@ -57,7 +53,7 @@ export function Overview(): JSX.Element {
         <Tile state="FAILED" name="Failed or aborted, last 24 h" answer={failed} to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })} />
         <Tile state="ABORTED" name="Running, silent for an hour" answer={silent} to={paths.runs({ state: "RUNNING", sort: "update", order: "asc", time: "updated", to: ago(SILENT_MS) })} />
         <Tile state="NEW" name="Contradicted, last 7 days" answer={contradicted} to={paths.runs({ contradicted: "true", time: "ended", last: "7d", sort: "end" })} />
-        <Rate counts={rate.counts} />
+        <Rate />
       </div>
       <div class="columns">
         <List title="Failed lately" answer={failed} none="Nothing failed in the last 24 hours." to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })}
@@ -81,17 +77,33 @@ function Tile({ state, name, answer, to }: { state: Run["state"]; name: string; 
   );
 }
 
-function Rate({ counts }: { counts: readonly number[] }): JSX.Element {
-  const most = Math.max(1, ...counts);
-  const recent = counts.slice(-11, -1);
+const SECONDS = 60;
+
+function Rate(): JSX.Element {
+  const counts = useRef<number[]>(Array.from({ length: SECONDS }, () => 0));
+  const [, redraw] = useReducer((count: number) => count + 1, 0);
+  useStream((events) => {
+    const recorded = events?.filter((event) => event.kind === "transition").length ?? 0;
+    counts.current[SECONDS - 1] = (counts.current[SECONDS - 1] ?? 0) + recorded;
+  });
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (document.hidden) return;
+      const still = counts.current.every((count) => count === 0);
+      counts.current = [...counts.current.slice(1), 0];
+      if (!still) redraw(0);
+    }, SECOND);
+    return () => clearInterval(timer);
+  }, []);
+  const most = Math.max(1, ...counts.current);
+  const recent = counts.current.slice(-11, -1);
   const mean = recent.reduce((sum, count) => sum + count, 0) / recent.length;
+  const bars = counts.current.map((count, index) => `M${index * 2 + 0.75} 28v${-(count / most) * 26 - 1}`).join("");
   return (
     <div class="panel tile rate">
       <b>{mean >= 10 ? Math.round(mean) : mean.toFixed(1)}</b>
       <svg viewBox="0 0 120 28" width="120" height="28" aria-hidden="true">
-        {counts.map((count, index) => (
-          <rect key={index} x={index * 2} width="1.5" y={28 - (count / most) * 26 - 1} height={(count / most) * 26 + 1} fill="var(--accent)" />
-        ))}
+        <path d={bars} stroke="var(--accent)" stroke-width="1.5" />
       </svg>
       <span class="faint">Transitions a second</span>
     </div>
@@ -138,6 +150,6 @@ function List({ title, answer, none, to, row }: ListProps): JSX.Element {
 
 /** Whether a run is under way for more than a day: worth a look, whatever its job. */
 function overdue(run: Run): boolean {
-  return run.state === "RUNNING" && run.startedAt !== null && now.value - ms(run.startedAt) > DAY;
+  return run.state === "RUNNING" && run.startedAt !== null && now.peek() - ms(run.startedAt) > DAY;
 }
 

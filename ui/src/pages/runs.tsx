@@ -197,7 +197,7 @@ export function RunsPage(): JSX.Element {
         aria-busy={list.loading}>
         <Titles />
         {list.runs.length > 0 ? (
-          <Windowed items={list.runs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Runs" table onEnd={more} selected={selected}
+          <Windowed items={list.runs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Runs" table onEnd={more} selected={selected} of={[selected, list.fresh, longest]}
             row={(run, index, top) => (
               <RunRow key={run.id} run={run} top={top} selected={index === selected} fresh={list.fresh.has(run.id)} longest={longest} />
             )} />
