@@ -1,4 +1,4 @@
-"""What bench/interface.py lets happen beside the page: transitions at a rate, open overviews, starts as fast as they go."""
+"""What bench/interface.py lets happen beside the page: transitions at a rate, open overviews, starts."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from bench.database import new_id
+from bench.stage import RUNS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 API = "/api/v1"
-JOB = f"{API}/namespaces/bench/jobs/start"
 STARTING = 8
 _TICK_S = 0.1
 
 
 async def transitions(http: aiohttp.ClientSession, rate: int, seconds: float) -> None:
     """Report starts and ends of runs, `rate` of them a second, in requests of their own."""
-    began, sent, under_way = time.monotonic(), 0, []
+    under_way: list[str] = []
+    began, sent = time.monotonic(), 0
     while (passed := time.monotonic() - began) < seconds:
         while sent < rate * passed:
-            run = under_way.pop(0) if len(under_way) > rate else str(new_id())
-            starting = sent % 2 == 0 or not under_way
-            if starting:
-                under_way.append(run)
-                async with http.post(f"{API}/lineage", json=_event("START", run)) as answer:
-                    answer.raise_for_status()
+            if sent % 2:
+                event = _event("COMPLETE", under_way.pop(0))
             else:
-                async with http.post(f"{API}/lineage", json=_event("COMPLETE", under_way.pop(0))) as answer:
-                    answer.raise_for_status()
+                under_way.append(str(new_id()))
+                event = _event("START", under_way[-1])
+            async with http.post(f"{API}/lineage", json=event) as answer:
+                answer.raise_for_status()
             sent += 1
         await asyncio.sleep(_TICK_S)
 
@@ -56,7 +55,7 @@ async def starts(http: aiohttp.ClientSession, seconds: float) -> float:
     async def one_after_another() -> None:
         nonlocal count
         while time.monotonic() < end:
-            async with http.post(f"{JOB}/runs", json={}) as answer:
+            async with http.post(RUNS, json={}) as answer:
                 run = (await answer.json())["id"]
             async with http.post(f"{API}/jobs/runs/{run}/start") as answer:
                 answer.raise_for_status()
