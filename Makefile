@@ -34,7 +34,9 @@ UI := service/http/ui/dist/index.html
 run: $(VENV)/.run-stamp $(UI)
 	@exec $(BIN)/runfold serve $(ARGS)
 
+# The short form of the browser tests is left out where Chromium can neither be found nor installed.
 test: check
+	@tests/browser/chromium.sh || echo "The web interface is not tested in a browser." >&2
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
 test-containers: $(VENV)/.dev-stamp

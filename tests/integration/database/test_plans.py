@@ -293,7 +293,7 @@ async def test_filters_together_are_as_quick_as_the_rarest(needle, connections):
     assert await index_entries(connections, "events") - entries < A_FEW
 
 
-STARTED, ENDED = at(-1_000), at(-900)
+STARTED, ENDED, LENGTH = at(-1_000), at(-900), timedelta(minutes=100)
 SEARCHES = RunFilters(
     states=("ABORTED",),
     namespace="rare",
@@ -307,8 +307,7 @@ SEARCHES = RunFilters(
     ended_after=ENDED,
     **dict.fromkeys(("contradicted", "restarted", "inferred"), True),
     parent=RUN,
-    length_after=timedelta(minutes=100),
-    length_before=timedelta(minutes=101),
+    **{"length_after": LENGTH, "length_before": LENGTH * 1.01},
     sort=RunOrder.DURATION,
 )
 
