@@ -92,6 +92,7 @@ export interface Dataset {
   facets: Record<string, unknown>;
   deleted: boolean;
   schemaLocation?: string | null;
+  columnLineageTruncated?: boolean;
   facetsOmitted?: number;
   asOf?: AsOf;
 }
