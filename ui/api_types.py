@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 
@@ -26,7 +27,7 @@ def type_of(schema: dict[str, Any]) -> str:
     if alternatives := schema.get("anyOf") or schema.get("oneOf"):
         return " | ".join(dict.fromkeys(type_of(each) for each in alternatives))
     if values := schema.get("enum"):
-        return " | ".join("null" if value is None else f'"{value}"' for value in values)
+        return " | ".join(json.dumps(value) for value in values)
     kinds = schema.get("type", "unknown")
     names = kinds if isinstance(kinds, list) else [kinds]
     return " | ".join(_simple_or_frame(name, schema) for name in names)

@@ -15,6 +15,7 @@ from uuid import UUID
 
 import orjson
 
+from service.cli.commands.history_datasets import Days, Facets, copied, facet, of_model, of_task
 from service.cli.commands.history_jobs import (
     AIRFLOW,
     BAD_LAST_NIGHT,
@@ -22,19 +23,15 @@ from service.cli.commands.history_jobs import (
     DBT,
     FAILURES,
     INGEST,
-    LAKE,
     MODELS,
-    SHOP,
     SOURCES,
     SPARK,
-    WAREHOUSE,
     Dag,
     Failure,
     Model,
 )
 
 _URL = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
-_FACETS = "https://openlineage.io/spec/facets"
 _PRODUCERS = {
     AIRFLOW: "https://github.com/apache/airflow/tree/providers-openlineage/2.7.0",
     DBT: "https://github.com/OpenLineage/OpenLineage/tree/1.54.0/integration/dbt",
@@ -43,7 +40,7 @@ _PRODUCERS = {
 }
 _MAX_TRIES = 3
 
-Facets = dict[str, dict[str, Any]]
+_MODELS = {model.name: model for model in MODELS}
 
 
 class Run(NamedTuple):
@@ -113,9 +110,9 @@ class History:
         dag_run = self._run(AIRFLOW, dag.name, scheduled=scheduled, job_facets=_job_type("AIRFLOW", "DAG"))
         self._event(dag_run, "START", begin)
         at, failed = begin, False
-        for index, task in enumerate(dag.tasks):
+        for index in range(len(dag.tasks)):
             for attempt in range(1, _MAX_TRIES + 1):
-                end, failed = self._task(dag_run, f"{dag.name}.{task}", index, attempt, self._after(at, 4), day)
+                end, failed = self._task(dag_run, dag, index, attempt, self._after(at, 4), day)
                 if end is None:
                     return
                 at = end + timedelta(minutes=5 if failed else 0)
@@ -126,18 +123,17 @@ class History:
         self._end(dag_run, "FAIL" if failed else "COMPLETE", self._after(at, 3))
 
     def _task(
-        self, dag_run: Run, job: str, index: int, attempt: int, begin: datetime, day: int
+        self, dag_run: Run, dag: Dag, index: int, attempt: int, begin: datetime, day: int
     ) -> tuple[datetime | None, bool]:
         """Let a try of a task happen; return its end, or None if it is under way, and whether it failed."""
-        reads = [_dataset(LAKE, f"{job.partition('.')[0]}/step_{index}")] if index else []
-        writes = [_dataset(LAKE, f"{job.partition('.')[0]}/step_{index + 1}")]
+        job = f"{dag.name}.{dag.tasks[index]}"
         task = self._run(
             AIRFLOW,
             job,
             dag_run,
             scheduled=begin,
             job_facets=_job_type("AIRFLOW", "TASK"),
-            datasets=(reads, writes),
+            datasets=of_task(dag.name, dag.tasks, index, _PRODUCERS[AIRFLOW], self._random, detail=False),
             more=_airflow(job, attempt),
         )
         length = self._length(job, minutes=9)
@@ -149,7 +145,7 @@ class History:
             return None, False
         self._event(task, "START", begin)
         if "spark" in job:
-            self._spark(task, job, begin, length, failing=failing)
+            self._spark(task, dag, index, begin, length, failing=failing)
         if failing:
             failure = FAILURES[1] if "spark" in job else self._random.choice((FAILURES[0], FAILURES[2], FAILURES[4]))
             self._fail(task, begin + length * 0.7, failure)
@@ -157,12 +153,9 @@ class History:
         self._end(task, "COMPLETE", begin + length)
         return begin + length, False
 
-    def _spark(self, task: Run, job: str, begin: datetime, length: timedelta, *, failing: bool) -> None:
-        name = job.replace(".", "_")
-        datasets = (
-            [_dataset(LAKE, f"{name}/input")],
-            [_dataset(LAKE, f"{name}/output", _schema(SPARK, _SPARK_COLUMNS))],
-        )
+    def _spark(self, task: Run, dag: Dag, index: int, begin: datetime, length: timedelta, *, failing: bool) -> None:
+        name = f"{dag.name}_{dag.tasks[index]}"
+        datasets = of_task(dag.name, dag.tasks, index, _PRODUCERS[SPARK], self._random, detail=True)
         app = self._run(SPARK, name, task, job_facets=_job_type("SPARK", "APPLICATION"), datasets=datasets)
         self._event(app, "START", begin + length * 0.05)
         for part in range(1, 5):
@@ -176,8 +169,7 @@ class History:
 
     def _ingest(self, source: str, at: datetime, day: int) -> None:
         begin, length = self._after(at, 20), self._length(source, minutes=4)
-        system, _, table = source.partition(".")
-        datasets = ([_dataset(SHOP, f"{system}.public.{table}")], [_dataset(LAKE, f"raw/{system}/{table}")])
+        datasets = copied(source, _PRODUCERS[INGEST], Days(day, self._days), self._random.randrange(4_000, 90_000))
         run = self._run(INGEST, source, scheduled=at, job_facets=_job_type("INGEST", "COPY"), datasets=datasets)
         if begin >= self._now:
             return
@@ -199,7 +191,7 @@ class History:
         self._event(build, "START", begin)
         when, failed = begin, False
         for model in MODELS:
-            run = self._model(model, build)
+            run = self._model(model, build, day)
             length = self._length(model.name, minutes=1.2)
             if when + length >= self._now:
                 self._event(run, "START", min(when, self._now))
@@ -213,16 +205,10 @@ class History:
                 self._end(run, "COMPLETE", when)
         self._end(build, "FAIL" if failed else "COMPLETE", when + timedelta(seconds=4))
 
-    def _model(self, model: Model, build: Run) -> Run:
-        reads = [
-            _dataset(LAKE, f"raw/shop/{name.partition('.')[2]}")
-            if name.startswith("lake.")
-            else _dataset(WAREHOUSE, f"warehouse.analytics.{name}")
-            for name in model.reads
-        ]
-        writes = [_dataset(WAREHOUSE, f"warehouse.analytics.{model.name}", _schema(DBT, model.columns))]
+    def _model(self, model: Model, build: Run, day: int) -> Run:
+        datasets = of_model(model, _MODELS, _PRODUCERS[DBT], Days(day, self._days))
         sql = {"sql": _facet("SQLJobFacet", DBT, {"query": model.sql, "dialect": "postgres"})}
-        return self._run(DBT, model.name, build, job_facets=_job_type("DBT", "MODEL") | sql, datasets=(reads, writes))
+        return self._run(DBT, model.name, build, job_facets=_job_type("DBT", "MODEL") | sql, datasets=datasets)
 
     def _under_way(self) -> None:
         """Let some runs be under way now: most as usual, some for much longer, some without a word for days."""
@@ -271,8 +257,8 @@ class History:
                 "eventTime": _text(at),
                 "run": {"runId": run.id, "facets": run.run_facets | (more or {})},
                 "job": {"namespace": run.namespace, "name": run.job, "facets": run.job_facets},
-                "inputs": run.inputs if kind == "COMPLETE" else [],
-                "outputs": run.outputs if kind == "COMPLETE" else [],
+                "inputs": _told(run.inputs, kind),
+                "outputs": _told(run.outputs, kind),
                 "producer": _PRODUCERS[run.namespace],
                 "schemaURL": _URL,
             }
@@ -305,16 +291,19 @@ class History:
         return timedelta(minutes=minutes * self._pace[job] * self._random.lognormvariate(0, 0.22) * slow)
 
 
-_SPARK_COLUMNS = (("day", "date"), ("key", "string"), ("value", "double"), ("updated_at", "timestamp"))
-
-
 def _text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _facet(name: str, namespace: str, content: dict[str, Any]) -> dict[str, Any]:
-    url = f"{_FACETS}/1-0-0/{name}.json#/$defs/{name}"
-    return {"_producer": _PRODUCERS[namespace], "_schemaURL": url, **content}
+    return facet(name, _PRODUCERS[namespace], content)
+
+
+def _told(datasets: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    """Return what an event tells of datasets: all at a successful end, their names at the start, else nothing."""
+    if kind == "COMPLETE":
+        return datasets
+    return [{"namespace": each["namespace"], "name": each["name"]} for each in datasets] if kind == "START" else []
 
 
 def _job_type(integration: str, kind: str) -> Facets:
@@ -334,15 +323,6 @@ def _airflow(job: str, attempt: int) -> Facets:
         },
     }
     return {"airflow": _facet("AirflowRunFacet", AIRFLOW, content)}
-
-
-def _dataset(namespace: str, name: str, facets: Facets | None = None) -> dict[str, Any]:
-    return {"namespace": namespace, "name": name, "facets": facets or {}}
-
-
-def _schema(namespace: str, columns: Any) -> Facets:  # noqa: ANN401
-    fields = [{"name": name, "type": kind} for name, kind in columns]
-    return {"schema": _facet("SchemaDatasetFacet", namespace, {"fields": fields})}
 
 
 def batches(lines: list[bytes], size: int) -> Iterator[bytes]:

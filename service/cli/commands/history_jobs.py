@@ -84,7 +84,14 @@ _ID = ("id", "bigint")
 
 
 def _staging(topic: str) -> Model:
-    columns = (_ID, ("created_at", "timestamptz"), ("amount", "numeric(12,2)"), ("customer_id", "bigint"))
+    columns: tuple[tuple[str, str], ...] = (
+        _ID,
+        ("created_at", "timestamptz"),
+        ("amount", "numeric(12,2)"),
+        ("customer_id", "bigint"),
+    )
+    if topic == "customers":
+        columns = (*columns, ("name", "text"), ("email", "text"))
     sql = (
         f"with source as (\n    select * from {{{{ source('lake', '{topic}') }}}}\n)\n\n"
         "select\n    id,\n    created_at at time zone 'UTC' as created_at,\n    amount::numeric(12, 2) as amount,\n"

@@ -102,7 +102,7 @@ class Transformation(Struct, forbid_unknown_fields=True):
     masking: bool | None
 
 
-class InputField(Struct, forbid_unknown_fields=True):
+class InputColumn(Struct, forbid_unknown_fields=True):
     """A column that another one is made of; `transformations` where the event tells them."""
 
     namespace: str
@@ -124,7 +124,7 @@ class Column(Struct, forbid_unknown_fields=True):
     fieldType: str
     transformationDescription: str | None
     transformationType: str | None
-    inputFields: list[InputField]
+    inputFields: list[InputColumn]
 
 
 class ColumnNode(Struct, forbid_unknown_fields=True):

@@ -39,12 +39,12 @@ export interface Column {
   fieldType: string;
   transformationDescription: string | null;
   transformationType: string | null;
-  inputFields: GraphResponsesInputField[];
+  inputFields: InputColumn[];
 }
 
 export interface ColumnGraph {
   graph: ColumnNode[];
-  truncated?: "True";
+  truncated?: true;
   truncatedAt?: string[];
 }
 
@@ -270,6 +270,24 @@ export interface HistoryEvent {
   verdict: Verdict;
 }
 
+export interface InputColumn {
+  namespace: string;
+  dataset: string;
+  datasetVersion: string;
+  field: string;
+  transformationDescription: string | null;
+  transformationType: string | null;
+  transformations?: Transformation[];
+}
+
+export interface InputField {
+  namespace: string;
+  dataset: string;
+  field: string;
+  transformationDescription: string | null;
+  transformationType: string | null;
+}
+
 export interface InputOfRun {
   namespace: string;
   name: string;
@@ -394,7 +412,7 @@ export interface LineageEvents {
 
 export interface LineageGraph {
   graph: (JobNode | DatasetNode)[];
-  truncated?: "True";
+  truncated?: true;
   truncatedAt?: string[];
   asOf?: AsOf;
 }
@@ -411,7 +429,7 @@ export interface LookUpRuns {
 
 export interface MappedField {
   name: string;
-  inputFields: DatasetResponsesInputField[];
+  inputFields: InputField[];
   transformationDescription: string | null;
   transformationType: string | null;
 }
@@ -557,7 +575,7 @@ export interface RunEvent {
 
 export interface RunLineage {
   runs: LineageRun[];
-  truncated?: "True";
+  truncated?: true;
   truncatedAt?: string[];
 }
 
@@ -665,22 +683,4 @@ export interface VersionOfJob {
 export interface VersionOfRun {
   datasetVersionId: VersionOfDataset;
   facets: Record<string, unknown>;
-}
-
-export interface DatasetResponsesInputField {
-  namespace: string;
-  dataset: string;
-  field: string;
-  transformationDescription: string | null;
-  transformationType: string | null;
-}
-
-export interface GraphResponsesInputField {
-  namespace: string;
-  dataset: string;
-  datasetVersion: string;
-  field: string;
-  transformationDescription: string | null;
-  transformationType: string | null;
-  transformations?: Transformation[];
 }
