@@ -21,11 +21,13 @@ def paths(ask):
         "jobs": "/jobs",
         "job": "/jobs/airflow-prod/sales_daily.spark_aggregate",
         "ledger": "/ledger",
+        "datasets": "/datasets?name=warehouse",
+        "dataset": "/datasets/postgres%3A%2F%2Fwarehouse.example.com%3A5432/warehouse.analytics.stg_orders",
         "nowhere": "/lineage/nothing/of/this",
     }
 
 
-PAGES = ("overview", "runs", "run", "event", "jobs", "job", "ledger", "nowhere")
+PAGES = ("overview", "runs", "run", "event", "jobs", "job", "ledger", "datasets", "dataset", "nowhere")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -39,7 +41,7 @@ def test_a_page_is_accessible_and_within_the_window(browser, url, paths, screens
         expect(page.locator("main [aria-busy=true]")).to_have_count(0)
         if screenshots:
             page.screenshot(
-                path=screenshots / f"{name}-{size['width']}-{theme}.png", full_page=name in {"run", "event"}
+                path=screenshots / f"{name}-{size['width']}-{theme}.png", full_page=name in {"run", "event", "dataset"}
             )
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls to the side"
         page.evaluate(AXE.read_text())

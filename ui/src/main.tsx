@@ -4,6 +4,8 @@ import "./style.css";
 import { Empty } from "./components/basics";
 import { Shell } from "./components/shell";
 import { href, parts } from "./lib/router";
+import { DatasetPage } from "./pages/dataset";
+import { DatasetsPage } from "./pages/datasets";
 import { JobPage } from "./pages/job";
 import { JobsPage } from "./pages/jobs";
 import { LedgerPage } from "./pages/ledger";
@@ -22,6 +24,9 @@ function Page(): JSX.Element {
     case "jobs":
       if (first === undefined) return <JobsPage />;
       return second === undefined ? <NoPage /> : <JobPage key={`${first}\n${second}`} namespace={first} name={second} />;
+    case "datasets":
+      if (first === undefined) return <DatasetsPage />;
+      return second === undefined ? <NoPage /> : <DatasetPage key={`${first}\n${second}`} namespace={first} name={second} />;
     case "ledger":
       return <LedgerPage />;
     default:

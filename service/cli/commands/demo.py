@@ -168,22 +168,23 @@ class _Demo:
                     if response.status != HTTPStatus.NO_CONTENT:
                         raise click.ClickException(explain("POST", path, response.status, await response.read()))
                 progress.advance(task, body.count(b"\n"))
-            jobs = await self._known_jobs(session)
+            jobs, datasets = await self._count(session, "/jobs"), await self._count(session, "/datasets")
         self._print(
-            f"{len(lines):,} events of {history.runs:,} runs are recorded; the service knows {jobs:,} jobs now."
+            f"{len(lines):,} events of {history.runs:,} runs are recorded; "
+            f"the service knows {jobs:,} jobs and {datasets:,} datasets now."
         )
         self._print(f"See them at [bold]{str(self._url).rstrip('/')}/[/]")
 
-    async def _known_jobs(self, session: aiohttp.ClientSession) -> int:
-        """Return how many jobs the service lists, as soon as its lists have all events."""
+    async def _count(self, session: aiohttp.ClientSession, path: str) -> int:
+        """Return how many jobs or datasets the service lists, as soon as its lists have all events."""
         end = asyncio.get_running_loop().time() + _LISTED_WITHIN_S
         while True:
-            async with session.get(f"{self._url / 'api/v1/jobs'}?limit=1") as response:
+            async with session.get(f"{self._url / 'api/v1'}{path}?limit=1") as response:
                 body = await response.read()
                 if response.ok:
                     return int(orjson.loads(body)["totalCount"])
             if response.status != HTTPStatus.SERVICE_UNAVAILABLE or asyncio.get_running_loop().time() > end:
-                raise click.ClickException(explain("GET", "/jobs", response.status, body))
+                raise click.ClickException(explain("GET", path, response.status, body))
 
     def _show(self, step: Step) -> None:
         report, colour = step.report, _COLOURS[step.state]

@@ -64,7 +64,7 @@ _DESCRIPTIONS = {
     "revenue": "Orders less refunds",
 }
 
-_MADE_OF: Mapping[str, Sequence[tuple[str, str, str]]] = {
+_MADE_OF: dict[str, Sequence[tuple[str, str, str]]] = {
     "day": (("created_at", "TRANSFORMATION", "created_at::date"),),
     "amount": (("amount", "AGGREGATION", "sum over customer_id"), ("customer_id", "WINDOW", "partition by")),
     "created_at": (("created_at", "TRANSFORMATION", "at time zone 'UTC'"),),
@@ -74,6 +74,11 @@ _MADE_OF: Mapping[str, Sequence[tuple[str, str, str]]] = {
     "email": (("email", "TRANSFORMATION", "lower(email)"),),
 }
 """What columns are made of where that is not the column of the same name: field, subtype, description."""
+
+_MADE_OF_CUSTOMERS = _MADE_OF | {"segment": (("id", "AGGREGATION", "count of sessions"),)}
+_MADE_OF_STAGING = _MADE_OF | {"amount": (("amount", "TRANSFORMATION", "amount::numeric(12, 2)"),)}
+
+_MADE_OF_LAYER = {"stg": _MADE_OF_STAGING, "dim": _MADE_OF_CUSTOMERS}
 
 _FIRST_OF_DAG = {
     "sales_daily": (WAREHOUSE, "warehouse.analytics.fct_orders"),
@@ -162,7 +167,7 @@ def _mapping(
             if field in dict(has)
         ]
         if found:
-            fields[name] = {"inputFields": found[:4]}
+            fields[name] = {"inputFields": found if name in own else found[:1]}
     return {"columnLineage": facet("ColumnLineageDatasetFacet", producer, {"fields": fields}, "1-2-0")}
 
 
@@ -216,7 +221,7 @@ def of_model(
     description = f"{subject.capitalize()}: {words.get(layer, 'by day and segment, for the board')}."
     facets = (
         schema(producer, columns)
-        | _mapping(producer, columns, reads)
+        | _mapping(producer, columns, reads, _MADE_OF_LAYER.get(layer, _MADE_OF))
         | _about(producer, WAREHOUSE, description, "team:analytics")
     )
     return [dataset(namespace, read) for namespace, read, _ in reads], [dataset(WAREHOUSE, name, facets)]

@@ -21,7 +21,7 @@ export function TextFilter({ name, label, list, filter = false }: { name: string
   const [text, setText] = useState(value);
   useEffect(() => setText(value), [value]);
   const apply = (): void => {
-    if (text.trim() !== value) setQuery({ [name]: text.trim() });
+    if (text.trim() !== value) setQuery({ [name]: text.trim(), page: null });
   };
   return (
     <input type="search" aria-label={label} placeholder={label} list={list} value={text} data-filter={filter ? "" : undefined} spellcheck={false}
@@ -109,7 +109,7 @@ export function NamespaceFilter(): JSX.Element {
   const names = namespaces.data?.namespaces.map((each) => each.name) ?? [];
   if (chosen && !names.includes(chosen)) names.push(chosen);
   return (
-    <select aria-label="Namespace" value={chosen} onChange={(event) => setQuery({ namespace: event.currentTarget.value })}>
+    <select aria-label="Namespace" value={chosen} onChange={(event) => setQuery({ namespace: event.currentTarget.value, page: null })}>
       <option value="">All namespaces</option>
       {names.map((name) => (
         <option key={name} value={name}>

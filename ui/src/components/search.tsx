@@ -1,54 +1,58 @@
-// Ctrl-K: jobs by any part of their names, runs by their ids, and the views.
+// Ctrl-K: jobs and datasets by any words of theirs, runs by their ids, and the views.
 
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { api } from "../lib/api";
+import type { SearchResult } from "../lib/api_types";
+import { lineage } from "../lib/lineage_api";
 import { useAnswer } from "../lib/query";
 import { go, href, paths } from "../lib/router";
 import { VIEWS } from "../lib/views";
-import { Shape, type RunState } from "./basics";
 
 export const searching = signal(false);
 
-const MOST_JOBS = 5_000;
-const PAGE = 1_000;
-const SHOWN = 12;
+const SHOWN = 20;
+const TYPED_MS = 100;
+const MOST_WORDS = 16;
 
 interface Found {
   path: string;
   text: string;
   kind: string;
-  state?: RunState | undefined;
 }
 
-interface KnownJob {
-  namespace: string;
-  name: string;
-  state: RunState | undefined;
+/** Returns what jobs and datasets are found by the words of a text, read anew when the reader stops typing. */
+export function useSearch(text: string, filter: string | null = null): { results: SearchResult[]; total: number; loading: boolean; error: string | null } {
+  const wanted = text.split(/\s+/).filter(Boolean).slice(0, MOST_WORDS).join(" ").slice(0, 1_000);
+  const [asked, setAsked] = useState(wanted);
+  useEffect(() => {
+    const timer = setTimeout(() => setAsked(wanted), TYPED_MS);
+    return () => clearTimeout(timer);
+  }, [wanted]);
+  const answer = useAnswer(asked === "" ? null : `search/${filter}/${asked}`, (signal) => lineage.search({ q: asked, filter, limit: SHOWN, stale: true }, signal));
+  const [last, setLast] = useState<{ results: SearchResult[]; total: number }>({ results: [], total: 0 });
+  useEffect(() => {
+    if (answer.data) setLast({ results: answer.data.results, total: answer.data.totalCount });
+  }, [answer.data]);
+  const shown = wanted === "" ? { results: [], total: 0 } : last;
+  return { ...shown, loading: wanted !== asked || answer.loading, error: answer.error?.message ?? null };
 }
 
-async function knownJobs(signal: AbortSignal): Promise<KnownJob[]> {
-  const found: KnownJob[] = [];
-  for (let offset = 0; offset < MOST_JOBS; offset += PAGE) {
-    const page = await api.jobs({ limit: PAGE, offset, stale: true }, signal);
-    found.push(...page.jobs.map((job) => ({ namespace: job.namespace, name: job.name, state: job.latestRun?.state })));
-    if (offset + PAGE >= page.totalCount) break;
-  }
-  return found;
-}
-
-function matches(text: string, jobs: readonly KnownJob[]): Found[] {
+function entries(text: string, results: readonly SearchResult[]): Found[] {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
-  const views: Found[] = VIEWS.map((view) => ({ path: view.path, text: view.name, kind: "view" }));
-  const all = [
-    ...views,
-    ...jobs.map((job) => ({ path: paths.job(job.namespace, job.name), text: `${job.namespace} / ${job.name}`, kind: "job", state: job.state })),
+  const views = VIEWS.filter((view) => words.every((word) => view.name.toLowerCase().includes(word)));
+  const found: Found[] = [
+    ...views.map((view) => ({ path: view.path, text: view.name, kind: "view" })),
+    ...results.map(({ type, namespace, name }) => ({
+      path: type === "JOB" ? paths.job(namespace, name) : paths.dataset(namespace, name),
+      text: `${namespace} / ${name}`,
+      kind: type.toLowerCase(),
+    })),
   ];
-  const found = all.filter((each) => words.every((word) => each.text.toLowerCase().includes(word)));
   const id = text.trim();
-  if (/^[0-9a-f-]{8,}$/i.test(id) || id.includes(":")) found.unshift({ path: paths.run(id), text: id, kind: "run" });
-  return found.slice(0, SHOWN);
+  if (/^[0-9a-f-]{8,}$/i.test(id)) found.unshift({ path: paths.run(id), text: id, kind: "run" });
+  else if (id.includes(":")) found.push({ path: paths.run(id), text: id, kind: "run" }); // OpenLineage lets producers name runs otherwise
+  return found;
 }
 
 export function Search(): JSX.Element | null {
@@ -69,8 +73,8 @@ function SearchDialog(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const [text, setText] = useState("");
   const [chosen, setChosen] = useState(0);
-  const jobs = useAnswer("search/jobs", knownJobs);
-  const found = matches(text, jobs.data ?? []);
+  const answer = useSearch(text);
+  const found = entries(text, answer.results);
   useEffect(() => dialog.current?.showModal(), []);
 
   function open(entry: Found | undefined): void {
@@ -79,6 +83,14 @@ function SearchDialog(): JSX.Element {
     go(entry.path);
   }
 
+  /** What is typed and not yet answered is awaited: Enter must not open what an earlier text has found. */
+  const awaited = useRef(false);
+  useEffect(() => {
+    if (!awaited.current || answer.loading) return;
+    awaited.current = false;
+    open(found[chosen]);
+  }, [answer.loading]);
+
   function pressed(event: KeyboardEvent): void {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     if (step !== undefined) {
@@ -86,14 +98,15 @@ function SearchDialog(): JSX.Element {
       setChosen((chosen + step + found.length) % Math.max(1, found.length));
     } else if (event.key === "Enter") {
       event.preventDefault();
-      open(found[chosen]);
+      if (answer.loading && found[0]?.kind !== "run") awaited.current = true;
+      else open(found[chosen]);
     }
   }
 
   return (
     <dialog class="search" ref={dialog} aria-label="Search" onClose={() => (searching.value = false)} onKeyDown={pressed}
       onClick={(event) => event.target === event.currentTarget && event.currentTarget.close()}>
-      <input type="search" placeholder="Jobs by name, runs by id" aria-label="Search"
+      <input type="search" placeholder="Jobs and datasets by words, runs by id" aria-label="Search"
         aria-controls="found" aria-activedescendant={found.length ? `found-${chosen}` : undefined} value={text} autoFocus
         onInput={(event) => {
           setText(event.currentTarget.value);
@@ -101,21 +114,21 @@ function SearchDialog(): JSX.Element {
         }} />
       <ul id="found" role="listbox" aria-label="Found">
         {found.map((entry, index) => (
-          <li key={entry.path} id={`found-${index}`} role="option" aria-selected={index === chosen}>
+          <li key={`${entry.kind} ${entry.path}`} id={`found-${index}`} role="option" aria-selected={index === chosen}>
             <a href={href(entry.path)} tabIndex={-1} onClick={() => (searching.value = false)}>
               <span class="cut">{entry.text}</span>
               <span class="faint small">{entry.kind}</span>
-              {entry.state && <Shape state={entry.state} />}
             </a>
           </li>
         ))}
       </ul>
       <p class="hint faint small">
-        {jobs.error ? jobs.error.message : found.length === 0 ? (jobs.loading ? "Reading the jobs…" : "Nothing has this name.") : (
+        {answer.error ?? (found.length === 0 ? (answer.loading ? "Searching…" : "Nothing has these words in its name, namespace, tags, columns or description.") : (
           <>
+            {answer.total > SHOWN && <>the first {SHOWN} of {answer.total.toLocaleString()} · </>}
             <kbd>↑</kbd> <kbd>↓</kbd> choose · <kbd>Enter</kbd> opens · <kbd>Esc</kbd> closes
           </>
-        )}
+        ))}
       </p>
     </dialog>
   );

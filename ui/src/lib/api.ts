@@ -134,12 +134,12 @@ export async function problemOf(response: Response): Promise<ApiError> {
   }
 }
 
-async function get<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
+export async function get<T>(path: string, query: Query, signal?: AbortSignal): Promise<T> {
   const response = await request(target(path, query), signal ? { signal } : {});
   return (await response.json()) as T;
 }
 
-const segment = encodeURIComponent;
+export const segment = encodeURIComponent;
 
 export const api = {
   runs: (query: Query, signal?: AbortSignal): Promise<FoundPage> => get("/runs", query, signal),

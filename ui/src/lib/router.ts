@@ -78,6 +78,7 @@ export const paths = {
   job: (namespace: string, name: string): string => `/jobs/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`,
   dataset: (namespace: string, name: string): string =>
     `/datasets/${encodeURIComponent(namespace)}/${encodeURIComponent(name)}`,
+  lineage: (node: string, more: Record<string, string> = {}): string => `/lineage?${new URLSearchParams({ node, ...more })}`,
   runs: (filters: Record<string, string>): string => `/runs?${new URLSearchParams(filters)}`,
   events: (filters: Record<string, string>): string => `/ledger?${new URLSearchParams(filters)}`,
 };

@@ -3,10 +3,14 @@
 import type { JSX } from "preact";
 import { DurationBars, expected, type Expected, RunGrid } from "../components/bars";
 import { CurlButton, Empty, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
+import { DatasetLink, LineageButton } from "../components/dataset_link";
 import { Facets, SafeLink } from "../components/facets";
+import { JobVersions } from "../components/job_versions";
 import { errorOf, Marks } from "../components/run_row";
+import { Tags } from "../components/tags";
 import { api, target } from "../lib/api";
 import type { DatasetId, Job, Run } from "../lib/api_types";
+import { lineage, nodes } from "../lib/lineage_api";
 import { useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
@@ -46,7 +50,9 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
         <h1><span class="faint">{namespace} / </span>{name}</h1>
         {job.data.latestRun && <State state={job.data.latestRun.state} big />}
         <span class="tag">{job.data.type.toLowerCase()}</span>
+        <Tags tags={job.data.tags} of="the job" changed={job.reload} change={(tag, present) => lineage.tagJob(namespace, name, tag, present)} />
         <span class="space" />
+        <LineageButton node={nodes.job(namespace, name)} />
         <a class="button quiet" href={href(paths.runs({ namespace, job: name }))}>All {runs.data ? runs.data.totalCount.toLocaleString() : ""} runs</a>
         <a class="button quiet" href={href(paths.events({ namespace, job: name }))}>Events</a>
         <CurlButton path={target(`/namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(name)}/runs`, { limit: RUNS })} />
@@ -73,6 +79,7 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
         <Recent runs={all} />
         <div class="stack">
           <DatasetNames job={job.data} />
+          <JobVersions namespace={namespace} name={name} current={job.data.currentVersion} />
           <Facets title="Facets" facets={job.data.facets} />
         </div>
       </div>
@@ -145,9 +152,7 @@ function Names({ title, all }: { title: string; all: readonly DatasetId[] }): JS
     <div>
       <h3>{title}</h3>
       <ul class="datasets">
-        {all.map((dataset) => (
-          <li key={`${dataset.namespace} ${dataset.name}`}><span class="faint small">{dataset.namespace}</span><span class="mono">{dataset.name}</span></li>
-        ))}
+        {all.map((dataset) => <li key={`${dataset.namespace}\n${dataset.name}`}><DatasetLink dataset={dataset} /></li>)}
       </ul>
     </div>
   );

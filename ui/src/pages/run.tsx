@@ -130,7 +130,7 @@ function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
       </section>
       <Gantt run={run} />
       <div class="columns">
-        <Datasets events={events} />
+        <Datasets run={shown} events={events} />
         <Facets title="Facets of the run" facets={shown.facets} />
         <JobFacets id={id} />
       </div>

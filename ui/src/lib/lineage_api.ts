@@ -1,0 +1,48 @@
+// The part of the API that is about datasets and lineage.
+
+import { signal } from "@preact/signals";
+import { ApiError, get, type Query, request, segment } from "./api";
+import type { ColumnGraph, Dataset, DatasetId, Datasets, DatasetVersions, EventPage, JobVersions, LineageGraph, SearchResults, Tags } from "./api_types";
+
+function path({ namespace, name }: DatasetId): string {
+  return `/namespaces/${segment(namespace)}/datasets/${segment(name)}`;
+}
+
+/** Not null as soon as the service has refused a change: why. What the key may not do is not offered again. */
+export const readOnly = signal<string | null>(null);
+
+async function change<T>(method: "POST" | "DELETE", at: string): Promise<T> {
+  try {
+    return (await (await request(`/api/v1${at}`, { method })).json()) as T;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 403) readOnly.value = error.detail;
+    throw error;
+  }
+}
+
+/** The ids of the nodes of graphs, as the API writes them. */
+export const nodes = {
+  job: (namespace: string, name: string): string => `job:${namespace}:${name}`,
+  dataset: (namespace: string, name: string): string => `dataset:${namespace}:${name}`,
+  field: (namespace: string, name: string, field: string): string => `datasetField:${namespace}:${name}:${field}`,
+};
+
+export const datasetPath = path;
+
+export const lineage = {
+  datasets: (namespace: string | null, query: Query, signal?: AbortSignal): Promise<Datasets> =>
+    get(namespace === null ? "/datasets" : `/namespaces/${segment(namespace)}/datasets`, query, signal),
+  dataset: (id: DatasetId, query: Query, signal?: AbortSignal): Promise<Dataset> => get(path(id), query, signal),
+  versions: (id: DatasetId, query: Query, signal?: AbortSignal): Promise<DatasetVersions> => get(`${path(id)}/versions`, query, signal),
+  history: (id: DatasetId, query: Query, signal?: AbortSignal): Promise<EventPage> => get(`${path(id)}/events`, query, signal),
+  graph: (query: Query, signal?: AbortSignal): Promise<LineageGraph> => get("/lineage", query, signal),
+  columns: (query: Query, signal?: AbortSignal): Promise<ColumnGraph> => get("/column-lineage", query, signal),
+  search: (query: Query, signal?: AbortSignal): Promise<SearchResults> => get("/search", query, signal),
+  tags: (query: Query, signal?: AbortSignal): Promise<Tags> => get("/tags", query, signal),
+  jobVersions: (namespace: string, name: string, query: Query, signal?: AbortSignal): Promise<JobVersions> =>
+    get(`/namespaces/${segment(namespace)}/jobs/${segment(name)}/versions`, query, signal),
+  tag: (id: DatasetId, field: string | null, tag: string, present: boolean): Promise<unknown> =>
+    change(present ? "POST" : "DELETE", `${path(id)}${field === null ? "" : `/fields/${segment(field)}`}/tags/${segment(tag)}`),
+  tagJob: (namespace: string, name: string, tag: string, present: boolean): Promise<unknown> =>
+    change(present ? "POST" : "DELETE", `/namespaces/${segment(namespace)}/jobs/${segment(name)}/tags/${segment(tag)}`),
+};
