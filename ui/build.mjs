@@ -25,27 +25,33 @@ async function compressed(path, content) {
 
 await rm(output, { recursive: true, force: true });
 await mkdir(assets, { recursive: true });
-const result = await build({
+const common = {
   absWorkingDir: here,
-  entryPoints: { main: "src/main.tsx", theme: "src/theme_early.ts" },
   outdir: assets,
   entryNames: "[name]-[hash]",
-  chunkNames: "chunk-[hash]",
-  assetNames: "[name]-[hash]",
   bundle: true,
-  splitting: true,
   format: "esm",
   target: ["es2022"],
-  jsx: "automatic",
-  jsxImportSource: "preact",
   minify: true,
   legalComments: "none",
-  loader: { ".svg": "file" },
-  metafile: true,
   write: false,
   logLevel: "warning",
+};
+const worker = await build({ ...common, entryPoints: { layout: "src/lineage/worker.ts" } });
+const workerName = `assets/${basename(worker.outputFiles[0].path)}`;
+const result = await build({
+  ...common,
+  entryPoints: { main: "src/main.tsx", theme: "src/theme_early.ts" },
+  chunkNames: "chunk-[hash]",
+  assetNames: "[name]-[hash]",
+  splitting: true,
+  jsx: "automatic",
+  jsxImportSource: "preact",
+  loader: { ".svg": "file" },
+  metafile: true,
+  define: { LAYOUT_WORKER: JSON.stringify(workerName) },
 });
-for (const file of result.outputFiles) {
+for (const file of [...worker.outputFiles, ...result.outputFiles]) {
   await compressed(join(assets, basename(file.path)), Buffer.from(file.contents));
 }
 const outputs = Object.keys(result.metafile.outputs).map((name) => basename(name));
