@@ -23,16 +23,23 @@ def paths(ask):
         "ledger": "/ledger",
         "datasets": "/datasets?name=warehouse",
         "dataset": "/datasets/postgres%3A%2F%2Fwarehouse.example.com%3A5432/warehouse.analytics.stg_orders",
+        "lineage": "/lineage?node=dataset:postgres://warehouse.example.com:5432:warehouse.analytics.fct_orders"
+        "&chosen=job:dbt-warehouse:fct_orders",
+        "columns": "/lineage?columns=true&depth=9"
+        "&node=dataset:postgres://warehouse.example.com:5432:warehouse.analytics.fct_orders",
+        "list": "/lineage?node=job:dbt-warehouse:fct_orders&list=true",
+        "search": "/lineage?q=orders",
         "nowhere": "/lineage/nothing/of/this",
     }
 
 
-PAGES = ("overview", "runs", "run", "event", "jobs", "job", "ledger", "datasets", "dataset", "nowhere")
+PAGES = ("overview", "runs", "run", "event", "jobs", "job", "ledger", "datasets", "dataset")
+GRAPHS = ("lineage", "columns", "list", "search", "nowhere")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", PAGES + GRAPHS)
 def test_a_page_is_accessible_and_within_the_window(browser, url, paths, screenshots, name, size, theme):
     with tab(browser, url, size=size, theme=theme, reduced_motion="reduce") as opened:
         page = opened.open(paths[name])

@@ -2,6 +2,7 @@ import { render } from "preact";
 import type { JSX } from "preact";
 import "./style.css";
 import { Empty } from "./components/basics";
+import { Later } from "./components/later";
 import { Shell } from "./components/shell";
 import { href, parts } from "./lib/router";
 import { DatasetPage } from "./pages/dataset";
@@ -27,6 +28,9 @@ function Page(): JSX.Element {
     case "datasets":
       if (first === undefined) return <DatasetsPage />;
       return second === undefined ? <NoPage /> : <DatasetPage key={`${first}\n${second}`} namespace={first} name={second} />;
+    case "lineage":
+      if (first !== undefined && (second === undefined || !/^(job|dataset)$/.test(first))) return <NoPage />;
+      return <Later read={async () => (await import("./pages/lineage")).LineagePage} />;
     case "ledger":
       return <LedgerPage />;
     default:

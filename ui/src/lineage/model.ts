@@ -5,7 +5,7 @@ import type { Layout, LayoutInput } from "./layout";
 
 export const WIDTH = 230;
 export const HEIGHT = 46;
-export const ROW = 24;
+export const ROW = 30;
 const HEAD = 46;
 
 export interface Row {
@@ -41,6 +41,11 @@ export interface Model {
   places: Map<string, number>; // of boxes and rows: the index of the box
   up: Map<string, string[]>;
   down: Map<string, string[]>;
+}
+
+/** Returns a name that fits into a box: the end of a long one, which tells more than its beginning. */
+export function shortName(name: string): string {
+  return name.length > 29 ? `…${name.slice(-28)}` : name;
 }
 
 function connected(boxes: Box[], pairs: Iterable<[string, string]>): Model {

@@ -2,7 +2,7 @@
 
 import { type Camera, seen } from "./camera";
 import type { Layout } from "./layout";
-import { type Box, type Model, WIDTH } from "./model";
+import { type Box, type Model, shortName, WIDTH } from "./model";
 
 export interface Scene {
   model: Model;
@@ -71,7 +71,7 @@ function paintLinks(context: CanvasRenderingContext2D, scene: Scene, camera: Cam
       if (arrows) heads.push([points[points.length - 2] ?? 0, points[points.length - 1] ?? 0]);
     });
     context.strokeStyle = bright ? colours.accent : colours.faint;
-    context.globalAlpha = bright ? 1 : lit ? 0.22 : 0.6;
+    context.globalAlpha = bright ? 1 : lit ? 0.2 : camera.scale < 0.3 ? 0.35 : 0.6;
     context.lineWidth = Math.max(bright ? 2 : 1.2, (bright ? 1.6 : 0.7) / camera.scale);
     context.stroke();
     context.fillStyle = context.strokeStyle;
@@ -131,10 +131,16 @@ function paintBoxes(context: CanvasRenderingContext2D, scene: Scene, camera: Cam
     context.roundRect(x, y, WIDTH, box.height, box.kind === "job" ? 14 : 2);
     context.fill();
     context.stroke();
-    if (state) paintState(context, state, x, y, box.height, colours);
+    if (state && !names && state !== "COMPLETED") {
+      context.globalAlpha *= 0.35; // from afar what needs attention is a spot of its colour
+      context.fillStyle = colours.states[state] ?? colours.faint;
+      context.fill();
+      context.globalAlpha = dark ? 0.3 : 1;
+    }
+    if (state) paintState(context, state, x, y, box.height, names ? 20 : 40, colours);
     if (names) {
       context.fillStyle = colours.text;
-      context.fillText(box.name.length > 26 ? `${box.name.slice(0, 25)}…` : box.name, x + (state ? 42 : 12), y + Math.min(box.height, 46) / 2);
+      context.fillText(shortName(box.name), x + (state ? 42 : 12), y + Math.min(box.height, 46) / 2);
     }
   });
   context.globalAlpha = 1;
@@ -145,12 +151,12 @@ function isLit(box: Box, lit: ReadonlySet<string>): boolean {
 }
 
 /** The state of the latest run by colour and by shape: a cross, a triangle, a square, a hook, a ring. */
-function paintState(context: CanvasRenderingContext2D, state: string, x: number, y: number, height: number, colours: Colours): void {
+function paintState(context: CanvasRenderingContext2D, state: string, x: number, y: number, height: number, size: number, colours: Colours): void {
   const colour = colours.states[state] ?? colours.faint;
-  const [left, top, size] = [x + 12, y + height / 2 - 10, 20];
+  const [left, top] = [x + 12, y + (height - size) / 2];
   context.save();
   context.strokeStyle = context.fillStyle = colour;
-  context.lineWidth = 4;
+  context.lineWidth = size / 5;
   context.beginPath();
   if (state === "FAILED") {
     context.moveTo(left, top);
