@@ -35,7 +35,7 @@ async def test_every_address_answers_the_page_without_a_key_and_lets_it_load_not
     assert '<base href="/">' in page
     policy = dict(part.strip().partition(" ")[::2] for part in got.headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
-    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == policy["worker-src"] == "'self'"
     assert got.headers["X-Content-Type-Options"] == "nosniff"
     assert got.headers["Referrer-Policy"] == "no-referrer"
     # Nothing inline, which the policy would refuse, and nothing of another host.

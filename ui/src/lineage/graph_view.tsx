@@ -77,11 +77,12 @@ export function GraphView(props: Props): JSX.Element {
     const next = near.length > MOST_CARDS ? [] : near;
     const same = next.length === cardsShown.current.length && next.every((each, place) => each === cardsShown.current[place]);
     if (!same) setCards((cardsShown.current = next));
-    paint(canvas.current, latest.current, camera.current, !same || next.length === 0);
+    paint(canvas.current, latest.current, camera.current, elements.current);
     layer.current.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
     frame.current.dataset["scale"] = scale.toFixed(3);
   }
   const cardsShown = useRef<readonly number[]>([]);
+  const elements = useRef<ReadonlySet<number>>(new Set());
 
   function schedule(): void {
     pending.current ||= requestAnimationFrame(draw);
@@ -138,7 +139,10 @@ export function GraphView(props: Props): JSX.Element {
     }
     placed.current = { model, layout };
   }, [model, layout]);
-  useEffect(schedule);
+  useLayoutEffect(() => {
+    elements.current = new Set(cards);
+    schedule();
+  });
   useEffect(() => {
     const observer = new ResizeObserver(schedule);
     if (frame.current) observer.observe(frame.current);

@@ -45,7 +45,7 @@ export interface Model {
 
 /** Returns a name that fits into a box: the end of a long one, which tells more than its beginning. */
 export function shortName(name: string): string {
-  return name.length > 29 ? `…${name.slice(-28)}` : name;
+  return name.length > 25 ? `…${name.slice(-24)}` : name;
 }
 
 function connected(boxes: Box[], pairs: Iterable<[string, string]>): Model {

@@ -38,7 +38,8 @@ function coloursOf(element: Element): Colours {
   };
 }
 
-export function paint(canvas: HTMLCanvasElement, scene: Scene, camera: Camera, boxes: boolean): void {
+/** `elements`: the boxes that are there as elements, and are not drawn. */
+export function paint(canvas: HTMLCanvasElement, scene: Scene, camera: Camera, elements: ReadonlySet<number>): void {
   const context = canvas.getContext("2d");
   if (!context) return;
   const density = window.devicePixelRatio || 1;
@@ -52,7 +53,7 @@ export function paint(canvas: HTMLCanvasElement, scene: Scene, camera: Camera, b
   context.clearRect(0, 0, width, height);
   context.setTransform(density * camera.scale, 0, 0, density * camera.scale, density * camera.x, density * camera.y);
   paintLinks(context, scene, camera, width, height, colours);
-  if (boxes) paintBoxes(context, scene, camera, width, height, colours);
+  paintBoxes(context, scene, camera, elements, width, height, colours);
 }
 
 function paintLinks(context: CanvasRenderingContext2D, scene: Scene, camera: Camera, width: number, height: number, colours: Colours): void {
@@ -111,7 +112,7 @@ function trace(context: CanvasRenderingContext2D, points: readonly number[]): vo
   }
 }
 
-function paintBoxes(context: CanvasRenderingContext2D, scene: Scene, camera: Camera, width: number, height: number, colours: Colours): void {
+function paintBoxes(context: CanvasRenderingContext2D, scene: Scene, camera: Camera, elements: ReadonlySet<number>, width: number, height: number, colours: Colours): void {
   const area = seen(camera, width, height);
   const { model, layout, lit, found, chosen } = scene;
   const names = camera.scale > 0.3;
@@ -119,6 +120,7 @@ function paintBoxes(context: CanvasRenderingContext2D, scene: Scene, camera: Cam
   context.textBaseline = "middle";
   context.lineWidth = Math.max(1, 0.6 / camera.scale);
   model.boxes.forEach((box, index) => {
+    if (elements.has(index)) return;
     const x = layout.x[index] ?? 0;
     const y = layout.y[index] ?? 0;
     if (x + WIDTH < area.left || x > area.right || y + box.height < area.top || y > area.bottom) return;
