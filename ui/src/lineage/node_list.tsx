@@ -38,7 +38,7 @@ export function NodeList({ model, layout, found, searching, around }: Props): JS
       <div class="line titles node-line" role="row">
         {["Node", "State", "Step", "Before", "After", "Graph"].map((title) => <span key={title} role="columnheader">{title}</span>)}
       </div>
-      <Windowed items={entries} rowHeight={ROW_PX} height="calc(100vh - 17rem)" label="Nodes" table row={({ id, box, name, step }, _, top) => {
+      <Windowed items={entries} rowHeight={ROW_PX} height="calc(100vh - 17rem)" label="Nodes" table of={[model, around]} row={({ id, box, name, step }, _, top) => {
         const state = STATES.find((each) => each === box.run?.state);
         return (
           <div key={id} class="line row node-line" role="row" style={{ transform: `translateY(${top}px)` }}>
