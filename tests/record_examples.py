@@ -230,6 +230,7 @@ async def read_ledger(story: Recorder) -> None:
     stream = f"{BASE}/events/stream?cursor=start&kind=transition"
     text = await story.send("GET", stream)
     await story.send("GET", f"{BASE}/events/stream", Last_Event_ID=re.search(r"^id: (\S+)", text, re.MULTILINE)[1])
+    await story.send("GET", f"{BASE}/access")
     await story.send("GET", f"{BASE}/ledger/head")
     await story.send("GET", f"{BASE}/ledger/verify?from=1&to=5")
     await story.send("GET", f"{BASE}/ledger/verify?from=5&to=1", status=400)

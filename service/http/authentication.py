@@ -102,7 +102,7 @@ class Authenticator:
         _check_rights(key, route)
         if self._limits is not None and request[CONTEXT].actor is None:  # not when it is checked again
             self._limits.take(key.name)
-        request[CONTEXT] = Context(route, key.name, key.binding)
+        request[CONTEXT] = Context(route, key.name, key.binding, key.scope)
         if route.long_lasting or not request.content.is_eof():
             self._long_lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request
         elif digest in self._long_lasting:

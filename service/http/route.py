@@ -15,7 +15,7 @@ from aiohttp import web
 from msgspec import Struct
 from multidict import MultiMapping
 
-from service.auth.keys import Scope
+from service.auth.keys import Scope, ScopeName
 from service.domain.binding import Binding
 from service.errors import (
     Forbidden,
@@ -145,7 +145,7 @@ class Route:
 
 
 class Context(NamedTuple):
-    """The route of a request, and the name and the binding of its API key; None where the route needs no key.
+    """The route of a request, and the name, the binding and the scope of its API key; None where none is needed.
 
     The binding is None, too, where the key is for all namespaces.
     """
@@ -153,6 +153,7 @@ class Context(NamedTuple):
     route: Route
     actor: str | None = None
     binding: Binding | None = None
+    scope: ScopeName | None = None
 
 
 CONTEXT: web.RequestKey[Context] = web.RequestKey("context", Context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from service.http.handlers import (
+    access,
     column_lineage,
     dataset_tags,
     dataset_versions,
@@ -61,6 +62,7 @@ ROUTES: tuple[Route, ...] = (
     *ledger.ROUTES,
     *search.ROUTES,
     *statistics.ROUTES,
+    *access.ROUTES,
     *health.ROUTES,
     *metrics.ROUTES,
     *docs.ROUTES,

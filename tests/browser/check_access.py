@@ -102,6 +102,24 @@ def test_a_key_is_asked_for_once_and_again_when_it_is_revoked_and_is_never_in_an
     tab.close()
 
 
+def test_what_a_key_may_not_change_is_not_offered(make, browser):
+    service = make()
+    url = service.start()
+    reader, writer = (
+        re.search(r"rf_\S+", service.run("keys", "create", scope, "--scope", scope))[0] for scope in ("read", "write")
+    )
+    post(f"{url}/api/v1/lineage", EVENT, key=writer)
+    for secret, offered in ((reader, 0), (writer, 1)):
+        tab = Tab(browser, url)
+        page = tab.open("/jobs/etl/load")
+        page.get_by_role("textbox", name="API key").fill(secret)
+        with page.expect_response(lambda answer: answer.url.endswith("/access") and answer.ok):
+            page.get_by_role("button", name="Use this key").click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text("load")
+        expect(page.get_by_role("button", name="Add a tag to the job")).to_have_count(offered)
+        tab.close()
+
+
 def test_below_a_path_everything_works(make, browser):
     url = make("--base-path", "/a/b").start() + "/a/b"
     post(f"{url}/api/v1/lineage", EVENT)
@@ -113,6 +131,9 @@ def test_below_a_path_everything_works(make, browser):
     expect(page).to_have_url(f"{url}/runs/{RUN}")
     page.get_by_role("link", name="etl / load").click()
     expect(page).to_have_url(f"{url}/jobs/etl/load")
+    page.get_by_role("main").get_by_role("link", name="Lineage").click()
+    expect(page).to_have_url(re.compile(re.escape(f"{url}/lineage?node=job")))
+    expect(page.get_by_role("link", name="job etl / load, running")).to_be_visible()
     page.get_by_role("link", name="API").click()
     expect(page).to_have_url(f"{url}/docs")
     assert tab.errors == []

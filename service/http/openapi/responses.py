@@ -17,6 +17,14 @@ from service.payloads.schemas import DatasetId
 State = Literal["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"]
 
 
+class Access(Struct, forbid_unknown_fields=True):
+    """What a caller may do. `namespaces`: the patterns of those that the key is bound to; null: all namespaces."""
+
+    key: str | None
+    scope: Literal["read", "write", "admin"]
+    namespaces: list[str] | None
+
+
 class Archived(Struct, forbid_unknown_fields=True):
     """A file of archived payloads, and the positions of those that the answer leaves out."""
 

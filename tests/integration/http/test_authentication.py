@@ -19,6 +19,7 @@ from yarl import URL
 from service.auth import keys
 from service.auth.keys import KeyEvent, Scope
 from service.cli.main import cli
+from service.domain.binding import parse_binding
 from service.domain.ids import stream_of
 from service.errors import DatabaseUnavailable
 from service.http import authentication
@@ -72,6 +73,20 @@ async def test_off_asks_for_none_whatever_keys_there_are(serve, connections):
     await keys.create_key(connections, "scheduler", "write")
     client = await serve(auth="off")
     assert (await put(client)).status == 200
+
+
+async def test_a_caller_learns_what_its_key_may_do(serve, connections):
+    bound = await keys.create_key(connections, "team", "read", binding=parse_binding(["team-a-*", "etl"]))
+    whole = await keys.create_key(connections, "scheduler", "write")
+    client = await serve(auth="on")
+    for secret, expected in (
+        (bound, {"key": "team", "scope": "read", "namespaces": ["team-a-*", "etl"]}),
+        (whole, {"key": "scheduler", "scope": "write", "namespaces": None}),
+    ):
+        assert await (await client.get("/api/v1/access", headers=bearer(secret))).json() == expected
+    without = await serve(auth="off")
+    everything = {"key": None, "scope": "admin", "namespaces": None}
+    assert await (await without.get("/api/v1/access")).json() == everything
 
 
 @pytest.mark.parametrize(("scope", "write"), [("read", 403), ("write", 200), ("admin", 200)])
@@ -347,7 +362,7 @@ async def test_a_route_knows_the_scope_it_needs(serve, connections):
     request = make_mocked_request("GET", "/", headers=bearer(secret))
     route = next(route for route in ROUTES if route.scope is Scope.WRITE)
     assert guard.admit(request, route)
-    assert request[CONTEXT] == (route, "scheduler", None)
+    assert request[CONTEXT] == (route, "scheduler", None, "write")
 
 
 def test_the_command_creates_lists_and_revokes(dsn):

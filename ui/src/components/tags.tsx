@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import { ApiError } from "../lib/api";
-import { lineage, readOnly } from "../lib/lineage_api";
+import { lineage, mayWrite } from "../lib/lineage_api";
 import { useAnswer } from "../lib/query";
 import { say } from "./basics";
 
@@ -18,7 +18,7 @@ interface Props {
 
 export function Tags({ tags, of, change, changed }: Props): JSX.Element {
   const [adding, setAdding] = useState(false);
-  const editable = change !== undefined && readOnly.value === null;
+  const editable = change !== undefined && mayWrite.value;
 
   async function apply(tag: string, present: boolean): Promise<void> {
     if (!change || tag === "") return;

@@ -1,21 +1,37 @@
 // The part of the API that is about datasets and lineage.
 
-import { signal } from "@preact/signals";
-import { ApiError, get, type Query, request, segment } from "./api";
-import type { ColumnGraph, Dataset, DatasetId, Datasets, DatasetVersions, EventPage, JobVersions, LineageGraph, SearchResults, Tags } from "./api_types";
+import { computed, effect, signal } from "@preact/signals";
+import { ApiError, get, hasKey, type Query, request, segment } from "./api";
+import type { Access, ColumnGraph, Dataset, DatasetId, Datasets, DatasetVersions, EventPage, JobVersions, LineageGraph, SearchResults, Tags } from "./api_types";
 
 function path({ namespace, name }: DatasetId): string {
   return `/namespaces/${segment(namespace)}/datasets/${segment(name)}`;
 }
 
-/** Not null as soon as the service has refused a change: why. What the key may not do is not offered again. */
-export const readOnly = signal<string | null>(null);
+const refused = signal(false);
+const access = signal<Access | null>(null);
+
+/** Whether changes are offered: as long as it is not known that the key may not record anything. */
+export const mayWrite = computed(() => !refused.value && access.value !== null && access.value.scope !== "read");
+
+// Asked once, and again with another key.
+effect(() => {
+  void hasKey.value;
+  access.value = null;
+  refused.value = false;
+  const stopped = new AbortController();
+  get<Access>("/access", {}, stopped.signal).then(
+    (found) => (access.value = found),
+    () => undefined, // nothing is offered
+  );
+  return () => stopped.abort();
+});
 
 async function change<T>(method: "POST" | "DELETE", at: string): Promise<T> {
   try {
     return (await (await request(`/api/v1${at}`, { method })).json()) as T;
   } catch (error) {
-    if (error instanceof ApiError && error.status === 403) readOnly.value = error.detail;
+    if (error instanceof ApiError && error.status === 403) refused.value = true;
     throw error;
   }
 }
