@@ -16,8 +16,8 @@ BINDINGS = (
     Mutant(
         "the binding of a key is forgotten",
         "service/http/authentication.py",
-        "Context(route, key.name, key.binding)",
-        "Context(route, key.name, None)",
+        "Context(route, key.name, key.binding, key.scope)",
+        "Context(route, key.name, None, key.scope)",
         (_READS, _WRITES),
     ),
     Mutant(
