@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
@@ -12,6 +11,7 @@ from typing import Any
 from aiohttp import hdrs, web
 
 from service.auth.keys import Scope
+from service.catalog.batches import Pauses
 from service.catalog.run_search import FoundRun, Order, RunCursor, RunFilters, RunOrder, RunSearch, order_of
 from service.domain.binding import Binding
 from service.errors import Malformed
@@ -149,10 +149,10 @@ async def _views(request: web.Request, page: Sequence[FoundRun]) -> Iterator[dic
 
 
 async def _json_lines(request: web.Request, page: Sequence[FoundRun]) -> bytes:
-    lines = []
+    lines, pauses = [], Pauses()
     for view in await _views(request, page):
         lines.append(dump(view) + b"\n")
-        await asyncio.sleep(0)  # runs may have thousands of datasets
+        await pauses.pause()
     return b"".join(lines)
 
 
