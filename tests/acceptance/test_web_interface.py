@@ -49,6 +49,9 @@ PATHS = {
     "/jobs": "Jobs",
     f"/jobs/{quote(HOSTILE, safe='')}/{quote(HOSTILE, safe='')}": "Last 1 runs",
     "/ledger": "Ledger",
+    "/datasets": "Datasets",
+    f"/datasets/{quote(HOSTILE, safe='')}/{quote(HOSTILE, safe='')}": "Schema",
+    f"/lineage?node={quote(f'dataset:{HOSTILE}:{HOSTILE}', safe='')}&list=true": "Lineage",
 }
 
 

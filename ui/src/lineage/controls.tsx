@@ -1,6 +1,7 @@
 // What of the graph is read: direction, depth, earlier runs, parents, columns; what is looked for in it; graph or list.
 
 import type { JSX } from "preact";
+import { useEffect, useState } from "preact/hooks";
 import { query, setQuery } from "../lib/router";
 
 export const DEFAULT_DEPTH = 3;
@@ -27,6 +28,16 @@ const DIRECTIONS = [
   ["down", "Downstream", "Only what is made of it"],
 ] as const;
 
+/** What is typed stays while the page is drawn anew, and counts when the reader is done with it. */
+function DepthInput({ depth }: { depth: number }): JSX.Element {
+  const [text, setText] = useState(String(depth));
+  useEffect(() => setText(String(depth)), [depth]);
+  return (
+    <input type="number" min={0} max={MOST_DEPTH} value={text} onInput={(event) => setText(event.currentTarget.value)}
+      onChange={(event) => setQuery({ depth: event.currentTarget.value === String(DEFAULT_DEPTH) ? null : event.currentTarget.value })} />
+  );
+}
+
 export interface Finding {
   count: number;
   at: number; // -1: none is chosen
@@ -49,8 +60,7 @@ export function Controls({ columns, past, finding }: { columns: boolean; past: b
       </div>
       <label title={columns ? "How many edges away the graph ends" : "How many jobs away the graph ends"}>
         Depth
-        <input type="number" min={0} max={MOST_DEPTH} value={depth}
-          onChange={(event) => setQuery({ depth: event.currentTarget.value === String(DEFAULT_DEPTH) ? null : event.currentTarget.value })} />
+        <DepthInput depth={depth} />
       </label>
       <div class="chips" role="group" aria-label="Also">
         <Toggle name="columns" text="Columns" title="Which columns are made of which" />
