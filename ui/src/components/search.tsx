@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import type { SearchResult } from "../lib/api_types";
 import { lineage } from "../lib/lineage_api";
 import { useAnswer } from "../lib/query";
@@ -75,7 +75,7 @@ function SearchDialog(): JSX.Element {
   const [chosen, setChosen] = useState(0);
   const answer = useSearch(text);
   const found = entries(text, answer.results);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []); // before the next key is typed
 
   function open(entry: Found | undefined): void {
     if (!entry) return;

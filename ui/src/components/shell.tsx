@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { api, hasKey, keyQuestion, outage, setKey } from "../lib/api";
 import { shortcutGroups, useShortcuts } from "../lib/keys";
 import { useAnswer } from "../lib/query";
@@ -155,7 +155,7 @@ function Banner(): JSX.Element | null {
 function KeyDialog({ reason }: { reason: string }): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
   const [secret, setSecret] = useState("");
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []); // before the next key is typed
   function give(event: Event): void {
     event.preventDefault();
     if (secret.trim()) setKey(secret.trim());
@@ -182,7 +182,7 @@ function KeyDialog({ reason }: { reason: string }): JSX.Element {
 
 function Help(): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => dialog.current?.showModal(), []);
+  useLayoutEffect(() => dialog.current?.showModal(), []); // before the next key is typed
   return (
     <dialog ref={dialog} aria-labelledby="help-title" onClose={() => (helping.value = false)}>
       <div class="body">
