@@ -22,7 +22,9 @@
 PYTHON ?= python3
 ARGS ?=
 # A file of tests stays in one process, which has a PostgreSQL of its own. In the order of collection, the slow ones are first.
-PARALLEL ?= -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# One process more than there are cores: some tests wait for clocks.
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min(4, os.cpu_count() + 1))')
+PARALLEL ?= -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
