@@ -1,7 +1,7 @@
-"""Measures the web interface in Chromium beside a million runs: `bench/interface.py [--times N]`, about 6 minutes.
+"""Measures the web interface in Chromium beside 100,000 runs: `bench/interface.py [--times N]`, about 6 minutes.
 
-A month of the demo is reported to the service, and its runs are repeated by SQL, further back, until there are a
-million. Then, on the loopback: the size of what the first page loads; the first paint, the time until all of the page
+A month of the demo is reported to the service, and its runs are repeated by SQL, further back, until there are
+100,000. Then, on the loopback: the size of what the first page loads; the first paint, the time until all of the page
 is there, and the layout shift, each in a new browser context; frames while 10,000 runs and the 10,000 events of a run
 are scrolled through; the CPU time of an open overview at 100 transitions a second; and what starts take while a hundred
 overviews are open (their streams and requests are made by this program), and while none is, alternately.

@@ -22,6 +22,10 @@ _log = logging.getLogger(__name__)
 _POLL_S = 0.1
 """Seconds between two queries for events of other processes."""
 
+_PAUSE_PER_LISTENER_S, _MOST_PAUSE_S = 0.001, 0.25
+"""Seconds between two batches: the more listeners there are, the more events a batch has, so that a thousand writes a
+second reach all of them. Each write takes as long, however many events it has."""
+
 _PAGE = 1000
 """Most events in a batch."""
 
@@ -169,6 +173,7 @@ class LedgerTail:
                 full = False
                 await asyncio.sleep(_RETRY_DELAY_S)
             if not full and self.listeners:
+                await asyncio.sleep(min(_MOST_PAUSE_S, self.listeners * _PAUSE_PER_LISTENER_S))
                 await self._wait_for_work()
 
     async def _wait_for_work(self) -> None:

@@ -189,6 +189,23 @@ async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):
     assert sum(looks) == 20
 
 
+async def test_the_more_listeners_there_are_the_fewer_batches_are_made(client, monkeypatch):
+    monkeypatch.setattr(tails, "_PAUSE_PER_LISTENER_S", 0.1)
+    clock, sizes = asyncio.get_running_loop().time, []
+    retain = LedgerTail._retain
+    monkeypatch.setattr(
+        LedgerTail, "_retain", lambda tail, batch: sizes.append(batch.upto - batch.after) or retain(tail, batch)
+    )
+    async with listening(client) as one, listening(client) as other:
+        began = clock()
+        for _ in range(50):
+            await append(client, 1)
+        assert len(await take(one, 50)) == len(await take(other, 50)) == 50
+        passed = clock() - began
+    assert 0 < sum(sizes) <= 50  # a listener may read the first ones from the ledger itself
+    assert len(sizes) <= passed / 0.2 + 2
+
+
 async def test_silence_is_filled_with_heartbeats(client, monkeypatch):
     monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.05)
     async with client.get(URL) as answer:
