@@ -11,7 +11,7 @@ from chaos.soak import soak
 from chaos.world import Ground
 
 SEED = "short"
-SHORT = Force(seconds=12, clients=10, before=40, longest=1.5, turns=1)
+SHORT = Force(seconds=8, clients=10, before=40, longest=1.5, turns=1)
 
 FAULTS = {
     "embedded": ("kill_service", "kill_postmaster", "kill_both", "kill_backend", "clock_far_ahead", "clock_ahead"),
