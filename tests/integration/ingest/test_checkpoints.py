@@ -83,7 +83,7 @@ def broken_off(often, imported, tmp_path):  # noqa: ARG001  pytest's way to say 
 
 @pytest.mark.timeout(300)
 async def test_an_import_that_was_killed_goes_on_where_it_was(dsn, db, tmp_path):
-    whole = [event() for _ in range(112_000)]
+    whole = [event() for _ in range(120_000)]
     file = tmp_path / "events.ndjson"
     file.write_text("\n".join(whole))
     command = ["import", file, "--database-url", dsn]
@@ -96,12 +96,12 @@ async def test_an_import_that_was_killed_goes_on_where_it_was(dsn, db, tmp_path)
         killed.send(signal.SIGKILL)
         assert (await killed.end()).status == -signal.SIGKILL
     before = await recorded(db)
-    assert 100_000 <= len(before) < 112_000
+    assert 100_000 <= len(before) < 120_000
     marked = json.loads(checkpoint_path(file).read_bytes())["line"]
     status, output, errors = await run(tmp_path / "resumed", *command)
     assert (status, output) == (
         0,
-        f"{112_000 - len(before)} events recorded, {len(before)} known already, 0 refused.\n",
+        f"{120_000 - len(before)} events recorded, {len(before)} known already, 0 refused.\n",
     )
     assert f"up to line {marked}" in errors
     assert sorted(await recorded(db)) == sorted(whole)
