@@ -1,4 +1,4 @@
-"""Projects the catalog after an import, so that lists show what was imported."""
+"""Projects the ledger after an import, so that lists, datasets and graphs show what was imported."""
 
 from __future__ import annotations
 
@@ -21,18 +21,29 @@ _CATALOG_LIMIT_S = 30.0
 """Seconds without progress of the catalog after which the import ends all the same."""
 
 
-async def update_catalog(dsn: str) -> int | None:
+class Behind(NamedTuple):
+    """How many events the catalog lacks, and how many datasets and lineage lack; None: it is unknown."""
+
+    catalog: int | None = 0
+    lineage: int | None = 0
+
+    def as_object(self) -> dict[str, int | None]:
+        """Return it for scripts."""
+        return {"catalogBehind": self.catalog, "lineageBehind": self.lineage}
+
+
+async def update_catalog(dsn: str) -> Behind:
     """Project the catalog and lineage up to the ledger's end, beside the projectors of services; say where that fails.
 
-    Returns the number of events that the catalog lacks then, 0 unless it fails, and None if it is unknown. One process
-    projects at a time; a page that another one has projected meanwhile is skipped.
+    Nothing is behind then unless it fails. One process projects at a time; a page that another one has projected
+    meanwhile is skipped.
     """
     async with Connections(dsn, 2, limit_idle_transactions=True, command_timeout_s=STATEMENT_TIMEOUT_S) as connections:
         behind = await _project(connections, _Projection("lists", "the catalog", read_cursor, project_next_page))
-        if behind == 0:
-            lineage = _Projection("datasets and lineage", "lineage", pages.read_cursor, pages.project_next_page)
-            await _project(connections, lineage)
-    return behind
+        if behind is None:  # the database cannot be used
+            return Behind(None, None)
+        lineage = _Projection("datasets and lineage", "lineage", pages.read_cursor, pages.project_next_page)
+        return Behind(behind, await _project(connections, lineage))
 
 
 class _Projection(NamedTuple):

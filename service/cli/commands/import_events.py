@@ -15,7 +15,7 @@ import click
 from service.audit import saved_heads
 from service.audit.saved_heads import SavedHead
 from service.cli.commands import import_marquez
-from service.cli.commands.catalog_update import STATEMENT_TIMEOUT_S, update_catalog
+from service.cli.commands.catalog_update import STATEMENT_TIMEOUT_S, Behind, update_catalog
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import DEFAULTS, database_options
 from service.cli.commands.progress import progress_bar
@@ -39,7 +39,7 @@ _SHOWN = 20
 @import_marquez.options
 @click.option("--refused", type=click.File("wb"), metavar="FILE", help="Write refused events to FILE, one per line.")
 @click.option("--restart", is_flag=True, help="Ignore checkpoints and read each file from its beginning.")
-@json_option("complete", "recorded", "known", "refused", "failures", "catalogBehind")
+@json_option("complete", "recorded", "known", "refused", "failures", "catalogBehind", "lineageBehind")
 @database_options
 def command(
     files: Sequence[str],
@@ -58,8 +58,8 @@ def command(
     and runs that its REST API alone recorded. The database is not changed.
 
     An event that is already in the ledger is not recorded again: repeat an import that was interrupted. It continues
-    from the checkpoint that it kept beside each file (FILE.runfold-import). When the command ends, lists show the
-    events. Exits with 1 if events were refused.
+    from the checkpoint that it kept beside each file (FILE.runfold-import). When the command ends, lists and
+    graphs show the events. Exits with 1 if events were refused.
     """
     if bool(files) is (marquez is not None):
         raise click.UsageError("Name files, or a database of Marquez with --marquez.")
@@ -79,8 +79,7 @@ def command(
                 cast("BufferedReader", sys.stdin.buffer) if name == "-" else opened.enter_context(Path(name).open("rb"))
             )
             asyncio.run(_import(dsn, _Source(name, stream), summary, restart=restart))
-        if summary.recorded:
-            summary.catalog_behind = asyncio.run(update_catalog(dsn))
+        summary.behind = asyncio.run(update_catalog(dsn))  # also where an interrupted import recorded the events
     for name in files:
         checkpoints.remove_checkpoint(Path(name).resolve())
     if not as_json:
@@ -125,7 +124,7 @@ class _Summary:
         self.recorded = 0
         self.known = 0
         self.refused = 0
-        self.catalog_behind: int | None = 0
+        self.behind = Behind(None, None)
 
     def add(self, ingestion: Ingestion, checkpoint: ImportCheckpoint) -> None:
         self.recorded += ingestion.recorded - ingestion.known
@@ -159,7 +158,7 @@ class _Summary:
             "known": self.known,
             "refused": self.refused,
             "failures": [failure._asdict() for failure in self._failures],
-            "catalogBehind": self.catalog_behind,
+            **self.behind.as_object(),
         }
 
     def print_failures(self) -> None:

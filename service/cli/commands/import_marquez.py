@@ -14,7 +14,7 @@ import click
 
 from service.audit import saved_heads
 from service.audit.saved_heads import SavedHead
-from service.cli.commands.catalog_update import STATEMENT_TIMEOUT_S, update_catalog
+from service.cli.commands.catalog_update import STATEMENT_TIMEOUT_S, Behind, update_catalog
 from service.cli.commands.database import attached, migrate, naming
 from service.cli.commands.options import DEFAULTS
 from service.cli.commands.progress import progress_bar
@@ -92,7 +92,7 @@ class _Summary:
         self._refusals: list[Refusal] = []
         self._count = 0
         self.work: MarquezImport | None = None
-        self.catalog_behind: int | None = 0
+        self.behind = Behind(None, None)
 
     def add(self, refusal: Refusal) -> None:
         self._count += 1
@@ -116,7 +116,7 @@ class _Summary:
                 {"file": f"Marquez: {each.kind}", "line": None, "reason": f"{each.name}: {each.reason}"}
                 for each in self._refusals
             ],
-            "catalogBehind": self.catalog_behind,
+            **self.behind.as_object(),
         }
 
     def print(self) -> None:
@@ -143,8 +143,8 @@ def run(source: Source, target: tuple[str, Path], refused: BinaryIO | None, *, a
     ):
         migrate(dsn)
         asyncio.run(_import(dsn, source, summary))
-        if summary.work is not None and any(each.recorded for each in summary.work.counts().values()):
-            summary.catalog_behind = asyncio.run(update_catalog(dsn))
+        if summary.work is not None and summary.work.broken_off is None:
+            summary.behind = asyncio.run(update_catalog(dsn))  # also where an interrupted import recorded the events
         if summary.work is not None and summary.work.broken_off is not None:
             raise click.ClickException(
                 f"Not all is recorded: {summary.work.broken_off}. Repeat the import to go on; nothing is recorded"
