@@ -46,10 +46,10 @@ def named(name, namespace="lake", inputs=None, outputs=None, **of_dataset):
     return found | ({"inputFacets": inputs} if inputs else {}) | ({"outputFacets": outputs} if outputs else {})
 
 
-async def report(client, kind="COMPLETE", minute=0, inputs=(), outputs=(), run=None, job="load"):
+async def report(client, kind="COMPLETE", minute=0, inputs=(), outputs=(), run=None, job="load", **run_facets):
     """Report an event of a run, and return the run's id."""
     run = run or uuid4()
-    body = json.loads(run_event(kind, f"2024-02-01T00:{minute:02}:00Z", run, job, "etl"))
+    body = json.loads(run_event(kind, f"2024-02-01T00:{minute:02}:00Z", run, job, "etl", **run_facets))
     body |= {"inputs": list(inputs), "outputs": list(outputs)}
     assert (await client.post(f"{BASE}/lineage", json=body)).status == 201
     return run

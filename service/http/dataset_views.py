@@ -115,7 +115,7 @@ def past_dataset_view(
 
 
 def version_view(
-    item: DatasetItem, found: VersionItem, run: dict[str, Any] | None, binding: Binding | None
+    item: DatasetItem, found: VersionItem, run: Fragment | None, binding: Binding | None
 ) -> dict[str, Any]:
     """Return a version of a dataset; its tags and those of its fields are the current ones. `run`: which created it."""
     version, content, dataset = found.version, found.version.content, item.registers

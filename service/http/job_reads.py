@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +14,11 @@ from service.catalog.queries import JobItem
 from service.domain.binding import Binding
 from service.domain.event import JobName
 from service.domain.run import NO_DATASETS, RunRegisters
-from service.http.permissions import binding_of, visible
+from service.errors import Unavailable
+from service.http.permissions import binding_of
 from service.http.resources import RESOURCES, Resources, settle_lineage
-from service.http.views import job_item_view, run_view
-from service.lineage.run_lineage import NOW, Moment, RunLineage
+from service.http.views import job_item_view
+from service.lineage.run_lineage import NOW, LineageOfRuns, Moment, RunLineage
 from service.payloads.parent_facet import parent_job
 
 
@@ -30,32 +32,28 @@ async def lineage_of_run(
     """
     if registers.datasets_position == NO_DATASETS:
         return None
-    return (await lineage_of_runs(request, [(run, registers)], moment)).get(run)
+    return (await lineage_of_runs(request, [(run, registers)], moment)).found.get(run)
+
+
+async def lineage_after_command(request: web.Request, run: UUID, registers: RunRegisters) -> RunLineage | None:
+    """As lineage_of_run, for the answer to a command, whose event is recorded: None where it cannot be read."""
+    if registers.datasets_position == NO_DATASETS:
+        return None
+    with suppress(Unavailable):
+        return await lineage_of_run(request, run, registers)
+    return None
 
 
 async def lineage_of_runs(
     request: web.Request, runs: Sequence[tuple[UUID, RunRegisters]], moment: Moment = NOW
-) -> dict[UUID, RunLineage]:
+) -> LineageOfRuns:
     """Return what runs read and wrote, of those that did, as `lineage_of_run` does."""
     position = max((registers.datasets_position for _, registers in runs), default=NO_DATASETS)
     if position == NO_DATASETS:
-        return {}
+        return LineageOfRuns({}, len(runs))
     resources = request.app[RESOURCES]
     await settle_lineage(resources, position)
     return await resources.run_lineage.read(runs, binding_of(request), moment)
-
-
-async def views_of_runs(request: web.Request, ids: Iterable[UUID]) -> dict[UUID, dict[str, Any]]:
-    """Return the views of runs, as far as they exist and the API key may see them, with what they read and wrote."""
-    resources, binding = request.app[RESOURCES], binding_of(request)
-    wanted = list(dict.fromkeys(ids))
-    found = {
-        id_: run
-        for id_, run in zip(wanted, await resources.reader.read_all(wanted), strict=True)
-        if run is not None and visible(binding, run) is not None
-    }
-    lineage = await resources.run_lineage.read(found.items(), binding)
-    return {id_: run_view(str(id_), run, lineage.get(id_)) for id_, run in found.items()}
 
 
 async def job_views(resources: Resources, jobs: Sequence[JobItem], binding: Binding | None) -> Iterator[dict[str, Any]]:
@@ -67,7 +65,7 @@ async def job_views(resources: Resources, jobs: Sequence[JobItem], binding: Bind
         resources.job_versions.current(names), resources.run_lineage.read(runs, binding)
     )
     return (
-        job_item_view(job, versions.get(name), lineage, _parent_of(job, binding))
+        job_item_view(job, versions.get(name), lineage.found, _parent_of(job, binding))
         for job, name in zip(jobs, names, strict=True)
     )
 

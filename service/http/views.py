@@ -36,6 +36,9 @@ _UNKNOWN_TYPE = _JobType()
 _decode_job_type = msgspec.json.Decoder(_JobType).decode
 
 NO_LINEAGE: Mapping[UUID, RunLineage] = {}
+DATASETS_OMITTED = {"datasetsOmitted": True}
+"""The member of a run whose datasets are left out, because those of a list take too much space."""
+
 _NO_ARGS = Fragment(b"{}")
 _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
 
@@ -79,10 +82,19 @@ def run_view(run_id: str, run: RunRegisters, lineage: RunLineage | None = None) 
     return view | omitted_view(run.run_facets) if run.run_facets else view
 
 
-def _lineage_view(lineage: RunLineage) -> dict[str, Any]:
+def abridged(view: dict[str, Any]) -> dict[str, Any]:
+    """Return the view of a run without its facets and datasets, which says so."""
+    omitted = view.get("facetsOmitted", 0) + len(view["facets"])
+    facets = {"facets": {}, "facetsOmitted": omitted} if omitted else {}
+    return view | facets | {"inputDatasetVersions": [], "outputDatasetVersions": []} | DATASETS_OMITTED
+
+
+def _lineage_view(lineage: RunLineage) -> Mapping[str, Any]:
     """Return what a run read and wrote."""
+    if lineage.is_omitted:
+        return DATASETS_OMITTED
     return {
-        "jobVersion": lineage.job._asdict() | {"version": str(lineage.job_version)},
+        "jobVersion": lineage.job._asdict() | {"version": str(lineage.job_version)} if lineage.job else None,
         "inputDatasetVersions": [_dataset_version_view(each) for each in lineage.inputs],
         "outputDatasetVersions": [_dataset_version_view(each) for each in lineage.outputs],
     }

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.catalog.batches import Pauses
@@ -32,12 +32,23 @@ class RunDatasetVersion(NamedTuple):
 
 
 class RunLineage(NamedTuple):
-    """What a run read and wrote."""
+    """What a run read and wrote; `is_omitted`: not read, because that of the runs before takes too much space."""
 
-    job: JobName
-    job_version: UUID
-    inputs: list[RunDatasetVersion]
-    outputs: list[RunDatasetVersion]
+    job: JobName | None
+    job_version: UUID | None
+    inputs: Sequence[RunDatasetVersion]
+    outputs: Sequence[RunDatasetVersion]
+    is_omitted: bool = False
+
+
+_OMITTED = RunLineage(None, None, (), (), is_omitted=True)
+
+
+class LineageOfRuns(NamedTuple):
+    """What runs read and wrote, of those that did. `known`: so many of the runs, from the first on, were read."""
+
+    found: Mapping[UUID, RunLineage]
+    known: int
 
 
 class Moment(NamedTuple):
@@ -58,26 +69,29 @@ class RunLineageReader:
         self._connections = connections
 
     async def read(
-        self, runs: Iterable[tuple[UUID, RunRegisters]], binding: Binding | None, moment: Moment = NOW
-    ) -> dict[UUID, RunLineage]:
-        """Return what runs read and wrote, of those that did; nothing is asked for those whose events name no datasets.
+        self, runs: Sequence[tuple[UUID, RunRegisters]], binding: Binding | None, moment: Moment = NOW
+    ) -> LineageOfRuns:
+        """Return what runs read and wrote; it is omitted of those behind the first ones that take PAGE_BYTES.
 
-        Datasets that are not within the binding of an API key are left out.
+        Nothing is asked for those whose events name no datasets. Datasets that are not within the binding of an API key
+        are left out.
         """
         jobs = {run: registers.job for run, registers in runs if registers.datasets_position != NO_DATASETS}
         if not jobs:
-            return {}
+            return LineageOfRuns({}, len(runs))
         rows = await self._connections.fetch(_OF_RUNS, list(jobs), PAGE_BYTES)
+        known = _known(runs, rows)
+        omitted = {run for run, _ in runs[known:] if run in jobs}
         found: dict[UUID, RunDatasets] = {}
         pauses = Pauses()
         for row in rows:
             await pauses.pause()
-            datasets, known = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
-            found[row["run_id"]] = datasets if known is None else merge_run_datasets(known, datasets)
-        named = {run: _named_by(datasets, moment) for run, datasets in found.items()}
+            datasets, before = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
+            found[row["run_id"]] = datasets if before is None else merge_run_datasets(before, datasets)
+        named = {run: _named_by(datasets, moment) for run, datasets in found.items() if run not in omitted}
         visible = {run: _within(datasets, binding) for run, datasets in named.items()}
         versions = await self._versions(visible.values())
-        lineage = {}
+        lineage = dict.fromkeys(omitted, _OMITTED)
         for run, datasets in visible.items():
             if (job := jobs[run]) is not None and (datasets.inputs or datasets.outputs):
                 job_version = named[run].job_version(job)
@@ -85,7 +99,7 @@ class RunLineageReader:
                 inputs = _versions_of(datasets.inputs, versions)
                 await pauses.pause()
                 lineage[run] = RunLineage(job, job_version, inputs, _versions_of(datasets.outputs, versions))
-        return lineage
+        return LineageOfRuns(lineage, known)
 
     async def _versions(self, found: Iterable[RunDatasets]) -> dict[tuple[UUID, datetime], UUID]:
         """Return the versions, at the time of a run, of those datasets of which it tells none itself."""
@@ -99,6 +113,13 @@ class RunLineageReader:
             return {}
         rows = await self._connections.fetch(UNTIL, *zip(*wanted, strict=True))
         return {(row["id"], row["at"]): row["version"] for row in rows}
+
+
+def _known(runs: Sequence[tuple[UUID, RunRegisters]], rows: Sequence[Any]) -> int:
+    """Return of how many runs, from the first on, all rows were read, which are in the order of the runs."""
+    if not rows or len(rows) == rows[0]["found"]:
+        return len(runs)
+    return next(index for index, (run, _) in enumerate(runs) if run == rows[-1]["run_id"])
 
 
 def _named_by(datasets: RunDatasets, moment: Moment) -> RunDatasets:

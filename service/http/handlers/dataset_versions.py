@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
-
 from aiohttp import web
 
 from service.auth.keys import Scope
+from service.domain.binding import Binding
 from service.http.dataset_reads import (
     KNOWN_AT,
     VALID_AT,
@@ -19,8 +17,6 @@ from service.http.dataset_reads import (
 )
 from service.http.dataset_views import version_view
 from service.http.fast_path import json_response
-from service.http.job_reads import views_of_runs
-from service.http.long_lists import list_fragment
 from service.http.openapi import dataset_responses
 from service.http.parameters import LIMIT, OFFSET, STALE
 from service.http.paths import DATASET
@@ -28,6 +24,7 @@ from service.http.permissions import binding_of
 from service.http.request_values import slice_of
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag
+from service.http.runs_of_versions import ViewOf, version_list, whole_version
 from service.lineage.datasets import DatasetItem, VersionItem
 from service.not_found import DatasetNotFound, DatasetVersionNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
@@ -43,7 +40,7 @@ async def list_versions(request: web.Request) -> web.Response:
     moment, binding = await past_moment(request), binding_of(request)
     item = await find_dataset(resources, dataset, binding, moment)
     versions, total = await resources.datasets.versions(item, page, moment)
-    views = await list_fragment(await _views(request, item, versions))
+    views = await version_list(request, versions, _view_of(item, binding))
     return json_response(request, dump({"versions": views, "totalCount": total} | as_of(moment, binding)))
 
 
@@ -51,19 +48,18 @@ async def get_version(request: web.Request) -> web.Response:
     """Read a version of a dataset."""
     resources, dataset, text = request.app[RESOURCES], dataset_name(request), request.match_info["version"]
     await wait_for_lineage_unless_stale(request)
-    item = await find_dataset(resources, dataset, binding_of(request))
+    binding = binding_of(request)
+    item = await find_dataset(resources, dataset, binding)
     version = parse_uuid(text)
     found = await resources.datasets.version(item, version) if version is not None else None
     if found is None:
         raise DatasetVersionNotFound(text)
-    return json_response(request, dump(next(await _views(request, item, [found]))))
+    return json_response(request, await whole_version(request, found, _view_of(item, binding)))
 
 
-async def _views(request: web.Request, item: DatasetItem, versions: Sequence[VersionItem]) -> Iterator[dict[str, Any]]:
-    """Return versions, each with the run that was the first to write it."""
-    runs = await views_of_runs(request, [found.run for found in versions if found.run is not None])
-    binding = binding_of(request)
-    return (version_view(item, found, runs.get(found.run) if found.run else None, binding) for found in versions)
+def _view_of(item: DatasetItem, binding: Binding | None) -> ViewOf[VersionItem]:
+    """Return what makes the view of a version, with the run that was the first to write it."""
+    return lambda found, run: version_view(item, found, run, binding)
 
 
 ROUTES = (
@@ -76,7 +72,8 @@ ROUTES = (
         tag=Tag.DATASETS,
         summary="List the versions of a dataset, newest first",
         description="A version is what is different: source, physical name, fields, lifecycle state. Runs that write "
-        "the same make one version, and `createdByRun` is the first of them. Tags are the current ones.",
+        "the same make one version, and `createdByRun` is the first of them; where it takes more than 16 KiB, it is "
+        "there without its facets and datasets, and says so. Tags are the current ones.",
         parameters=(KNOWN_AT, VALID_AT, LIMIT, OFFSET, STALE),
         answers={200: dataset_responses.DatasetVersions},
         errors=(NamespaceNotFound, DatasetNotFound),

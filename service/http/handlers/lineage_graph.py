@@ -81,7 +81,7 @@ async def _body(request: web.Request, node: NodeText, query: GraphQuery) -> byte
     graphs = resources.graphs
     graph = await graphs.lineage.read(await _find(graphs, node, binding), query, binding)
     latest = [job.latest for job in graph.jobs.values() if job.latest is not None]
-    runs = await resources.run_lineage.read(latest, binding)
+    runs = (await resources.run_lineage.read(latest, binding)).found
     return _with_members(await graph_json(graph, runs, parents=query.with_parents), cut_view(graph.cut))
 
 

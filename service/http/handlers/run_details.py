@@ -7,6 +7,7 @@ from aiohttp import web
 from service.auth.keys import Scope
 from service.http import views
 from service.http.fast_path import json_response
+from service.http.job_reads import lineage_of_runs
 from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice
 from service.http.paths import RUN
@@ -43,7 +44,8 @@ async def children(request: web.Request) -> web.Response:
     runs, total = await resources.lineage_events.children(run, page, binding)
     if not total and visible(binding, await resources.reader.read(run)) is None:
         raise run_not_found(request)
-    return json_response(request, dump(views.runs_view(runs, total)))
+    lineage = await lineage_of_runs(request, runs)
+    return json_response(request, dump(views.runs_view(runs[: max(1, lineage.known)], total, lineage.found)))
 
 
 ROUTES = (

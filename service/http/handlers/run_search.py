@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from aiohttp import hdrs, web
 
@@ -14,6 +15,7 @@ from service.auth.keys import Scope
 from service.catalog.batches import Pauses
 from service.catalog.run_search import FoundRun, Order, RunCursor, RunFilters, RunOrder, RunSearch, order_of
 from service.domain.binding import Binding
+from service.domain.run import RunRegisters
 from service.errors import Malformed
 from service.http import views
 from service.http.event_parameters import START, check_order
@@ -44,6 +46,7 @@ from service.http.run_lines import CSV_HEADER, run_as_csv
 from service.http.streaming import streaming, write
 from service.ledger import cursors
 from service.ledger.cursors import RowCursor
+from service.lineage.run_lineage import LineageOfRuns
 from service.payloads.json_writer import dump
 
 _PAGE = 100
@@ -118,7 +121,11 @@ async def search(request: web.Request) -> web.StreamResponse:
             pages = _pages(runs, filters, after, limit, order, binding)
             return await _stream(request, pages, media_type, as_lines)
     page, following = await runs.runs(filters, after, limit or _PAGE, order, binding)
-    run_views = await list_fragment(await _views(request, page), max_bytes=None)
+    lineage = await lineage_of_runs(request, _with_registers(page))
+    if lineage.known < len(page):  # what the others read and wrote takes too much space: they are on the next page
+        page = page[: max(1, lineage.known)]
+        following = page[-1].row
+    run_views = await list_fragment(_views(page, lineage), max_bytes=None)
     cursor = None if following is None else _encode_cursor(following)
     return json_response(request, dump({"runs": run_views, "next": cursor}))
 
@@ -142,29 +149,38 @@ async def _pages(
             return
 
 
-async def _views(request: web.Request, page: Sequence[FoundRun]) -> Iterator[dict[str, Any]]:
+def _with_registers(page: Sequence[FoundRun]) -> list[tuple[UUID, RunRegisters]]:
+    return [(run.id, run.registers) for run in page]
+
+
+def _views(page: Sequence[FoundRun], lineage: LineageOfRuns) -> Iterator[dict[str, Any]]:
     """Return the views of runs, each of which is made when it is asked for."""
-    lineage = await lineage_of_runs(request, [(run.id, run.registers) for run in page])
-    return (views.run_view(str(run.id), run.registers, lineage.get(run.id)) for run in page)
+    return (views.run_view(str(run.id), run.registers, lineage.found.get(run.id)) for run in page)
 
 
-async def _json_lines(request: web.Request, page: Sequence[FoundRun]) -> bytes:
-    lines, pauses = [], Pauses()
-    for view in await _views(request, page):
-        lines.append(dump(view) + b"\n")
-        await pauses.pause()
-    return b"".join(lines)
+async def _json_lines(request: web.Request, page: Sequence[FoundRun]) -> AsyncIterator[bytes]:
+    """Yield runs as lines: some at a time, where what they read and wrote takes much space."""
+    pauses = Pauses()
+    while page:
+        lineage = await lineage_of_runs(request, _with_registers(page))
+        known = max(1, lineage.known)
+        lines = []
+        for view in _views(page[:known], lineage):
+            lines.append(dump(view) + b"\n")
+            await pauses.pause()
+        yield b"".join(lines)
+        page = page[known:]
 
 
-async def _csv_lines(page: Sequence[FoundRun]) -> bytes:
-    return b"".join(map(run_as_csv, page))
+async def _csv_lines(page: Sequence[FoundRun]) -> AsyncIterator[bytes]:
+    yield b"".join(map(run_as_csv, page))
 
 
 async def _stream(
     request: web.Request,
     found: AsyncGenerator[list[FoundRun]],
     media_type: str,
-    as_lines: Callable[[Sequence[FoundRun]], Awaitable[bytes]],
+    as_lines: Callable[[Sequence[FoundRun]], AsyncIterator[bytes]],
 ) -> web.StreamResponse:
     """Write runs as lines."""
     headers = {hdrs.CONTENT_TYPE: media_type}
@@ -172,13 +188,17 @@ async def _stream(
         return web.Response(headers=headers)
     response = web.StreamResponse(headers=headers)
     async with aclosing(found) as pages:
-        page = await anext(pages)  # before the answer begins, so that an unavailable database is a 503
+        page: list[FoundRun] | None = await anext(
+            pages
+        )  # before the answer begins, so that an unavailable database is a 503
         await response.prepare(request)
         with streaming(request):
-            head = CSV_HEADER if media_type == _CSV_TYPE else b""
-            await write(response, head + await as_lines(page))
-            async for following in pages:
-                await write(response, await as_lines(following))
+            if media_type == _CSV_TYPE:
+                await write(response, CSV_HEADER)
+            while page is not None:
+                async for lines in as_lines(page):
+                    await write(response, lines)
+                page = await anext(pages, None)
             await response.write_eof()
     return response
 

@@ -14,7 +14,7 @@ from service.errors import Conflict, ConflictKind, Invalid, KeyReused
 from service.http import views
 from service.http.definitions import create_run
 from service.http.fast_path import json_response
-from service.http.job_reads import lineage_of_runs
+from service.http.job_reads import lineage_after_command, lineage_of_runs
 from service.http.json_bodies import read_look_up
 from service.http.long_lists import list_fragment
 from service.http.openapi import responses
@@ -26,6 +26,7 @@ from service.http.request_values import json_body, keyed_caller, name, slice_of,
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.ledger.batch import AppendResult
+from service.lineage.run_lineage import RunLineage
 from service.not_found import JobNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import run_uuid
@@ -46,13 +47,16 @@ async def create(request: web.Request) -> web.Response:
     body = await json_body(request)
     resources = request.app[RESOURCES]
     created = await create_run(resources, *names, body, keyed_caller(request))
-    return _created(request, resources.addresses.prefix(request), str(created.id), created.result)
+    lineage = await lineage_after_command(request, created.id, created.result.registers)
+    return _created(request, resources.addresses.prefix(request), str(created.id), created.result, lineage)
 
 
-def _created(request: web.Request, prefix: str, run: str, result: AppendResult) -> web.Response:
+def _created(
+    request: web.Request, prefix: str, run: str, result: AppendResult, lineage: RunLineage | None
+) -> web.Response:
     if result.decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
-    view = dump(views.run_view(run, result.registers))
+    view = dump(views.run_view(run, result.registers, lineage))
     if result.decision is Decision.CONFLICT:
         detail = f"Run '{run}' exists already, with another job or content."
         raise Conflict(detail, view, ConflictKind.OTHER_CONTENT)
@@ -73,7 +77,8 @@ async def list_of_job(request: web.Request) -> web.Response:
         raise JobNotFound(names[1])
     runs, total = await resources.queries.runs_of_job(*names, states, page, binding)
     lineage = await lineage_of_runs(request, runs)
-    run_views = (views.run_view(str(run_id), run, lineage.get(run_id)) for run_id, run in runs)
+    shown = runs[: max(1, lineage.known)]
+    run_views = (views.run_view(str(run_id), run, lineage.found.get(run_id)) for run_id, run in shown)
     return json_response(request, dump({"runs": await list_fragment(run_views), "totalCount": total}))
 
 
@@ -87,9 +92,13 @@ async def look_up(request: web.Request) -> web.Response:
         texts = ids[len(found) : len(found) + count]
         run_ids = [run_uuid(text) for text in texts]
         runs = [visible(binding, read) for read in await resources.reader.read_all(run_ids)]
-        lineage = await lineage_of_runs(request, [(id_, run) for id_, run in zip(run_ids, runs, strict=True) if run])
+        known = [(id_, run) for id_, run in zip(run_ids, runs, strict=True) if run is not None]
+        lineage = await lineage_of_runs(request, known)
+        left_out = {id_ for id_, _ in known[max(1, lineage.known) :]}
         for text, run_id, run in zip(texts, run_ids, runs, strict=True):
-            view = dump(views.run_view(str(run_id), run, lineage.get(run_id))) if run is not None else b""
+            if run_id in left_out:
+                break  # looked up again, with those behind it
+            view = dump(views.run_view(str(run_id), run, lineage.found.get(run_id))) if run is not None else b""
             found[text] = Fragment(view) if view else None
             size += len(view)
         mean_size = size // len(found) + 1

@@ -73,9 +73,9 @@ class StateReason(Struct, forbid_unknown_fields=True):
 class Run(Struct, forbid_unknown_fields=True):
     """A run, as its history makes it; `facetsOmitted`: at least this many facets are in its events only.
 
-    `ends` where ends in several states were reported: the latest of each state, the one that stands last.
-    `restartedAt`: the latest start, where it lies after the end. `jobs` where its events name several. `stateReason`
-    where the end was not reported, but inferred.
+    `datasetsOmitted`: what it read and wrote is left out of a list for its size. `ends` where ends in several states
+    were reported: the latest of each, the one that stands last. `restartedAt`: the latest start, where it lies after
+    the end. `jobs` where its events name several. `stateReason` where the end was not reported, but inferred.
     """
 
     id: str
@@ -98,6 +98,7 @@ class Run(Struct, forbid_unknown_fields=True):
     stateReason: StateReason | UnsetType = UNSET
     jobs: list[JobId] | UnsetType = UNSET
     facetsOmitted: int | UnsetType = UNSET
+    datasetsOmitted: bool | UnsetType = UNSET
     asOf: AsOf | UnsetType = UNSET
 
 

@@ -565,6 +565,7 @@ export interface Run {
   stateReason?: StateReason;
   jobs?: JobId[];
   facetsOmitted?: number;
+  datasetsOmitted?: boolean;
   asOf?: AsOf;
 }
 
