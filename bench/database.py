@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 CHUNK = 1_000
 
@@ -37,6 +37,8 @@ select h.position - c.position
   from runfold.ledger_head h, runfold.catalog_cursor c
  where h.log = 0 and c.log = 0
 """
+HAS_LINEAGE = "select to_regclass('runfold.lineage_cursor') is not null"
+LINEAGE_LAG = LAG.replace("catalog_cursor", "lineage_cursor")
 CONDITIONS = """
 select current_setting('server_version') as postgresql, current_setting('fsync') as fsync,
        current_setting('synchronous_commit') as synchronous_commit,
@@ -54,6 +56,15 @@ def new_id() -> UUID:
     return UUID(
         int=(time.time_ns() // 1_000_000) << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & (1 << 62) - 1
     )
+
+
+async def _until_zero(lag: Callable[[], Awaitable[int]], name: str, seconds: float) -> float:
+    began = time.monotonic()
+    while (events := await lag()) > 0:
+        if time.monotonic() - began > seconds:
+            raise NotCaughtUpError(f"{name} is {events} events behind after {seconds} s")
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
 
 
 class Database:
@@ -83,14 +94,19 @@ class Database:
         """Return how many events are not projected into the catalog yet."""
         return int(await self.connection.fetchval(LAG))
 
+    async def lineage_lag(self) -> int:
+        """Return how many events are not projected into lineage yet; 0 for a version that has no such projection."""
+        if not await self.connection.fetchval(HAS_LINEAGE):
+            return 0
+        return int(await self.connection.fetchval(LINEAGE_LAG))
+
     async def caught_up(self, seconds: float = 120) -> float:
         """Wait until everything is projected into the catalog; return the seconds that took."""
-        began = time.monotonic()
-        while await self.lag() > 0:
-            if time.monotonic() - began > seconds:
-                raise NotCaughtUpError(f"the catalog is {await self.lag()} events behind after {seconds} s")
-            await asyncio.sleep(0.02)
-        return time.monotonic() - began
+        return await _until_zero(self.lag, "the catalog", seconds)
+
+    async def lineage_caught_up(self, seconds: float = 300) -> float:
+        """Wait until everything is projected into lineage; return the seconds that took."""
+        return await _until_zero(self.lineage_lag, "lineage", seconds)
 
     async def wait_for_append(self, after: int, seconds: float = 30) -> None:
         """Wait until an event is recorded after a position."""

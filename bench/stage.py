@@ -108,6 +108,7 @@ class Stage:
         async with self.http.get(RUNS, params={"limit": "1"}) as answer:
             await answer.read()
         await self.database.caught_up()
+        await self.database.lineage_caught_up()
 
     async def watch(self, program: Program, measuring: Awaitable[Result]) -> tuple[Result, Usage, Usage]:
         """Await a measurement; return its result with the usage of the program and PostgreSQL before and after."""

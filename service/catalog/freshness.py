@@ -10,7 +10,7 @@ import asyncio
 from contextlib import suppress
 from typing import NamedTuple
 
-from service.catalog.projector import CatalogProjector
+from service.catalog.projector_interface import CatalogProjector
 from service.database.connections import Connections
 from service.errors import Unavailable
 from service.ledger.events import read_head

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import deque
-from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page
 from service.catalog.newer_catalog import NewerCatalog, request_projection
 from service.catalog.page_writer import WrittenPage
+from service.catalog.projector_interface import OnProgress, ProjectorStatus
+from service.catalog.reader_demand import ReaderDemand
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 from service.ledger.stored_registers import NewerRegisters
@@ -28,9 +28,6 @@ _log = logging.getLogger(__name__)
 _MAX_PENDING_EVENTS = 40_000
 """Project at the latest when this many events are pending: a burst is answered first and projected later. A list
 request in the middle of a burst waits for this many."""
-
-_DEMAND_WINDOW_S = 2.0
-"""Two list requests within this window switch the projector to low latency, for as long again."""
 
 _LOW_LATENCY_S = 0.02
 """Longest time that events stay pending at low latency, so that little is left to project when a request comes."""
@@ -46,6 +43,9 @@ _QUIET_S = 0.2
 _FOLLOW_S = 0.05
 """Seconds between two looks at how far a newer version has projected, while a reader waits."""
 
+_GIVE_WAY_S = 2.0
+"""Longest time that a page waits for the projector that comes first, so that it goes on under lasting bulk input."""
+
 _IDLE_WORK_S = 1.0
 """Longest time of other work before events are projected again."""
 
@@ -57,59 +57,6 @@ _MAX_BATCHES = 1000
 
 _MAX_DELAY_S = 4.0
 """Longest time that events stay pending."""
-
-OnProgress = Callable[[int], None]
-"""Is called with the position up to which the catalog is projected."""
-
-
-class ProjectorStatus(NamedTuple):
-    """Whether a projector works, with the reason where it does not, and how often it was started again."""
-
-    problem: str | None
-    restarts: int
-
-
-class CatalogProjector(Protocol):
-    """Projects the ledger into the catalog, in this process or in another one."""
-
-    def start(self, on_progress: OnProgress) -> None:
-        """Start; `on_progress` is called after every page."""
-
-    async def close(self) -> None:
-        """Stop; the next process that starts, or that needs the catalog, projects the rest."""
-
-    def notify_appended(self, position: int) -> None:
-        """Report that this process appended events up to a position; they are projected when there is time."""
-
-    def link(self, position: int, batch: TraceContext) -> None:
-        """Name the span of the batch that ends at a position, for the span of the page that projects it."""
-
-    def prioritize(self, position: int) -> None:
-        """Project up to a position as soon as possible: a reader waits for it."""
-
-    def status(self) -> ProjectorStatus:
-        """Return whether it works."""
-
-    def forget_positions(self) -> None:
-        """Forget all positions, because the ledger lost its tail; the next progress is that of the catalog as it is."""
-
-
-class ReaderDemand:
-    """Predicts whether a reader will wait soon: after two requests within a short time, a third is expected."""
-
-    def __init__(self) -> None:
-        """Begin without a request."""
-        self._last_request = self._expected_until = -math.inf
-
-    def record_request(self, now: float) -> None:
-        """Record that a reader waits."""
-        if now - self._last_request < _DEMAND_WINDOW_S:
-            self._expected_until = now + _DEMAND_WINDOW_S
-        self._last_request = now
-
-    def is_high(self, now: float) -> bool:
-        """Tell whether another request is expected."""
-        return now < self._expected_until
 
 
 class Page(Protocol):
@@ -166,9 +113,25 @@ class _Prefetch(NamedTuple, Generic[P]):
 class Projector(Generic[P]):
     """Reads a page while it writes the one before, so that PostgreSQL and Python work at the same time."""
 
-    def __init__(self, projection: Projection[P], tracing: Tracing | None = None) -> None:
-        """Take what is projected. `tracing`: records a span for each page."""
+    def __init__(
+        self,
+        projection: Projection[P],
+        tracing: Tracing | None = None,
+        gives_way_to: Projector[Any] | None = None,
+    ) -> None:
+        """Take what is projected. `tracing`: records a span for each page.
+
+        `gives_way_to`: a projector in the same process. While a reader or a bulk writer waits for that one, and none
+        for this one, each page waits, for _GIVE_WAY_S at most.
+        """
         self._tracing = tracing
+        self._gives_way_to = gives_way_to
+        self._turn = asyncio.Event()
+        """Is set whenever a page that gives way may have to go on."""
+        self.turns_behind: list[asyncio.Event] = []
+        """Those of the projectors that give way to this one."""
+        if gives_way_to is not None:
+            gives_way_to.turns_behind.append(self._turn)
         self._batches: deque[tuple[int, TraceContext]] = deque(maxlen=_MAX_BATCHES)
         """The spans of batches that are not projected yet, by their last positions."""
         self._projection = projection
@@ -215,6 +178,7 @@ class Projector(Generic[P]):
             self._demand.record_request(asyncio.get_running_loop().time())
             self._prioritized = position
             self._wake.set()
+            self._turn.set()
 
     def status(self) -> ProjectorStatus:
         """Return whether the task runs."""
@@ -228,6 +192,22 @@ class Projector(Generic[P]):
         self._wake.set()
 
     @property
+    def is_awaited(self) -> bool:
+        """Whether a reader or a bulk writer waits for it."""
+        return self._prioritized > self._projected
+
+    async def _give_way(self) -> None:
+        """Wait while somebody waits for the other projector and nobody for this one, for a limited time."""
+        first = self._gives_way_to
+        if first is None:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_GIVE_WAY_S):
+                while first.is_awaited and not self.is_awaited:
+                    self._turn.clear()
+                    await self._turn.wait()
+
+    @property
     def _target(self) -> int:
         """The last position that is known to be recorded."""
         return max(self._prioritized, self._appended)
@@ -235,7 +215,7 @@ class Projector(Generic[P]):
     async def _run(self, on_progress: OnProgress) -> None:
         await self._project(on_progress)
         while True:
-            if self._prioritized <= self._projected:
+            if not self.is_awaited:
                 await self._work_when_idle()
                 await self._wake.wait()
                 self._wake.clear()
@@ -247,7 +227,7 @@ class Projector(Generic[P]):
         is_high = self._demand.is_high(asyncio.get_running_loop().time())
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOW_LATENCY_S if is_high else _MAX_DELAY_S):
-                while self._prioritized <= self._projected and self._appended - self._projected < _MAX_PENDING_EVENTS:
+                while not self.is_awaited and self._appended - self._projected < _MAX_PENDING_EVENTS:
                     async with asyncio.timeout(_QUIET_S):
                         await self._wake.wait()
                     self._wake.clear()
@@ -285,7 +265,7 @@ class Projector(Generic[P]):
             _log.warning("this process no longer projects %s, and waits for others: %s", self._projection.name, newer)
         if isinstance(newer, NewerCatalog):
             self._advance(newer.position, on_progress)
-        if self._prioritized <= self._projected:
+        if not self.is_awaited:
             return True
         await request_projection(self._projection.connections, self._prioritized)
         await asyncio.sleep(_FOLLOW_S if isinstance(newer, NewerCatalog) else _QUIET_S)
@@ -296,7 +276,7 @@ class Projector(Generic[P]):
         clock = asyncio.get_running_loop().time
         end = clock() + _IDLE_WORK_S
         try:
-            while self._prioritized <= self._projected:
+            while not self.is_awaited:
                 if not await self._projection.work_when_idle():
                     return
                 if clock() >= end:
@@ -330,6 +310,7 @@ class Projector(Generic[P]):
                 if not page.events:
                     return self._finish(page.upto, current, on_progress)
                 position = page.upto
+                await self._give_way()
                 if page.events >= _PREFETCH_EVENTS:
                     prefetch = self._read(position)
                 with self._span(page):
@@ -388,4 +369,6 @@ class Projector(Generic[P]):
 
     def _advance(self, position: int, on_progress: OnProgress) -> None:
         self._projected = max(self._projected, position)
+        for turn in self.turns_behind:
+            turn.set()
         on_progress(self._projected)

@@ -16,7 +16,8 @@ from service.audit.tail import LedgerTail
 from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
-from service.catalog.projector import CatalogProjector, Projector
+from service.catalog.projector import Projector
+from service.catalog.projector_interface import CatalogProjector
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
 from service.catalog.run_totals import RunTotals
@@ -183,8 +184,9 @@ def _make_projectors(
     if settings.projector == PROCESS:
         process = ProjectorProcess(settings)
         return process.catalog, process.lineage
-    catalog = CatalogProjection(registry.add(projector_connections(settings)))
-    return Projector(catalog, tracing), Projector(LineageProjection(registry.add(projector_connections(settings))))
+    catalog = Projector(CatalogProjection(registry.add(projector_connections(settings))), tracing)
+    lineage = LineageProjection(registry.add(projector_connections(settings)))
+    return catalog, Projector(lineage, gives_way_to=catalog)
 
 
 async def _resources(app: web.Application) -> AsyncIterator[None]:

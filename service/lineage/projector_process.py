@@ -1,9 +1,9 @@
 """Projects the ledger in a child process, so that requests do not share the event loop and the interpreter with it.
 
-The child runs two projectors, of the catalog and of datasets and lineage, which do not wait for each other. The serving
-process writes lines to the child's standard input: its settings first, then prioritized and appended positions. The
-child writes the positions up to which each of them has projected. A child that dies is replaced; a child ends with its
-parent.
+The child runs two projectors, of the catalog and of datasets and lineage. A page of lineage waits for a limited time
+while somebody waits for the catalog and nobody for lineage. The serving process writes lines to the child's standard
+input: its settings first, then prioritized and appended positions. The child writes the positions up to which each of
+them has projected. A child that dies is replaced; a child ends with its parent.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import uvloop
 
 from service import logs, trace_context, tracing
 from service.catalog.catalog_projection import CatalogProjection
-from service.catalog.projector import CatalogProjector, OnProgress, Projector, ProjectorStatus
+from service.catalog.projector import Projector
+from service.catalog.projector_interface import CatalogProjector, OnProgress, ProjectorStatus
 from service.database.connections import Connections
 from service.domain.registers import FACET_LIMITS
 from service.lineage.pages import LineageProjection
@@ -274,10 +275,9 @@ async def _run_projectors(reports: dict[bytes, OnProgress]) -> None:
     configure_gc()
     recording = tracing.start()
     pools = {name: projector_connections(settings) for name in reports}
-    projectors: dict[bytes, CatalogProjector] = {
-        _CATALOG: Projector(CatalogProjection(pools[_CATALOG]), recording),
-        _LINEAGE: Projector(LineageProjection(pools[_LINEAGE])),
-    }
+    catalog = Projector(CatalogProjection(pools[_CATALOG]), recording)
+    lineage = Projector(LineageProjection(pools[_LINEAGE]), gives_way_to=catalog)
+    projectors: dict[bytes, CatalogProjector] = {_CATALOG: catalog, _LINEAGE: lineage}
     for name, projector in projectors.items():
         projector.start(reports[name])
     async for line in reader:

@@ -1,6 +1,6 @@
 """When the projector works at low latency although no reader waits."""
 
-from service.catalog.projector import ReaderDemand
+from service.catalog.reader_demand import ReaderDemand
 
 
 def test_who_came_once_is_not_expected_again():
