@@ -1,17 +1,12 @@
 """The entry point of `runfold` and of `python -m service`."""
 
-import signal
+from service.cli.loading import interruptible
 
 
 def main() -> None:
-    """Run the program. Until its modules are loaded, Ctrl-C ends it at once: nothing has to be closed yet."""
-    interruptible = signal.getsignal(signal.SIGINT) is signal.default_int_handler  # not in a script's background job
-    if interruptible:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from service.cli import main as program  # noqa: PLC0415  loading it takes most of a second
-
-    if interruptible:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Run the program."""
+    with interruptible():
+        from service.cli import main as program  # noqa: PLC0415  Ctrl-C may come while it is loaded
     program.main()
 
 

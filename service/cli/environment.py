@@ -2,12 +2,14 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 import click
 from click.core import ParameterSource
+
+from service.settings import Settings
 
 _PREFIX = "RUNFOLD_"
 
@@ -28,12 +30,24 @@ def is_from_kubernetes(name: str, value: str) -> bool:
     )
 
 
+def settings_variables() -> frozenset[str]:
+    """Return the variables of the fields of Settings; each is an option of a command."""
+    return frozenset(f"{_PREFIX}{field.upper()}" for field in Settings.__dataclass_fields__)
+
+
+def unknown_variables(known: Collection[str]) -> list[str]:
+    """Return the variables RUNFOLD_… that are set, but are not among `known`, nor from Kubernetes."""
+    return sorted(
+        name
+        for name, value in os.environ.items()
+        if name.startswith(_PREFIX) and name not in known and not is_from_kubernetes(name, value)
+    )
+
+
 def check_environment(known: Iterable[str]) -> None:
     """Raise UsageError if a variable RUNFOLD_… is not one of `known`: a misspelt setting must not be ignored."""
     names = set(known)
-    for name, value in sorted(os.environ.items()):
-        if not name.startswith(_PREFIX) or name in names or is_from_kubernetes(name, value):
-            continue
+    for name in unknown_variables(names):
         if name in _RENAMED:
             raise click.UsageError(f"The environment variable {name} was replaced by {_RENAMED[name]}.")
         settings = [known_name.removeprefix(_PREFIX) for known_name in names if known_name.startswith(_PREFIX)]
@@ -47,9 +61,18 @@ def variables_of(command: click.Command) -> Iterator[str]:
     for parameter in command.params:
         if parameter.envvar:
             yield from [parameter.envvar] if isinstance(parameter.envvar, str) else parameter.envvar
+    for subcommand in subcommands_of(command):
+        yield from variables_of(subcommand)
+
+
+def subcommands_of(command: click.Command) -> Iterator[click.Command]:
+    """Yield the subcommands of a group, loading them where they are not; none of another command."""
     if isinstance(command, click.Group):
-        for subcommand in command.commands.values():
-            yield from variables_of(subcommand)
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            subcommand = command.get_command(context, name)
+            if subcommand is not None:
+                yield subcommand
 
 
 class SettingOption(click.Option):

@@ -1,29 +1,34 @@
 """The program `runfold`. Exit status 0: success; 1: failure, or a check that did not hold; 2: wrong usage."""
 
+from importlib import import_module
+
 import click
 
 from service import logs
 from service.cli import volume
-from service.cli.commands import (
-    archive,
-    demo,
-    doctor,
-    erase,
-    export,
-    import_events,
-    keys,
-    migrate,
-    rebuild,
-    restore,
-    runs,
-    serve,
-    show,
-    silent,
-    tail,
-    verify,
-)
-from service.cli.environment import check_environment, variables_of
+from service.cli.environment import check_environment, settings_variables, unknown_variables, variables_of
+from service.cli.loading import interruptible
 from service.errors import OperatorError, RunfoldError
+
+_MODULES = {
+    "archive": "archive",
+    "demo": "demo",
+    "doctor": "doctor",
+    "erase": "erase",
+    "export": "export",
+    "import": "import_events",
+    "keys": "keys",
+    "migrate": "migrate",
+    "rebuild": "rebuild",
+    "restore": "restore",
+    "runs": "runs",
+    "serve": "serve",
+    "show": "show",
+    "silent": "silent",
+    "tail": "tail",
+    "verify": "verify",
+}
+"""The commands, and the modules of service.cli.commands that define them. To load all of them takes half a second."""
 
 
 class _Program(click.Group):
@@ -37,13 +42,34 @@ class _Program(click.Group):
         except RunfoldError as error:
             raise click.ClickException(logs.without_password(f"{error}.")) from error
 
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click calls it so
+        """Return the names of the commands."""
+        return list(_MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, after loading its module; None if there is no such command."""
+        if cmd_name in _MODULES and cmd_name not in self.commands:
+            with interruptible():
+                module = import_module(f"service.cli.commands.{_MODULES[cmd_name]}")
+            self.add_command(module.command)
+        return super().get_command(ctx, cmd_name)
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the command and its arguments. Raises UsageError for a misspelt variable, unless help is wanted."""
         if not set(ctx.help_option_names) & set(args):
-            check_environment([*variables_of(self), volume.VARIABLE])
+            self._check_environment()
         return super().resolve_command(ctx, args)
+
+    def _check_environment(self) -> None:
+        """Raise UsageError for a misspelt variable.
+
+        Commands define variables besides those of Settings. They are loaded only where such a variable may be set.
+        """
+        known = {volume.VARIABLE, *settings_variables()}
+        if unknown_variables(known):
+            check_environment([*known, *variables_of(self)])
 
 
 @click.group(cls=_Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -51,27 +77,6 @@ class _Program(click.Group):
 def cli() -> None:
     """Runfold records every transition of every job run in an append-only ledger."""
     logs.set_up("error")
-
-
-for module in (
-    serve,
-    demo,
-    migrate,
-    verify,
-    export,
-    rebuild,
-    doctor,
-    keys,
-    import_events,
-    archive,
-    restore,
-    erase,
-    runs,
-    show,
-    silent,
-    tail,
-):
-    cli.add_command(module.command)
 
 
 def main() -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import signal
 import socket
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,7 @@ from service.http.server_protocol import HttpRunner
 from service.os_process import configure_gc
 from service.server.file_descriptors import max_connections, raise_limit
 from service.server.sockets import BACKLOG
+from service.server.stop_signals import stop_requested
 from service.settings import Settings
 
 DRAIN_S = 30.0
@@ -25,8 +25,6 @@ DRAIN_S = 30.0
 
 CLOSE_S = 60.0
 """Seconds until stopping is given up: an unreachable database must not keep the process alive."""
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _CHECK_INTERVAL_S = 0.5
 
@@ -39,15 +37,6 @@ class ProcessLost(OperatorError):
 
 HealthCheck = Callable[[], str | None]
 """Returns a sentence about the process that has ended, or None while all are running."""
-
-
-def stop_requested() -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set from now on."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, stop.set)
-    return stop
 
 
 async def wait_for_stop(stop: asyncio.Event, check: HealthCheck) -> None:

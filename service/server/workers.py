@@ -17,8 +17,9 @@ import uvloop
 
 from service import logs
 from service.os_process import python_command, terminate_with_parent
-from service.server.serve import CLOSE_S, HealthCheck, ProcessLost, serve, stop_requested, wait_for_stop
+from service.server.serve import CLOSE_S, HealthCheck, ProcessLost, serve, wait_for_stop
 from service.server.siblings import ReportExchange, WorkerSiblings
+from service.server.stop_signals import stop_requested
 from service.settings import Settings, unpack
 
 _READY = b"ready\n"

@@ -52,7 +52,9 @@ async def executed(*command, **options) -> Ended:
 
 AS_USER = """
 import encodings.idna, os, sys
-from service.cli.main import main
+from service.cli.environment import variables_of
+from service.cli.main import cli, main
+list(variables_of(cli))  # loads every command
 uid = int(sys.argv.pop(1))
 os.setgroups([])
 os.setgid(uid)

@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from databases import execute
 
+from service.cli.environment import subcommands_of
 from service.cli.main import cli
 from service.database.migrations import newest_revision
 from service.domain.ids import stream_of
@@ -38,7 +39,7 @@ ALL = [*LOOKING.items(), *SERVING.items(), *REPLACING.items()]
 
 
 def commands(group: click.Group, name: str = ""):
-    for command in group.commands.values():
+    for command in subcommands_of(group):
         if isinstance(command, click.Group):
             yield from commands(command, f"{name}{command.name} ")
         else:

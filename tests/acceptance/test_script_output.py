@@ -27,7 +27,7 @@ def fields_of(*path):
     command = cli
     for name in path:
         if isinstance(command, click.Group):
-            command = command.commands[name]
+            command = command.get_command(click.Context(command), name)
     return next(set(option.fields) for option in command.params if isinstance(option, JsonOption))
 
 

@@ -19,7 +19,7 @@ from service.cli.commands.history import History, batches
 from service.cli.commands.lives import LIVES, STEPS, Player, Step, explain
 from service.cli.commands.options import DEFAULTS, data_dir_option, require_data_dir
 from service.http.addresses import parse_base_path
-from service.server.serve import stop_requested
+from service.server.stop_signals import stop_requested
 
 _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
 

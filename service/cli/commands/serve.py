@@ -28,7 +28,8 @@ from service.embedded.files import has_cluster
 from service.errors import OperatorError, RunfoldError
 from service.http.addresses import parse_base_path, parse_networks
 from service.server import sockets
-from service.server.serve import STOP_SIGNALS, serve
+from service.server.serve import serve
+from service.server.stop_signals import STOP_SIGNALS
 from service.server.workers import supervise
 from service.settings import INLINE, PROCESS, Settings
 

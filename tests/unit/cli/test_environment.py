@@ -5,6 +5,7 @@ import os
 import click
 import pytest
 
+from service.cli.commands import serve
 from service.cli.environment import check_environment, variables_of
 from service.cli.main import cli
 from service.settings import Settings
@@ -66,5 +67,4 @@ def test_variables_of_kubernetes_and_of_others_are_left_alone(environment, name,
 
 def test_a_port_from_kubernetes_counts_as_not_set(environment):
     environment.setenv("RUNFOLD_PORT", "tcp://10.96.12.3:5000")
-    serve = cli.commands["serve"]
-    assert serve.make_context("serve", []).params["port"] == Settings().port
+    assert serve.command.make_context("serve", []).params["port"] == Settings().port

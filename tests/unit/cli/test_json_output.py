@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
+from service.cli.environment import subcommands_of
 from service.cli.json_output import JsonOption
 from service.cli.main import cli
 
@@ -14,11 +15,11 @@ OPERATIONS = Path(__file__).parents[3] / "docs/operations.md"
 
 
 def leaves(group=cli, path=()):
-    for name, command in group.commands.items():
+    for command in subcommands_of(group):
         if isinstance(command, click.Group):
-            yield from leaves(command, (*path, name))
+            yield from leaves(command, (*path, command.name))
         else:
-            yield " ".join((*path, name)), command
+            yield " ".join((*path, command.name)), command
 
 
 COMMANDS = {name: command for name, command in leaves() if name not in NO_RESULTS}

@@ -5,10 +5,9 @@ import pwd
 import click
 import pytest
 
-from service.cli.commands import options
+from service.cli.commands import options, rebuild
 from service.cli.commands.options import NO_DATA_DIR, require_data_dir
 from service.cli.database_url import check_database_url
-from service.cli.main import cli
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def test_without_a_home_there_is_no_default_data_directory():
 
 def test_a_directory_that_is_given_is_never_taken_for_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    context = cli.commands["rebuild"].make_context("rebuild", ["--data-dir", "."])
+    context = rebuild.command.make_context("rebuild", ["--data-dir", "."])
     assert require_data_dir(context.params["data_dir"]) == tmp_path
 
 

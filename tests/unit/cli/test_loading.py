@@ -1,0 +1,60 @@
+"""A command loads the modules that it needs, and no others: they take most of the time of a short command."""
+
+import os
+import signal
+import subprocess
+import sys
+
+from click.testing import CliRunner
+from programs import SETTINGS
+
+from service.cli.loading import interruptible
+from service.cli.main import cli
+
+LOADED = """
+import sys
+from click.testing import CliRunner
+from service.cli.main import cli
+assert CliRunner().invoke(cli, sys.argv[1:]).exit_code == 2
+print(*sys.modules)
+"""
+
+
+def loaded(*arguments, **environment):
+    """Return the modules that a command loads before it complains about its arguments."""
+    clean = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    command = [sys.executable, "-c", LOADED, *arguments, "--unheard-of"]
+    return set(subprocess.check_output(command, text=True, env=clean | environment).split())
+
+
+def test_a_command_loads_no_other_and_no_server():
+    found = loaded("keys", "list", RUNFOLD_WORKERS="2", RUNFOLD_SERVICE_PORT_HTTP="80")
+    assert "service.cli.commands.keys" in found
+    assert not found & {"service.cli.commands.serve", "service.cli.commands.verify", "service.http.app", "aiohttp"}
+
+
+def test_every_command_is_loaded_to_tell_a_misspelt_variable():
+    assert {"service.cli.commands.keys", "service.cli.commands.serve"} <= loaded("keys", "list", RUNFOLD_PROT="80")
+
+
+def test_ctrl_c_is_an_exception_again_when_modules_are_loaded():
+    before = signal.getsignal(signal.SIGINT)
+    assert before is signal.default_int_handler
+    with interruptible():
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with interruptible():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def test_there_is_no_other_command():
+    result = CliRunner().invoke(cli, ["kays"])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "No such command 'kays'" in result.stderr
