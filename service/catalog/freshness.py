@@ -192,12 +192,26 @@ class CatalogFreshness:
         assert self._progress is not None  # noqa: S101  start() comes before any request
         await asyncio.shield(self._progress)
 
-    async def wait_until_current(self) -> None:
+    async def wait_until_current(self, seconds: float = WAIT_S) -> None:
         """Wait until the catalog holds all that was recorded when this was called. Raises Unavailable."""
         began = asyncio.get_running_loop().time()
         position = await self._head()
         left = began + self._limit_s - asyncio.get_running_loop().time()
-        await self.wait_for(position, max(0.0, min(WAIT_S, left)))
+        await self.wait_for(position, max(0.0, min(seconds, left)))
+
+    async def wait_or_count(self) -> int:
+        """As wait_until_current; where that takes too long, return how many of the events are missing instead.
+
+        Raises Unavailable if the database cannot be used, or if nothing is projected yet, as far as this process knows.
+        """
+        position = await self._head()
+        try:
+            await self.wait_for(position)
+        except Unavailable:
+            self._connections.state.raise_if_down()
+            if not self._projected:
+                raise
+        return max(0, position - self._projected)
 
     async def _head(self) -> int:
         """Return the position of the ledger head. Calls that arrive while a query runs share the next query."""

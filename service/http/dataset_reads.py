@@ -26,12 +26,22 @@ def dataset_name(request: web.Request) -> DatasetName:
     return DatasetName(name(request, "namespace"), name(request, "dataset"))
 
 
+WAIT_S = 10.0
+"""Seconds that a request waits for datasets, which are projected more slowly than the catalog, before it is answered
+with 503: it would be repeated, and wait again. Graphs are answered before, see behind.py."""
+
+
+async def wait_until_current(resources: Resources) -> None:
+    """Wait until datasets hold all that was recorded before. Raises Unavailable."""
+    await resources.lineage.wait_until_current(WAIT_S)
+
+
 async def wait_for_lineage(resources: Resources, result: AppendResult) -> None:
     """Wait until datasets hold the event of a command, recorded now or before. Raises Unavailable."""
     if result.position is not None:
-        await resources.lineage.wait_for(result.position)
+        await resources.lineage.wait_for(result.position, WAIT_S)
     else:
-        await resources.lineage.wait_until_current()
+        await wait_until_current(resources)
 
 
 async def wait_for_lineage_unless_stale(request: web.Request) -> None:
@@ -40,7 +50,7 @@ async def wait_for_lineage_unless_stale(request: web.Request) -> None:
     Raises Unavailable where they do not catch up in time.
     """
     if not parameters_of(request)[STALE]:
-        await request.app[RESOURCES].lineage.wait_until_current()
+        await wait_until_current(request.app[RESOURCES])
 
 
 KNOWN_AT = time("knownAt", "As it was known then: by the events recorded up to this time.")

@@ -62,6 +62,9 @@ PRIVATE_NAMES = (
 )
 """Every private or undocumented name of aiohttp that the service relies on."""
 
+BEHIND = istr("Runfold-Behind")
+"""The header of a response that lacks the last events recorded before the request: how many (http/behind.py)."""
+
 REQUEST_ID = istr("X-Request-ID")
 """The header with which a caller names a request; its response repeats it."""
 
@@ -83,11 +86,12 @@ def json_response(
     *,
     location: str | None = None,
     recorded: bytes | None = None,
+    behind: str = "",
 ) -> web.Response:
     """Return a response with a JSON body and a newline, for terminals, or with no body.
 
     `location` must not contain control characters. `recorded` is the value of the header Runfold-Recorded: a position,
-    or NOT_RECORDED.
+    or NOT_RECORDED. `behind` is that of Runfold-Behind.
     """
     connection = request.protocol
     if (
@@ -97,6 +101,7 @@ def json_response(
         and request.keep_alive
         and request.method != _HEAD
         and REQUEST_ID not in request.headers
+        and not behind
     ):
         return PreserializedResponse(body, status, location, recorded)
     headers = {}
@@ -107,6 +112,8 @@ def json_response(
         headers[hdrs.LOCATION] = location
     if recorded is not None:
         headers[RECORDED] = recorded.decode()
+    if behind:
+        headers[BEHIND] = behind
     return web.Response(body=body, status=status, headers=headers)
 
 

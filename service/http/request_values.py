@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 from urllib.parse import unquote_to_bytes
 from uuid import UUID
@@ -94,13 +93,6 @@ async def wait_unless_stale(request: web.Request) -> None:
     """
     if not parameters_of(request)[STALE]:
         await request.app[RESOURCES].catalog.wait_until_current()
-
-
-async def wait_for_graph_unless_stale(request: web.Request) -> None:
-    """As wait_unless_stale, for what is read of both the catalog and lineage: graphs of jobs and runs."""
-    if not parameters_of(request)[STALE]:
-        resources = request.app[RESOURCES]
-        await asyncio.gather(resources.catalog.wait_until_current(), resources.lineage.wait_until_current())
 
 
 async def json_body(request: web.Request) -> bytes:

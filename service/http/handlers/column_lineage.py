@@ -8,6 +8,7 @@ from service.auth.keys import Scope
 from service.domain.binding import Binding
 from service.domain.node_ids import NodeKind, NodeText
 from service.errors import Malformed
+from service.http.behind import BEHIND_HEADER, events_behind, looking_in
 from service.http.column_views import column_graph_json
 from service.http.fast_path import json_response
 from service.http.node_parameters import depth, node_id, node_limit, node_not_found
@@ -15,7 +16,6 @@ from service.http.openapi import graph_responses
 from service.http.parameters import STALE, marquez_boolean
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_values import wait_for_graph_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
@@ -40,10 +40,11 @@ async def read(request: web.Request) -> web.Response:
     parameters = parameters_of(request)
     node, bounds = parameters[_NODE], (parameters[_DEPTH], parameters[_LIMIT])
     downstream = parameters[_DOWNSTREAM]
-    await wait_for_graph_unless_stale(request)
+    behind = await events_behind(request)
     graphs, binding = request.app[RESOURCES].graphs, binding_of(request)
-    body = await while_connected(request, _body(graphs, node, bounds, binding, downstream=downstream))
-    return web.Response(status=CLIENT_CLOSED_REQUEST) if body is None else json_response(request, body)
+    with looking_in(behind):
+        body = await while_connected(request, _body(graphs, node, bounds, binding, downstream=downstream))
+    return web.Response(status=CLIENT_CLOSED_REQUEST) if body is None else json_response(request, body, behind=behind)
 
 
 async def _body(
@@ -76,6 +77,7 @@ ROUTES = (
         "it is made of.",
         parameters=(_NODE, _DEPTH, _DOWNSTREAM, _LIMIT, STALE),
         answers={200: graph_responses.ColumnGraph},
+        headers={200: BEHIND_HEADER},
         errors=(JobNotFound, DatasetNotFound, FieldNotFound),
     ),
 )

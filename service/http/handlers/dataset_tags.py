@@ -8,7 +8,7 @@ from service.auth.keys import Scope
 from service.domain.tags import TagChange
 from service.errors import Invalid
 from service.http import dataset_commands
-from service.http.dataset_reads import dataset_name, find_dataset, wait_for_lineage
+from service.http.dataset_reads import dataset_name, find_dataset, wait_for_lineage, wait_until_current
 from service.http.dataset_views import dataset_view
 from service.http.fast_path import json_response
 from service.http.openapi import dataset_responses
@@ -31,7 +31,7 @@ def _change_to(*, added: bool) -> Handler:
         field = name(request, "field") if "field" in request.match_info else None
         change = TagChange(name(request, "tag"), added, field)
         check_write(who, dataset.namespace)
-        await resources.lineage.wait_until_current()
+        await wait_until_current(resources)
         item = await find_dataset(resources, dataset, who.binding)
         if field is not None and all(each.name != field for each in state_of(item.registers).fields):
             raise FieldNotFound(field, dataset.name)

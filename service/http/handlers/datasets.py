@@ -17,6 +17,7 @@ from service.http.dataset_reads import (
     past_moment,
     wait_for_lineage,
     wait_for_lineage_unless_stale,
+    wait_until_current,
 )
 from service.http.dataset_views import dataset_view, past_dataset_view
 from service.http.fast_path import json_response
@@ -66,7 +67,7 @@ async def delete_dataset(request: web.Request) -> web.Response:
     """Delete a dataset, and answer with it as it was."""
     resources, dataset, who = request.app[RESOURCES], dataset_name(request), caller(request)
     check_write(who, dataset.namespace)
-    await resources.lineage.wait_until_current()
+    await wait_until_current(resources)
     item = await find_dataset(resources, dataset, who.binding)
     result = await dataset_commands.delete_dataset(resources, dataset, who)
     await wait_for_lineage(resources, result)

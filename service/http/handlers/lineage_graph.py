@@ -10,6 +10,7 @@ from service.auth.keys import Scope
 from service.domain.binding import Binding
 from service.domain.node_ids import NodeKind, NodeText
 from service.errors import Malformed
+from service.http.behind import BEHIND_HEADER, events_behind, looking_in
 from service.http.fast_path import json_response
 from service.http.lineage_views import cut_view, graph_json
 from service.http.node_parameters import depth, node_id, node_limit, node_not_found
@@ -17,7 +18,6 @@ from service.http.openapi import graph_responses
 from service.http.parameters import STALE, boolean, choice, marquez_boolean, time
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_values import wait_for_graph_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
 from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
@@ -70,10 +70,11 @@ async def read(request: web.Request) -> web.Response:
     if past and (query.all_edges or query.with_parents):
         raise Malformed("edges=all and withParents=true are of the graph as it is, without knownAt and validAt")
     node, _ = parameters[_NODE], parameters[_DOWNSTREAM]
-    await wait_for_graph_unless_stale(request)
+    behind = await events_behind(request)
     read_graph = _past_body if past else _body
-    body = await while_connected(request, read_graph(request, node, query))
-    return web.Response(status=CLIENT_CLOSED_REQUEST) if body is None else json_response(request, body)
+    with looking_in(behind):
+        body = await while_connected(request, read_graph(request, node, query))
+    return web.Response(status=CLIENT_CLOSED_REQUEST) if body is None else json_response(request, body, behind=behind)
 
 
 async def _body(request: web.Request, node: NodeText, query: GraphQuery) -> bytes:
@@ -136,6 +137,7 @@ ROUTES = (
             STALE,
         ),
         answers={200: graph_responses.LineageGraph},
+        headers={200: BEHIND_HEADER},
         errors=(JobNotFound, DatasetNotFound),
     ),
 )

@@ -12,7 +12,7 @@ from service.auth.keys import Scope
 from service.domain.event import Subject
 from service.domain.ids import dataset_id, job_id
 from service.http import definitions
-from service.http.dataset_reads import dataset_name, find_dataset
+from service.http.dataset_reads import dataset_name, find_dataset, wait_until_current
 from service.http.event_parameters import CURSOR, position_after
 from service.http.fast_path import json_response
 from service.http.openapi import responses
@@ -43,7 +43,7 @@ async def events_of_dataset(request: web.Request) -> web.Response:
     check_read(binding, dataset.namespace)
     answer = await _events(request, Subject.DATASET, dataset_id(*dataset))
     if answer is None:
-        await request.app[RESOURCES].lineage.wait_until_current()
+        await wait_until_current(request.app[RESOURCES])
         await find_dataset(request.app[RESOURCES], dataset, binding)
     return answer or _page(request, b"", None)
 

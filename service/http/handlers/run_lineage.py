@@ -7,13 +7,13 @@ from typing import Any
 from aiohttp import web
 
 from service.auth.keys import Scope
+from service.http.behind import BEHIND_HEADER, events_behind, looking_in
 from service.http.fast_path import json_response
 from service.http.node_parameters import depth
 from service.http.openapi import graph_responses
 from service.http.parameters import STALE, integer, run_reference
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_values import wait_for_graph_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Handler, Reach, Route, Tag, parameters_of
 from service.http.streaming import CLIENT_CLOSED_REQUEST, while_connected
@@ -40,17 +40,18 @@ async def _read(request: web.Request, *, downstream: bool) -> web.Response:
     parameters = parameters_of(request)
     run, bounds = parameters[_RUN], (parameters[_DEPTH], parameters[_LIMIT])
     assert run is not None  # noqa: S101  the parameter is required
-    await wait_for_graph_unless_stale(request)
+    behind = await events_behind(request)
     runs, binding = request.app[RESOURCES].graphs.runs, binding_of(request)
     result = await while_connected(request, runs.read(run, *bounds, binding, downstream=downstream))
     if result is None:
         return web.Response(status=CLIENT_CLOSED_REQUEST)
     if not result.runs:
-        raise RunNotFound(request.query[_RUN.name])
+        with looking_in(behind):
+            raise RunNotFound(request.query[_RUN.name])
     view: dict[str, Any] = {"runs": [_run_view(each) for each in result.runs]}
     if result.cut:
         view |= {"truncated": True, "truncatedAt": [str(id_) for id_ in result.cut]}
-    return json_response(request, dump(view))
+    return json_response(request, dump(view), behind=behind)
 
 
 def _run_view(run: LineageRun) -> dict[str, Any]:
@@ -94,6 +95,7 @@ def _route(name: str, handler: Handler, summary: str, description: str) -> Route
         "events. `truncated` where runs are left out; `truncatedAt`: the runs whose neighbours these are.",
         parameters=(_RUN, _DEPTH, _LIMIT, STALE),
         answers={200: graph_responses.RunLineage},
+        headers={200: BEHIND_HEADER},
         errors=(RunNotFound,),
     )
 

@@ -15,12 +15,12 @@ from service.catalog.queries import Slice
 from service.domain.event import DatasetName, JobName
 from service.domain.node_ids import dataset_node, job_node
 from service.errors import Malformed
+from service.http.behind import BEHIND_HEADER, events_behind
 from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import MAX_LIMIT, OFFSET, STALE, Parameter, choice, integer, is_recordable, text
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_values import wait_for_graph_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Reach, Route, Tag, parameters_of
 from service.lineage.search import MAX_WORDS, FoundKind, FoundName, SearchOrder, SearchQuery
@@ -92,9 +92,10 @@ async def search(request: web.Request) -> web.Response:
         SearchOrder(parameters[_SORT]),
     )
     page = Slice(parameters[_LIMIT], parameters[OFFSET])
-    await wait_for_graph_unless_stale(request)
+    behind = await events_behind(request)
     found, total = await request.app[RESOURCES].search.find(query, page, binding_of(request))
-    return json_response(request, dump({"totalCount": total, "results": [_view(each) for each in found]}))
+    body = dump({"totalCount": total, "results": [_view(each) for each in found]})
+    return json_response(request, body, behind=behind)
 
 
 def _view(found: FoundName) -> dict[str, Any]:
@@ -126,5 +127,6 @@ ROUTES = (
         "the number of all that was found.",
         parameters=(_QUERY, _FILTER, _SORT, _LIMIT, OFFSET, _NAMESPACE, _BEFORE, _AFTER, STALE),
         answers={200: responses.SearchResults},
+        headers={200: BEHIND_HEADER},
     ),
 )

@@ -12,12 +12,12 @@ from service.auth.keys import Scope
 from service.domain import timestamps
 from service.domain.intervals import Interval, last_days, last_hours
 from service.errors import Malformed
+from service.http.behind import BEHIND_HEADER, events_behind
 from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import STALE, Parameter, choice
 from service.http.paths import BASE
 from service.http.permissions import binding_of
-from service.http.request_values import wait_for_graph_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import ArrayOf, Handler, Reach, Route, Tag, parameters_of
 from service.lineage.statistics import Counted
@@ -56,27 +56,27 @@ def _intervals(request: web.Request) -> list[Interval]:
 async def count_event_types(request: web.Request) -> web.Response:
     """Count OpenLineage events by their type."""
     intervals = _intervals(request)
-    await wait_for_graph_unless_stale(request)
+    behind = await events_behind(request)
     totals = await request.app[RESOURCES].statistics.event_types(intervals, binding_of(request))
-    return _answer(request, intervals, [each._asdict() for each in totals])
+    return _answer(request, intervals, [each._asdict() for each in totals], behind)
 
 
 def _count(counted: Counted) -> Handler:
     async def handler(request: web.Request) -> web.Response:
         intervals = _intervals(request)
-        await wait_for_graph_unless_stale(request)
+        behind = await events_behind(request)
         known = await request.app[RESOURCES].statistics.known_until(counted, intervals, binding_of(request))
-        return _answer(request, intervals, [{"count": count} for count in known])
+        return _answer(request, intervals, [{"count": count} for count in known], behind)
 
     return handler
 
 
-def _answer(request: web.Request, intervals: list[Interval], values: list[dict[str, Any]]) -> web.Response:
+def _answer(request: web.Request, intervals: list[Interval], values: list[dict[str, Any]], behind: str) -> web.Response:
     views = [
         {"startInterval": interval.shown_begin, "endInterval": interval.shown_end, **value}
         for interval, value in zip(intervals, values, strict=True)
     ]
-    return json_response(request, dump(views))
+    return json_response(request, dump(views), behind=behind)
 
 
 _DESCRIPTION = (
@@ -97,6 +97,7 @@ def _route(name: str, handler: Handler, summary: str, answer: ArrayOf) -> Route:
         description=_DESCRIPTION,
         parameters=(_PERIOD, _TIMEZONE, STALE),
         answers={200: answer},
+        headers={200: BEHIND_HEADER},
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from service.auth.keys import Scope
 from service.errors import RunfoldError, Unavailable
-from service.http.fast_path import RECORDED
+from service.http.fast_path import BEHIND, RECORDED
 from service.http.openapi import lineage_schema, responses
 from service.http.openapi.examples import Example, examples_of
 from service.http.parameters import Location, Parameter
@@ -53,6 +53,7 @@ _PATH_PARAMETERS: Mapping[str, tuple[str, dict[str, Any]]] = {
 }
 _HEADERS: Mapping[str, dict[str, Any]] = {
     str(hdrs.LOCATION): {"type": "string", "format": "uri-reference"},
+    str(BEHIND): {"type": "string", "pattern": "^(some|[1-9][0-9]*)$"},
     str(RECORDED): {"type": "string", "pattern": "^(none|[1-9][0-9]*)$"},
 }
 """The schemas of the headers of answers."""
