@@ -28,6 +28,7 @@ from mutants.bindings import BINDINGS
 from mutants.catalog import CATALOG
 from mutants.domain import DOMAIN
 from mutants.ledger import LEDGER
+from mutants.lineage import LINEAGE
 from mutants.mutant import ROOT, Mutant, mutated
 from mutants.retention import RETENTION
 
@@ -35,6 +36,7 @@ MUTANTS = {
     "domain": DOMAIN,
     "ledger": LEDGER,
     "catalog": CATALOG,
+    "lineage": LINEAGE,
     "audit": AUDIT,
     "access": ACCESS,
     "bindings": BINDINGS,

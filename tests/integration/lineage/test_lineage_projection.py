@@ -231,7 +231,7 @@ async def test_events_of_jobs_and_datasets_count_too(connections, db):
     assert b"secret" not in await db.fetchval("select registers from runfold.sources")
 
 
-async def test_a_later_mapping_replaces_the_one_before_and_silence_does_not(connections, db):
+async def test_a_later_mapping_of_a_writer_replaces_the_one_before_and_silence_does_not(connections, db):
     def mapped(*inputs):
         return dataset("t", columnLineage={"fields": {"a": {"inputFields": [
             {"namespace": "ds", "name": each, "field": "x"} for each in inputs]}}})  # fmt: skip
@@ -240,6 +240,7 @@ async def test_a_later_mapping_replaces_the_one_before_and_silence_does_not(conn
     await project(connections)
     await record(connections, run_event("load", [], [mapped("three")], at=3), run_event("load", [], ["t"], at=4))
     await record(connections, run_event("load", [], [mapped("four")], at=2))
+    await record(connections, run_event("reader", [mapped("five")], [], at=5))
     await project(connections)
     rows = await db.fetch("select input_id from runfold.column_inputs")
     assert [row[0] for row in rows] == [dataset_id("ds", "three")]

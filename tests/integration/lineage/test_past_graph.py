@@ -105,6 +105,7 @@ def test_the_latest_run_is_the_one_that_the_events_up_to_the_moment_tell(runs, a
     latest = max(began, key=lambda run: (began[run], run))
     assert found is not None
     assert found.id == UUID(int=latest)
+    assert found.datasets.started_at == START + timedelta(hours=began[latest])
     assert {name.name for name in found.datasets.inputs} == {name for run, name, *_ in told if run == latest}
 
 

@@ -346,6 +346,11 @@ def test_a_moment_before_all_others_is_the_only_one():
     assert reduce(merge_run_datasets, parts).inputs[ORDERS].moments == (Moment(at(1), 1),)
 
 
+def test_a_mapping_that_is_recorded_twice_has_its_first_position():
+    first, again = (column_mapping_of(event(1, at(1)), MappedColumns())._replace(position=each) for each in (1, 5))
+    assert merge_mappings(first, again) == merge_mappings(again, first) == first
+
+
 # --- sources ---
 
 
