@@ -1,4 +1,4 @@
-"""A service in the background, for a command that finds none running."""
+"""A service that a command finds at a URL, or starts there in the background."""
 
 import asyncio
 import os
@@ -7,11 +7,33 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
+from shlex import quote
 
+import aiohttp
 import click
 from yarl import URL
 
 from service.os_process import python_command, terminate_with_parent
+from service.server.stop_signals import stop_requested
+
+
+async def answers(session: aiohttp.ClientSession, url: URL) -> bool:
+    """Return whether a service answers at a URL. Raises ClickException if something else does."""
+    try:
+        async with session.get(url / "livez") as response:
+            if not response.ok:
+                raise click.ClickException(f"The server at {url} is not Runfold; give another --url.")
+            return True
+    except aiohttp.ClientConnectorError:
+        return False
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise click.ClickException(f"{url} does not answer: {error or 'timed out'}.") from error
+
+
+def require_http(url: URL) -> None:
+    """Raise ClickException if no service can be started at a URL."""
+    if url.scheme == "https":
+        raise click.ClickException(f"No service answers on {url}, and the demo starts none with https.")
 
 
 @asynccontextmanager
@@ -37,3 +59,21 @@ async def service_in(data_dir: Path, url: URL) -> AsyncIterator[Process]:
         if process.returncode is None:
             process.terminate()
         await process.wait()
+
+
+async def stay(service: Process) -> None:
+    """Return on SIGTERM or SIGINT, or when the service has ended."""
+    stop = stop_requested()
+    click.echo("\nThe service is still running; Ctrl-C stops it.")
+    tasks = [asyncio.create_task(waiting) for waiting in (stop.wait(), service.wait())]
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+
+
+def echo_stopped(data_dir: Path, url: URL) -> None:
+    """Say that the service is stopped, and how to start it again."""
+    click.echo("\nThe service is stopped; its data are kept. This command starts it again:")
+    path = url.raw_path.removesuffix("/")
+    options = ["--port", str(url.port), *(["--base-path", path] if path else [])]
+    click.echo(f"runfold serve {' '.join(options)} --data-dir {quote(str(data_dir))}")

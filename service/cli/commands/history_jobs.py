@@ -68,8 +68,10 @@ SOURCES: tuple[str, ...] = tuple(
 )
 """Tables that are copied into the lake."""
 
+STREAMS: tuple[str, ...] = tuple(f"changes.{topic}" for topic in _TOPICS[:9])
+"""Tables whose changes are copied all day."""
+
 BAD_LAST_NIGHT = (
-    "sales_daily.spark_aggregate",
     "load_orders.load",
     "quality_orders.freshness",
     "stock_levels.spark_forecast",
