@@ -130,7 +130,7 @@ def test_the_slider_shows_the_run_as_it_was_known_and_marks_what_changed(opened,
     expect(page).to_have_url(re.compile("knownAt="))
     page.reload()
     expect(page.locator(".fact.changed").filter(has_text="State")).to_contain_text("Failed")
-    page.get_by_label("What was known").fill("1")
+    page.get_by_label("Events that were known").fill("1")
     expect(page.locator(".fact.changed").filter(has_text="State")).to_contain_text("Running")
     page.get_by_role("button", name="Back to now").click()
     expect(page.locator(".fact.changed")).to_have_count(0)

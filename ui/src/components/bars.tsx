@@ -10,6 +10,7 @@ import { Shape, useWidth } from "./basics";
 const HEIGHT = 180;
 const TOP = 18;
 const LEFT = 84;
+const RIGHT = 56;
 const BOTTOM = 6;
 
 export interface Expected {
@@ -39,12 +40,12 @@ export function DurationBars({ runs, typical }: { runs: readonly Run[]; typical:
   // One run that took for ever must not flatten all others: it is cut off, and says so.
   const limit = Math.max(1_000, Math.min(lengths.at(-1) ?? 0, (typical?.p95 ?? lengths.at(-1) ?? 0) * 2.5));
   const y = (length: number): number => HEIGHT - BOTTOM - (Math.min(length, limit) / limit) * (HEIGHT - TOP - BOTTOM);
-  const step = (width - LEFT - 8) / Math.max(20, oldestFirst.length);
+  const step = (width - LEFT - RIGHT) / Math.max(20, oldestFirst.length);
   const line = (length: number, text: string): JSX.Element => (
     <g>
       <line x1={LEFT} x2={width - 8} y1={y(length)} y2={y(length)} stroke="var(--faint)" stroke-dasharray="4 3" opacity="0.7" />
       <text x={LEFT - 6} y={y(length) + 4} text-anchor="end">{duration(length)}</text>
-      <text x={width - 8} y={y(length) - 3} text-anchor="end">{text}</text>
+      <text x={width - 8} y={y(length) - 4} text-anchor="end">{text}</text>
     </g>
   );
   return (

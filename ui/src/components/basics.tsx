@@ -57,11 +57,11 @@ export function Time({ at, ago = false }: { at: string | null | undefined; ago?:
   );
 }
 
-/** The duration of a run; that of a run under way keeps counting. */
-export function Length({ run }: { run: Pick<Run, "state" | "startedAt" | "durationMs"> }): JSX.Element {
+/** The duration of a run; that of a run under way keeps counting, or ends at a time that is looked at. */
+export function Length({ run, until = null }: { run: Pick<Run, "state" | "startedAt" | "durationMs">; until?: string | null }): JSX.Element {
   if (run.durationMs !== null) return <span class="nowrap">{duration(run.durationMs)}</span>;
   if (run.state !== "RUNNING" || !run.startedAt) return <span class="faint">–</span>;
-  return <Counting since={run.startedAt} />;
+  return until === null ? <Counting since={run.startedAt} /> : <span class="nowrap">{duration(ms(until) - ms(run.startedAt))}</span>;
 }
 
 function Counting({ since }: { since: string }): JSX.Element {

@@ -10,6 +10,8 @@ import { Json } from "./json";
 import { Windowed } from "./windowed";
 
 const ROW = 32;
+/** Sources whose events name an API key; those of commands name a person or a program. */
+const OF_KEYS: ReadonlySet<string> = new Set(["api", "openlineage"]);
 
 function verdictOf(event: LedgerEvent | HistoryEvent): Verdict | null {
   return "verdict" in event ? event.verdict : null;
@@ -68,7 +70,7 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
               onClick={() => onSelect(event.position === selected ? null : event.position)}
               onKeyDown={(key) => key.key === "Enter" && onSelect(event.position)}>
               <span role="cell" class="faint">{event.position}</span>
-              <span role="cell">{event.state ? <State state={event.state} /> : <span class="faint">{event.subject} {event.kind}</span>}</span>
+              <span role="cell">{event.state ? <State state={event.state} /> : <span class="faint nowrap">{event.subject} {event.kind}</span>}</span>
               {withJob && <span role="cell" class="cut"><span class="faint">{event.namespace}{event.job ? " / " : ""}</span>{event.job}</span>}
               <span role="cell"><Time at={event.transitionedAt} /></span>
               <span role="cell"><Time at={event.recordedAt} /></span>
@@ -100,7 +102,7 @@ function EventDetail({ event, onClose, withRun }: { event: HistoryEvent | Ledger
         {verdict?.reason && <><dt>Verdict</dt><dd>{verdict.reason}</dd></>}
         <dt>Happened</dt><dd class="mono">{event.transitionedAt}</dd>
         <dt>Recorded</dt><dd class="mono">{event.recordedAt}</dd>
-        <dt>Source</dt><dd>{event.source}{event.actor && <> by the key <code>{event.actor}</code></>}</dd>
+        <dt>Source</dt><dd>{event.source}{event.actor && <> by {OF_KEYS.has(event.source) && "the key "}<code>{event.actor}</code></>}</dd>
         <dt>Hash</dt><dd class="mono small">{event.hash}</dd>
         {event.payloadDigest && <><dt>Payload’s SHA-256</dt><dd class="mono small">{event.payloadDigest}</dd></>}
       </dl>

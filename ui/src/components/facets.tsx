@@ -25,6 +25,11 @@ export function SafeLink({ url }: { url: string }): JSX.Element {
   );
 }
 
+/** Whether an `errorMessage` facet says more than a message: schedulers report of a group of tasks that one failed. */
+export function hasTrace(facet: unknown): boolean {
+  return text(field(facet, "stackTrace")) !== null;
+}
+
 export function ErrorMessage({ facet }: { facet: unknown }): JSX.Element | null {
   const message = text(field(facet, "message"));
   const trace = text(field(facet, "stackTrace"));

@@ -60,7 +60,7 @@ export function RunRow({ run, top, selected, fresh, longest }: Props): JSX.Eleme
       <span role="cell"><Time at={run.startedAt ?? run.createdAt} /></span>
       <span role="cell" class="length-cell">
         <Length run={run} />
-        <span class={`bar ${run.state}`} style={{ width: `${Math.max(2, share * 100)}%` }} />
+        {run.durationMs !== null && <span class={`bar ${run.state}`} style={{ width: `${Math.max(2, share * 100)}%` }} />}
       </span>
       <span role="cell" class="ended-cell"><Time at={run.endedAt} /></span>
       <span role="cell" class="heard-cell faint"><Time at={run.updatedAt} ago /></span>

@@ -10,7 +10,7 @@ import type { FoundPage, Run } from "../lib/api_types";
 import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
-import { DAY, HOUR, ms, now, SECOND } from "../lib/time";
+import { clock, DAY, HOUR, ms, now, SECOND } from "../lib/time";
 import { FirstSteps } from "./runs";
 
 const MOST = 100;
@@ -57,7 +57,7 @@ export function Overview(): JSX.Element {
       </div>
       <div class="columns">
         <List title="Failed lately" answer={failed} none="Nothing failed in the last 24 hours." to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })}
-          row={(run) => <Time at={run.endedAt} ago />} />
+          row={(run) => run.endedAt && <>{clock(ms(run.endedAt), false)} · <Time at={run.endedAt} ago /></>} />
         <List title="Running the longest" answer={running} none="Nothing is running." to={paths.runs({ state: "RUNNING", order: "asc" })}
           row={(run) => <Length run={run} />} />
       </div>

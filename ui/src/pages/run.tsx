@@ -5,7 +5,8 @@ import { useEffect } from "preact/hooks";
 import { CopyButton, CurlButton, Empty, JobLink, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
 import { Datasets } from "../components/datasets";
 import { EventList } from "../components/event_list";
-import { ErrorMessage, Facets } from "../components/facets";
+import { ErrorMessage, Facets, hasTrace } from "../components/facets";
+import { FailedWithin } from "../components/failed_within";
 import { Gantt, parentOf } from "../components/gantt";
 import { HistoryChart } from "../components/history_chart";
 import { KnownAt, knownCount } from "../components/known_at";
@@ -108,8 +109,9 @@ function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
           {unknown ? "Nothing was known of this run then." : <>This is what was known at <Time at={knownAt} />. Marked values are different now.</>}
         </p>
       )}
-      {!unknown && <Facts shown={shown} now={run} events={events} past={past !== null} />}
+      {!unknown && <Facts shown={shown} now={run} events={events} knownAt={past === null ? null : knownAt} />}
       {shown.state === "FAILED" && <ErrorMessage facet={shown.facets["errorMessage"]} />}
+      {shown.state === "FAILED" && past === null && !hasTrace(shown.facets["errorMessage"]) && <FailedWithin id={id} />}
       <section class="panel" aria-label="History">
         <header>
           <h2>History</h2>
@@ -170,21 +172,23 @@ function Head({ run, id, knownAt }: { run: Run; id: string; knownAt: string | nu
 interface Lateness {
   tag: string; // "late", or "afterwards" where nothing was reported while the run was under way, as in a backfill
   text: string;
+  before: string | null; // the time up to which something else was known
 }
 
 /** Says how long after it happened the end was recorded, or the start of a run under way; null where that is not late. */
 function lateness(run: Run, events: readonly HistoryEvent[]): Lateness | null {
   const what = run.endedAt ? run.state : "RUNNING";
   const at = run.endedAt ?? run.startedAt;
-  const report = events.find((event) => event.state === what && event.transitionedAt === at);
+  const index = events.findIndex((event) => event.state === what && event.transitionedAt === at);
+  const report = events[index];
   const first = events[0];
   if (!report || !first || !at) return null;
   const lag = ms(report.recordedAt) - ms(at);
   if (lag <= LATE_MS) return null;
-  if (!run.endedAt) return { tag: "late", text: `Nothing was known of it until ${duration(lag)} after its start.` };
+  if (!run.endedAt) return { tag: "late", text: `Nothing was known of it until ${duration(lag)} after its start.`, before: null };
   const after = ms(first.recordedAt) - ms(run.endedAt);
-  if (after > LATE_MS) return { tag: "afterwards", text: `The first report was recorded ${duration(after)} after the end.` };
-  return { tag: "late", text: `The end was recorded ${duration(lag)} after it happened.` };
+  if (after > LATE_MS) return { tag: "afterwards", text: `The first report was recorded ${duration(after)} after the end.`, before: null };
+  return { tag: "late", text: `The end was recorded ${duration(lag)} after it happened.`, before: events[index - 1]?.recordedAt ?? null };
 }
 
 interface FactProps {
@@ -202,7 +206,15 @@ function Fact({ name, changed, children }: FactProps): JSX.Element {
   );
 }
 
-function Facts({ shown, now: run, events, past }: { shown: Run; now: Run; events: readonly HistoryEvent[]; past: boolean }): JSX.Element {
+interface FactsProps {
+  shown: Run;
+  now: Run;
+  events: readonly HistoryEvent[];
+  knownAt: string | null;
+}
+
+function Facts({ shown, now: run, events, knownAt }: FactsProps): JSX.Element {
+  const past = knownAt !== null;
   const differs = (name: keyof Run): boolean => past && JSON.stringify(shown[name]) !== JSON.stringify(run[name]);
   const parent = parentOf(shown);
   const late = lateness(shown, events);
@@ -212,7 +224,7 @@ function Facts({ shown, now: run, events, past }: { shown: Run; now: Run; events
       <Fact name="State" changed={differs("state")}><State state={shown.state} /></Fact>
       <Fact name="Started" changed={differs("startedAt")}><Time at={shown.startedAt} /></Fact>
       <Fact name="Ended" changed={differs("endedAt")}><Time at={shown.endedAt} /></Fact>
-      <Fact name="Duration" changed={differs("durationMs")}><Length run={shown} /></Fact>
+      <Fact name="Duration" changed={differs("durationMs")}><Length run={shown} until={knownAt} /></Fact>
       {shown.nominalStartTime && <Fact name="Scheduled for" changed={differs("nominalStartTime")}><Time at={shown.nominalStartTime} /></Fact>}
       <Fact name="Last heard" changed={differs("updatedAt")}><Time at={shown.updatedAt} ago={!past} /></Fact>
       {parent && <Fact name="Parent" changed={false}><a href={href(paths.run(parent))} class="mono">{parent.slice(0, 8)}</a></Fact>}
@@ -228,7 +240,7 @@ function Facts({ shown, now: run, events, past }: { shown: Run; now: Run; events
           silent for {duration((shown.stateReason.silentAfterSeconds ?? 0) * 1000)}{shown.stateReason.lastEventAt ? ` since ${local(ms(shown.stateReason.lastEventAt))}` : ""}
         </Fact>
       )}
-      {late && <Fact name="Reported" changed={false}><span class={`tag ${late.tag}`}>{late.tag}</span> {late.text}</Fact>}
+      {late && <Fact name="Reported" changed={false}><span class={`tag ${late.tag}`}>{late.tag}</span> {late.text}{late.before && <> <a href={href(`${paths.run(shown.id)}?knownAt=${encodeURIComponent(late.before)}`)}>What was known until then</a></>}</Fact>}
       {args.length > 0 && (
         <Fact name="Arguments" changed={differs("args")}>{args.map(([name, value]) => <div class="mono small">{name}={value}</div>)}</Fact>
       )}

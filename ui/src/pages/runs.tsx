@@ -240,8 +240,8 @@ export function FirstSteps(): JSX.Element {
       <Command text={`curl -X POST ${origin()}/api/v1/lineage -H 'Content-Type: application/json' -d '${event}'`} />
       <p>Let Airflow report to this service:</p>
       <Command text={`AIRFLOW__OPENLINEAGE__TRANSPORT='{"type":"http","url":"${origin()}"}'`} />
-      <p>Or record a month of examples:</p>
-      <Command text={`runfold demo --history --url ${origin()}`} />
+      <p>Or look at a month of examples first, which has a ledger and an address of its own:</p>
+      <Command text="runfold demo --history" />
     </Empty>
   );
 }
