@@ -1,5 +1,6 @@
 # Requires make and Python 3.11 or newer. The pinned dependencies are installed into .venv when they are needed.
 #   make run    serves on http://127.0.0.1:5000          make run ARGS='--port 8080'
+#   make demo   a month of examples, in a ledger of its own, on http://127.0.0.1:5000      make demo ARGS='--days 90'
 #   make test   every check and every test               make test ARGS='-k ledger'
 #   make test-containers   builds the image, and checks it and the compose files, with Docker    ARGS='-k image'
 #   make test-helm    checks the Helm chart; needs helm 3, or Go, which builds it    SERVER=yes: in a real API server, too
@@ -15,6 +16,7 @@
 #   make soak   a steady load for 10 minutes                           make soak ARGS='--seconds 3600 --workers 2'
 #   make mutants  plants faults in the core, each of which a test must find    make mutants ARGS='--only ledger,audit'
 #   make examples  records the examples of /openapi.json and /docs anew, from a run of the service
+#   make pictures  makes the pictures in docs/images from the demo, in Chromium
 #   make ui-types  makes the types of the web interface from the OpenAPI document
 #   make clean  removes .venv, caches and builds
 # To use another interpreter: make PYTHON=python3.12 run
@@ -30,11 +32,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 UI := service/http/ui/dist/index.html
 
-.PHONY: run test test-containers test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples ui-types clean
+.PHONY: run demo test test-containers test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples pictures ui-types clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp $(UI)
 	@exec $(BIN)/runfold serve $(ARGS)
+
+demo: $(VENV)/.run-stamp $(UI)
+	@exec $(BIN)/runfold demo --history $(ARGS)
 
 # The short form of the browser tests is left out where Chromium can neither be found nor installed.
 test: check
@@ -85,6 +90,9 @@ mutants: $(VENV)/.dev-stamp
 
 examples: $(VENV)/.dev-stamp
 	$(BIN)/python tests/record_examples.py
+
+pictures: $(VENV)/.dev-stamp $(UI)
+	@PICTURES=docs/images tests/browser/run.sh -k pictures
 
 ui-types: $(VENV)/.dev-stamp
 	PYTHONPATH=. $(BIN)/python ui/api_types.py >ui/src/lib/api_types.ts

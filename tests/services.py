@@ -3,6 +3,7 @@
 import os
 import re
 import select
+import socket
 import subprocess
 import sys
 import time
@@ -19,6 +20,13 @@ class Service(NamedTuple):
     url: str
     dsn: str
     process: subprocess.Popen
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
 
 
 def serve(dsn: str, log: Path) -> Service:

@@ -16,6 +16,7 @@ import pytest
 from building import facts
 from databases import database, execute
 from programs import DEADLINE_S, REPOSITORY, program, run
+from services import free_port
 from waiting import wait_until
 
 from service.cli.commands.lives import LIVES
@@ -27,12 +28,6 @@ from service.settings import Settings
 @pytest.fixture
 def log(tmp_path):
     return tmp_path / "stderr"
-
-
-def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 async def revision(dsn):
@@ -311,7 +306,19 @@ async def test_demo_starts_a_service_where_none_answers_and_stops_it_when_piped(
     assert "The service is stopped; its data are kept" in ended.output
     assert f"curl -s {url}/api/v1/jobs/runs/" in ended.output
     assert not (data / "postgres/postmaster.pid").exists()
-    assert (await run(log, "verify", "--data-dir", data)).status == 0
+    ledger = await run(log, "verify", "--data-dir", data)
+    assert ledger.status == 0
+    ended = await run(log, "demo", "--history", "--exit", "--url", url, "--data-dir", data)
+    assert ended.status == 1
+    assert re.search(r"has \d+ events, and examples are written into an empty one only", ended.errors)
+    assert (await run(log, "verify", "--data-dir", data)).output == ledger.output
+
+
+async def test_demo_reports_a_month_to_a_service_that_runs_and_says_that_it_is_recorded_now(server, log):
+    ended = await run(log, "demo", "--history", "--days", "1", "--url", server.url)
+    assert (ended.status, ended.errors) == (0, "")
+    assert "They are recorded now, so that nothing is known of them at past times" in ended.output
+    assert f"See them at {server.url}/" in ended.output
 
 
 async def test_demo_keeps_its_service_until_ctrl_c_when_asked_to_stay(log, tmp_path):

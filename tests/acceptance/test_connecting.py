@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from documents import code
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from programs import REPOSITORY, program, run
+from services import free_port
 from waiting import wait_until
 
 PAGE = "docs/connecting.md"
@@ -33,12 +33,6 @@ STATES = (
 
 class Broken(Exception):
     """What a job of the test ends with."""
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 async def new_key(dsn, tmp_path):

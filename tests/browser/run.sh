@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Tests the web interface in Chromium: make test-browser ARGS='-k runs'
-# Installs Debian's package if it is missing. SCREENSHOTS=DIRECTORY keeps a picture of every page in both themes and two widths.
+# Installs Debian's package if it is missing. PICTURES=DIRECTORY keeps the pictures of the documentation (make pictures).
+# SCREENSHOTS=DIRECTORY keeps a picture of every page in both themes and two widths.
 set -euo pipefail
 repository=$(cd "$(dirname "$0")/../.." && pwd)
 python=${PYTHON:-$repository/.venv/bin/python}

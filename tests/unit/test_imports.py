@@ -139,6 +139,12 @@ def test_aiohttp_is_used_by_the_outer_packages_only(path):
     assert not uses or package(path) in {"http", "server", "cli"}
 
 
+def test_only_the_demo_writes_events_with_times_of_the_past():
+    importers = {path for path in modules() if any("example_ledger" in name for name in imported(path))}
+    commands = SERVICE / "cli/commands"
+    assert importers == {commands / f"{name}.py" for name in ("demo_history", "history", "history_events")}
+
+
 @BY_PATH
 def test_only_one_module_decides_which_status_an_error_has(path):
     if path.relative_to(SERVICE) != Path("http/problems.py"):
