@@ -73,8 +73,6 @@ STREAMS: tuple[str, ...] = tuple(f"changes.{topic}" for topic in _TOPICS[:9])
 
 BAD_LAST_NIGHT = (
     "load_orders.load",
-    "quality_orders.freshness",
-    "stock_levels.spark_forecast",
     "crm.customers",
     "erp.orders",
     "fct_orders",
