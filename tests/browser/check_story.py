@@ -62,9 +62,10 @@ def page(browser, url):
 def test_a_stranger_finds_what_runs_what_failed_why_that_it_was_late_and_what_was_known_at_three(page, ask):
     running = ask("/runs?state=RUNNING&limit=100")["runs"]
     expect(page.locator(".tile", has_text=re.compile("Running$")).locator("b")).to_have_text(str(len(running)))
-    longest = page.get_by_role("region", name="Running the longest")
-    expect(longest).to_contain_text("backfill_5_days")
-    expect(longest).to_contain_text("changes.orders")
+    expect(page.get_by_role("region", name="Running the longest")).to_contain_text("backfill_5_days")
+    page.get_by_role("link", name=re.compile("Running$")).click()
+    expect(page.get_by_role("table", name="Runs")).to_contain_text("changes.orders")
+    page.go_back()
     failed = page.get_by_role("region", name="Failed lately")
     expect(failed.get_by_role("listitem").filter(has_text="sales_daily").first).to_contain_text("02:41")
     failed.get_by_role("link", name="sales_daily", exact=True).click()
@@ -104,5 +105,7 @@ def test_pictures(page, url, ask, tmp_path):
         page.get_by_role("main").wait_for()
         expect(page.locator("main [aria-busy=true]")).to_have_count(0)
         expect(page.locator(".live[data-state=live]")).to_be_visible()
+        if path.startswith("/runs/"):
+            expect(page.locator(".gantt-row").first).to_be_visible()
         page.screenshot(path=directory / f"{name}.png")
     assert sum((directory / f"{name}.png").stat().st_size for name in paths) < MOST_BYTES
