@@ -27,7 +27,7 @@ async def answers(session: aiohttp.ClientSession, url: URL) -> bool:
     except aiohttp.ClientConnectorError:
         return False
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise click.ClickException(f"{url} does not answer: {error or 'timed out'}.") from error
+        raise click.ClickException(f"{url} does not answer: {str(error) or 'timed out'}.") from error
 
 
 def require_http(url: URL) -> None:

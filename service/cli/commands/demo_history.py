@@ -57,15 +57,14 @@ class HistoryDemo:
 
     def _write(self, data_dir: Path) -> None:
         """Write the month into a new ledger; leave one that has it already as it is."""
-        click.echo(f"Writing {self._history.days} days of examples, recorded as they happened, into {data_dir}")
         with owned("", data_dir) as database:
             found = Contents(0, None)
             if asyncio.run(migrations.check_schema(database.dsn, must_exist=False)) is not None:
                 found = asyncio.run(read_contents(database.dsn))
             if found.examples_since is not None:
                 click.echo(
-                    f"It has examples already, from {found.examples_since.astimezone():%-d %B %Y} on, which are kept."
-                    " For new ones, remove that directory and repeat this."
+                    f"{data_dir} has examples already, from {found.examples_since.astimezone():%-d %B %Y} on, which are"
+                    " kept. For new ones, remove that directory and repeat this."
                 )
                 return
             if found.position:
@@ -74,6 +73,7 @@ class HistoryDemo:
                     " only. Give another --data-dir, or report them to a service that serves this one, with --url; they"
                     " are recorded now then."
                 )
+            click.echo(f"Writing {self._history.days} days of examples, recorded as they happened, into {data_dir}")
             migrate(database.dsn)
             events = asyncio.run(write_examples(database.dsn, self._history.sent()))
             click.echo(f"{events:,} events of {self._history.runs:,} runs are recorded.")
