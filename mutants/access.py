@@ -48,7 +48,7 @@ ACCESS = (
     Mutant(
         "a batch of lines goes on to be recorded after its key was revoked",
         "service/http/handlers/lineage.py",
-        "check_again(request)  # a batch may last for hours",
+        "check_again(request)  # the caller may have sent its lines for hours",
         "pass",
         (f"{_OF_KEYS}test_each_batch_of_a_stream_checks_the_key",),
     ),

@@ -74,14 +74,14 @@ async def record_batch(request: web.Request) -> web.Response:
     limits, actor = request.app[KEY_LIMITS], request[CONTEXT].actor
 
     def check() -> None:
-        check_again(request)  # a batch may last for hours
+        check_again(request)
         if request.transport is None or request.transport.is_closing():
             raise Interrupted("the client disconnected")
 
     async def append(drafts: Sequence[Draft]) -> list[RecordedFact | RunfoldError]:
         if limits is not None and actor is not None:
             await limits.wait_for_events(actor, len(drafts), check)
-        check_again(request)
+        check_again(request)  # the caller may have sent its lines for hours
         return await resources.appender.bulk(drafts, binding_of(request))
 
     ingestion = Ingestion(append, _origin(request), max_bytes=max_bytes, left_out=left_out)
