@@ -95,7 +95,7 @@ pictures: $(VENV)/.dev-stamp $(UI)
 	@PICTURES=docs/images tests/browser/run.sh -k pictures
 
 ui-types: $(VENV)/.dev-stamp
-	PYTHONPATH=. $(BIN)/python ui/api_types.py >ui/src/lib/api_types.ts
+	PYTHONPATH=. $(BIN)/python ui/api_types.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist service/http/ui/dist ui/node_modules

@@ -1,17 +1,24 @@
-"""Prints ui/src/lib/api_types.ts, the types of the API's answers, from the OpenAPI document: `make ui-types`."""
+"""Writes ui/src/lib/api_types/, the types of the API's answers and bodies, from the OpenAPI document: `make ui-types`.
+
+There is a module for each tag of the document, with the types that its operations use and that those of no earlier tag
+do. So a module needs earlier ones only. `index.ts` has them all.
+"""
 
 from __future__ import annotations
 
 import json
-import sys
+import re
+from pathlib import Path
 from typing import Any
 
 from service.http.openapi.document import document
 from service.http.routes import ROUTES
 
+DIRECTORY = Path(__file__).parent / "src/lib/api_types"
+INDEX = "index.ts"
 _SIMPLE = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 _HEAD = "// Made by ui/api_types.py from the OpenAPI document of the service: do not edit, run `make ui-types`.\n"
-_FRAME = ("object", "array")
+_REFERENCE = re.compile(r"#/components/schemas/([^\"]+)")
 
 
 def name_of(schema: str) -> str:
@@ -50,10 +57,43 @@ def _fields(schema: dict[str, Any]) -> list[str]:
     return [f"{name}{'' if name in required else '?'}: {type_of(of)};" for name, of in schema["properties"].items()]
 
 
-def module() -> str:
-    """Return the whole module."""
-    parts = [_HEAD]
-    for name, schema in sorted(document(ROUTES)["components"]["schemas"].items()):
+def modules() -> dict[str, str]:
+    """Return the content of each module by its file name."""
+    described = document(ROUTES)
+    schemas = described["components"]["schemas"]
+    homes = _homes(described)
+    texts = {f"{home}.ts": _module(home, homes, schemas) for home in dict.fromkeys(homes.values())}
+    index = "".join(f'export * from "./{name.removesuffix(".ts")}";\n' for name in sorted(texts))
+    return {**texts, INDEX: f"{_HEAD}\n{index}"}
+
+
+def _homes(described: dict[str, Any]) -> dict[str, str]:
+    """Return the module of each schema."""
+    operations = [each for path in described["paths"].values() for each in path.values()]
+    schemas, homes = described["components"]["schemas"], {}
+    for tag in (each["name"] for each in described["tags"]):
+        waiting = _references([each for each in operations if tag in each["tags"]])
+        while waiting:
+            name = waiting.pop()
+            if name not in homes:
+                homes[name] = tag.split()[0].lower()
+                waiting |= _references(schemas[name])
+    return homes
+
+
+def _references(part: object) -> set[str]:
+    return set(_REFERENCE.findall(json.dumps(part)))
+
+
+def _module(home: str, homes: dict[str, str], schemas: dict[str, Any]) -> str:
+    own = sorted(name for name, of in homes.items() if of == home)
+    foreign: dict[str, set[str]] = {}
+    for name in set().union(*(_references(schemas[each]) for each in own)) - set(own):
+        foreign.setdefault(homes[name], set()).add(name_of(name))
+    imports = (f'import type {{ {", ".join(sorted(foreign[of]))} }} from "./{of}";\n' for of in sorted(foreign))
+    parts = [_HEAD, *(["".join(imports)] if foreign else [])]
+    for name in own:
+        schema = schemas[name]
         if "properties" in schema:
             fields = "".join(f"\n  {field}" for field in _fields(schema))
             parts.append(f"export interface {name_of(name)} {{{fields}\n}}\n")
@@ -62,5 +102,16 @@ def module() -> str:
     return "\n".join(parts)
 
 
+def write() -> None:
+    """Write the modules, and remove those that are none of them."""
+    DIRECTORY.mkdir(exist_ok=True)
+    texts = modules()
+    for path in DIRECTORY.glob("*.ts"):
+        if path.name not in texts:
+            path.unlink()
+    for name, text in texts.items():
+        (DIRECTORY / name).write_text(text)
+
+
 if __name__ == "__main__":
-    sys.stdout.write(module())
+    write()
