@@ -242,6 +242,7 @@ async def read_catalog(story: Recorder) -> None:
     await story.send("GET", f"{NAMESPACE}/jobs/unknown", status=404)
     await story.send("GET", f"{NAMESPACE}/jobs?lastRunStates=COMPLETED&limit=1")
     await story.send("GET", f"{BASE}/jobs?limit=1")
+    await story.send("GET", f"{BASE}/jobs/latest-runs?lastRunStates=COMPLETED&limit=2")
     await story.send("GET", NAMESPACE)
     await story.send("GET", f"{BASE}/namespaces/unknown", status=404)
     await story.send("GET", f"{BASE}/namespaces?limit=10")

@@ -53,7 +53,15 @@ _JOB_PARTS = {
     }
     for bound, visible_run in _BOUND.items()
 }
-_JOBS = {bound: load_page("list_jobs", **parts) for bound, parts in _JOB_PARTS.items()}
+_JOBS = {bound: load_page("list_jobs", columns="j.id, j.registers", **parts) for bound, parts in _JOB_PARTS.items()}
+_JOBS_IN_BRIEF = {
+    bound: load(
+        "list_jobs_in_brief",
+        jobs=load_text("list_jobs", columns="j.id, j.namespace, j.name, j.updated_at", **parts),
+        visible_run=_BOUND[bound],
+    )
+    for bound, parts in _JOB_PARTS.items()
+}
 _COUNT_JOBS = {bound: load("count_jobs", **parts) for bound, parts in _JOB_PARTS.items()}
 _JOB = load("visible_job", visible=_VISIBLE)
 _RUNS = {bound: load_page("list_runs_of_job", visible_run=visible_run) for bound, visible_run in _BOUND.items()}
@@ -114,6 +122,24 @@ class JobItem(NamedTuple):
 
     registers: JobRegisters
     latest: list[RunItem]
+
+
+class RunInBrief(NamedTuple):
+    """What the columns of a run's row say."""
+
+    id: UUID
+    state: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class JobInBrief(NamedTuple):
+    """What the columns of a job's row say, and its newest runs, newest first."""
+
+    namespace: str
+    name: str
+    updated_at: datetime
+    latest: list[RunInBrief]
 
 
 class CatalogHealth(NamedTuple):
@@ -224,18 +250,40 @@ class CatalogQueries:
 
     async def jobs(self, filters: JobFilter, slice_: Slice, binding: Binding | None) -> tuple[list[JobItem], int]:
         """Return a slice of the jobs, the last updated first, and the number of all: of those within a binding."""
-        namespace, states, prefix = filters
-        where = (namespace_id(namespace) if namespace is not None else None, states, prefix)
-        within: tuple[Any, ...] = ()
-        if binding is not None:
-            names = [namespace] if namespace is not None else await matching_namespaces(self._connections, binding)
-            ids = [namespace_id(name) for name in names if binding.allows(name)]
-            within = (ids, *condition(binding))
+        where, within = await self._conditions_of_jobs(filters, binding)
         bound = binding is not None
         rows, total = await self._list_and_count(
             (_JOBS[bound], *where, *slice_, *within, PAGE_BYTES), (_COUNT_JOBS[bound], *where, *within)
         )
         return await self._with_latest(rows, binding), total
+
+    async def jobs_in_brief(
+        self, filters: JobFilter, slice_: Slice, binding: Binding | None
+    ) -> tuple[list[JobInBrief], int]:
+        """Return the same slice of the jobs as `jobs`, and the number of all, from columns alone: no registers are read."""
+        where, within = await self._conditions_of_jobs(filters, binding)
+        bound = binding is not None
+        rows, total = await self._list_and_count(
+            (_JOBS_IN_BRIEF[bound], LATEST, *where, *slice_, *within), (_COUNT_JOBS[bound], *where, *within)
+        )
+        found: dict[tuple[str, str], JobInBrief] = {}
+        for namespace, name, updated_at, *run in rows:
+            job = found.setdefault((namespace, name), JobInBrief(namespace, name, updated_at, []))
+            if run[0] is not None:
+                job.latest.append(RunInBrief(*run))
+        return list(found.values()), total
+
+    async def _conditions_of_jobs(
+        self, filters: JobFilter, binding: Binding | None
+    ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+        """Return the arguments of the statements that list and count jobs: of the filter, and of a bound key."""
+        namespace, states, prefix = filters
+        where = (namespace_id(namespace) if namespace is not None else None, states, prefix)
+        if binding is None:
+            return where, ()
+        names = [namespace] if namespace is not None else await matching_namespaces(self._connections, binding)
+        ids = [namespace_id(name) for name in names if binding.allows(name)]
+        return where, (ids, *condition(binding))
 
     async def _with_latest(self, rows: Sequence[Any], binding: Binding | None) -> list[JobItem]:
         """Return the jobs of rows, with their newest runs: the first jobs only, where all runs exceed PAGE_BYTES.

@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Struct
 from orjson import Fragment
 
-from service.catalog.queries import JobItem
+from service.catalog.queries import JobInBrief, JobItem, RunInBrief
 from service.domain.event import MONITOR, JobName, RunState
 from service.domain.ids import job_id
 from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, count_omitted
-from service.domain.run import RunRegisters
+from service.domain.run import RunRegisters, milliseconds
 from service.domain.silence import StampedSilentAfter
 from service.domain.tags import present
 from service.ledger.archive_records import PayloadLocation
@@ -200,6 +200,22 @@ def job_item_view(
     """Return a job with its newest runs; `lineage`: what these read and wrote."""
     runs = (run_view(str(run.id), run.registers, lineage.get(run.id)) for run in job.latest)
     return job_view(job.registers, runs, version, parent)
+
+
+def job_in_brief_view(job: JobInBrief) -> dict[str, Any]:
+    """Return a job in brief, with its newest runs."""
+    return {
+        "namespace": job.namespace,
+        "name": job.name,
+        "updatedAt": job.updated_at,
+        "latestRuns": [_run_in_brief_view(run) for run in job.latest],
+    }
+
+
+def _run_in_brief_view(run: RunInBrief) -> dict[str, Any]:
+    begin, end = run.started_at, run.ended_at
+    length = None if begin is None or end is None else max(0, milliseconds(end) - milliseconds(begin))
+    return {"id": str(run.id), "state": run.state, "startedAt": begin, "durationMs": length}
 
 
 def _setting_view(setting: StampedSilentAfter | None) -> dict[str, int]:

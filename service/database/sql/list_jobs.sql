@@ -1,6 +1,6 @@
 -- Returns jobs, the last updated first: of one namespace (null: of all, or of those within a binding) whose latest run is in one of the states (null: any).
 -- parameters: namespace_id, states, prefix, limit, offset
-select j.id, j.registers
+select {columns}
   from runfold.jobs j
  where {visible}
    and (:namespace_id::uuid is null or j.namespace_id = :namespace_id)

@@ -230,6 +230,34 @@ async def test_last_run_states_filter_by_the_newest_run(client):
     assert both["totalCount"] == 2
 
 
+def in_brief(job):
+    """Return what a list in brief has of a job that `GET /jobs` shows."""
+    runs = [{name: run[name] for name in ("id", "state", "startedAt", "durationMs")} for run in job["latestRuns"] or []]
+    return {name: job[name] for name in ("namespace", "name", "updatedAt")} | {"latestRuns": runs}
+
+
+async def test_jobs_in_brief_are_those_of_the_list_with_their_newest_runs(client):
+    ends = {"new": [], "done": ["start", "complete"], "failed": ["fail"]}
+    for job, verbs in ends.items():
+        await define(client, job)
+        for _ in range(11 if job == "done" else 1):
+            run = (await ok(await client.post(f"{BASE}/namespaces/etl/jobs/{job}/runs"), 201))["id"]
+            for second, verb in enumerate(verbs):
+                await ok(await client.post(f"{BASE}/jobs/runs/{run}/{verb}?at=2026-01-01T00:00:0{second}.0009Z"))
+    await define(client, "never ran")
+    # A run with two ends that starts again, and one that names a second job.
+    reports = [(kind, second, 1, "done") for second, kind in enumerate(("START", "COMPLETE", "FAIL", "START"))]
+    for kind, second, run, job in (*reports, ("START", 0, 2, "done"), ("RUNNING", 1, 2, "second job of a run")):
+        event = {"eventTime": f"2026-01-02T00:00:0{second}Z", "eventType": kind, "producer": "https://example.com"}
+        event |= {"job": {"namespace": "etl", "name": job}, "run": {"runId": str(UUID(int=run))}}
+        assert (await client.post(f"{BASE}/lineage", json=event)).status == 201
+    for query in ("", "?limit=2&offset=1", "?name=n", "?lastRunStates=COMPLETED,RUNNING"):
+        listed = await ok(await client.get(f"{BASE}/jobs{query}"))
+        brief = await ok(await client.get(f"{BASE}/jobs/latest-runs{query}"))
+        assert brief == {"totalCount": listed["totalCount"], "jobs": [in_brief(job) for job in listed["jobs"]]}, query
+        assert listed["jobs"]
+
+
 async def test_a_job_shows_its_ten_newest_runs(client):
     await define(client)
     runs = [(await ok(await client.post(f"{BASE}/namespaces/etl/jobs/load/runs"), 201))["id"] for _ in range(12)]

@@ -85,6 +85,7 @@ OTHERS = {
         name: {"shown": "true", "of_namespace": "true", "named": "true", "within": "true", "within_other": "true"}
         for name in ("bound_shown_dataset", "shown_dataset", "list_datasets", "count_datasets")
     },
+    "list_jobs_in_brief": {"jobs": load_text("list_jobs", **PARTS | {"within": "true"})},
     "matching_namespaces": {"within": load_text("within", namespace="t.namespace")},
     "runs_of_namespaces_by_update": {
         "within": ">= :far_position",

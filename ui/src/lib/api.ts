@@ -9,7 +9,7 @@ import type {
   FoundRuns,
   History,
   Job,
-  Jobs,
+  JobsInBrief,
   LedgerHead,
   Namespaces,
   Problem,
@@ -154,7 +154,7 @@ export const api = {
     const response = await request("/api/v1/runs/lookup", { method: "POST", body: JSON.stringify({ ids }), headers });
     return (await response.json()) as FoundRuns;
   },
-  jobs: (query: Query, signal?: AbortSignal): Promise<Jobs> => get("/jobs", query, signal),
+  jobsInBrief: (query: Query, signal?: AbortSignal): Promise<JobsInBrief> => get("/jobs/latest-runs", query, signal),
   job: (namespace: string, name: string, signal?: AbortSignal): Promise<Job> =>
     get(`/namespaces/${segment(namespace)}/jobs/${segment(name)}`, {}, signal),
   runsOfJob: (namespace: string, name: string, query: Query, signal?: AbortSignal): Promise<Runs> =>

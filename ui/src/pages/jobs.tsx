@@ -6,33 +6,48 @@ import { CurlButton, Empty, Length, Problem, Shape, Skeleton, State, STATES, Tim
 import { NamespaceFilter, TextFilter } from "../components/run_filter_bar";
 import { Windowed } from "../components/windowed";
 import { api, target } from "../lib/api";
-import type { Job } from "../lib/api_types";
+import type { JobInBrief } from "../lib/api_types";
 import { useShortcuts } from "../lib/keys";
-import { useAnswer } from "../lib/query";
+import { type Answer, useAnswer } from "../lib/query";
 import { go, href, paths, query, setQuery } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
 import { FirstSteps } from "./runs";
 
-const PAGE = 250;
+const FIRST_PAGE = 50; // more than are in view
+const PAGE = 1_000;
 const MOST = 5_000;
 const ROW = 32;
 const RELOAD_MS = 5_000;
 
-async function readJobs(signal: AbortSignal): Promise<{ jobs: Job[]; total: number }> {
-  const jobs: Job[] = [];
-  let total = 0;
-  do {
-    const page = await api.jobs({ limit: PAGE, offset: jobs.length }, signal);
-    total = page.totalCount;
-    jobs.push(...page.jobs);
-    if (page.jobs.length === 0) break;
-  } while (jobs.length < Math.min(total, MOST));
-  return { jobs, total };
+interface Listed {
+  jobs: readonly JobInBrief[]; // the latest event first
+  total: number;
+}
+
+const keyOf = (job: JobInBrief): string => `${job.namespace}\n${job.name}`;
+
+/** Reads all jobs. Where they were read before, only those of which something was recorded since: they are the first ones. */
+async function readJobs(before: Listed | undefined, signal: AbortSignal, show: (part: Listed) => void): Promise<Listed> {
+  const known = new Map(before?.jobs.map((job) => [keyOf(job), job]));
+  const jobs = new Map<string, JobInBrief>();
+  for (;;) {
+    const page = await api.jobsInBrief({ limit: jobs.size === 0 ? FIRST_PAGE : PAGE, offset: jobs.size }, signal);
+    const total = page.totalCount;
+    for (const job of page.jobs) jobs.set(keyOf(job), job);
+    const last = page.jobs.at(-1);
+    if (last && known.get(keyOf(last))?.updatedAt === last.updatedAt) {
+      const whole = [...jobs.values(), ...(before?.jobs.filter((job) => !jobs.has(keyOf(job))) ?? [])];
+      if (whole.length === Math.min(total, MOST)) return { jobs: whole, total };
+    }
+    const read = { jobs: [...jobs.values()], total };
+    if (page.jobs.length === 0 || jobs.size >= Math.min(total, MOST)) return read;
+    show(read);
+  }
 }
 
 export function JobsPage(): JSX.Element {
   useTitle("Jobs");
-  const answer = useAnswer("jobs", readJobs);
+  const answer: Answer<Listed> = useAnswer<Listed>("jobs", (signal, show) => readJobs(answer.data, signal, show));
   const reload = useThrottled(answer.reload, RELOAD_MS);
   useStream(() => reload());
   const [selected, setSelected] = useState(-1);
@@ -40,7 +55,7 @@ export function JobsPage(): JSX.Element {
   const namespace = query.value.get("namespace");
   const state = query.value.get("last");
   const jobs = (answer.data?.jobs ?? []).filter((job) => {
-    if ((namespace && job.namespace !== namespace) || (state && job.latestRun?.state !== state)) return false;
+    if ((namespace && job.namespace !== namespace) || (state && job.latestRuns[0]?.state !== state)) return false;
     const name = `${job.namespace} / ${job.name}`.toLowerCase();
     return words.every((word) => name.includes(word));
   });
@@ -64,7 +79,7 @@ export function JobsPage(): JSX.Element {
         <h1>Jobs</h1>
         <span class="faint">{answer.data ? `${jobs.length.toLocaleString()} of ${answer.data.total.toLocaleString()}` : ""}</span>
         <span class="space" />
-        <CurlButton path={target("/jobs", { limit: PAGE })} />
+        <CurlButton path={target("/jobs/latest-runs", { limit: PAGE })} />
       </div>
       <div class="filters bar-of-filters">
         <TextFilter name="q" label="Any part of a name" filter />
@@ -85,7 +100,7 @@ export function JobsPage(): JSX.Element {
         {jobs.length > 0 ? (
           <Windowed items={jobs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Jobs" table selected={selected} of={[selected]}
             row={(job, index, top) => <Row key={`${job.namespace}\n${job.name}`} job={job} top={top} selected={index === selected} />} />
-        ) : answer.data ? (
+        ) : answer.data && !answer.loading ? (
           <Empty title="No job has such a name"><button type="button" class="button" onClick={() => go("/jobs")}>Clear all filters</button></Empty>
         ) : (
           <Skeleton rows={20} />
@@ -95,16 +110,16 @@ export function JobsPage(): JSX.Element {
   );
 }
 
-function Row({ job, top, selected }: { job: Job; top: number; selected: boolean }): JSX.Element {
-  const run = job.latestRun;
+function Row({ job, top, selected }: { job: JobInBrief; top: number; selected: boolean }): JSX.Element {
+  const run = job.latestRuns[0];
   return (
-    <div class="line row job-line" role="row" aria-selected={selected} style={{ transform: `translateY(${top}px)` }}>
+    <div class="line row job-line" role="row" aria-selected={selected} style={{ top: `${top}px` }}>
       <span role="cell">{run ? <State state={run.state} /> : <span class="faint">none</span>}</span>
       <span role="cell" class="cut">
         <a class="cover" href={href(paths.job(job.namespace, job.name))}><span class="faint">{job.namespace} / </span>{job.name}</a>
       </span>
       <span role="cell" class="latest">
-        {(job.latestRuns ?? []).slice(0, 10).toReversed().map((each) => <Shape key={each.id} state={each.state} />)}
+        {job.latestRuns.toReversed().map((each) => <Shape key={each.id} state={each.state} />)}
       </span>
       <span role="cell"><Time at={run?.startedAt} /></span>
       <span role="cell">{run && <Length run={run} />}</span>

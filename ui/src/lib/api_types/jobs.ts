@@ -31,6 +31,13 @@ export interface Job {
   facetsOmitted?: number;
 }
 
+export interface JobInBrief {
+  namespace: string;
+  name: string;
+  updatedAt: string;
+  latestRuns: RunInBrief[];
+}
+
 export interface JobVersion {
   id: VersionOfJob;
   name: string;
@@ -52,6 +59,11 @@ export interface Jobs {
   jobs: Job[];
 }
 
+export interface JobsInBrief {
+  totalCount: number;
+  jobs: JobInBrief[];
+}
+
 export interface PutJob {
   type: "BATCH" | "SERVICE" | "STREAM";
   inputs: DatasetId[];
@@ -59,4 +71,11 @@ export interface PutJob {
   location?: string | null;
   description?: string | null;
   silentAfterSeconds?: number | null;
+}
+
+export interface RunInBrief {
+  id: string;
+  state: "ABORTED" | "COMPLETED" | "FAILED" | "NEW" | "RUNNING";
+  startedAt: string | null;
+  durationMs: number | null;
 }
