@@ -29,7 +29,7 @@ export function useGestures(frame: { current: HTMLElement | null }, camera: { cu
       changed.current();
     }
     function down(event: PointerEvent): void {
-      if (event.button !== 0 || (event.target instanceof Element && event.target.closest("button, aside"))) return;
+      if (event.button !== 0 || (event.target instanceof Element && event.target.closest("button, aside, .minimap"))) return;
       pointers.set(event.pointerId, at(event));
       travelled = 0;
       dragged.current = false;

@@ -9,6 +9,7 @@ import { type Camera, cameraOf, cameraText, centred, fitted, seen, zoomed } from
 import { Cards } from "./cards";
 import { useGestures } from "./gestures";
 import type { Layout } from "./layout";
+import { type Follow, Minimap } from "./minimap";
 import { type Box, type Fold, type Model, routesOf, WIDTH } from "./model";
 import { paint, type Scene } from "./paint";
 import { usePastStates } from "./past_states";
@@ -41,6 +42,7 @@ export function GraphView(props: Props): JSX.Element {
   const layer = useRef<HTMLDivElement>(null);
   const camera = useRef<Camera>({ x: 0, y: 0, scale: 1 });
   const [cards, setCards] = useState<readonly number[]>([]);
+  const map = useRef<Follow | null>(null);
   const pending = useRef(0);
   const saving = useRef(0);
   const placed = useRef<{ model: Model; layout: Layout } | null>(null);
@@ -79,6 +81,7 @@ export function GraphView(props: Props): JSX.Element {
     if (!same) setCards((cardsShown.current = next));
     paint(canvas.current, latest.current, camera.current, elements.current);
     layer.current.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+    map.current?.(camera.current, width, height);
     frame.current.dataset["scale"] = scale.toFixed(3);
   }
   const cardsShown = useRef<readonly number[]>([]);
@@ -111,6 +114,11 @@ export function GraphView(props: Props): JSX.Element {
     if (index === undefined) return;
     const { width, height } = size();
     camera.current = centred((layout.x[index] ?? 0) + WIDTH / 2, (layout.y[index] ?? 0) + Math.min(model.boxes[index]?.height ?? 0, 200) / 2, scale, width, height);
+    moved();
+  }
+  function lookAt(x: number, y: number): void {
+    const { width, height } = size();
+    camera.current = centred(x, y, camera.current.scale, width, height);
     moved();
   }
   function pan(byX: number, byY: number): void {
@@ -224,7 +232,7 @@ export function GraphView(props: Props): JSX.Element {
       dragged.current = false;
       return;
     }
-    if (!frame.current || (event.target instanceof Element && event.target.closest("a, button"))) return;
+    if (!frame.current || (event.target instanceof Element && event.target.closest("a, button, .minimap"))) return;
     const place = frame.current.getBoundingClientRect();
     const { x, y, scale } = camera.current;
     const [atX, atY] = [(event.clientX - place.left - x) / scale, (event.clientY - place.top - y) / scale];
@@ -242,6 +250,7 @@ export function GraphView(props: Props): JSX.Element {
       <div class="cards" ref={layer}>
         <Cards {...props} shown={cards.filter((index) => index < model.boxes.length)} states={states} onChoose={(id) => props.onChoose(id === chosen ? null : id)} />
       </div>
+      <Minimap model={model} layout={layout} follow={map} onMove={lookAt} />
       <div class="zoom-buttons" role="group" aria-label="View">
         <button type="button" class="button" aria-label="Nearer" title="Nearer: +" onClick={() => zoom(1.3)}>+</button>
         <button type="button" class="button" aria-label="Farther" title="Farther: −" onClick={() => zoom(1 / 1.3)}>−</button>

@@ -41,7 +41,7 @@ export function NodeList({ model, layout, found, searching, around }: Props): JS
       <Windowed items={entries} rowHeight={ROW_PX} height="calc(100vh - 17rem)" label="Nodes" table of={[model, around]} row={({ id, box, name, step }, _, top) => {
         const state = STATES.find((each) => each === box.run?.state);
         return (
-          <div key={id} class="line row node-line" role="row" style={{ transform: `translateY(${top}px)` }}>
+          <div key={id} class="line row node-line" role="row" style={{ top: `${top}px` }}>
             <span role="cell" class="cut">
               <a class="cover" href={href(box.kind === "job" ? paths.job(box.namespace, box.name) : paths.dataset(box.namespace, box.name))} title={`${box.namespace} / ${name}`}>
                 <span class="tag">{box.rows.length > 0 ? "column" : box.kind}</span> <span class="faint">{box.namespace} / </span>{name}
