@@ -1,63 +1,59 @@
-"""Measures the web interface in Chromium beside 100,000 runs: `bench/interface.py [--times N]`, about 6 minutes.
+"""Measures the web interface in Chromium beside a million runs: `bench/interface.py [--runs N] [--only PART …]`.
 
-A month of the demo is reported to the service, and its runs are repeated by SQL, further back, until there are
-100,000. Then, on the loopback: the size of what the first page loads; the first paint, the time until all of the page
-is there, and the layout shift, each in a new browser context; frames while 10,000 runs and the 10,000 events of a run
-are scrolled through; the CPU time of an open overview at 100 transitions a second; and what starts take while a hundred
-overviews are open (their streams and requests are made by this program), and while none is, alternately.
+The runs are those of `bench/millions.py`, of which the service derives the catalog; a month of the demo and a run of
+10,000 events are reported after that. With a million runs this takes about 10 minutes and 6 GB of disk; `--data-dir`
+keeps all of it for the next call. Then, on the loopback:
+
+- `opening`: the size of what the first page loads; the first paint, the time until all of the page is there, and the
+  layout shift, each in a new browser context;
+- `scrolling`: frames while 10,000 runs and the 10,000 events of a run are scrolled through;
+- `overview`: the CPU time of an open overview at 100 transitions a second;
+- `starts`: what starts take while a hundred overviews are open (their streams and requests are made by this program),
+  and while none is, alternately.
 """
 
 from __future__ import annotations
 
-import json
+import argparse
+import asyncio
 import re
 import shutil
 import statistics
 import sys
-import time
+import tempfile
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import aiohttp
-import asyncpg
 from playwright.async_api import async_playwright
 
-from bench.database import new_id
+from bench.interface_fill import EVENTS, fill, known, load_runs
 from bench.interface_load import open_overviews, starts, transitions
-from bench.programs import Program, runfold
-from bench.stage import JOB, JOB_BODY, NAMESPACE, NAMESPACE_BODY, ready
-from bench.tasks import ask_repeatedly
-from service.cli.commands.history import History, batches
+from bench.ledger_stage import open_ledger
+from bench.tasks import run_until_terminated
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-TIMES, RUNS, EVENTS, SCROLLED = 10, 100_000, 10_000, 10_000
+TIMES, RUNS, SCROLLED = 10, 1_000_000, 10_000
+PARTS = ("opening", "scrolling", "overview", "starts")
 OBSERVED_S, PAGES = 30, 100
 RELOAD_S, LOOKUP_S = 15, 10
 """How often an overview reads its lists anew, and looks up runs: overview.tsx, merged_runs.ts, on a busy ledger."""
-_SETTINGS = {"fsync": "off", "synchronous_commit": "off"}
-_NDJSON = {"Content-Type": "application/x-ndjson"}
 _DIST = Path(__file__).parents[1] / "service/http/ui/dist"
-_REPEAT = """
-insert into runfold.runs (id, position, job_id, namespace, job, state, created_at, started_at, ended_at, parent_run,
-                          registers, contradicted, restarted)
-select gen_random_uuid(), r.position, r.job_id, r.namespace, r.job, r.state, r.created_at - n * interval '30 days',
-       r.started_at - n * interval '30 days', r.ended_at - n * interval '30 days', null, r.registers, r.contradicted,
-       r.restarted
-  from runfold.runs r cross join generate_series(1, $1) n where r.ended_at is not null
-"""
 # When everything is shown: no skeleton, and rows.
 _SHOWN = """rows => new Promise(done => {
   const look = () => document.querySelectorAll('main [aria-busy=true]').length === 0 && document.querySelector(rows)
     ? done(performance.now()) : requestAnimationFrame(look);
   look();
 })"""
-_PAINT = "() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? NaN"
+_PAINT = """() => new Promise(done => new PerformanceObserver(list => {
+  for (const each of list.getEntries()) if (each.name === 'first-contentful-paint') done(each.startTime);
+}).observe({type: 'paint', buffered: true}))"""
 _SHIFT = """() => new Promise(done => {
   let sum = 0;
   new PerformanceObserver(list => { for (const each of list.getEntries()) sum += each.value; })
@@ -77,33 +73,6 @@ _SCROLL = """label => new Promise(done => {
 })"""
 
 
-async def _report_history(http: aiohttp.ClientSession) -> int:
-    history = History(datetime.now(UTC), 30, 1)
-    for body in batches(history.lines(), 5_000):
-        async with http.post("/api/v1/lineage/batch", data=body, headers=_NDJSON) as answer:
-            answer.raise_for_status()
-    return history.runs
-
-
-async def _report_long_run(http: aiohttp.ClientSession) -> str:
-    run, begin = str(new_id()), datetime.now(UTC) - timedelta(hours=3)
-    lines = [
-        json.dumps(
-            {
-                "eventType": "RUNNING" if number else "START",
-                "eventTime": (begin + timedelta(seconds=number)).isoformat(),
-                "run": {"runId": run},
-                "job": {"namespace": "bench", "name": "long"},
-                "producer": "https://example.com",
-            }
-        ).encode()
-        for number in range(EVENTS)
-    ]
-    async with http.post("/api/v1/lineage/batch", data=b"\n".join(lines), headers=_NDJSON) as answer:
-        answer.raise_for_status()
-    return run
-
-
 def _sizes() -> None:
     page = (_DIST / "index.html").read_text()
     loaded = re.findall(r'(?:src|href)="(assets/[^"]+)"', page)
@@ -113,7 +82,7 @@ def _sizes() -> None:
     print(f"The first page, gzipped: {scripts / 1000:.0f} kB of script, {styles / 1000:.0f} kB of styles")
 
 
-async def _opening(browser: Browser, url: str, times: int) -> None:
+async def _opening(browser: Browser, url: str, run: str, times: int) -> None:
     print("\n| page | first paint, ms | all shown, ms | layout shift |\n|---|---|---|---|")
     for name, path, rows in (
         ("overview", "/", ".timeline-row"),
@@ -121,6 +90,7 @@ async def _opening(browser: Browser, url: str, times: int) -> None:
         ("runs by duration", "/runs?sort=duration", ".line.row"),
         ("jobs", "/jobs", ".line.row"),
         ("ledger", "/ledger", ".line.row"),
+        (f"a run of {EVENTS:,} events", f"/runs/{run}", ".line.row"),
     ):
         paints, shown, shifts = [], [], []
         for _ in range(times + 1):
@@ -199,42 +169,59 @@ async def _starts_beside_pages(http: aiohttp.ClientSession, times: int) -> None:
     print(f"\nStarts a second with no page open: {alone:.0f}; with {PAGES} overviews: {beside:.0f} ({change:+.1%})")
 
 
-async def _run(dsn: str, directory: Path, times: int) -> None:
+async def _measure(options: Options, directory: Path, data_dir: Path) -> None:
     async with AsyncExitStack() as held:
-        command = [*runfold(), "serve", "--port", "0", "--database-url", dsn]
-        service = await Program.start("interface", command, directory)
-        held.push_async_callback(service.stop)
-        url = f"http://127.0.0.1:{service.port}"
-        http = await held.enter_async_context(aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0)))
-        await ready(http, service)
-        for path, body in ((NAMESPACE, NAMESPACE_BODY), (JOB, JOB_BODY)):
-            async with http.put(path, json=body) as answer:
-                answer.raise_for_status()
-        reported = await _report_history(http)
-        run = await _report_long_run(http)
-        end = time.monotonic() + 300
-        while (await (await http.get("/api/v1/runs?limit=1")).json()).get("runs") is None and time.monotonic() < end:
-            pass  # each answer waits until the catalog is current
-        connection = await asyncpg.connect(dsn)
-        held.push_async_callback(connection.close)
-        await connection.execute(_REPEAT, RUNS // reported)
-        await connection.execute("vacuum (analyze) runfold.runs")
-        count = await connection.fetchval("select count(*) from runfold.runs")
-        print(f"{count:,} runs.")
-        _sizes()
+        stage = await held.enter_async_context(open_ledger(directory, data_dir))
+        filled = known(data_dir) or await fill(stage)
+        print(f"{filled.runs:,} runs of {filled.jobs:,} jobs in {filled.events:,} events.")
+        url = f"http://127.0.0.1:{stage.service.port}"
+        # Without limits: as many connections as there are overviews, and streams that last.
+        session = aiohttp.ClientSession(url, connector=aiohttp.TCPConnector(limit=0))
+        http = await held.enter_async_context(session)
         playwright = await held.enter_async_context(async_playwright())
         browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        held.push_async_callback(browser.close)
-        await _opening(browser, url, times)
-        await _scrolling(browser, url, run)
-        await _overview_cpu(browser, http, url)
-        await browser.close()
-        await _starts_beside_pages(http, min(times, 5))
+        async with browser:
+            if "opening" in options.parts:
+                _sizes()
+                await _opening(browser, url, filled.long_run, options.times)
+            if "scrolling" in options.parts:
+                await _scrolling(browser, url, filled.long_run)
+            if "overview" in options.parts:
+                await _overview_cpu(browser, http, url)
+        if "starts" in options.parts:
+            await _starts_beside_pages(http, min(options.times, 5))
+
+
+@dataclass(frozen=True)
+class Options:
+    """What is measured, how often each page is opened, among how many runs, and where they are (None: nowhere yet)."""
+
+    parts: tuple[str, ...]
+    times: int
+    runs: int
+    data_dir: Path | None
+
+
+def _options() -> Options:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--times", type=int, default=TIMES, help="times each page is opened (default %(default)s)")
+    parser.add_argument("--runs", type=int, default=RUNS, help="runs in the ledger (default %(default)s)")
+    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="what is measured (default: everything)")
+    parser.add_argument("--data-dir", type=Path, help="where the runs are kept; if it is filled, --runs is ignored")
+    given = parser.parse_args()
+    return Options(tuple(given.only), given.times, given.runs, given.data_dir)
 
 
 def main() -> None:
-    """Parse the command line, measure, and print the tables."""
-    ask_repeatedly(__doc__, TIMES, _SETTINGS, _run)
+    """Parse the command line, fill the ledger, measure, and print the tables."""
+    options = _options()
+    # A short prefix: the path of a Unix socket is limited to about 100 characters.
+    with tempfile.TemporaryDirectory(prefix="rfb-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        data_dir = (options.data_dir or directory / "data").absolute()
+        if known(data_dir) is None:
+            load_runs(data_dir, options.runs)
+        asyncio.run(run_until_terminated(_measure(options, directory, data_dir)))
 
 
 if __name__ == "__main__":
