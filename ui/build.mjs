@@ -56,12 +56,22 @@ for (const file of [...worker.outputFiles, ...result.outputFiles]) {
 }
 const outputs = Object.keys(result.metafile.outputs).map((name) => basename(name));
 const named = (start, end) => `assets/${outputs.find((name) => name.startsWith(start) && name.endsWith(end))}`;
+// What main needs is asked for together with it. The page has the navigation already, which is painted before any script.
+const main = Object.values(result.metafile.outputs).find((output) => output.entryPoint === "src/main.tsx");
+const preloads = main.imports
+  .filter((each) => each.kind === "import-statement")
+  .map((each) => `<link rel="modulepreload" href="assets/${basename(each.path)}">\n`);
+const views = await build({ absWorkingDir: here, entryPoints: ["src/lib/views.ts"], format: "esm", write: false });
+const { VIEWS } = await import(`data:text/javascript;base64,${Buffer.from(views.outputFiles[0].contents).toString("base64")}`);
+const links = [...VIEWS.map((view) => `<a href=".${view.path}">${view.name}</a>`), '<a href="./docs" data-plain>API</a>'];
 const icon = await readFile(join(here, "src/icon.svg"));
 const iconName = `assets/icon-${createHash("sha256").update(icon).digest("hex").slice(0, 8)}.svg`;
 await compressed(join(output, iconName), icon);
 const page = (await readFile(join(here, "index.html"), "utf8"))
   .replace("@icon@", iconName)
   .replace("@style@", named("main-", ".css"))
+  .replace("@views@", links.join(""))
+  .replace("@preloads@", preloads.join(""))
   .replace("@theme@", named("theme-", ".js"))
   .replace("@script@", named("main-", ".js"));
 await writeFile(join(output, "index.html"), page);

@@ -118,9 +118,16 @@ export async function copy(text: string, what: string): Promise<void> {
   }
 }
 
-export function CopyButton({ text, what, children }: { text: string; what: string; children?: ComponentChildren }): JSX.Element {
+interface CopyProps {
+  text: string;
+  what: string;
+  disabled?: boolean;
+  children?: ComponentChildren;
+}
+
+export function CopyButton({ text, what, disabled = false, children }: CopyProps): JSX.Element {
   return (
-    <button type="button" class="button quiet" onClick={() => void copy(text, what)} title={`Copy ${what.toLowerCase()}`}>
+    <button type="button" class="button quiet" disabled={disabled} onClick={() => void copy(text, what)} title={`Copy ${what.toLowerCase()}`}>
       {children ?? "Copy"}
     </button>
   );

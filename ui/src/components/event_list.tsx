@@ -66,7 +66,7 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
           onEnd={onEnd} selected={index} of={[selected, fresh, columns]}
           row={(event, _, top) => (
             <div key={event.position} class={`line row ${columns}${fresh?.has(event.position) ? " fresh" : ""}`} role="row" tabIndex={0}
-              style={{ transform: `translateY(${top}px)` }} aria-selected={event.position === selected}
+              style={{ top: `${top}px` }} aria-selected={event.position === selected}
               onClick={() => onSelect(event.position === selected ? null : event.position)}
               onKeyDown={(key) => key.key === "Enter" && onSelect(event.position)}>
               <span role="cell" class="faint">{event.position}</span>

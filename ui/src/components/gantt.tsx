@@ -131,7 +131,7 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
           const length = endOf(run) - startOf(run);
           return (
             <a key={run.id} class={`gantt-row ${run.state}`} href={href(paths.run(run.id))} aria-current={run.id === current ? "true" : undefined}
-              style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}
+              style={{ top: `${top}px`, height: `${ROW}px` }}
               title={`${run.job?.namespace ?? ""} / ${run.job?.name ?? run.id}\n${run.state}, ${duration(length)}`}>
               <span class="cut" style={{ width: `${labels - 12}px`, paddingLeft: `${Math.min(depth, 6) * 14}px` }}>
                 <Shape state={run.state} /> {name}

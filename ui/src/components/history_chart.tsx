@@ -2,7 +2,7 @@
 // both are the same; the further above it an event lies, the later it was reported.
 
 import type { JSX } from "preact";
-import { useRef } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { HistoryEvent, Run } from "../lib/api_types";
 import { duration, full, ms, ticks, tickText } from "../lib/time";
 import { useWidth, type RunState } from "./basics";
@@ -12,7 +12,9 @@ const LEFT = 92;
 const RIGHT = 18;
 const TOP = 14;
 const BOTTOM = 30;
-const MOST = 3_000;
+const ALL = 300; // so many events have a mark each
+const MOST = 1_000; // marks of more events
+const CLOSE = 3; // pixels
 
 interface Range {
   from: number;
@@ -29,20 +31,21 @@ function padded(values: number[], least = 20): Range {
 function Mark({ event, x, y, selected, known }: { event: HistoryEvent; x: number; y: number; selected: boolean; known: boolean }): JSX.Element {
   const stands = event.verdict.effect === "stands";
   const size = event.state === "RUNNING" || event.state === "NEW" || !event.state ? 4.5 : 6;
-  const shape = { x: -size, y: -size, width: 2 * size, height: 2 * size };
   const look = { fill: stands ? "var(--state)" : "var(--panel)", stroke: "var(--state)", "stroke-width": 1.6 };
+  // Places are in the paths: a group that is moved would be painted by itself, and each frame be made of a thousand parts.
+  const from = (left: number, top: number, line: string): string => `M${(x + left).toFixed(1)} ${(y + top).toFixed(1)}${line}`;
   return (
-    <g transform={`translate(${x} ${y})`} class={`event-mark ${event.state ?? "NEW"}${known ? "" : " unknown"}`}>
-      {event.verdict.late && <circle r={size + 4} fill="none" stroke="var(--late)" stroke-width="1.5" stroke-dasharray="3 2" />}
-      {selected && <circle r={size + 7} fill="none" stroke="var(--accent)" stroke-width="2" />}
+    <g class={`event-mark ${event.state ?? "NEW"}${known ? "" : " unknown"}`}>
+      {event.verdict.late && <circle cx={x} cy={y} r={size + 4} fill="none" stroke="var(--late)" stroke-width="1.5" stroke-dasharray="3 2" />}
+      {selected && <circle cx={x} cy={y} r={size + 7} fill="none" stroke="var(--accent)" stroke-width="2" />}
       {event.state === "FAILED" ? (
-        <path d={`M${-size} ${-size}L${size} ${size}M${size} ${-size}L${-size} ${size}`} stroke="var(--state)" stroke-width="2.6" stroke-linecap="round" opacity={stands ? 1 : 0.5} />
+        <path d={from(-size, -size, `l${2 * size} ${2 * size}m0 ${-2 * size}l${-2 * size} ${2 * size}`)} stroke="var(--state)" stroke-width="2.6" stroke-linecap="round" stroke-opacity={stands ? 1 : 0.5} />
       ) : event.state === "ABORTED" ? (
-        <rect {...shape} {...look} />
+        <path d={from(-size, -size, `h${2 * size}v${2 * size}h${-2 * size}z`)} {...look} />
       ) : event.state === "RUNNING" ? (
-        <path d="M-4 -5.5V5.5L5.5 0z" {...look} />
+        <path d={from(-4, -5.5, "v11l9.5 -5.5z")} {...look} />
       ) : (
-        <circle r={size} {...look} />
+        <circle cx={x} cy={y} r={size} {...look} />
       )}
     </g>
   );
@@ -66,12 +69,47 @@ interface Props {
   onSelect: (position: number) => void;
 }
 
+interface Timed {
+  event: HistoryEvent;
+  happened: number; // ms
+  recorded: number;
+}
+
+interface Placed extends Timed {
+  x: number; // pixels
+  y: number;
+}
+
+/**
+ * Leaves out events whose marks would lie on those of others that look the same: of 10,000 on a line, some hundreds are
+ * told apart. The event `chosen` is there in any case.
+ */
+function apart(all: readonly Placed[], chosen: number | null): readonly Placed[] {
+  if (all.length <= ALL) return all;
+  for (let size = CLOSE; ; size *= 2) {
+    const taken = new Set<string>();
+    const shown = all.filter(({ event: { position, state, verdict }, x, y }) => {
+      const place = `${Math.round(x / size)} ${Math.round(y / size)} ${state} ${verdict.effect} ${verdict.late}`;
+      const free = !taken.has(place);
+      taken.add(place);
+      return free || position === chosen;
+    });
+    if (shown.length <= MOST) return shown;
+  }
+}
+
 export function HistoryChart({ run, events, knownAt, selected, onSelect }: Props): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
-  const shown = events.slice(0, MOST);
-  const happened = padded(shown.map((event) => ms(event.transitionedAt)));
-  const recorded = padded([...shown.map((event) => ms(event.recordedAt)), ...(knownAt === null ? [] : [knownAt])], 1_500);
+  const timed = useMemo(
+    () => events.map((event): Timed => ({ event, happened: ms(event.transitionedAt), recorded: ms(event.recordedAt) })),
+    [events],
+  );
+  const happened = useMemo(() => padded(timed.map((each) => each.happened)), [timed]);
+  const recorded = useMemo(
+    () => padded([...timed.map((each) => each.recorded), ...(knownAt === null ? [] : [knownAt])], 1_500),
+    [timed, knownAt],
+  );
   const x = (at: number): number => LEFT + ((at - happened.from) / (happened.to - happened.from)) * (width - LEFT - RIGHT);
   const y = (at: number): number => HEIGHT - BOTTOM - ((at - recorded.from) / (recorded.to - recorded.from)) * (HEIGHT - TOP - BOTTOM);
   const columns = ticks(happened.from, happened.to, Math.max(2, Math.floor((width - LEFT) / 110)));
@@ -79,10 +117,25 @@ export function HistoryChart({ run, events, knownAt, selected, onSelect }: Props
   const both: Range = { from: Math.max(happened.from, recorded.from), to: Math.min(happened.to, recorded.to) };
   const started = run.startedAt ? Math.max(LEFT, x(ms(run.startedAt))) : null;
   const ended = run.endedAt ? x(ms(run.endedAt)) : width - RIGHT;
-  const path = shown.map((event) => `${x(ms(event.transitionedAt)).toFixed(1)},${y(ms(event.recordedAt)).toFixed(1)}`).join(" ");
+  const shown = useMemo(
+    () => apart(timed.map((each): Placed => ({ ...each, x: x(each.happened), y: y(each.recorded) })), selected),
+    [timed, happened, recorded, width, selected],
+  );
+  const path = shown.map((each) => `${each.x.toFixed(1)},${each.y.toFixed(1)}`).join(" ");
+  const marks = useMemo(
+    () =>
+      shown.map(({ event, x: left, y: top, recorded: at }) => (
+        <g key={event.position} onClick={() => onSelect(event.position)} class="hit">
+          <title>{describe(event)}</title>
+          <circle cx={left} cy={top} r="12" fill="transparent" />
+          <Mark event={event} x={left} y={top} selected={event.position === selected} known={knownAt === null || at <= knownAt} />
+        </g>
+      )),
+    [shown, selected, knownAt],
+  );
   return (
     <div ref={box} class="chart">
-      <svg width={width} height={HEIGHT} role="img" aria-label={`${shown.length} events, by when they happened and when they were recorded`}>
+      <svg width={width} height={HEIGHT} role="img" aria-label={`${events.length} events, by when they happened and when they were recorded`}>
         {started !== null && (
           <rect class={run.state} x={started} y={TOP} width={Math.max(1, ended - started)} height={HEIGHT - TOP - BOTTOM} fill="var(--soft)" opacity="0.45" />
         )}
@@ -111,14 +164,7 @@ export function HistoryChart({ run, events, knownAt, selected, onSelect }: Props
             <text x={width - RIGHT - 4} y={y(knownAt) - 5} text-anchor="end" class="accent">known at this time</text>
           </g>
         )}
-        {shown.map((event) => (
-          <g key={event.position} onClick={() => onSelect(event.position)} class="hit">
-            <title>{describe(event)}</title>
-            <circle cx={x(ms(event.transitionedAt))} cy={y(ms(event.recordedAt))} r="12" fill="transparent" />
-            <Mark event={event} x={x(ms(event.transitionedAt))} y={y(ms(event.recordedAt))} selected={event.position === selected}
-              known={knownAt === null || ms(event.recordedAt) <= knownAt} />
-          </g>
-        ))}
+        {marks}
         <text x={width - RIGHT} y={HEIGHT - 2} text-anchor="end">happened →</text>
         <text x={4} y={TOP}>recorded ↑</text>
       </svg>

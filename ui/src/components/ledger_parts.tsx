@@ -12,7 +12,9 @@ import { CopyButton, Time, useWidth } from "./basics";
 
 const RANGE = 20_000;
 const HOURS = 24;
+const AT_ONCE = 2; // a browser has six connections to a service, and the list of events comes first
 const RELOAD_MS = 2_000;
+const NO_HASH = "0".repeat(64); // takes the place of one
 
 interface Checked {
   upto: number;
@@ -56,7 +58,7 @@ export function Verification(): JSX.Element {
       <header>
         <h2>Head</h2>
         <span class="space" />
-        {head.data && <HeadButtons head={head.data} />}
+        <HeadButtons head={head.data} />
         {checked?.running ? (
           <button type="button" class="button" onClick={() => stop.current?.abort()}>Stop</button>
         ) : (
@@ -70,7 +72,7 @@ export function Verification(): JSX.Element {
           <dt>Recorded</dt>
           <dd><Time at={head.data?.recordedAt} /></dd>
           <dt>Hash</dt>
-          <dd class="mono small">{head.data?.hash ?? "–"}</dd>
+          <dd class="mono small">{head.data?.hash ?? <span class="blank">{NO_HASH}</span>}</dd>
           <dt>Verified</dt>
           <dd><span role="status"><Result checked={checked} /></span></dd>
         </dl>
@@ -91,9 +93,10 @@ function Result({ checked }: { checked: Checked | null }): JSX.Element {
   );
 }
 
-function HeadButtons({ head }: { head: LedgerHead }): JSX.Element {
+function HeadButtons({ head }: { head: LedgerHead | undefined }): JSX.Element {
   const text = `${JSON.stringify(head)}\n`;
   function save(): void {
+    if (!head) return;
     const url = URL.createObjectURL(new Blob([text], { type: "application/json" }));
     const link = document.createElement("a");
     link.href = url;
@@ -103,8 +106,8 @@ function HeadButtons({ head }: { head: LedgerHead }): JSX.Element {
   }
   return (
     <>
-      <CopyButton text={text} what="Head" />
-      <button type="button" class="button quiet" onClick={save}>Download</button>
+      <CopyButton text={text} what="Head" disabled={!head} />
+      <button type="button" class="button quiet" disabled={!head} onClick={save}>Download</button>
     </>
   );
 }
@@ -116,13 +119,16 @@ interface Bin {
 
 async function count(filters: Query, to: number, signal: AbortSignal): Promise<Bin[]> {
   const first = Math.floor(to / HOUR) * HOUR - (HOURS - 1) * HOUR;
-  return Promise.all(
-    Array.from({ length: HOURS }, async (_, index) => {
-      const from = first + index * HOUR;
-      const bounds = { since: new Date(from).toISOString(), until: new Date(from + HOUR).toISOString() };
-      return { from, count: (await api.countEvents({ ...filters, ...bounds }, signal)).count };
-    }),
-  );
+  const bins = Array.from({ length: HOURS }, (_, index): Bin => ({ from: first + index * HOUR, count: 0 }));
+  const waiting = [...bins];
+  async function next(): Promise<void> {
+    for (let bin = waiting.shift(); bin; bin = waiting.shift()) {
+      const bounds = { since: new Date(bin.from).toISOString(), until: new Date(bin.from + HOUR).toISOString() };
+      bin.count = (await api.countEvents({ ...filters, ...bounds }, signal)).count;
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, next));
+  return bins;
 }
 
 const HEIGHT = 96;

@@ -109,7 +109,7 @@ export function NamespaceFilter(): JSX.Element {
   const names = namespaces.data?.namespaces.map((each) => each.name) ?? [];
   if (chosen && !names.includes(chosen)) names.push(chosen);
   return (
-    <select aria-label="Namespace" value={chosen} onChange={(event) => setQuery({ namespace: event.currentTarget.value, page: null })}>
+    <select aria-label="Namespace" class="namespaces" value={chosen} onChange={(event) => setQuery({ namespace: event.currentTarget.value, page: null })}>
       <option value="">All namespaces</option>
       {names.map((name) => (
         <option key={name} value={name}>

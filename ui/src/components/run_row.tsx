@@ -46,7 +46,7 @@ export function RunRow({ run, top, selected, fresh, longest }: Props): JSX.Eleme
   const share = run.durationMs === null || longest === 0 ? 0 : run.durationMs / longest;
   const error = run.state === "FAILED" ? errorOf(run) : null;
   return (
-    <div class={`line row run-line${fresh ? " fresh" : ""}`} style={{ transform: `translateY(${top}px)` }} role="row"
+    <div class={`line row run-line${fresh ? " fresh" : ""}`} style={{ top: `${top}px` }} role="row"
       aria-selected={selected} id={`run-${run.id}`}>
       <span role="cell"><State state={run.state} /></span>
       <span role="cell" class="cut job-cell">

@@ -133,7 +133,7 @@ export function Timeline(): JSX.Element {
               row.runs ? (
                 <Row key={row.key} row={row} top={top} labels={labels} x={x} to={to} />
               ) : (
-                <div key={row.namespace} class="timeline-row first faint small" style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}>{row.namespace}</div>
+                <div key={row.namespace} class="timeline-row first faint small" style={{ top: `${top}px`, height: `${ROW}px` }}>{row.namespace}</div>
               )
             } />
         ) : read.loading ? (
@@ -157,7 +157,7 @@ interface RowProps {
 /** A job and its runs. The keyboard goes from job to job, and to the runs on the page of the job. */
 function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
   return (
-    <div class="timeline-row" style={{ transform: `translateY(${top}px)`, height: `${ROW}px` }}>
+    <div class="timeline-row" style={{ top: `${top}px`, height: `${ROW}px` }}>
       <a class="cut" href={href(paths.job(row.namespace, row.name))} title={`${row.namespace} / ${row.name}`} style={{ width: `${labels - 10}px` }}>
         {row.name}
       </a>

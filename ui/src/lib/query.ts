@@ -34,9 +34,10 @@ interface State<T> {
 
 /**
  * Reads once for each key, and again on `reload`; a null key reads nothing. Errors that may pass are tried again, after
- * 1, 2, 4 … 30 seconds, and meanwhile the data that was read before stays.
+ * 1, 2, 4 … 30 seconds, and meanwhile the data that was read before stays. `read` may show a part of what it reads: it is
+ * shown where nothing is shown yet.
  */
-export function useAnswer<T>(key: string | null, read: (signal: AbortSignal) => Promise<T>): Answer<T> {
+export function useAnswer<T>(key: string | null, read: (signal: AbortSignal, show: (part: T) => void) => Promise<T>): Answer<T> {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const state = useRef<State<T>>({ key: null, data: undefined, error: undefined, loading: false });
   const latest = useRef(read);
@@ -62,7 +63,12 @@ export function useAnswer<T>(key: string | null, read: (signal: AbortSignal) => 
       running = new AbortController();
       const own = AbortSignal.any([running.signal, stopped.signal]);
       try {
-        const data = await latest.current(own);
+        const whole = state.current.data === undefined;
+        const data = await latest.current(own, (part) => {
+          if (!whole || stopped.signal.aborted) return;
+          state.current = { key, data: part, error: undefined, loading: true };
+          redraw(0);
+        });
         if (stopped.signal.aborted) return;
         remember(key ?? "", data);
         state.current = { key, data, error: undefined, loading: false };

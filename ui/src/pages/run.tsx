@@ -29,13 +29,14 @@ interface Events {
   more: boolean;
 }
 
-async function readEvents(id: string, signal: AbortSignal): Promise<Events> {
+async function readEvents(id: string, signal: AbortSignal, show: (part: Events) => void): Promise<Events> {
   const events: HistoryEvent[] = [];
   let cursor: string | null = null;
   do {
     const page = await api.history(id, { limit: PAGE, cursor }, signal);
     events.push(...page.events);
     cursor = page.next;
+    if (cursor !== null && events.length === page.events.length) show({ events: [...events], more: false });
   } while (cursor !== null && events.length < MOST_EVENTS);
   return { events, more: cursor !== null };
 }
@@ -44,7 +45,7 @@ export function RunPage({ id }: { id: string }): JSX.Element {
   const knownAt = query.value.get("knownAt");
   const current = useAnswer(`run/${id}`, (signal) => api.run(id, {}, signal));
   const past = useAnswer(knownAt ? `run/${id}?${knownAt}` : null, (signal) => api.run(id, { knownAt }, signal));
-  const history = useAnswer(`events/${id}`, (signal) => readEvents(id, signal));
+  const history = useAnswer<Events>(`events/${id}`, (signal, show) => readEvents(id, signal, show));
   const run = current.data;
   useTitle(run?.job ? `${run.job.name} · ${run.state.toLowerCase()}` : "Run");
   const reload = useThrottled(() => {
@@ -115,7 +116,7 @@ function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
       <section class="panel" aria-label="History">
         <header>
           <h2>History</h2>
-          <span class="faint">{summary(events)}</span>
+          <span class="faint">{summary(events, history.loading)}</span>
           <span class="space" />
           {events.length > 1 && <KnownAt events={events} knownAt={knownAt} />}
         </header>
@@ -145,8 +146,8 @@ function JobFacets({ id }: { id: string }): JSX.Element | null {
   return facets.data ? <Facets title="Facets of the job" facets={facets.data.facets} /> : null;
 }
 
-function summary(events: readonly HistoryEvent[]): string {
-  if (events.length === 0) return "";
+function summary(events: readonly HistoryEvent[], reading: boolean): string {
+  if (events.length === 0 || reading) return "";
   const late = events.filter((event) => event.verdict.late).length;
   return `${events.length.toLocaleString()} ${events.length === 1 ? "event" : "events"}${late ? `, ${late} out of order` : ", in order"}`;
 }
