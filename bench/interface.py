@@ -206,7 +206,9 @@ def _options() -> Options:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--times", type=int, default=TIMES, help="times each page is opened (default %(default)s)")
     parser.add_argument("--runs", type=int, default=RUNS, help="runs in the ledger (default %(default)s)")
-    parser.add_argument("--only", choices=PARTS, nargs="+", default=PARTS, help="what is measured (default: everything)")
+    parser.add_argument(
+        "--only", choices=PARTS, nargs="+", default=PARTS, help="what is measured (default: everything)"
+    )
     parser.add_argument("--data-dir", type=Path, help="where the runs are kept; if it is filled, --runs is ignored")
     given = parser.parse_args()
     return Options(tuple(given.only), given.times, given.runs, given.data_dir)

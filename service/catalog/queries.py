@@ -260,7 +260,7 @@ class CatalogQueries:
     async def jobs_in_brief(
         self, filters: JobFilter, slice_: Slice, binding: Binding | None
     ) -> tuple[list[JobInBrief], int]:
-        """Return the same slice of the jobs as `jobs`, and the number of all, from columns alone: no registers are read."""
+        """Return the same slice of the jobs as `jobs`, and the number of all, from columns: no registers are read."""
         where, within = await self._conditions_of_jobs(filters, binding)
         bound = binding is not None
         rows, total = await self._list_and_count(

@@ -243,6 +243,24 @@ def test_thousands_of_nodes_keep_few_elements_and_are_cut_with_a_word(opened, ur
     expect(shown(page, "job wide / j15.03, completed")).to_be_visible()
 
 
+def test_the_whole_of_a_graph_that_does_not_fit_is_shown_with_a_frame_around_the_part_in_view(opened):
+    page = opened.open(address(ORDERS, view="0,0,1"))
+    whole = page.get_by_role("img", name="The whole graph")
+    expect(whole).to_be_visible()
+    part, box = whole.locator("div"), whole.bounding_box()
+    before = part.bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 6, box["y"] + box["height"] - 6)
+    page.wait_for_function(
+        "x => document.querySelector('.minimap > div').getBoundingClientRect().x > x", arg=before["x"]
+    )
+    after = part.bounding_box()
+    assert before["width"] < box["width"]
+    assert after["x"] + after["width"] <= box["x"] + box["width"]
+    expect(page).not_to_have_url(re.compile("view=0%2C0%2C1$"))
+    page.keyboard.press("0")
+    expect(whole).to_be_hidden()
+
+
 @pytest.mark.usefixtures("chain")
 def test_in_a_narrow_window_the_graph_is_there_and_nothing_scrolls_to_the_side(browser, url):
     tab = Tab(browser, url, size=NARROW)

@@ -58,3 +58,16 @@ def test_a_page_is_accessible_and_within_the_window(browser, url, paths, screens
         problems = [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found["violations"]]
         assert problems == []
         assert opened.errors == []
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_navigation_is_there_before_any_script_and_stays_in_its_place(browser, url, size):
+    links = "nodes => nodes.map(a => [a.textContent, a.href, JSON.stringify(a.getBoundingClientRect())])"
+    with tab(browser, url, size=size) as without, tab(browser, url, size=size) as opened:
+        without.context.route("**/*.js", lambda route: route.abort())
+        before = without.open("/ledger").eval_on_selector_all("header.top a", links)
+        page = opened.open("/ledger")
+        page.get_by_role("heading", name="Ledger").wait_for()
+        assert page.eval_on_selector_all("header.top a", links) == before
+        expect(page.locator("header.top")).to_have_count(1)
+        assert len(before) > 1

@@ -74,7 +74,11 @@ def questions_on_names():
     names = [quote(name, safe="") for name in (*INSIDE, *OUTSIDE)]
     for path in ("/namespaces", "/jobs", "/jobs/latest-runs", *(f"/namespaces/{name}/jobs" for name in names)):
         yield from (path, f"{path}?limit=2&offset=1")
-    yield from ("/jobs?lastRunStates=RUNNING,FAILED", "/jobs/latest-runs?lastRunStates=FAILED", f"/namespaces/{names[0]}/jobs?lastRunStates=COMPLETED")
+    yield from (
+        "/jobs?lastRunStates=RUNNING,FAILED",
+        "/jobs/latest-runs?lastRunStates=FAILED",
+        f"/namespaces/{names[0]}/jobs?lastRunStates=COMPLETED",
+    )
     for name in names:
         yield f"/namespaces/{name}"
         yield f"/runs?namespace={name}&updatedAfter=2020-01-01T00:00:00Z"
