@@ -53,7 +53,7 @@ async def test_the_page_is_asked_for_each_time_and_sent_once(client):
 async def test_files_are_kept_for_ever_and_sent_compressed(client):
     page = await (await client.get("/", headers=BROWSER)).text()
     files = re.findall(r'(?:src|href)="(assets/[^"]+)"', page)
-    assert len(files) == 4
+    assert len(files) == 5
     for file in files:
         plain = await client.get(f"/{file}", headers={"Accept-Encoding": "identity"})
         assert plain.status == 200
