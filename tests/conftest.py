@@ -10,10 +10,11 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from databases import QUICK, TEMPLATE, copy, database, execute, fast_directory
+from aiohttp.test_utils import TestClient, TestServer
+from databases import QUICK, TEMPLATE, copy, database, execute, fast_directory, filled
 from hypothesis import HealthCheck, Phase, settings
 from proxy import Proxy
-from served import Served
+from served import Served, Visitor, served_in_thread
 from services import Service, serve
 from waiting import DEADLINE_S
 
@@ -79,9 +80,36 @@ def template(request: pytest.FixtureRequest) -> str:
     return request.getfixturevalue(marker.args[0] if marker else "empty_ledger")
 
 
+@pytest.fixture(scope="module")
+def common_ledger() -> str:
+    """Return what the database that tests of a module share is a copy of; a module may have a fixture of its own."""
+    return TEMPLATE
+
+
+@pytest.fixture(scope="module")
+def common_dsn(postgres: str, common_ledger: str) -> Iterator[str]:
+    with filled(postgres, template=common_ledger) as name:
+        yield database(postgres, name)
+
+
+@pytest.fixture(scope="module")
+def common_server(common_dsn: str) -> Iterator[TestServer]:
+    with served_in_thread(common_dsn) as server:
+        yield server
+
+
 @pytest.fixture
-async def dsn(postgres: str, template: str) -> AsyncIterator[str]:
-    """A fresh database with the schema in it."""
+def common(request: pytest.FixtureRequest) -> TestServer | None:
+    """Return the service that tests with the marker `common` share, and with it their database."""
+    return request.getfixturevalue("common_server") if request.node.get_closest_marker("common") else None
+
+
+@pytest.fixture
+async def dsn(request: pytest.FixtureRequest, postgres: str, template: str, common: TestServer) -> AsyncIterator[str]:
+    """A fresh database with the schema in it, or that of the marker `common`."""
+    if common:
+        yield request.getfixturevalue("common_dsn")
+        return
     async with copy(postgres, template) as address:
         yield address
 
@@ -117,9 +145,13 @@ async def six_connections(dsn: str) -> AsyncIterator[list[Connections]]:
 
 
 @pytest.fixture
-async def client(dsn: str, aiohttp_client):
+async def client(dsn: str, common: TestServer, aiohttp_client) -> AsyncIterator[TestClient]:
     """A client of the service, which runs in this process."""
-    return await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
+    if common is None:
+        yield await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
+        return
+    async with Visitor(common) as visitor:
+        yield visitor
 
 
 @pytest.fixture(scope="module")

@@ -40,11 +40,14 @@ async def copy(postgres: str, template: str = TEMPLATE) -> AsyncIterator[str]:
 
 
 @contextmanager
-def filled(postgres: str, fill: Callable[[str], Awaitable[object]]) -> Iterator[str]:
-    """Yield the name of a database, to be copied, with the schema and what `fill` puts into it, given its address."""
+def filled(
+    postgres: str, fill: Callable[[str], Awaitable[object]] | None = None, *, template: str = TEMPLATE
+) -> Iterator[str]:
+    """Yield the name of a copy of a database, with what `fill` puts into it, given its address."""
     name = f"template_{uuid4().hex}"
-    asyncio.run(execute(postgres, f"create database {name} template {TEMPLATE} strategy file_copy"))
-    asyncio.run(fill(database(postgres, name)))
+    asyncio.run(execute(postgres, f"create database {name} template {template} strategy file_copy"))
+    if fill is not None:
+        asyncio.run(fill(database(postgres, name)))
     yield name
     asyncio.run(execute(postgres, f"drop database {name} with (force)"))
 

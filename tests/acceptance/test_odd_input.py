@@ -65,6 +65,7 @@ async def ok(response, status=200):
     return await response.json()
 
 
+@pytest.mark.common
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES.keys())
 async def test_a_name_may_be_any_text(client, db, name):
     quoted = quote(name, safe="").replace(".", "%2E")
@@ -81,6 +82,7 @@ async def test_a_name_may_be_any_text(client, db, name):
     assert (await events(db))[-1]["job"] == name
 
 
+@pytest.mark.common
 async def test_names_that_look_alike_are_two(client):
     for name in ("é", "e\u0301"):
         await ok(await client.put(url(f"{BASE}/namespaces/{quote(name)}"), json={"ownerName": name}))
@@ -92,6 +94,7 @@ async def test_names_that_look_alike_are_two(client):
     )
 
 
+@pytest.mark.common
 @pytest.mark.parametrize(
     ("time", "means"),
     [
@@ -110,6 +113,7 @@ async def test_a_time_is_taken_as_it_is_meant(client, run, time, means):
     assert (await ok(await client.get(run)))["startedAt"] == means
 
 
+@pytest.mark.common
 @pytest.mark.usefixtures("job")
 async def test_of_duplicate_keys_the_last_counts(client):
     body = b'{"args": {"a": "1"}, "args": {"a": "2", "a": "3"}}'
@@ -118,6 +122,7 @@ async def test_of_duplicate_keys_the_last_counts(client):
     assert (await ok(await client.get(f"{BASE}/jobs/runs/{created['id']}")))["args"] == {"a": "3"}
 
 
+@pytest.mark.common
 @pytest.mark.usefixtures("job")
 async def test_numbers_and_booleans_are_kept_as_strings(client):
     body = b'{"args": {"big": 123456789012345678901234567890, "float": 1.50, "true": true, "minus": -0, "huge": 1e999}}'
@@ -132,6 +137,7 @@ async def test_numbers_and_booleans_are_kept_as_strings(client):
     assert await ok(await client.get(f"{BASE}/jobs/runs/{created['id']}")) == created
 
 
+@pytest.mark.common
 @pytest.mark.parametrize(
     "headers", [{}, {"Content-Type": "application/json; charset=utf-8"}, {"Content-Type": "application/vnd.x+json"}]
 )
@@ -142,6 +148,7 @@ async def test_json_may_be_called_what_it_is(client, headers):
     assert (await ok(response, 201))["args"] == {"a": "1"}
 
 
+@pytest.mark.common
 @pytest.mark.parametrize("body", [None, b"", b"{}", b' \n{"wat": 1}\t'])
 @pytest.mark.usefixtures("job")
 async def test_a_run_needs_nothing_said_of_it(client, body):
@@ -149,6 +156,7 @@ async def test_a_run_needs_nothing_said_of_it(client, body):
     assert (created["args"], created["state"]) == ({}, "NEW")
 
 
+@pytest.mark.common
 @pytest.mark.usefixtures("job")
 async def test_an_id_may_come_in_capitals(client):
     run = str(uuid4())
@@ -190,6 +198,7 @@ async def sent_until_refused(client, path, chunk, total):
     return response, sent
 
 
+@pytest.mark.common
 async def test_a_body_of_100_mb_is_refused_before_it_is_all_there(client, run, db):
     before = await head(db)
     response, sent = await sent_until_refused(client, RUNS, b" " * 65_536, 100_000_000)
@@ -199,6 +208,7 @@ async def test_a_body_of_100_mb_is_refused_before_it_is_all_there(client, run, d
     assert (await client.get(run)).status == 200
 
 
+@pytest.mark.common
 @pytest.mark.usefixtures("job")
 async def test_a_body_that_says_it_has_100_mb_is_refused_unread(client):
     reader, writer = await asyncio.open_connection(client.host, client.port)
@@ -211,6 +221,7 @@ async def test_a_body_that_says_it_has_100_mb_is_refused_unread(client):
     await writer.wait_closed()
 
 
+@pytest.mark.common
 @pytest.mark.usefixtures("job")
 async def test_a_body_just_small_enough_is_read(client):
     args = {"a": "x" * 1_000_000}
@@ -278,6 +289,7 @@ async def test_a_database_that_is_not_there_is_told_and_not_recorded(tmp_path, a
     assert (await client.get("/livez")).status == 200
 
 
+@pytest.mark.common
 async def test_a_request_id_is_given_back_with_an_error(client):
     response = await client.get(f"{BASE}/whatever", headers={"X-Request-ID": "mine"})
     assert response.headers["X-Request-ID"] == "mine"

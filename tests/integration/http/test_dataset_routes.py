@@ -82,6 +82,7 @@ async def test_a_definition_again_records_nothing_and_what_it_leaves_out_stays(s
     assert back["currentVersion"] == first["currentVersion"]
 
 
+@pytest.mark.common
 @pytest.mark.parametrize("name", NAMES)
 async def test_datasets_tags_and_fields_have_names_of_any_characters(shop, name):
     url = at("/namespaces/shop/datasets/{}", name)
@@ -111,6 +112,7 @@ REFUSED = [
 ]
 
 
+@pytest.mark.common
 @pytest.mark.parametrize(("change", "path", "status", "message"), REFUSED)
 async def test_a_dataset_that_cannot_be_defined_says_why_and_records_nothing(shop, db, change, path, status, message):
     before = await head(db)

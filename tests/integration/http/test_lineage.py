@@ -188,6 +188,7 @@ BAD = {
 }
 
 
+@pytest.mark.common
 @pytest.mark.parametrize(("body", "headers", "status"), BAD.values(), ids=BAD)
 async def test_bad_input_is_refused_and_nothing_of_it_is_recorded(client, db, body, headers, status):
     before = await head(db)

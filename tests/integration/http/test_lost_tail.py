@@ -105,6 +105,7 @@ async def test_a_new_listener_gets_what_is_recorded_after_the_loss(client, db):
         assert b'"namespace":"after"' in frame
 
 
+@pytest.mark.parametrize("client", [INLINE], indirect=True)  # keys have nothing to do with projectors
 async def test_a_lost_key_and_one_that_is_revoked_after_the_loss_are_refused(client, db, dsn):
     """The revocation has a position that the process had read before."""
     async with Connections(dsn) as connections:

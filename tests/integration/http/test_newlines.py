@@ -8,7 +8,7 @@ import asyncio
 import pytest
 from aiohttp.test_utils import TestServer
 from lineage_client import BATCH, EVENTS, NDJSON, event, send
-from served import Served
+from served import Served, Visitor, served_in_thread
 
 from service.http.app import build_app
 from service.settings import Settings
@@ -16,8 +16,23 @@ from service.settings import Settings
 RUN = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
 
 
-@pytest.fixture(params=[Served, TestServer], ids=["fast", "ordinary"])
-async def client(request, dsn, aiohttp_client):
+BOTH = {"params": [Served, TestServer], "ids": ["fast", "ordinary"]}
+
+
+@pytest.fixture(scope="module", **BOTH)
+def common_server(request, common_dsn):
+    with served_in_thread(common_dsn, request.param) as server:
+        yield server
+
+
+@pytest.fixture
+async def client(common_server):
+    async with Visitor(common_server) as visitor:
+        yield visitor
+
+
+@pytest.fixture(**BOTH)
+async def own_client(request, dsn, aiohttp_client):
     return await aiohttp_client(request.param(build_app(Settings(database_url=dsn))))
 
 
@@ -53,10 +68,10 @@ async def test_a_body_ends_in_one_newline_and_has_the_length_that_is_declared(cl
         assert head.headers["Content-Length"] == declared
 
 
-async def test_a_list_that_is_answered_piece_by_piece_ends_in_a_newline(client):
+async def test_a_list_that_is_answered_piece_by_piece_ends_in_a_newline(own_client):
     sent = [event(run=RUN, at=f"2024-02-01T00:00:{n:02}Z", f="x" * 300_000) for n in range(20)]
-    assert (await send(client, "\n".join(sent), BATCH, NDJSON))[0] == 204
-    listed = await client.get(EVENTS)
+    assert (await send(own_client, "\n".join(sent), BATCH, NDJSON))[0] == 204
+    listed = await own_client.get(EVENTS)
     assert "Content-Length" not in listed.headers
     assert (await listed.read()).endswith(b"}\n")
 

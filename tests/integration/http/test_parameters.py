@@ -14,6 +14,7 @@ from service.http.routes import ROUTES
 from service.settings import Settings
 
 BASE = "/api/v1"
+pytestmark = pytest.mark.common
 
 
 def name(route):

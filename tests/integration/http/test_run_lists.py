@@ -8,9 +8,12 @@ from uuid import UUID
 
 import pytest
 from building import fact
+from databases import filled
 from histories import at
+from partitions import append
 
-from service.http.resources import RESOURCES
+from service.database.connections import Connections
+from service.ledger.events import append_events
 
 RUNS = "/api/v1/runs"
 KEYS = {
@@ -21,16 +24,23 @@ KEYS = {
 }
 
 
-@pytest.fixture
-async def filled(client):
-    """Runs of which the order of starts, ends, durations and reports are four different ones; an end before a start."""
+async def record(dsn):
+    """Record runs whose starts, ends, durations and reports have four different orders; one ends before it starts."""
     lives = [(5, 90), (1, 2), (9, 10), (3, 80), (7, None), (2, 1.5), (4, 34), (6, 36)]
     reports = [("RUNNING", start, n) for n, (start, _) in enumerate(lives)]
     reports += [("COMPLETED", end, n) for n, (_, end) in reversed([*enumerate(lives)]) if end is not None]
+    drafts = []
     for state, minute, n in [*reports, ("NEW", 8, len(lives))]:
         job = ("load", 'a,b\n"c" é')[n % 2]
-        await client.app[RESOURCES].appender.fact(fact(UUID(int=n + 1), state, minute, job=job))
-    return client
+        drafts.append(fact(UUID(int=n + 1), state, minute, job=job))
+    async with Connections(dsn) as connections:
+        await append_events(connections, drafts, [None] * len(drafts))
+
+
+@pytest.fixture(scope="module")
+def common_ledger(postgres):
+    with filled(postgres, record) as name:
+        yield name
 
 
 async def pages(client, limit, **params):
@@ -46,9 +56,10 @@ async def pages(client, limit, **params):
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("sort", KEYS)
 @pytest.mark.parametrize("filters", [{}, {"job": "load"}, {"endedAfter": at(3).isoformat()}], ids=str)
-async def test_runs_come_in_the_order_that_is_asked_for_page_by_page(filled, sort, order, filters):
-    found = await pages(filled, 2, sort=sort, order=order, **filters)
-    every = await pages(filled, 100, **filters)
+@pytest.mark.common
+async def test_runs_come_in_the_order_that_is_asked_for_page_by_page(client, sort, order, filters):
+    found = await pages(client, 2, sort=sort, order=order, **filters)
+    every = await pages(client, 100, **filters)
     key = KEYS[sort]
     expected = sorted(
         filter(key, every) if sort != "duration" else (run for run in every if key(run) is not None), key=key
@@ -73,51 +84,55 @@ async def test_runs_come_in_the_order_that_is_asked_for_page_by_page(filled, sor
     ],
     ids=str,
 )
-async def test_durations_are_bounded_in_any_order(filled, bounds, expected, sort, order):
-    found = await pages(filled, 2, **bounds, **sort, order=order)
+@pytest.mark.common
+async def test_durations_are_bounded_in_any_order(client, bounds, expected, sort, order):
+    found = await pages(client, 2, **bounds, **sort, order=order)
     assert {UUID(run["id"]).int for run in found} == expected
     if not sort and len(bounds) == 1:
-        assert found == await pages(filled, 100, **bounds, sort="duration", order=order)
+        assert found == await pages(client, 100, **bounds, sort="duration", order=order)
 
 
-async def test_the_runs_of_a_parent_are_found_with_every_other_filter(filled):
+@pytest.mark.copy_of("common_ledger")
+async def test_the_runs_of_a_parent_are_found_with_every_other_filter(client, connections):
     for n, parent in ((20, 1), (21, 1), (22, 2), (23, None)):
-        draft = fact(UUID(int=n), "RUNNING", n)._replace(parent_run=parent and UUID(int=parent))
-        await filled.app[RESOURCES].appender.fact(draft)
-    await filled.app[RESOURCES].appender.fact(fact(UUID(int=20), "FAILED", 40))
+        await append(connections, fact(UUID(int=n), "RUNNING", n)._replace(parent_run=parent and UUID(int=parent)))
+    await append(connections, fact(UUID(int=20), "FAILED", 40))
 
     async def ids(**params):
-        return [UUID(run["id"]).int for run in await pages(filled, 1, parent=str(UUID(int=1)), **params)]
+        return [UUID(run["id"]).int for run in await pages(client, 1, parent=str(UUID(int=1)), **params)]
 
     assert await ids() == [21, 20]
     assert await ids(order="asc", sort="start") == [20, 21]
     assert await ids(state="FAILED") == await ids(minDurationMs=1) == await ids(sort="duration") == [20]
     assert await ids(job="another") == []
-    assert await pages(filled, 9, parent="never reported") == []
+    assert await pages(client, 9, parent="never reported") == []
 
 
-async def test_without_sort_the_order_is_that_of_the_time_that_filters_bound(filled):
+@pytest.mark.common
+async def test_without_sort_the_order_is_that_of_the_time_that_filters_bound(client):
     bounded = {"endedAfter": at(0).isoformat()}
-    assert await pages(filled, 3, **bounded) == await pages(filled, 3, sort="end", **bounded)
-    assert await pages(filled, 3) == await pages(filled, 3, sort="start")
+    assert await pages(client, 3, **bounded) == await pages(client, 3, sort="end", **bounded)
+    assert await pages(client, 3) == await pages(client, 3, sort="start")
 
 
-async def test_lines_are_all_runs_that_the_pages_have(filled):
+@pytest.mark.common
+async def test_lines_are_all_runs_that_the_pages_have(client):
     params = {"sort": "duration", "job": "load"}
-    answer = await filled.get(RUNS, params=params, headers={"Accept": "application/x-ndjson"})
+    answer = await client.get(RUNS, params=params, headers={"Accept": "application/x-ndjson"})
     assert answer.content_type == "application/x-ndjson"
-    listed = await pages(filled, 2, **params)
+    listed = await pages(client, 2, **params)
     assert [json.loads(line) for line in (await answer.text()).splitlines()] == listed
-    some = await filled.get(RUNS, params={**params, "limit": 2}, headers={"Accept": "application/x-ndjson"})
+    some = await client.get(RUNS, params={**params, "limit": 2}, headers={"Accept": "application/x-ndjson"})
     assert [json.loads(line) for line in (await some.text()).splitlines()] == listed[:2]
-    head = await filled.head(RUNS, params=params, headers={"Accept": "text/csv"})
+    head = await client.head(RUNS, params=params, headers={"Accept": "text/csv"})
     assert (head.status, head.content_type, await head.read()) == (200, "text/csv", b"")
 
 
-async def test_csv_has_a_record_for_each_run_whatever_names_contain(filled):
-    answer = await filled.get(RUNS, headers={"Accept": "text/csv"})
+@pytest.mark.common
+async def test_csv_has_a_record_for_each_run_whatever_names_contain(client):
+    answer = await client.get(RUNS, headers={"Accept": "text/csv"})
     records = list(csv.DictReader(io.StringIO(await answer.text())))
-    listed = await pages(filled, 100)
+    listed = await pages(client, 100)
     assert [record["id"] for record in records] == [run["id"] for run in listed]
     for record, run in zip(records, listed, strict=True):
         assert (record["namespace"], record["job"]) == (run["job"]["namespace"], run["job"]["name"])

@@ -5,7 +5,9 @@ from uuid import UUID, uuid4
 
 import pytest
 from building import fact
+from databases import filled
 from histories import NOON, at
+from partitions import append
 
 from service.catalog.queries import PAGE_BYTES
 from service.catalog.run_search import (
@@ -17,12 +19,14 @@ from service.catalog.run_search import (
     Order,
     RunFilters,
     RunOrder,
+    RunSearch,
 )
-from service.http.resources import RESOURCES
+from service.database.connections import Connections
 from service.ledger import cursors
 from service.ledger.cursors import PositionCursor, RowCursor
 
 BASE = "/api/v1"
+pytestmark = pytest.mark.common
 FROM = (NOON, UUID(int=0), None)
 """Bounds of a search by time: the first one, and none at the other end."""
 
@@ -39,12 +43,17 @@ def lives():
             yield fact(run, ("COMPLETED", "FAILED", "ABORTED")[n % 3], n + 2.0 ** (n % 12) / 60, job=job)
 
 
-@pytest.fixture
-async def filled(client):
+async def record(dsn):
     drafts = list(lives())
-    for draft in drafts:
-        await client.app[RESOURCES].appender.fact(draft)
-    return client
+    async with Connections(dsn) as connections:
+        for draft in drafts:  # each at a time of its own
+            await append(connections, draft)
+
+
+@pytest.fixture(scope="module")
+def common_ledger(postgres):
+    with filled(postgres, record) as name:
+        yield name
 
 
 async def search(client, **params):
@@ -66,38 +75,38 @@ def started(run):
     return run["startedAt"] or run["createdAt"]
 
 
-async def test_all_runs_newest_first_in_pages_of_any_size(filled):
-    whole = await everything(filled)
+async def test_all_runs_newest_first_in_pages_of_any_size(client):
+    whole = await everything(client)
     assert len(whole) == 60
     assert [started(run) for run in whole] == sorted(map(started, whole), reverse=True)
     for limit in (1, 7, 60):
-        assert await everything(filled, limit) == whole
+        assert await everything(client, limit) == whole
 
 
-async def test_by_state_and_name(filled):
-    whole = await everything(filled)
+async def test_by_state_and_name(client):
+    whole = await everything(client)
     for states in ("RUNNING", "NEW,FAILED"):
-        found = await everything(filled, 7, state=states)
+        found = await everything(client, 7, state=states)
         assert found == [run for run in whole if run["state"] in states.split(",")]
-    by_job = [await everything(filled, 7, job=job) for job in ("load", "clean", "dump", "none")]
+    by_job = [await everything(client, 7, job=job) for job in ("load", "clean", "dump", "none")]
     assert [len(found) for found in by_job] == [20, 20, 20, 0]
-    assert await everything(filled, 7, namespace="etl") == whole
-    assert await everything(filled, namespace="other", job="load") == []
-    assert await everything(filled, namespace="etl", job="load") == by_job[0]
+    assert await everything(client, 7, namespace="etl") == whole
+    assert await everything(client, namespace="other", job="load") == []
+    assert await everything(client, namespace="etl", job="load") == by_job[0]
 
 
-async def test_by_start(filled):
-    whole = await everything(filled)
+async def test_by_start(client):
+    whole = await everything(client)
     bounds = at(20).isoformat(), at(40).isoformat()
-    found = await everything(filled, 3, startedAfter=bounds[0], startedBefore=bounds[1])
+    found = await everything(client, 3, startedAfter=bounds[0], startedBefore=bounds[1])
     zulu = [bound.replace("+00:00", "Z") for bound in bounds]
     assert found == [run for run in whole if run["startedAt"] and zulu[0] <= run["startedAt"] < zulu[1]]
-    assert await everything(filled, 3, job="load", startedBefore=bounds[0]) == [
-        run for run in await everything(filled, job="load") if run["startedAt"] and run["startedAt"] < zulu[0]
+    assert await everything(client, 3, job="load", startedBefore=bounds[0]) == [
+        run for run in await everything(client, job="load") if run["startedAt"] and run["startedAt"] < zulu[0]
     ]
 
 
-async def test_oldest_first_is_the_same_list_from_its_other_end(filled):
+async def test_oldest_first_is_the_same_list_from_its_other_end(client):
     filters = (
         {},
         {"state": "RUNNING,NEW"},
@@ -109,24 +118,24 @@ async def test_oldest_first_is_the_same_list_from_its_other_end(filled):
         {"updatedAfter": NOON.isoformat()},
     )
     for each in filters:
-        newest_first = await everything(filled, 7, **each)
+        newest_first = await everything(client, 7, **each)
         assert newest_first
-        assert await everything(filled, 7, order="desc", **each) == newest_first
-        assert await everything(filled, 3, order="asc", **each) == newest_first[::-1]
+        assert await everything(client, 7, order="desc", **each) == newest_first
+        assert await everything(client, 3, order="asc", **each) == newest_first[::-1]
 
 
-async def test_by_end_and_newest_end_first(filled):
-    whole = sorted((run for run in await everything(filled) if run["endedAt"]), key=lambda run: run["endedAt"])
+async def test_by_end_and_newest_end_first(client):
+    whole = sorted((run for run in await everything(client) if run["endedAt"]), key=lambda run: run["endedAt"])
     begin, end = at(20).isoformat().replace("+00:00", "Z"), at(40).isoformat().replace("+00:00", "Z")
     within = [run for run in whole if begin <= run["endedAt"] < end]
     assert 0 < len(within) < len(whole)
-    found = await everything(filled, 4, endedAfter=begin, endedBefore=end)
+    found = await everything(client, 4, endedAfter=begin, endedBefore=end)
     assert found == sorted(within, key=lambda run: (run["endedAt"], run["id"]), reverse=True)
-    assert {run["id"] for run in await everything(filled, endedBefore=begin)} | {
-        run["id"] for run in await everything(filled, endedAfter=begin)
+    assert {run["id"] for run in await everything(client, endedBefore=begin)} | {
+        run["id"] for run in await everything(client, endedAfter=begin)
     } == {run["id"] for run in whole}
-    assert await everything(filled, endedAfter=begin, state="RUNNING") == []
-    failed = await everything(filled, 2, endedAfter=begin, state="FAILED", namespace="etl", job="dump")
+    assert await everything(client, endedAfter=begin, state="RUNNING") == []
+    failed = await everything(client, 2, endedAfter=begin, state="FAILED", namespace="etl", job="dump")
     assert {run["id"] for run in failed} == {
         run["id"]
         for run in whole
@@ -134,29 +143,28 @@ async def test_by_end_and_newest_end_first(filled):
     }
 
 
-async def test_by_update_and_last_heard_of_first(filled, db):
+async def test_by_update_and_last_heard_of_first(client, db):
     """What was last heard of before a time: the runs that went silent."""
     rows = await db.fetch("select stream, max(position) as last from runfold.events where subject = 'run' group by 1")
     by_update = [str(row["stream"]) for row in sorted(rows, key=lambda row: row["last"], reverse=True)]
-    runs = await everything(filled, 7, updatedAfter=NOON.isoformat())
+    runs = await everything(client, 7, updatedAfter=NOON.isoformat())
     assert [run["id"] for run in runs] == by_update
     middle = sorted(run["updatedAt"] for run in runs)[30]
-    before = await everything(filled, 7, updatedBefore=middle)
-    after = await everything(filled, 7, updatedAfter=middle)
+    before = await everything(client, 7, updatedBefore=middle)
+    after = await everything(client, 7, updatedAfter=middle)
     assert [run["id"] for run in after + before] == by_update
     assert all(run["updatedAt"] >= middle for run in after)
     assert all(run["updatedAt"] < middle for run in before)
-    silent = await everything(filled, 2, updatedBefore=middle, state="RUNNING", job="load")
+    silent = await everything(client, 2, updatedBefore=middle, state="RUNNING", job="load")
     assert silent == [run for run in before if run["state"] == "RUNNING" and run["job"]["name"] == "load"]
-    both = await everything(filled, 2, updatedBefore=middle, endedAfter=at(0).isoformat())
+    both = await everything(client, 2, updatedBefore=middle, endedAfter=at(0).isoformat())
     assert {run["id"] for run in both} == {run["id"] for run in before if run["endedAt"]}
 
 
 @pytest.mark.parametrize("minutes", [-5, 0, 3, 17.01, 30, 47, 59, 80, 5000])
-async def test_what_was_running_at_a_time(filled, minutes):
-    searches = filled.app[RESOURCES].run_search
-    await filled.app[RESOURCES].catalog.wait_until_current()
-    whole = (await searches.runs(RunFilters(), None, 1000)).runs
+async def test_what_was_running_at_a_time(client, connections, minutes):
+    await everything(client)  # waits for the catalog
+    whole = (await RunSearch(connections).runs(RunFilters(), None, 1000)).runs
     time = NOON + timedelta(minutes=minutes)
 
     def ran(run):
@@ -164,7 +172,7 @@ async def test_what_was_running_at_a_time(filled, minutes):
         return began is not None and began <= time and (ended is None or time < ended.at)
 
     async def found(**names):
-        return [UUID(run["id"]) for run in await everything(filled, 4, runningAt=time.isoformat(), **names)]
+        return [UUID(run["id"]) for run in await everything(client, 4, runningAt=time.isoformat(), **names)]
 
     running = [run for run in whole if ran(run)]
     assert await found() == [run.id for run in running]
@@ -247,15 +255,15 @@ async def test_a_limit_that_is_no_number_is_400(client, limit):
     assert (await client.get(f"{BASE}/runs", params={"limit": limit})).status == 400
 
 
-async def test_every_view_of_a_run_names_its_job(filled):
-    run = (await everything(filled, job="load"))[0]
+async def test_every_view_of_a_run_names_its_job(client):
+    run = (await everything(client, job="load"))[0]
     expected = {"namespace": "etl", "name": "load"}
     path = f"{BASE}/jobs/runs/{run['id']}"
-    looked_up = await (await filled.post(f"{BASE}/runs/lookup", json={"ids": [run["id"]]})).json()
-    job = await (await filled.get(f"{BASE}/namespaces/etl/jobs/load")).json()
-    listed = await (await filled.get(f"{BASE}/namespaces/etl/jobs/load/runs")).json()
-    past = await (await filled.get(path, params={"knownAt": "9999-01-01T00:00:00Z"})).json()
-    answered = await (await filled.post(f"{path}/start", params={"at": run["startedAt"]})).json()
-    views = [run, await (await filled.get(path)).json(), looked_up["runs"][run["id"]], job["latestRun"], past, answered]
+    looked_up = await (await client.post(f"{BASE}/runs/lookup", json={"ids": [run["id"]]})).json()
+    job = await (await client.get(f"{BASE}/namespaces/etl/jobs/load")).json()
+    listed = await (await client.get(f"{BASE}/namespaces/etl/jobs/load/runs")).json()
+    past = await (await client.get(path, params={"knownAt": "9999-01-01T00:00:00Z"})).json()
+    answered = await (await client.post(f"{path}/start", params={"at": run["startedAt"]})).json()
+    views = [run, await (await client.get(path)).json(), looked_up["runs"][run["id"]], job["latestRun"], past, answered]
     assert [view["job"] for view in (*views, *listed["runs"], *job["latestRuns"])][:6] == [expected] * 6
     assert all(view["job"] == expected for view in (*listed["runs"], *job["latestRuns"]))
