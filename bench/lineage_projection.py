@@ -22,13 +22,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import uvloop
 
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.projector import Projector
 from service.database import migrations
 from service.database.connections import Connections
 from service.domain import timestamps
 from service.embedded.postgres import EmbeddedPostgres
 from service.ledger.events import append_events
-from service.lineage.pages import LineageProjection, project_next_page
+from service.lineage.pages import LineageProjection
 from service.os_process import configure_gc
 from service.payloads.openlineage import Origin, read_lineage_event
 
@@ -107,7 +108,7 @@ async def measure(dsn: str, name: str, *, profile: bool) -> None:
         if profile:
             profiler.disable()
         seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
-        again = (await project_next_page(connections)).events
+        again = (await project_next_page(LineageProjection(connections))).events
         assert not again  # noqa: S101
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(

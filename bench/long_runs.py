@@ -27,7 +27,8 @@ from bench.database import Database, new_id
 from bench.programs import Program, runfold
 from bench.stage import ready
 from bench.tasks import ask_repeatedly
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.statements import TABLES
 from service.catalog.summarizer import summarize_next
 from service.database import migrations
@@ -134,7 +135,7 @@ async def _measure_work(dsn: str, name: str) -> str:
             await connection.execute(_RESET)
             await connection.execute(_START)
         events, began = 0, time.perf_counter()
-        while (page := await project_next_page(connections)).events:
+        while (page := await project_next_page(CatalogProjection(connections))).events:
             events += page.events
         projected = time.perf_counter()
         while await summarize_next(connections):

@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import asyncpg
 
 from bench.tasks import run_until_terminated
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database import migrations
 from service.database.connections import Connections
 from service.domain.event import NO_CONTENT
@@ -81,7 +82,7 @@ async def _piece(side: Side, appending: Connections, projecting: Connections, qu
             draft = new_run(uuid4(), ("bench", f"job {number % JOBS}"), now(), b"", NO_CONTENT, Caller())
             await append_events(appending, [draft], [None])
         appended = time.perf_counter()
-        await project_next_page(projecting)
+        await project_next_page(CatalogProjection(projecting))
         side.append_s[quarter] += appended - began
         side.project_s[quarter] += time.perf_counter() - appended
 

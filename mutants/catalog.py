@@ -3,6 +3,7 @@
 from mutants.mutant import Mutant
 
 _PROJECTION, _PAGES = "service/catalog/projection.py", "service/catalog/page_writer.py"
+_LEDGER_PROJECTION = "service/catalog/ledger_projection.py"
 _FRESHNESS, _PROJECTOR = "service/catalog/freshness.py", "service/catalog/projector.py"
 _SUMMARIES = "service/catalog/summarizer.py"
 _OF_CATALOG, _OF_SUMMARIES = "integration/catalog/test_catalog.py::", "integration/catalog/test_summaries.py::"
@@ -66,14 +67,14 @@ CATALOG = (
     ),
     Mutant(
         "two projectors write the same page",
-        _PAGES,
+        _LEDGER_PROJECTION,
         'if cursor["position"] != page.after or cursor["head"] < page.upto:',
         'if cursor["head"] < page.upto:',
         (f"{_OF_CATALOG}test_two_processes_that_project_at_once_project_each_event_once",),
     ),
     Mutant(
         "a page of events that were lost since it was read is written",
-        _PAGES,
+        _LEDGER_PROJECTION,
         'if cursor["position"] != page.after or cursor["head"] < page.upto:',
         'if cursor["position"] != page.after:',
         ("integration/catalog/test_catalog.py::test_a_page_of_lost_events_is_not_written",),
@@ -95,7 +96,7 @@ CATALOG = (
     Mutant(
         "a page may read any number of bytes of registers",
         _PAGES,
-        "_REGISTER_BYTES if page.events > 1 else _ANY_SIZE",
+        "_REGISTER_BYTES if events > 1 else _ANY_SIZE",
         "_ANY_SIZE",
         ("integration/catalog/test_large_registers.py::test_a_page_reads_no_more_registers_than_it_may",),
     ),

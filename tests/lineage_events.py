@@ -3,10 +3,11 @@
 import json
 from uuid import UUID, uuid4
 
+from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.domain import timestamps
 from service.ledger.events import append_events
-from service.lineage.pages import project_next_page
+from service.lineage.pages import LineageProjection
 from service.payloads.openlineage import Origin, read_lineage_event
 
 NAMESPACE = "ds"
@@ -88,6 +89,6 @@ async def record(connections: Connections, *events: dict | str) -> None:
 async def project(connections: Connections, page_size: int = 500) -> int:
     """Project datasets and lineage up to the head; return the position."""
     while True:
-        page = await project_next_page(connections, page_size)
+        page = await project_next_page(LineageProjection(connections), page_size)
         if not page.events:
             return page.position

@@ -10,12 +10,13 @@ from building import fact
 from programs import REPOSITORY
 
 from service.audit.verification import verify_ledger
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.domain.event import RunState
 from service.ledger.events import AppendedBatch, append_events
-from service.lineage import pages
+from service.lineage.pages import LineageProjection
 
 SIZE = 10
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -49,8 +50,9 @@ async def time_of(db: asyncpg.Connection, position: int) -> datetime:
 
 
 async def project_all(connections: Connections) -> None:
-    while (await project_next_page(connections)).events or (await pages.project_next_page(connections)).events:
-        pass
+    for projection in (CatalogProjection(connections), LineageProjection(connections)):
+        while (await project_next_page(projection)).events:
+            pass
 
 
 async def catalog(db: asyncpg.Connection) -> list[tuple[object, ...]]:

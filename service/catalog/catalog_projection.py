@@ -1,39 +1,72 @@
-"""The projection of the ledger into the catalog, as a Projector drives it."""
+"""The projection of the ledger into the catalog."""
 
 from __future__ import annotations
 
-from service.catalog import page_writer
-from service.catalog.page_writer import ReadPage, WrittenPage
+import asyncio
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from service.catalog.failures import PageTooLarge
+from service.catalog.ledger_projection import LedgerEvent, LedgerProjection, PageLimits
+from service.catalog.page_writer import CatalogWriter
+from service.catalog.projection import PageChanges, PageProjection
+from service.catalog.statements import LIVE_STATEMENTS, CatalogStatements
 from service.catalog.summarizer import summarize_next
-from service.database.connections import Connections
+from service.domain.event import Event, Kind
+from service.ledger.events import LOG
+from service.ledger.stored_registers import FORMAT
+
+_EVENTS_AT_ONCE = 100
+"""Events projected before other tasks of the event loop get their turn."""
+
+_LINEAGE_SOURCES = frozenset({"openlineage", "import"})
 
 
-class CatalogProjection:
-    """A projector.Projection."""
+class CatalogPage(NamedTuple):
+    """A page of the ledger as read: `events` events after position `after` up to `upto`, and what they change.
+
+    `erasures`: its events of kind erased, each with its payload. `has_lineage`: it has OpenLineage events.
+    """
+
+    after: int
+    upto: int
+    events: int
+    changes: PageChanges
+    erasures: list[tuple[Event, str | None]]
+    has_lineage: bool
+
+
+class CatalogProjection(LedgerProjection[CatalogPage, CatalogStatements]):
+    """Projects the ledger into namespaces, jobs and runs."""
 
     name = "the catalog"
-    page_events = page_writer.PAGE_EVENTS
+    format = FORMAT
+    limits = PageLimits(2000, 1024 * 1024, 16 * 1024 * 1024)
+    live_statements = LIVE_STATEMENTS
 
-    def __init__(self, connections: Connections) -> None:
-        """Take two connections; the caller closes them."""
-        self.connections = connections
+    async def make_page(self, after: int, upto: int, count: int, events: Iterable[LedgerEvent]) -> CatalogPage:
+        """Return what the events of a page change."""
+        page = PageProjection()
+        erasures = []
+        has_lineage = False
+        for index, (event, payload) in enumerate(events, 1):
+            page.add(event, payload)
+            if event.kind == Kind.ERASED:
+                erasures.append((event, payload))
+            has_lineage = has_lineage or event.source in _LINEAGE_SOURCES
+            if index % _EVENTS_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return CatalogPage(after, upto, count, page.changes(), erasures, has_lineage)
 
-    async def read_cursor(self) -> int:
-        """Return the position up to which the ledger is projected. Raises NewerCatalog."""
-        return await page_writer.read_cursor(self.connections)
-
-    async def read_page(self, after: int, events: int) -> ReadPage:
-        """Read a page, without a lock."""
-        return await page_writer.read_page(self.connections, after, events)
-
-    async def write_page(self, page: ReadPage) -> WrittenPage | None:
-        """Write a page; None where the cursor has moved. Raises PageTooLarge and NewerCatalog."""
-        return await page_writer.write_page(self.connections, page)
-
-    async def set_aside(self, after: int, error: Exception) -> WrittenPage | None:
-        """Leave out the event after a position, or its payload: it cannot be projected."""
-        return await page_writer.set_aside(self.connections, after, error)
+    async def write_changes(self, connection: Any, page: CatalogPage) -> None:  # noqa: ANN401  asyncpg has no types
+        """Write what a page with events changes, and move the cursor. Raises PageTooLarge."""
+        writer = CatalogWriter(connection, self.statements, page.events)
+        if not await writer.write(page.changes, page.after, page.upto):
+            raise PageTooLarge(f"the registers of the page from {page.after + 1} to {page.upto} are too large")
+        await writer.replay_erasures(page.erasures)
+        if page.has_lineage:
+            await connection.execute(self.statements.lineage_counts, LOG, page.after, page.upto)
 
     async def work_when_idle(self) -> bool:
         """Summarize some events of a long run; return whether there may be more."""
-        return await summarize_next(self.connections)
+        return await summarize_next(self.connections, self.statements.summaries, self._find_archived)

@@ -10,14 +10,13 @@ import asyncio
 import logging
 from collections import deque
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple
 
 from service.catalog.failures import PageSize, PageTooLarge, is_caused_by_page
+from service.catalog.ledger_projection import LedgerProjection, P
 from service.catalog.newer_catalog import NewerCatalog, request_projection
-from service.catalog.page_writer import WrittenPage
 from service.catalog.projector_interface import OnProgress, ProjectorStatus
 from service.catalog.reader_demand import ReaderDemand
-from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 from service.ledger.stored_registers import NewerRegisters
 from service.trace_context import TraceContext
@@ -59,50 +58,6 @@ _MAX_DELAY_S = 4.0
 """Longest time that events stay pending."""
 
 
-class Page(Protocol):
-    """A page of the ledger as read: `events` events after position `after` up to `upto`."""
-
-    @property
-    def after(self) -> int: ...  # noqa: D102
-
-    @property
-    def upto(self) -> int: ...  # noqa: D102
-
-    @property
-    def events(self) -> int: ...  # noqa: D102
-
-
-P = TypeVar("P", bound=Page)
-
-
-class Projection(Protocol[P]):
-    """How pages of the ledger are projected into some tables; a page is a transaction under the lock of a cursor."""
-
-    connections: Connections
-    """Two: one reads the next page while the other one writes."""
-
-    name: str
-    """What is projected, for logs."""
-
-    page_events: int
-    """Most events of a page."""
-
-    async def read_cursor(self) -> int:
-        """Return the position up to which the ledger is projected. Raises NewerCatalog."""
-
-    async def read_page(self, after: int, events: int) -> P:
-        """Read a page, without a lock."""
-
-    async def write_page(self, page: P) -> WrittenPage | None:
-        """Write a page; None where the cursor has moved. Raises PageTooLarge and NewerCatalog."""
-
-    async def set_aside(self, after: int, error: Exception) -> WrittenPage | None:
-        """Leave out the event after a position, or its payload: it cannot be projected."""
-
-    async def work_when_idle(self) -> bool:
-        """Do some work that can wait while there are events to project; return whether more is left."""
-
-
 class _Prefetch(NamedTuple, Generic[P]):
     """A page that is being read, and the position that was known to be recorded when reading began."""
 
@@ -115,7 +70,7 @@ class Projector(Generic[P]):
 
     def __init__(
         self,
-        projection: Projection[P],
+        projection: LedgerProjection[P, Any],
         tracing: Tracing | None = None,
         gives_way_to: Projector[Any] | None = None,
     ) -> None:

@@ -13,7 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.sessions import open_cursor
@@ -23,7 +24,7 @@ from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, append_within, read_head
-from service.lineage import pages
+from service.lineage.pages import LineageProjection
 from service.maintenance import parquet_files
 from service.maintenance.archived_removal import ArchivedRemoval, Partition, read_partitions
 from service.maintenance.locks import exclusive_maintenance, in_short_transaction
@@ -68,8 +69,9 @@ async def archive_payloads(
         await require_owner(connections, "Archiving")
         async with exclusive_maintenance(dsn):
             # What is not projected needs the payload; the projectors do not read archives.
-            while (await project_next_page(connections)).events or (await pages.project_next_page(connections)).events:
-                pass
+            for projection in (CatalogProjection(connections), LineageProjection(connections)):
+                while (await project_next_page(projection)).events:
+                    pass
             return await _archive_all(connections, before, directory, _Recording(on_step or _ignore_step, actor))
 
 

@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 from service.audit import bitmaps, postings
 from service.audit.bitmaps import CHUNK
 from service.audit.evidence import EvidenceReader
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import LedgerProjection, P, S, project_next_page
 from service.catalog.statements import TABLES, catalog_statements
-from service.catalog.summarizer import FindArchivedPayload, summarize_next
+from service.catalog.summarizer import FindArchivedPayload
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.sessions import open_cursor
@@ -30,7 +31,7 @@ from service.ledger.aggregates import CATALOG_AGGREGATES
 from service.ledger.events import LOG
 from service.ledger.stored_lineage import LINEAGE_FORMAT, unpack_dataset, unpack_source, unpack_tag
 from service.ledger.stored_registers import FORMAT
-from service.lineage import pages
+from service.lineage.pages import LineageProjection
 from service.lineage.statements import TABLES as LINEAGE_TABLES
 from service.lineage.statements import lineage_statements
 from service.lineage.stored import unpack_job_entry, unpack_mapping, unpack_run_datasets, unpack_version
@@ -50,7 +51,6 @@ _MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
 _MAKE_LINEAGE_CURSOR = load("make_cursor", schema=SCHEMA, projection=LINEAGE)
 _PRIMARY_KEY, _POSTINGS, _ARCHIVES = load("verify_primary_key"), load("verify_postings"), load("archives")
 _DROP = f"drop schema if exists {SCHEMA} cascade"
-_PAGE_EVENTS = 2000
 _CONNECTIONS = 3
 _STATEMENT_TIMEOUT_S = 3600.0
 _PREFETCH = 100
@@ -171,9 +171,10 @@ async def _check(
     connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None
 ) -> CatalogCheck:
     reader, differences = EvidenceReader(connections), _Differences()
+    catalog = CatalogProjection(connections, _STATEMENTS, find_archived)
     async with connections.connection() as connection:
         cursor = await connection.fetchval(_CURSOR, LOG)
-    await _project(connections, min(cursor, (await reader.ends()).head), find_archived, progress)
+    await _project(catalog, min(cursor, (await reader.ends()).head), progress)
     async with connections.snapshot() as live:
         row, head = await live.fetchrow(_CURSOR, LOG), (await reader.ends()).head
         cursor = row["position"]
@@ -182,8 +183,9 @@ async def _check(
             if position > head:
                 differences.add(f"{name}: it is at position {position}, and the ledger ends at {head}")
         of_cursors = differences.count
-        await _project(connections, min(cursor, head), find_archived, progress)
-        await _project_lineage(connections, min(lineage["position"], head), find_archived, progress)
+        await _project(catalog, min(cursor, head), progress)
+        projection = LineageProjection(connections, _LINEAGE, find_archived)
+        await _project(projection, min(lineage["position"], head), progress)
         async with connections.connection() as anew, anew.transaction(readonly=True):
             for name, table in _LINEAGE_TABLES.items():
                 # Whether an event was a START is in its payload only: it stays counted when that is erased.
@@ -209,32 +211,15 @@ async def _require_no_erasure(connections: Connections, cursor: int) -> None:
             raise OperatorError("Payloads were erased meanwhile; run this again.")
 
 
-async def _project(
-    connections: Connections, upto: int, find_archived: FindArchivedPayload, progress: Progress | None
-) -> None:
-    """Project the second catalog up to a position."""
-    async with connections.connection() as connection:
-        position = await connection.fetchval(_STATEMENTS.cursor, LOG)
+async def _project(projection: LedgerProjection[P, S], upto: int, progress: Progress | None) -> None:
+    """Project the ledger into the second tables, up to a position."""
+    position = await projection.read_cursor()
     while position < upto:
-        size = min(_PAGE_EVENTS, upto - position)
-        position = (await project_next_page(connections, size, _STATEMENTS, find_archived)).position
+        position = (await project_next_page(projection, min(projection.page_events, upto - position))).position
         if progress is not None:
             progress(position, upto)
-    while await summarize_next(connections, _STATEMENTS.summaries, find_archived):
+    while await projection.work_when_idle():
         pass
-
-
-async def _project_lineage(
-    connections: Connections, upto: int, find_archived: FindArchivedPayload, progress: Progress | None
-) -> None:
-    """Project datasets and lineage anew up to a position."""
-    position = 0
-    while position < upto:
-        size = min(pages.PAGE_EVENTS, upto - position)
-        page = await pages.project_next_page(connections, size, _LINEAGE, find_archived)
-        position = page.position
-        if progress is not None:
-            progress(position, upto)
 
 
 async def _compare_table(live: Any, anew: Any, name: str, table: _Table, differences: _Differences) -> None:  # noqa: ANN401

@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from service.audit import postings
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.statements import TABLES, catalog_statements
-from service.catalog.summarizer import FindArchivedPayload, summarize_next
+from service.catalog.summarizer import FindArchivedPayload
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import LINEAGE, load
 from service.ledger.events import LOG, read_head
 from service.ledger.stored_lineage import LINEAGE_FORMAT
 from service.ledger.stored_registers import FORMAT
-from service.lineage import pages
+from service.lineage.pages import LineageProjection
 from service.lineage.statements import TABLES as LINEAGE_TABLES
 from service.lineage.statements import lineage_statements
 from service.maintenance.archived_payloads import open_archived_payloads
@@ -93,25 +94,19 @@ async def _rebuild(connections: Connections, find_archived: FindArchivedPayload,
 async def _project(connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None) -> int:
     """Project up to the ledger head as of now; return the position reached. Both projections advance by turns."""
     head = (await read_head(connections)).position
+    catalog = CatalogProjection(connections, _STATEMENTS, find_archived)
+    lineage = LineageProjection(connections, _LINEAGE, find_archived)
     while True:
-        page = await project_next_page(connections, _PAGE_EVENTS, _STATEMENTS, find_archived)
-        await _project_lineage(connections, page.position, find_archived)
+        page = await project_next_page(catalog, _PAGE_EVENTS)
+        while (await project_next_page(lineage)).position < page.position:
+            pass
         if progress is not None:
             progress(page.position, max(head, page.position))
         if not page.events or page.position >= head:
             break
-    while await summarize_next(connections, _STATEMENTS.summaries, find_archived):
+    while await catalog.work_when_idle():
         pass
     return page.position
-
-
-async def _project_lineage(connections: Connections, upto: int, find_archived: FindArchivedPayload) -> None:
-    """Project datasets and lineage up to a position at least."""
-    position = -1
-    while position < upto:
-        position = (
-            await pages.project_next_page(connections, statements=_LINEAGE, find_archived=find_archived)
-        ).position
 
 
 async def _swap(connection: Any) -> None:  # noqa: ANN401  asyncpg has no types

@@ -10,7 +10,8 @@ import pytest
 from building import fact, report
 from programs import program, run
 
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.ledger.events import append_events
 
 
@@ -32,7 +33,7 @@ async def test_runs_are_listed_newest_first_and_by_state(known, dsn, connections
     behind = await run(log, "runs", "--database-url", dsn)
     assert (behind.status, behind.output) == (0, "")
     assert "The catalog is 3 events behind the ledger" in behind.errors
-    await project_next_page(connections)
+    await project_next_page(CatalogProjection(connections))
     ended = await run(log, "runs", "--database-url", dsn)
     assert (ended.status, ended.errors) == (0, "")
     first, second = ended.output.splitlines()
@@ -50,7 +51,7 @@ async def test_contradicting_ends_and_second_lives_are_found_and_shown(connectio
     facts = [fact(spark, "RUNNING", 1), fact(spark, "FAILED", 2), fact(spark, "COMPLETED", 3, job="other")]
     again = report(twice, "RUNNING", 9)[0].of_job("etl", "load")
     await append_events(connections, [*facts, fact(twice, "FAILED", 5), again], [None] * 5)
-    await project_next_page(connections)
+    await project_next_page(CatalogProjection(connections))
     for option, line in (
         ("--contradicted", f"{spark}  COMPLETED .*  etl load  \\(also FAILED at 2024-01-01T12:02:00Z\\)"),
         ("--restarted", f"{twice}  FAILED .*  etl load  \\(restarted at 2024-01-01T12:09:00Z\\)"),

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple
 
 import click
 
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import LedgerProjection, P, S, project_next_page
 from service.catalog.newer_catalog import NewerCatalog
-from service.catalog.page_writer import WrittenPage, project_next_page, read_cursor
 from service.cli.commands.progress import progress_bar
 from service.database.connections import Connections
 from service.errors import RunfoldError
 from service.ledger.events import read_head
-from service.lineage import pages
+from service.lineage.pages import LineageProjection
 
 STATEMENT_TIMEOUT_S = 60.0
 _CATALOG_LIMIT_S = 30.0
@@ -39,37 +38,28 @@ async def update_catalog(dsn: str) -> Behind:
     meanwhile is skipped.
     """
     async with Connections(dsn, 2, limit_idle_transactions=True, command_timeout_s=STATEMENT_TIMEOUT_S) as connections:
-        behind = await _project(connections, _Projection("lists", "the catalog", read_cursor, project_next_page))
+        behind = await _project(CatalogProjection(connections), "lists")
         if behind is None:  # the database cannot be used
             return Behind(None, None)
-        lineage = _Projection("datasets and lineage", "lineage", pages.read_cursor, pages.project_next_page)
-        return Behind(behind, await _project(connections, lineage))
+        return Behind(behind, await _project(LineageProjection(connections), "datasets and lineage"))
 
 
-class _Projection(NamedTuple):
-    """What is projected: its names in messages, and the functions that read its cursor and project its next page."""
-
-    shown: str
-    name: str
-    read_cursor: Callable[[Connections], Awaitable[int]]
-    project: Callable[[Connections], Awaitable[WrittenPage]]
-
-
-async def _project(connections: Connections, projection: _Projection) -> int | None:
+async def _project(projection: LedgerProjection[P, S], shown: str) -> int | None:
+    """Project up to the ledger's end; `shown`: where it is shown, for the message that says how far that came."""
     position = end = 0
     try:
-        end = (await read_head(connections)).position
-        position = first = await projection.read_cursor(connections)
+        end = (await read_head(projection.connections)).position
+        position = first = await projection.read_cursor()
         with progress_bar(f"Updating {projection.name} (events)") as show:
             while position < end:
                 async with asyncio.timeout(_CATALOG_LIMIT_S):
-                    position = (await projection.project(connections)).position
+                    position = (await project_next_page(projection)).position
                 show(position - first, end - first)
     except (RunfoldError, TimeoutError) as error:
         if isinstance(error, NewerCatalog):
             position = error.position
         click.echo(
-            f"All events are recorded, but {projection.shown} show them only up to position {position} of {end} yet"
+            f"All events are recorded, but {shown} show them only up to position {position} of {end} yet"
             f" ({error or 'no progress'}). A service that runs, or the next one that starts, goes on.",
             err=True,
         )

@@ -7,7 +7,8 @@ from service.audit.event_lines import PositionRange
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.audit.verification import verify_ledger
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 
 
 async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, connections):
@@ -17,7 +18,7 @@ async def test_a_loaded_ledger_verifies_folds_and_can_be_added_to(dsn, db, conne
     assert reached == [3_000, 5_000]
     verdict = await verify_ledger(dsn)
     assert (verdict.ok, verdict.last) == (True, 5_000)
-    while (await project_next_page(connections)).events:
+    while (await project_next_page(CatalogProjection(connections))).events:
         pass
     states = {row[0] for row in await db.fetch("select distinct state from runfold.runs")}
     assert {"RUNNING", "COMPLETED", "FAILED"} <= states

@@ -10,7 +10,8 @@ from histories import at
 from lost_tail import put_back, save
 from served import Served
 
-from service.catalog.page_writer import project_next_page, read_page, write_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.domain.draft import job_target, namespace_target
 from service.domain.event import RunState, Subject
@@ -28,7 +29,7 @@ BASE = "/api/v1"
 
 
 async def project_all(connections, page_size):
-    while (await project_next_page(connections, page_size)).events:
+    while (await project_next_page(CatalogProjection(connections), page_size)).events:
         pass
 
 
@@ -93,7 +94,7 @@ async def test_a_run_is_read_the_same_however_far_the_catalog_is(connections):
     views = []
     for page_size in (0, 40, 60, 4000):
         if page_size:
-            await project_next_page(connections, page_size)
+            await project_next_page(CatalogProjection(connections), page_size)
         views.append([one.registers for one in await read_streams(connections, Subject.RUN, runs, [None] * len(runs))])
     assert views[0] == views[1] == views[2] == views[3]
 
@@ -146,13 +147,13 @@ async def test_a_page_of_lost_events_is_not_written(dsn, connections, db):
     await append_events(connections, facts(5), [None] * 5)
     await save(db)
     await append_events(connections, facts(5), [None] * 5)
-    page = await read_page(connections, 0)
+    page = await CatalogProjection(connections).read_page(0, 100)
     assert page.upto == 10
     await put_back(db)
     async with Connections(dsn) as others:
-        assert await write_page(others, page) is None
+        assert await CatalogProjection(others).write_page(page) is None
         assert await db.fetchval("select position from runfold.catalog_cursor") == 0
-        assert (await project_next_page(others)).position == 5
+        assert (await project_next_page(CatalogProjection(others))).position == 5
 
 
 async def test_a_projection_that_fails_leaves_the_cursor_where_it_was(connections, db):
@@ -160,7 +161,7 @@ async def test_a_projection_that_fails_leaves_the_cursor_where_it_was(connection
     await append_events(connections, drafts, [None] * len(drafts))
     await db.execute(FULL_DISK)
     with pytest.raises(DatabaseUnavailable, match="disk is full"):
-        await project_next_page(connections)
+        await project_next_page(CatalogProjection(connections))
     assert await db.fetchval("select position from runfold.catalog_cursor") == 0
     assert await db.fetchval("select count(*) from runfold.runs") == 0
     await db.execute("drop trigger full_disk on runfold.jobs")

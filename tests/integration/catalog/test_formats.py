@@ -9,8 +9,9 @@ from partitions import append, project_all
 from test_catalog import a_history
 from waiting import wait_until
 
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.newer_catalog import NewerCatalog, request_projection
-from service.catalog.page_writer import project_next_page, read_page, write_page
 from service.domain.event import Subject
 from service.ledger.events import append_events
 from service.ledger.ledger_end import LedgerEnd
@@ -122,10 +123,10 @@ async def test_a_process_learns_what_those_of_earlier_versions_ask_for(connectio
 
 async def test_a_page_that_was_read_before_a_newer_version_projected_is_not_written(connections, db):
     await append_events(connections, facts(3), [None] * 3)
-    page = await read_page(connections, 0, 100)
+    page = await CatalogProjection(connections).read_page(0, 100)
     await db.execute("update runfold.catalog_cursor set format = $1", NEWER)
     with pytest.raises(NewerCatalog, match=f"its format is {NEWER}, and this version's is {FORMAT}"):
-        await write_page(connections, page)
+        await CatalogProjection(connections).write_page(page)
     with pytest.raises(NewerCatalog):
-        await project_next_page(connections)
+        await project_next_page(CatalogProjection(connections))
     assert await rows_of(db) == []

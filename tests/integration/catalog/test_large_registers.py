@@ -10,7 +10,8 @@ from histories import at
 from served import Served
 
 from service.catalog import batches, page_writer
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.domain.event import RunState, Subject
 from service.domain.registers import FACET_LIMITS
 from service.http.app import build_app
@@ -52,7 +53,7 @@ async def append(connections, drafts):
 
 async def project_all(connections):
     pages = []
-    while (page := await project_next_page(connections)).events:
+    while (page := await project_next_page(CatalogProjection(connections))).events:
         pages.append(page.events)
     return pages
 

@@ -14,7 +14,8 @@ from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.audit.run_history import RunHistory
 from service.audit.run_verdicts import RunVerdicts
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.summarizer import summarize_next
 from service.domain.event import RunState
 from service.ledger.events import append_events
@@ -51,7 +52,7 @@ async def append(connections, numbers):
     for start in range(0, len(numbers), 1000):
         drafts = [beat(number) for number in numbers[start : start + 1000]]
         await append_events(connections, drafts, [None] * len(drafts))
-    while (await project_next_page(connections)).events:
+    while (await project_next_page(CatalogProjection(connections))).events:
         pass
 
 

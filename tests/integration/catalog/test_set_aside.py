@@ -9,7 +9,8 @@ from served import Served
 from waiting import wait_until
 
 from service.catalog import projection
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.domain.event import RunState
 from service.errors import Unavailable
@@ -48,7 +49,7 @@ async def append(connections, drafts):
 
 
 async def project_all(connections):
-    while (await project_next_page(connections)).events:
+    while (await project_next_page(CatalogProjection(connections))).events:
         pass
 
 
@@ -135,7 +136,7 @@ async def test_a_page_that_fails_in_the_database_is_projected_when_it_does_not(d
     await db.execute("select from runfold.catalog_cursor for update")
     async with Connections(dsn, command_timeout_s=0.2) as impatient:
         with pytest.raises(Unavailable):
-            await project_next_page(impatient)
+            await project_next_page(CatalogProjection(impatient))
     await holder.rollback()
     await project_all(connections)
     assert await aside(db) == []

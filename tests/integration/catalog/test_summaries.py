@@ -22,7 +22,7 @@ from service.audit.run_history import RunHistory
 from service.audit.run_verdicts import RunVerdicts
 from service.catalog import summarizer
 from service.catalog.catalog_projection import CatalogProjection
-from service.catalog.page_writer import project_next_page
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.projector import Projector
 from service.catalog.summarizer import LIVE_SUMMARIES, summarize_next
 from service.database import migrations
@@ -92,7 +92,7 @@ class Story:
             await append_events(self._connections, drafts, [None] * len(drafts))
 
     async def project(self, page_size, pages=10**6):
-        while pages and (await project_next_page(self._connections, page_size)).events:
+        while pages and (await project_next_page(CatalogProjection(self._connections), page_size)).events:
             pages -= 1
 
     async def summarize(self, steps=10**6, statements=DUE):

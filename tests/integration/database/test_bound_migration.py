@@ -7,7 +7,8 @@ from uuid import uuid4
 from tenants import dataset, lineage
 
 from alembic import command
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database import migrations
 from service.database.connections import Connections
 from service.domain import timestamps
@@ -41,7 +42,7 @@ async def test_runs_that_cross_namespaces_and_namespaces_of_datasets_are_found(d
     ]
     drafts = [read(event) for event in events]
     await append_events(connections, drafts, [None] * len(drafts))
-    while (await project_next_page(connections)).events:
+    while (await project_next_page(CatalogProjection(connections))).events:
         pass
     projected = await derived(connections)
     assert {str(row[0]) for row in projected[0]} == {crossing, many}

@@ -12,8 +12,9 @@ from service.audit.event_lines import PositionRange, ReadOrder
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import post_next
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.lineage_events import LineageEventReader, LineageFilter
-from service.catalog.page_writer import project_next_page
 from service.catalog.queries import CatalogQueries, JobFilter, Slice
 from service.catalog.run_search import Order, RunFilters, RunSearch
 from service.domain.binding import parse_binding
@@ -66,7 +67,7 @@ async def among_others(db, connections):
             draft = fact(UUID(int=number), state, minute)
             drafts.append(draft._replace(namespace=NAMESPACE, parent_run=PARENT, fact=uuid4().bytes))
     await append_events(connections, drafts, [None] * len(drafts))
-    while (await project_next_page(connections)).events:
+    while (await project_next_page(CatalogProjection(connections))).events:
         pass
     await db.execute(GROW, len(drafts), at(0))
     await unguarded(db, "update runfold.ledger_head set position = $1, recorded_at = now()", len(drafts) + OTHERS)

@@ -12,7 +12,8 @@ from partitions import small_partitions
 from served import Served
 
 from service.audit.verification import verify_ledger
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database import migrations
 from service.database.connections import Connections
 from service.database.roles import grant
@@ -87,7 +88,7 @@ async def test_partitions_come_into_being_though_the_role_could_not_make_them(db
     connections = Connections(role_dsn)
     for _ in range(7):
         await append_events(connections, facts(3), [None] * 3)
-    await project_next_page(connections)
+    await project_next_page(CatalogProjection(connections))
     await connections.close()
     assert await db.fetchval("select count(*) from runfold.payloads") == 21
 
@@ -147,7 +148,7 @@ async def test_the_catalog_stays_its_to_write_after_a_rebuild(dsn, role_dsn, con
     await rebuild_catalog(dsn)
     await append_events(connections, facts(3), [None] * 3)
     as_it = Connections(role_dsn)
-    assert (await project_next_page(as_it)).position == 6
+    assert (await project_next_page(CatalogProjection(as_it))).position == 6
     await as_it.close()
 
 

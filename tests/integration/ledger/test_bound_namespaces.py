@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tenants import dataset, lineage
 
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database.statements import load_text
 from service.domain import timestamps
 from service.domain.binding import Binding
@@ -57,7 +58,7 @@ async def test_every_namespace_within_is_found(connections):
             expected = {name for name in recorded if binding.allows(name)} | {"é"}
             assert sorted(await matching_namespaces(connections, binding)) == sorted(expected), prefix
         if part[0] is not drafts[2]:  # the last part stays unprojected
-            await project_next_page(connections)
+            await project_next_page(CatalogProjection(connections))
     assert await matching_namespaces(connections, Binding((), ("b", "a"), ())) == ["b", "a"]
 
 

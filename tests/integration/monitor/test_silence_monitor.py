@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 from building import fact
 
-from service.catalog.page_writer import project_next_page, read_cursor
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.domain import timestamps
 from service.domain.silence import SetBy, Silence
@@ -59,7 +60,7 @@ def _always_holding(monkeypatch):
 
 
 async def project(connections):
-    while (await project_next_page(connections)).events:
+    while (await project_next_page(CatalogProjection(connections))).events:
         pass
 
 
@@ -105,7 +106,7 @@ async def test_a_report_that_the_catalog_does_not_have_yet_keeps_its_run_running
     await project(connections)
     await appender.fact(fact(run, "RUNNING", 2))
     found = SilentRuns(connections, 1)
-    projected, head = await read_cursor(connections), (await read_head(connections)).position
+    projected, head = await CatalogProjection(connections).read_cursor(), (await read_head(connections)).position
     assert projected < head
     assert await found.thresholds([1], await found.now() + DAY) == {1: projected}
     (silent,) = (await found.find(1, 0, head)).runs

@@ -9,7 +9,8 @@ from building import fact
 from click.testing import CliRunner
 from waiting import wait_until
 
-from service.catalog.page_writer import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import project_next_page
 from service.cli.durations import Allowance
 from service.cli.main import cli
 from service.domain.decisions import InferEnd
@@ -31,7 +32,7 @@ async def test_the_commands_list_silent_runs_and_inferred_ends(dsn, connections,
     silent = uuid4()
     await appender.fact(fact(silent, "RUNNING"))
     await appender.fact(fact(uuid4(), "COMPLETED"))
-    await project_next_page(connections)
+    await project_next_page(CatalogProjection(connections))
     await wait_until(lambda: db.fetchval(OLD), "a second has passed")
 
     assert (await run("silent")).stdout == ""
@@ -47,7 +48,7 @@ async def test_the_commands_list_silent_runs_and_inferred_ends(dsn, connections,
 
     (candidate,) = (await SilentRuns(connections, 1).find(1, 0, 2)).runs
     await appender.command(drafts.inferred_end(silent, candidate.silence, candidate.set_by), InferEnd(1))
-    await project_next_page(connections)
+    await project_next_page(CatalogProjection(connections))
     await appender.drain()
     line = (await run("runs", "--inferred")).stdout
     assert line.startswith(str(silent))
