@@ -12,8 +12,11 @@ from typing import Any
 from uuid import UUID
 
 import orjson
+from orjson import Fragment
 
 from service.catalog.batches import Pauses
+from service.domain.dataset import DatasetRegisters
+from service.domain.dataset_definitions import DatasetField
 from service.domain.event import DatasetName, JobName
 from service.domain.ids import job_id
 from service.domain.node_ids import dataset_node, job_node
@@ -22,6 +25,7 @@ from service.http import views
 from service.http.dataset_views import fields_view
 from service.lineage.graph import Graph, GraphDataset, GraphJob
 from service.lineage.run_lineage import RunLineage
+from service.payloads.dataset_facets import fields_of
 from service.payloads.dataset_state import state_of
 from service.payloads.json_writer import dump
 
@@ -44,6 +48,30 @@ class _Edges:
         return b',"inEdges":[%b],"outEdges":[%b]}' % (b",".join(into), b",".join(out_of))
 
 
+class _Fields:
+    """The fields of the datasets of an answer: each schema is decoded once, and each list of fields encoded once."""
+
+    def __init__(self) -> None:
+        self._of_schemas: dict[bytes, tuple[DatasetField, ...]] = {}
+        self._encoded: dict[tuple[DatasetField, ...], Fragment] = {}
+
+    def read(self, schema: bytes) -> tuple[DatasetField, ...]:
+        """Return the fields of a `schema` facet."""
+        fields = self._of_schemas.get(schema)
+        if fields is None:
+            fields = self._of_schemas[schema] = fields_of(schema)
+        return fields
+
+    def view(self, fields: tuple[DatasetField, ...], dataset: DatasetRegisters) -> Fragment | list[dict[str, Any]]:
+        """Return fields with their tags, as fields_view does."""
+        if dataset.field_tags:
+            return fields_view(fields, dataset)
+        encoded = self._encoded.get(fields)
+        if encoded is None:
+            encoded = self._encoded[fields] = Fragment(dump(fields_view(fields, dataset)))
+        return encoded
+
+
 async def graph_json(
     graph: Graph, runs: Mapping[UUID, RunLineage] = views.NO_LINEAGE, *, past: bool = False, parents: bool = False
 ) -> bytes:
@@ -61,13 +89,14 @@ async def graph_json(
     jobs = {each.name: orjson.dumps(id_) for id_, each in nodes if isinstance(each, GraphJob)}
     pauses = Pauses()
     edges = await _edges(nodes, encoded, jobs, pauses, parents=parents)
+    fields = _Fields()
     texts = []
     for _, node in nodes:
         await pauses.pause()
         if isinstance(node, GraphJob):
             id_, kind, data = jobs[node.name], b"JOB", _job_data(node, runs, past=past)
         else:
-            id_, kind, data = encoded[node.name], b"DATASET", _dataset_data(node, past=past)
+            id_, kind, data = encoded[node.name], b"DATASET", _dataset_data(node, fields, past=past)
         text = dump(data)
         await pauses.pause()
         texts.append(b'{"id":%b,"type":"%b","data":%b%b' % (id_, kind, text, edges.members(id_)))
@@ -128,9 +157,9 @@ def _job_data(job: GraphJob, runs: Mapping[UUID, RunLineage], *, past: bool) -> 
     }
 
 
-def _dataset_data(dataset: GraphDataset, *, past: bool) -> dict[str, Any]:
+def _dataset_data(dataset: GraphDataset, fields: _Fields, *, past: bool) -> dict[str, Any]:
     registers, version = dataset.registers, dataset.version
-    state = state_of(registers)
+    state = state_of(registers, fields.read)
     data = {
         "id": {"namespace": registers.namespace, "name": registers.name},
         "type": state.type,
@@ -140,7 +169,7 @@ def _dataset_data(dataset: GraphDataset, *, past: bool) -> dict[str, Any]:
         "updatedAt": max(state.created_at, registers.updated_at),
         "namespace": registers.namespace,
         "sourceName": state.source,
-        "fields": fields_view(state.fields, registers),
+        "fields": fields.view(state.fields, registers),
         "tags": present(registers.tags),
         "lastModifiedAt": None,
         "description": state.description,
@@ -155,7 +184,7 @@ def _dataset_data(dataset: GraphDataset, *, past: bool) -> dict[str, Any]:
         "type": version.type,
         "physicalName": version.physical_name,
         "sourceName": version.source,
-        "fields": fields_view(version.fields, registers._replace(field_tags={})),
+        "fields": fields.view(version.fields, registers._replace(field_tags={})),
         "description": version.description,
         "lastLifecycleState": version.lifecycle_state,
     }

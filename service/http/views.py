@@ -101,8 +101,11 @@ def _lineage_view(lineage: RunLineage) -> Mapping[str, Any]:
 
 
 def _dataset_version_view(found: RunDatasetVersion) -> dict[str, Any]:
-    version = found.dataset._asdict() | {"version": str(found.version)}
-    return {"datasetVersionId": version, "facets": facets_view(found.facets)}
+    (namespace, name), version, facets = found
+    return {
+        "datasetVersionId": {"namespace": namespace, "name": name, "version": version},
+        "facets": facets_view(facets) if facets else {},
+    }
 
 
 def _reason_view(run: RunRegisters) -> dict[str, object]:

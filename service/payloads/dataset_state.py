@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,8 +26,15 @@ class DatasetState(NamedTuple):
     created_at: datetime
 
 
-def state_of(dataset: DatasetRegisters) -> DatasetState:
-    """Return the state of a dataset: of a definition and a facet that tell the same, the later one counts."""
+ReadSchema = Callable[[bytes], tuple[DatasetField, ...]]
+"""Returns the fields of a `schema` facet."""
+
+
+def state_of(dataset: DatasetRegisters, read_schema: ReadSchema = fields_of) -> DatasetState:
+    """Return the state of a dataset: of a definition and a facet that tell the same, the later one counts.
+
+    `read_schema`: for many datasets, of which many have the same schema, one that remembers what it has read.
+    """
     definition, facets = dataset.definition, dataset.known_facets
     since = None if definition is None else definition.at
     schema = _later(facets, "schema", since)
@@ -40,7 +47,7 @@ def state_of(dataset: DatasetRegisters) -> DatasetState:
         DB_TABLE if definition is None else definition.type,
         dataset.name if definition is None else definition.physical_name,
         source or (DEFAULT_SOURCE if definition is None else definition.source),
-        (() if definition is None else definition.fields) if schema is None else fields_of(schema.value or b"{}"),
+        (() if definition is None else definition.fields) if schema is None else read_schema(schema.value or b"{}"),
         told if documentation is None else description_of(documentation.value or b"{}"),
         lifecycle or ("" if definition is None else None),
         None if definition is None else definition.schema_location,
