@@ -10,13 +10,12 @@ from building import fact
 from programs import REPOSITORY
 
 from service.audit.verification import verify_ledger
-from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.domain.event import RunState
 from service.ledger.events import AppendedBatch, append_events
-from service.lineage.pages import LineageProjection
+from service.lineage.pages import projections
 
 SIZE = 10
 LATER = datetime.now(UTC) + timedelta(days=1)
@@ -50,7 +49,7 @@ async def time_of(db: asyncpg.Connection, position: int) -> datetime:
 
 
 async def project_all(connections: Connections) -> None:
-    for projection in (CatalogProjection(connections), LineageProjection(connections)):
+    for projection in projections(connections):
         while (await project_next_page(projection)).events:
             pass
 

@@ -213,7 +213,7 @@ class LedgerProjection(ABC, Generic[P, S]):
         return await self.write_page(empty, SetAside("event", reason))
 
 
-async def project_next_page(projection: LedgerProjection[P, S], events: int | None = None) -> WrittenPage:
+async def project_next_page(projection: LedgerProjection[Any, Any], events: int | None = None) -> WrittenPage:
     """Project the page after the cursor, or its first part where the page fails; no events: the ledger ends there.
 
     `events`: most events of the page; None: as many as the projection takes at once.

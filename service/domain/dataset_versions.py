@@ -149,7 +149,28 @@ def defined_content(dataset: DatasetName, definition: DatasetDefinition) -> Vers
     )
 
 
-def merge_versions(a: DatasetVersion, b: DatasetVersion) -> DatasetVersion:
+class ToldVersion(NamedTuple):
+    """A version that events tell. Most events tell one that is known, so its content is only made where it is read.
+
+    `stamp`: (time, phase, digest) of the earliest event that tells it, which is `event`; `told`: what that one tells.
+    """
+
+    created_at: datetime
+    position: int
+    stamp: tuple[datetime, int, bytes]
+    dataset: DatasetName
+    event: Event
+    told: DatasetFacts | DatasetDefinition
+
+    @property
+    def content(self) -> VersionContent:
+        """What the version is."""
+        if isinstance(self.told, DatasetDefinition):
+            return defined_content(self.dataset, self.told)
+        return told_content(self.event, self.dataset, self.told)
+
+
+def merge_versions(a: ToldVersion, b: ToldVersion) -> ToldVersion:
     """Merge two parts of what is known of one version."""
-    content = a.content if a.content[:3] <= b.content[:3] else b.content
-    return DatasetVersion(a.id, min(a.created_at, b.created_at), min(a.position, b.position), content)
+    earliest = a if a.stamp <= b.stamp else b
+    return earliest._replace(created_at=min(a.created_at, b.created_at), position=min(a.position, b.position))

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from service.domain.column_mapping import ColumnMapping
 from service.domain.dataset import DatasetRegisters
-from service.domain.dataset_versions import DatasetVersion
+from service.domain.dataset_versions import ToldVersion
 from service.domain.event import JobName
 from service.domain.ids import dataset_id
 from service.domain.job_entry import JobEntry
@@ -62,7 +62,7 @@ class LineageChanges(NamedTuple):
 
     datasets: dict[UUID, DatasetRegisters]
     events: list[DatasetEvent]
-    versions: dict[tuple[UUID, UUID], DatasetVersion]
+    versions: dict[tuple[UUID, UUID], ToldVersion]
     links: dict[tuple[UUID, UUID], Link]
     runs: dict[RunKey, RunDatasets]
     edges: dict[Edge, tuple[datetime, datetime]]

@@ -12,7 +12,7 @@ from uuid import UUID
 from service.catalog.batches import Pauses, as_columns, in_slices
 from service.domain.column_mapping import ColumnMapping, merge_mappings
 from service.domain.dataset import DatasetRegisters, claim_of, merge_aliases, merge_datasets
-from service.domain.dataset_versions import DatasetVersion
+from service.domain.dataset_versions import ToldVersion
 from service.domain.ids import dataset_id, job_id, namespace_id
 from service.domain.job_entry import merge_job_entries
 from service.domain.run_datasets import RunDatasets, merge_run_datasets
@@ -76,7 +76,7 @@ class LineageWriter:
     async def write_parts(self, changes: LineageChanges) -> None:
         """Write what is changed of datasets themselves."""
         await self._write_datasets(changes)
-        await self._write_versions(changes.versions.items())
+        await self._write_versions(changes.versions)
         await self._write_mappings(changes.mappings)
 
     async def write_runs(
@@ -235,7 +235,7 @@ class LineageWriter:
             found[row["id"]] = unpack_dataset(row["registers"])
             primaries[row["id"]] = row["primary_id"]
 
-    async def _write_versions(self, versions: Iterable[tuple[tuple[UUID, UUID], DatasetVersion]]) -> None:
+    async def _write_versions(self, versions: Mapping[tuple[UUID, UUID], ToldVersion]) -> None:
         changed = dict(versions)
         for row in await self._rows(self._statements.versions, *as_columns(list(changed), 2)):
             key = row["dataset_id"], row["version"]
@@ -243,9 +243,9 @@ class LineageWriter:
             if told.created_at > row["created_at"] and told.position > row["position"]:
                 del changed[key]
         rows = []
-        for (dataset, version), (_, created_at, position, content) in changed.items():
+        for key, told in changed.items():
             await self._pauses.pause()
-            rows.append((dataset, version, created_at, position, pack(content)))
+            rows.append((*key, told.created_at, told.position, pack(told.content)))
         for part in in_slices(rows, -1):
             await self._execute(self._statements.put_versions, part)
 

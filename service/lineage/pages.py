@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from service.catalog.batches import Pauses
+from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.failures import PageTooLarge
 from service.catalog.ledger_projection import LedgerEvent, LedgerProjection, PageLimits
+from service.database.connections import Connections
 from service.domain.event import Event, Kind
 from service.ledger.events import LOG
 from service.lineage.changes import LineageChanges
@@ -40,12 +42,17 @@ class LineagePage(NamedTuple):
     erasures: list[tuple[Event, str | None]]
 
 
+def projections(connections: Connections) -> tuple[LedgerProjection[Any, Any], ...]:
+    """Return the projections of the ledger: into the catalog, and into datasets and lineage."""
+    return CatalogProjection(connections), LineageProjection(connections)
+
+
 class LineageProjection(LedgerProjection[LineagePage, LineageStatements]):
     """Projects the ledger into datasets, their versions, and lineage."""
 
     name = "datasets and lineage"
     format = FORMAT
-    limits = PageLimits(500, 512 * 1024, 4 * 1024 * 1024)
+    limits = PageLimits(2000, 1024 * 1024, 8 * 1024 * 1024)
     live_statements = LIVE_STATEMENTS
 
     async def make_page(self, after: int, upto: int, count: int, events: Iterable[LedgerEvent]) -> LineagePage:
@@ -62,8 +69,11 @@ class LineageProjection(LedgerProjection[LineagePage, LineageStatements]):
             if event.kind == Kind.ERASED:
                 erasures.append((event, payload))
             await pauses.pause()
-        changes = await asyncio.to_thread(page.changes) if is_large else page.changes()
-        return LineagePage(after, upto, count, changes, erasures)
+        if is_large:
+            await asyncio.to_thread(page.changes)
+        for _ in page.merge():
+            await pauses.pause()
+        return LineagePage(after, upto, count, page.changes(), erasures)
 
     async def write_changes(self, connection: Any, page: LineagePage) -> None:  # noqa: ANN401  asyncpg has no types
         """Write what a page with events changes, and move the cursor. Raises PageTooLarge for one of several events."""

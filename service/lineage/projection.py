@@ -5,7 +5,7 @@ A page mostly tells the same of a dataset many times, so the events that tell on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
@@ -19,12 +19,7 @@ from service.domain.dataset import (
     merge_datasets,
 )
 from service.domain.dataset_definitions import DatasetDefinition, SourceDefinition, TagDefinition
-from service.domain.dataset_versions import (
-    DatasetVersion,
-    defined_content,
-    merge_versions,
-    version_defined_by,
-)
+from service.domain.dataset_versions import ToldVersion, merge_versions, version_defined_by
 from service.domain.event import (
     API,
     MONITOR,
@@ -43,6 +38,7 @@ from service.domain.job_entry import JobEntry, job_entry_of, merge_job_entries, 
 from service.domain.registers import StampedFacet, merge_facets
 from service.domain.run_datasets import RunDataset, RunDatasets, RunMoment, merge_run_datasets, run_datasets_of
 from service.domain.sources_and_tags import (
+    TagRegisters,
     merge_sources,
     merge_tag_registers,
     source_registers_of,
@@ -51,7 +47,7 @@ from service.domain.sources_and_tags import (
 from service.domain.tags import TagChange
 from service.lineage.changes import NO_JOB, READS, WRITES, DatasetEvent, Edge, LineageChanges, Link, RunKey, merge_links
 from service.lineage.event_type_counts import EventTypeCounts
-from service.lineage.tellings import Telling
+from service.lineage.tellings import JobTelling, Telling
 from service.payloads.contents import decode_payload
 from service.payloads.lineage_contents import LineageContent, ToldDataset, read_lineage
 
@@ -79,7 +75,7 @@ class PageProjection:
         self._edges: dict[tuple[JobName, int, DatasetName], tuple[datetime, datetime]] = {}
         self._runs: dict[RunKey, RunDatasets] = {}
         self._input_facets: dict[DatasetName, Mapping[str, StampedFacet]] = {}
-        self._mentions: dict[JobName, JobEntry] = {}
+        self._jobs: dict[tuple[JobName, str | None, tuple[TagChange, ...]], JobTelling] = {}
         self._changes = LineageChanges({}, [], {}, {}, self._runs, {}, {}, {}, {}, {}, EventTypeCounts())
 
     def add(self, event: Event, payload: str | None) -> None:
@@ -93,7 +89,7 @@ class PageProjection:
             if content is not None:
                 self._add_lineage(event, content)
             elif event.subject != Subject.DATASET:
-                self._mention(event)
+                self._tell_job(event)
         elif event.source == API:
             self._add_command(event, payload)
 
@@ -102,13 +98,7 @@ class PageProjection:
             if content.dataset is not None:
                 self._add_dataset_event(event, content.dataset)
             return
-        job = make_tuple(JobName, (event.namespace or "", event.job or ""))
-        if content.description is None and not content.job_tags:
-            self._mention(event)
-        else:
-            told = None if content.description is None else told_description(event, content.description)
-            self._merge_job(job, job_entry_of(event, told, content.job_tags))
-            self._add_tags(event, content.job_tags)
+        job = self._tell_job(event, content.description, content.job_tags)
         if content.inputs or content.outputs:
             self._add_run(event, job, content.inputs, content.outputs, content.location)
 
@@ -166,6 +156,10 @@ class PageProjection:
                 tag = tag_registers_of(event, change.tag)
                 _merge_into(self._changes.tags, tag_id(change.tag), tag, merge_tag_registers)
 
+    def _merge_tags(self, tags: Iterable[TagRegisters]) -> None:
+        for tag in tags:
+            _merge_into(self._changes.tags, tag_id(tag.name), tag, merge_tag_registers)
+
     def _name(self, event: Event, name: DatasetName, role: int, run: UUID | None, version: UUID | None) -> None:
         row = (dataset_id(*name), event.position, event.transitioned_at, role, run, version)
         self._changes.events.append(make_tuple(DatasetEvent, row))
@@ -179,14 +173,16 @@ class PageProjection:
         elif at < span[0]:
             self._edges[edge] = (at, span[1])
 
-    def _mention(self, event: Event) -> None:
-        """Add an event that only names its job."""
-        name = make_tuple(JobName, (event.namespace or "", event.job or ""))
-        known = self._mentions.get(name)
-        at, recorded_at = event.transitioned_at, event.recorded_at
-        if known is not None:
-            at, recorded_at = min(at, known.created_at), max(recorded_at, known.updated_at)
-        self._mentions[name] = JobEntry(*name, at, recorded_at, event.position)
+    def _tell_job(self, event: Event, description: str | None = None, tags: tuple[TagChange, ...] = ()) -> JobName:
+        """Add what an event tells of its job, mostly only that there is one; return the job."""
+        job = make_tuple(JobName, (event.namespace or "", event.job or ""))
+        key = (job, description, tags)
+        telling = self._jobs.get(key)
+        if telling is None:
+            self._jobs[key] = JobTelling(event, description, tags)
+        else:
+            telling.add(event)
+        return job
 
     def _merge_job(self, job: JobName, entry: JobEntry) -> None:
         _merge_into(self._changes.jobs, job_id(*job), entry, merge_job_entries)
@@ -194,7 +190,7 @@ class PageProjection:
     def _add_command(self, event: Event, payload: str | None) -> None:
         """Add a command of the API."""
         if event.subject == Subject.RUN:
-            self._mention(event)
+            self._tell_job(event)
             return
         decoded = decode_payload(event, payload)
         definition = decoded.definition
@@ -228,7 +224,8 @@ class PageProjection:
         defined = definition if isinstance(definition, DatasetDefinition) else None
         if defined is not None:
             version, run = version_defined_by(name, defined), defined.run
-            told = DatasetVersion(version, event.transitioned_at, event.position, defined_content(name, defined))
+            at = event.transitioned_at
+            told = ToldVersion(at, event.position, (at, 0, defined.digest), name, event, defined)
             _merge_into(self._changes.versions, (own, version), told, merge_versions)
             source = source_registers_of(event, defined.source)
             _merge_into(self._changes.sources, source_id(defined.source), source, merge_sources)
@@ -239,38 +236,47 @@ class PageProjection:
 
     def changes(self) -> LineageChanges:
         """Return the changes of the events that were added."""
+        for _ in self.merge():
+            pass
+        return self._changes
+
+    def merge(self) -> Iterator[None]:
+        """Merge what was collected of the events, in steps, so that `changes` has nothing left to do."""
         for (name, _, _, job), telling in self._tellings.items():
             self._add_telling(name, telling, job)
+            yield
         for read, facets in self._input_facets.items():
             registers = DatasetRegisters(*read, read_facets=facets)
             _merge_into(self._changes.datasets, dataset_id(*read), registers, merge_datasets)
-        for mentioned, entry in self._mentions.items():
-            self._merge_job(mentioned, entry)
-        for (of_job, direction, name), span in self._edges.items():
-            self._changes.edges[Edge(job_id(*of_job), direction, dataset_id(*name))] = span
-        for collected in (self._tellings, self._input_facets, self._mentions, self._edges):
+            yield
+        for (told, _, _), of_job in self._jobs.items():
+            self._merge_job(told, of_job.entry(told))
+            self._merge_tags(of_job.tags())
+            yield
+        for (from_job, direction, name), span in self._edges.items():
+            self._changes.edges[Edge(job_id(*from_job), direction, dataset_id(*name))] = span
+            yield
+        for collected in (self._tellings, self._input_facets, self._jobs, self._edges):
             collected.clear()
-        return self._changes
 
     def _add_telling(self, name: DatasetName, telling: Telling, job: JobName | None) -> None:
         changes, own = self._changes, dataset_id(*name)
         _merge_into(changes.datasets, own, telling.registers(name), merge_datasets)
-        if (version := telling.dataset_version(name)) is not None:
-            _merge_into(changes.versions, (own, version.id), version, merge_versions)
+        if telling.version is not None:
+            _merge_into(changes.versions, (own, telling.version), telling.told_version(name), merge_versions)
         if (mapping := telling.mapping()) is not None and telling.role != _READ:
             mapped = (own, NO_JOB if job is None else job_id(*job))
             _merge_into(changes.mappings, mapped, mapping, merge_mappings)
         if (source := telling.source()) is not None:
             _merge_into(changes.sources, source_id(source.name), source, merge_sources)
-        for tag in telling.tags() if telling.facts.tags else ():
-            _merge_into(changes.tags, tag_id(tag.name), tag, merge_tag_registers)
+        self._merge_tags(telling.tags())
         for alias in telling.facts.links:
             if alias != name:
                 self._add_link(own, alias, telling)
 
     def _add_link(self, own: UUID, alias: DatasetName, telling: Telling) -> None:
         """Add another name of a dataset. To be told as such makes the name known, not its time of creation."""
-        last, alias_id = telling.last_position, dataset_id(*alias)
+        last, alias_id = telling.last.position, dataset_id(*alias)
         named = DatasetRegisters(*alias, last, seen=last, updated_at=telling.latest.transitioned_at)
         _merge_into(self._changes.datasets, alias_id, named, merge_datasets)
         link = Link(telling.first_at, telling.first_position)

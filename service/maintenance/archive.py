@@ -13,7 +13,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
@@ -24,7 +23,7 @@ from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, append_within, read_head
-from service.lineage.pages import LineageProjection
+from service.lineage.pages import projections
 from service.maintenance import parquet_files
 from service.maintenance.archived_removal import ArchivedRemoval, Partition, read_partitions
 from service.maintenance.locks import exclusive_maintenance, in_short_transaction
@@ -69,7 +68,7 @@ async def archive_payloads(
         await require_owner(connections, "Archiving")
         async with exclusive_maintenance(dsn):
             # What is not projected needs the payload; the projectors do not read archives.
-            for projection in (CatalogProjection(connections), LineageProjection(connections)):
+            for projection in projections(connections):
                 while (await project_next_page(projection)).events:
                     pass
             return await _archive_all(connections, before, directory, _Recording(on_step or _ignore_step, actor))

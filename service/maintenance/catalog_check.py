@@ -18,7 +18,7 @@ from service.audit import bitmaps, postings
 from service.audit.bitmaps import CHUNK
 from service.audit.evidence import EvidenceReader
 from service.catalog.catalog_projection import CatalogProjection
-from service.catalog.ledger_projection import LedgerProjection, P, S, project_next_page
+from service.catalog.ledger_projection import LedgerProjection, project_next_page
 from service.catalog.statements import TABLES, catalog_statements
 from service.catalog.summarizer import FindArchivedPayload
 from service.database.connections import Connections
@@ -211,7 +211,7 @@ async def _require_no_erasure(connections: Connections, cursor: int) -> None:
             raise OperatorError("Payloads were erased meanwhile; run this again.")
 
 
-async def _project(projection: LedgerProjection[P, S], upto: int, progress: Progress | None) -> None:
+async def _project(projection: LedgerProjection[Any, Any], upto: int, progress: Progress | None) -> None:
     """Project the ledger into the second tables, up to a position."""
     position = await projection.read_cursor()
     while position < upto:

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
-from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
@@ -16,7 +15,7 @@ from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, read_head
-from service.lineage.pages import LineageProjection
+from service.lineage.pages import projections
 
 _OF_STREAM, _EVENTS, _ERASED = load("payloads_of_stream"), load("events_at"), load("erased_at")
 _ERASE = load("erase_payloads")
@@ -80,7 +79,7 @@ async def erase_payloads(dsn: str, target: UUID | int, why: str, actor: str | No
         await _check(connections, positions)
         async with connections.connection() as connection:
             erasure = await connection.fetchrow(_ERASE, LOG, positions, why, actor)
-        for projection in (CatalogProjection(connections), LineageProjection(connections)):
+        for projection in projections(connections):
             while (await project_next_page(projection)).position < erasure["last"]:
                 pass
         return ErasureResult(positions, erasure["removed"], await _copies(connections, positions))

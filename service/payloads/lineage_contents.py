@@ -1,13 +1,13 @@
 """Decodes what OpenLineage events tell of datasets: names, facets, versions.
 
-The facets of a dataset are mostly the same bytes in one event after the other, so what they tell is remembered.
+Facets of datasets and jobs are mostly the same bytes in one event after the other, so what they tell is remembered.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -22,11 +22,14 @@ from service.payloads.dataset_facets import description_of, facets_in, location_
 from service.payloads.event_slices import MAX_DATASETS, is_usable_name
 from service.payloads.openlineage_errors import event_type
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 _NUL = "\\u0000"
 _REMEMBERED_BYTES = 4 * 1024 * 1024
-"""Bytes of facets, as received, that a generation remembers. The objects that they make take some ten times as much."""
+"""Bytes of facets, as received, that a generation remembers, of datasets and of jobs. The objects that they make take
+some ten times as much."""
 
 _LONGEST_REMEMBERED = 64 * 1024
 _VERSION_BYTES = 50
@@ -115,16 +118,21 @@ def read_lineage(payload: str, position: int) -> LineageContent:
 
 def _told(dataset: _Dataset, of_run: Raw) -> ToldDataset:
     name = make_tuple(DatasetName, (dataset.namespace, dataset.name))
-    told = (
-        _REMEMBERED.tell(name, bytes(dataset.facets)) if dataset.facets else make_tuple(ToldDataset, (name, *_SILENT))
-    )
+    told = _tell(name, bytes(dataset.facets)) if dataset.facets else make_tuple(ToldDataset, (name, *_SILENT))
     return told._replace(facets=facets_in(bytes(of_run))) if of_run else told
 
 
-def _of_job(job: _Job | None) -> tuple[str | None, str | None, tuple[TagChange, ...]]:
-    if job is None or not job.facets:
-        return None, None, ()
-    facets = facets_in(bytes(job.facets))
+_OfJob = tuple[str | None, str | None, tuple[TagChange, ...]]
+_NOTHING_OF_JOB: _OfJob = (None, None, ())
+
+
+def _of_job(job: _Job | None) -> _OfJob:
+    """Return the location of a job's code, its description, and its tags, as its facets tell them."""
+    return _NOTHING_OF_JOB if job is None or not job.facets else _OF_JOBS.read(bytes(job.facets))
+
+
+def _read_job(raw: bytes) -> _OfJob:
+    facets = facets_in(raw)
     location, documentation, tags = (facets.get(name) for name in ("sourceCodeLocation", "documentation", "tags"))
     return (
         location_of(location) if location else None,
@@ -144,38 +152,47 @@ class _Known:
         self.versions: dict[DatasetName, UUID | None] = {}
 
 
-class _Remembered:
-    """What the facets of datasets tell, by their bytes: of two generations."""
+class _Remembered(Generic[T]):
+    """What facets tell, by their bytes: of two generations."""
 
-    def __init__(self) -> None:
-        self._young: dict[bytes, _Known] = {}
-        self._old: dict[bytes, _Known] = {}
+    def __init__(self, read: Callable[[bytes], T]) -> None:
+        """Take the function that reads what is not remembered."""
+        self._read = read
+        self._young: dict[bytes, T] = {}
+        self._old: dict[bytes, T] = {}
         self._size = 0
 
-    def tell(self, name: DatasetName, raw: bytes) -> ToldDataset:
-        """Return a dataset with these facets."""
+    def read(self, raw: bytes) -> T:
+        """Return what facets tell."""
         known = self._young.get(raw)
         if known is None:
-            known = self._old.get(raw) or _Known(raw)
+            known = self._old.get(raw) or self._read(raw)
             if len(raw) <= _LONGEST_REMEMBERED:
-                self._grow(len(raw))
+                self.grow(len(raw))
                 self._young[raw] = known
-        facts = known.facts
-        if facts.fields is None:
-            return make_tuple(ToldDataset, (name, facts, None, _NO_FACETS))
-        version = known.versions.get(name)
-        if version is None:
-            version = known.versions[name] = version_told_by(name, facts)
-            self._grow(len(name.namespace) + len(name.name) + _VERSION_BYTES)
-        return make_tuple(ToldDataset, (name, facts, version, _NO_FACETS))
+        return known
 
-    def _grow(self, size: int) -> None:
+    def grow(self, size: int) -> None:
+        """Count bytes, also of what is added to something that is remembered."""
         self._size += size
         if self._size > _REMEMBERED_BYTES:
             self._old, self._young, self._size = self._young, {}, 0
 
 
-_REMEMBERED = _Remembered()
+_OF_DATASETS, _OF_JOBS = _Remembered(_Known), _Remembered(_read_job)
+
+
+def _tell(name: DatasetName, raw: bytes) -> ToldDataset:
+    """Return a dataset with these facets."""
+    known = _OF_DATASETS.read(raw)
+    facts = known.facts
+    if facts.fields is None:
+        return make_tuple(ToldDataset, (name, facts, None, _NO_FACETS))
+    version = known.versions.get(name)
+    if version is None:
+        version = known.versions[name] = version_told_by(name, facts)
+        _OF_DATASETS.grow(len(name.namespace) + len(name.name) + _VERSION_BYTES)
+    return make_tuple(ToldDataset, (name, facts, version, _NO_FACETS))
 
 
 def _by_slices(payload: str) -> _Event:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import click
 
 from service.catalog.catalog_projection import CatalogProjection
-from service.catalog.ledger_projection import LedgerProjection, P, S, project_next_page
+from service.catalog.ledger_projection import LedgerProjection, project_next_page
 from service.catalog.newer_catalog import NewerCatalog
 from service.cli.commands.progress import progress_bar
 from service.database.connections import Connections
@@ -45,7 +45,7 @@ async def update_catalog(dsn: str) -> Behind:
         return Behind(behind, await _project(LineageProjection(connections), "datasets and lineage"))
 
 
-async def _project(projection: LedgerProjection[P, S], shown: str) -> int | None:
+async def _project(projection: LedgerProjection[Any, Any], shown: str) -> int | None:
     """Project up to the ledger's end; `shown`: where it is shown, for the message that says how far that came."""
     position = end = 0
     try:

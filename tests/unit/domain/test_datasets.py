@@ -3,7 +3,6 @@
 from datetime import datetime
 from functools import reduce
 from typing import NamedTuple
-from uuid import UUID
 
 import msgspec
 import pytest
@@ -23,18 +22,16 @@ from service.domain.dataset import (
 )
 from service.domain.dataset_definitions import DatasetDefinition, DatasetField, TagDefinition, define_source
 from service.domain.dataset_versions import (
-    DatasetVersion,
+    ToldVersion,
     dataset_version_id,
-    defined_content,
     job_version_id,
     merge_versions,
     schema_version_id,
-    told_content,
     version_defined_by,
     version_told_by,
 )
 from service.domain.event import DatasetName, Event, JobName, RunState
-from service.domain.registers import FACET_LIMITS
+from service.domain.registers import FACET_LIMITS, phase_of
 from service.domain.run_datasets import (
     Moment,
     RunDatasets,
@@ -133,11 +130,9 @@ def histories(draw):
 
 
 def version_of(told):
-    version = UUID(int=1)  # as if all told the same
-    content = (
-        defined_content(ORDERS, told.definition) if told.definition else told_content(told.event, ORDERS, told.facts)
-    )
-    return DatasetVersion(version, told.event.transitioned_at, told.event.position, content)
+    event = told.event  # as if all told the same version
+    stamp = event.transitioned_at, phase_of(event), event.payload_digest or event.fact
+    return ToldVersion(event.transitioned_at, event.position, stamp, ORDERS, event, told.definition or told.facts)
 
 
 def run_of(told):
@@ -163,7 +158,7 @@ REGISTERS = pytest.mark.parametrize(
     ("part", "merge", "type_"),
     [
         (Told.registers, merge_datasets, DatasetRegisters),
-        (version_of, merge_versions, DatasetVersion),
+        (version_of, merge_versions, None),
         (run_of, merge_run_datasets, RunDatasets),
         (lambda told: column_mapping_of(told.event, told.facts.mapping or MappedColumns()), merge_mappings, None),
         (source_of, merge_sources, SourceRegisters),

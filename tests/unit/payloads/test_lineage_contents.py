@@ -56,13 +56,17 @@ def test_facets_are_read_once_and_told_again():
     assert first.facts is again.facts
 
 
+def read_facts_of(raw):
+    return read_facts(facets_in(raw))
+
+
 def test_what_is_remembered_is_bounded(monkeypatch):
     monkeypatch.setattr(lineage_contents, "_REMEMBERED_BYTES", 10_000)
-    memory = lineage_contents._Remembered()
+    memory = lineage_contents._Remembered(read_facts_of)
     for number in range(200):
         description = f"{number:0200}"
-        found = memory.tell(NAME, orjson.dumps({"documentation": {"description": description}}))
-        assert found.facts.description == description
+        found = memory.read(orjson.dumps({"documentation": {"description": description}}))
+        assert found.description == description
     assert len(memory._young) + len(memory._old) < 100
 
 
