@@ -10,7 +10,8 @@ from building import fact
 from programs import REPOSITORY
 
 from service.audit.verification import verify_ledger
-from service.catalog.ledger_projection import project_next_page
+from service.catalog.catalog_projection import CatalogProjection
+from service.catalog.ledger_projection import WrittenPage, project_next_page
 from service.database.connections import Connections
 from service.domain.draft import Draft
 from service.domain.event import RunState
@@ -46,6 +47,11 @@ async def fill(db: asyncpg.Connection, connections: Connections) -> None:
 async def time_of(db: asyncpg.Connection, position: int) -> datetime:
     """Return when a position was recorded: what was recorded before that time are the positions before it."""
     return await db.fetchval("select recorded_at from runfold.events where position = $1", position)
+
+
+async def project_catalog(connections: Connections, events: int | None = None) -> WrittenPage:
+    """Project a page into the catalog."""
+    return await project_next_page(CatalogProjection(connections), events)
 
 
 async def project_all(connections: Connections) -> None:

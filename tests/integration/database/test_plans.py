@@ -9,6 +9,7 @@ import pytest
 from building import fact, facts, new, report, unguarded
 from databases import filled
 from histories import NOON, at
+from partitions import project_catalog
 
 from service.audit import event_lines, ledger_reader, postings
 from service.audit.bitmaps import CHUNK
@@ -16,8 +17,6 @@ from service.audit.event_lines import PositionRange, ReadOrder, TextFormat
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import post_next
-from service.catalog.catalog_projection import CatalogProjection
-from service.catalog.ledger_projection import project_next_page
 from service.catalog.queries import EVERY
 from service.catalog.run_search import Order, RunFilters, RunOrder, RunSearch
 from service.database.connections import Connections
@@ -91,7 +90,7 @@ async def test_a_long_run_is_read_from_where_the_catalog_has_it(connections, db)
     run = uuid4()
     for minute in range(0, 3000, 500):
         await append_events(connections, [fact(run, "RUNNING", minute + one) for one in range(500)], [None] * 500)
-    while (await project_next_page(CatalogProjection(connections), 4000))[1]:
+    while (await project_catalog(connections, 4000)).events:
         pass
     await db.execute("analyze runfold.events, runfold.runs")
     before = await index_entries(connections)
@@ -124,7 +123,7 @@ PARAMETERS = {
 async def test_plans_made_on_small_tables_use_keys_and_stay_when_the_tables_have_grown(connections, db):
     run = uuid4()
     await append_events(connections, [*facts(10), new(run)[0]], [None] * 11)
-    await project_next_page(CatalogProjection(connections))
+    await project_catalog(connections)
     async with connections.connection() as connection:
         calls = {}
         for statement, (types, values) in PARAMETERS.items():
@@ -317,7 +316,7 @@ async def among_runs(dsn, position_step):
     async with Connections(dsn, 2) as connections, connections.connection() as connection:
         for state, time in (("RUNNING", STARTED), ("FAILED", at(-950)), ("ABORTED", ENDED), ("RUNNING", at(-800))):
             await append_events(connections, [report(RUN, state, time)[0].of_job("rare", "seldom")], [None])
-        await project_next_page(CatalogProjection(connections))
+        await project_catalog(connections)
         await connection.execute("update runfold.runs set inferred = true, parent_run = id")
         await connection.execute(GROW_RUNS, NOON, position_step)
         await connection.execute("analyze runfold.runs")
@@ -394,8 +393,8 @@ async def plan(connection, call):
 
 async def test_a_page_of_the_ledger_is_read_by_position(connections, db):
     await append_events(connections, facts(10), [None] * 10)
-    await project_next_page(CatalogProjection(connections))
+    await project_catalog(connections)
     await grow(db, catalog=False)
     before = await scans(connections)
-    assert (await project_next_page(CatalogProjection(connections), 100))[0] == 110
+    assert (await project_catalog(connections, 100)).position == 110
     assert await scans(connections) == before
