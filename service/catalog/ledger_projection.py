@@ -191,9 +191,10 @@ class LedgerProjection(ABC, Generic[P, S]):
         where another process has moved the cursor. Raises Unavailable where the schema belongs to a newer program, and
         does not let this one go on: that one is left to project.
         """
-        schema = await read_schema(self.connections)
-        if schema.problem is not None:
-            raise Unavailable(f"the schema is {schema.problem}")
+        if self.statements is self.live_statements:
+            schema = await read_schema(self.connections)
+            if schema.problem is not None:
+                raise Unavailable(f"the schema is {schema.problem}")
         upto, reason = after + 1, reason_of(error)
         _log.error(
             "position %d cannot be projected into %s and is set aside (%s)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
@@ -22,6 +23,7 @@ from service.domain.tags import present
 from service.ledger.archive_records import PayloadLocation
 from service.lineage.run_lineage import RunDatasetVersion, RunLineage
 from service.payloads.dataset_facets import description_of, location_of
+from service.payloads.json_writer import dump
 
 
 class _JobType(Struct):
@@ -39,6 +41,10 @@ NO_LINEAGE: Mapping[UUID, RunLineage] = {}
 DATASETS_OMITTED = {"datasetsOmitted": True}
 """The member of a run whose datasets are left out, because those of a list take too much space."""
 
+_MANY_DATASETS = 1_000
+"""Datasets of a run whose view takes some milliseconds."""
+
+_NOTHING: Mapping[str, Any] = {}
 _NO_ARGS = Fragment(b"{}")
 _NEW, _RUNNING = RunState.NEW.value, RunState.RUNNING.value
 
@@ -80,6 +86,19 @@ def run_view(run_id: str, run: RunRegisters, lineage: RunLineage | None = None) 
     if run.jobs and run.job is not None:
         view["jobs"] = [name._asdict() for name in sorted({run.job, *run.jobs})]
     return view | omitted_view(run.run_facets) if run.run_facets else view
+
+
+async def run_json(
+    run_id: str, run: RunRegisters, lineage: RunLineage | None = None, more: Mapping[str, Any] = _NOTHING
+) -> bytes:
+    """Return the view of a run, with more members, as JSON; that of many datasets is made in a thread."""
+
+    def encode() -> bytes:
+        view = run_view(run_id, run, lineage)
+        return dump(view | more if more else view)
+
+    is_large = lineage is not None and len(lineage.inputs) + len(lineage.outputs) > _MANY_DATASETS
+    return await asyncio.to_thread(encode) if is_large else encode()
 
 
 def abridged(view: dict[str, Any]) -> dict[str, Any]:

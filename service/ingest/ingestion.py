@@ -16,8 +16,8 @@ from typing import NamedTuple
 from service.domain import timestamps
 from service.domain.draft import Draft
 from service.errors import RunfoldError, TooLarge, Unavailable
+from service.ingest.event_reading import read_event
 from service.ledger.bulk_appender import RecordedFact
-from service.payloads import openlineage
 from service.payloads.event_slices import LeftOut
 from service.payloads.openlineage import Origin
 from service.payloads.splitters import RawEvent
@@ -101,7 +101,7 @@ class Ingestion:
             source = (self.received, line)
             self.received += 1
             try:
-                draft = self._read(line, now)
+                draft = await self._read(line, now)
             except RunfoldError as error:
                 self._fail(source, error)
             else:
@@ -131,12 +131,12 @@ class Ingestion:
         self._sources.append(source)
         self._size += len(draft.payload or "")
 
-    def _read(self, line: RawEvent, now: datetime) -> Draft:
+    async def _read(self, line: RawEvent, now: datetime) -> Draft:
         if line.text is None or len(line.text) > self._max_bytes:
             raise TooLarge(
                 f"the event has more than {self._max_bytes} bytes; `runfold serve --max-event-bytes` sets the limit"
             )
-        return openlineage.read_lineage_event(line.text, self._origin, now, self._left_out)
+        return await read_event(line.text, self._origin, now, self._left_out)
 
     async def _send(self) -> None:
         while len(self._in_flight) >= _IN_FLIGHT:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from service.catalog.batches import Pauses
 from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
 from service.domain.binding import Binding
@@ -18,9 +18,14 @@ from service.domain.registers import StampedFacet
 from service.domain.run import NO_DATASETS, RunRegisters
 from service.domain.run_datasets import RunDataset, RunDatasets, merge_run_datasets
 from service.lineage.stored import unpack_run_datasets
-from service.lineage.versions_at import UNTIL
+from service.lineage.versions_at import UNTIL, DatasetMoment
+
+T = TypeVar("T")
 
 _OF_RUNS = load_page("datasets_of_runs")
+
+_LARGE_BYTES = 64 * 1024
+"""Bytes of registers that take some milliseconds to unpack; more of them are unpacked in a thread."""
 
 
 class RunDatasetVersion(NamedTuple):
@@ -82,37 +87,58 @@ class RunLineageReader:
         rows = await self._connections.fetch(_OF_RUNS, list(jobs), PAGE_BYTES)
         known = _known(runs, rows)
         omitted = {run for run, _ in runs[known:] if run in jobs}
-        found: dict[UUID, RunDatasets] = {}
-        pauses = Pauses()
-        for row in rows:
-            await pauses.pause()
-            datasets, before = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
-            found[row["run_id"]] = datasets if before is None else merge_run_datasets(before, datasets)
-        named = {run: _named_by(datasets, moment) for run, datasets in found.items() if run not in omitted}
-        visible = {run: _within(datasets, binding) for run, datasets in named.items()}
-        versions = await self._versions(visible.values())
-        lineage = dict.fromkeys(omitted, _OMITTED)
-        for run, datasets in visible.items():
-            if (job := jobs[run]) is not None and (datasets.inputs or datasets.outputs):
-                job_version = named[run].job_version(job)
-                await pauses.pause()
-                inputs = _versions_of(datasets.inputs, versions)
-                await pauses.pause()
-                lineage[run] = RunLineage(job, job_version, inputs, _versions_of(datasets.outputs, versions))
-        return LineageOfRuns(lineage, known)
+        is_large = sum(len(row["registers"]) for row in rows) > _LARGE_BYTES
+        read = [row for row in rows if row["run_id"] not in omitted]
+        named = await _call(_unpack, read, moment, binding, in_thread=is_large)
+        wanted = await _call(_untold_versions, named, in_thread=is_large)
+        versions: dict[DatasetMoment, UUID] = {}
+        if wanted:
+            found = await self._connections.fetch(UNTIL, *zip(*wanted, strict=True))
+            versions = {(row["id"], row["at"]): row["version"] for row in found}
+        lineage = await _call(_lineage_of, named, jobs, versions, in_thread=is_large)
+        return LineageOfRuns(lineage | dict.fromkeys(omitted, _OMITTED), known)
 
-    async def _versions(self, found: Iterable[RunDatasets]) -> dict[tuple[UUID, datetime], UUID]:
-        """Return the versions, at the time of a run, of those datasets of which it tells none itself."""
-        wanted = {
-            (dataset_id(*name), dataset.moments[0].at)
-            for datasets in found
-            for name, dataset in (*datasets.inputs.items(), *datasets.outputs.items())
-            if dataset.version is None
-        }
-        if not wanted:
-            return {}
-        rows = await self._connections.fetch(UNTIL, *zip(*wanted, strict=True))
-        return {(row["id"], row["at"]): row["version"] for row in rows}
+
+async def _call(function: Callable[..., T], *arguments: object, in_thread: bool) -> T:
+    """Call a function that does not wait: in a thread, so that other requests are answered meanwhile, or at once."""
+    return await asyncio.to_thread(function, *arguments) if in_thread else function(*arguments)
+
+
+class _Named(NamedTuple):
+    """The datasets that a run names, and those of them that a key may see."""
+
+    datasets: RunDatasets
+    visible: RunDatasets
+
+
+def _unpack(rows: Iterable[Any], moment: Moment, binding: Binding | None) -> dict[UUID, _Named]:
+    found: dict[UUID, RunDatasets] = {}
+    for row in rows:
+        datasets, before = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
+        found[row["run_id"]] = datasets if before is None else merge_run_datasets(before, datasets)
+    named = {run: _named_by(datasets, moment) for run, datasets in found.items()}
+    return {run: _Named(datasets, _within(datasets, binding)) for run, datasets in named.items()}
+
+
+def _untold_versions(named: Mapping[UUID, _Named]) -> set[DatasetMoment]:
+    """Return the datasets of which a run tells no version itself, with the time at which their versions are wanted."""
+    return {
+        (dataset_id(*name), dataset.moments[0].at)
+        for _, datasets in named.values()
+        for name, dataset in (*datasets.inputs.items(), *datasets.outputs.items())
+        if dataset.version is None
+    }
+
+
+def _lineage_of(
+    named: Mapping[UUID, _Named], jobs: Mapping[UUID, JobName | None], versions: Mapping[DatasetMoment, UUID]
+) -> dict[UUID, RunLineage]:
+    lineage = {}
+    for run, (datasets, visible) in named.items():
+        if (job := jobs[run]) is not None and (visible.inputs or visible.outputs):
+            inputs, outputs = (_versions_of(each, versions) for each in (visible.inputs, visible.outputs))
+            lineage[run] = RunLineage(job, datasets.job_version(job), inputs, outputs)
+    return lineage
 
 
 def _known(runs: Sequence[tuple[UUID, RunRegisters]], rows: Sequence[Any]) -> int:
@@ -141,7 +167,7 @@ def _where(datasets: RunDatasets, chosen: Callable[[DatasetName, RunDataset], bo
 
 
 def _versions_of(
-    datasets: Mapping[DatasetName, RunDataset], versions: Mapping[tuple[UUID, datetime], UUID]
+    datasets: Mapping[DatasetName, RunDataset], versions: Mapping[DatasetMoment, UUID]
 ) -> list[RunDatasetVersion]:
     return [
         RunDatasetVersion(name, _version(name, datasets[name], versions), datasets[name].facets)
@@ -149,7 +175,7 @@ def _versions_of(
     ]
 
 
-def _version(name: DatasetName, dataset: RunDataset, versions: Mapping[tuple[UUID, datetime], UUID]) -> UUID:
+def _version(name: DatasetName, dataset: RunDataset, versions: Mapping[DatasetMoment, UUID]) -> UUID:
     """Return the version that a run tells, else the one of its time, else that of a dataset without a schema."""
     if dataset.version is not None:
         return dataset.version.version

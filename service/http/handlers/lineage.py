@@ -30,9 +30,9 @@ from service.http.resources import RESOURCES
 from service.http.route import CONTEXT, Body, Reach, Route, Tag, parameters_of
 from service.http.streaming import streaming, write
 from service.http.views import archived_view
+from service.ingest.event_reading import read_event
 from service.ingest.ingestion import Ingestion
 from service.ledger.bulk_appender import RecordedFact
-from service.payloads import openlineage
 from service.payloads.json_writer import dump
 from service.payloads.openlineage import Origin
 from service.payloads.schemas import OpenLineageEvent
@@ -57,7 +57,7 @@ async def record(request: web.Request) -> web.Response:
         raise UnsupportedType(f"Content-Type {request.content_type} is not read here; send application/json")
     body = await read_body(request, resources.settings.max_event_bytes, "`runfold serve --max-event-bytes`")
     left_out = request.app[REQUEST_METRICS].left_out
-    draft = openlineage.read_lineage_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now(), left_out)
+    draft = await read_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now(), left_out)
     binding = binding_of(request)
     if binding is None or draft.subject is not Subject.RUN:
         await resources.appender.fact(draft)

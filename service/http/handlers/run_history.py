@@ -56,15 +56,15 @@ async def read(request: web.Request) -> web.Response:
             raise run_not_found(request)
         known = past.known if binding is None else await _last_of_run(request, run, past.known)
         moment = Moment(valid_at, known.position)
-        view = views.run_view(text, past.run, await lineage_of_run(request, run, past.run, moment))
-        return json_response(request, dump(view | {"asOf": _as_of_view(past, known)}))
+        lineage, as_of = await lineage_of_run(request, run, past.run, moment), {"asOf": _as_of_view(past, known)}
+        return json_response(request, await views.run_json(text, past.run, lineage, as_of))
     registers = visible(binding, await request.app[RESOURCES].reader.read(run))
     if registers is None:
         raise run_not_found(request)
     if registers.datasets_position == NO_DATASETS:
         return json_response(request, dump(views.run_view(text, registers)))
     lineage = await lineage_of_run(request, run, registers)
-    return json_response(request, dump(views.run_view(text, registers, lineage)))
+    return json_response(request, await views.run_json(text, registers, lineage))
 
 
 async def _may_see(request: web.Request, run: UUID) -> bool:

@@ -98,7 +98,7 @@ async def look_up(request: web.Request) -> web.Response:
         for text, run_id, run in zip(texts, run_ids, runs, strict=True):
             if run_id in left_out:
                 break  # looked up again, with those behind it
-            view = dump(views.run_view(str(run_id), run, lineage.found.get(run_id))) if run is not None else b""
+            view = await views.run_json(str(run_id), run, lineage.found.get(run_id)) if run is not None else b""
             found[text] = Fragment(view) if view else None
             size += len(view)
         mean_size = size // len(found) + 1
