@@ -95,7 +95,7 @@ async def run_json(
 
     def encode() -> bytes:
         view = run_view(run_id, run, lineage)
-        return dump(view | more if more else view)
+        return dump({**view, **more} if more else view)
 
     is_large = lineage is not None and len(lineage.inputs) + len(lineage.outputs) > _MANY_DATASETS
     return await asyncio.to_thread(encode) if is_large else encode()
