@@ -32,8 +32,8 @@ LINEAGE = (
     Mutant(
         "the content of a version depends on the order of events",
         _VERSIONS,
-        "content = a.content if a.content[:3] <= b.content[:3] else b.content",
-        "content = a.content",
+        "earliest = a if a.stamp <= b.stamp else b",
+        "earliest = a",
         (_MERGES,),
     ),
     Mutant(

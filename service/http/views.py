@@ -122,7 +122,7 @@ def _lineage_view(lineage: RunLineage) -> Mapping[str, Any]:
 def _dataset_version_view(found: RunDatasetVersion) -> dict[str, Any]:
     (namespace, name), version, facets = found
     return {
-        "datasetVersionId": {"namespace": namespace, "name": name, "version": version},
+        "datasetVersionId": {"namespace": namespace, "name": name, "version": str(version)},
         "facets": facets_view(facets) if facets else {},
     }
 

@@ -52,7 +52,7 @@ class LineageProjection(LedgerProjection[LineagePage, LineageStatements]):
 
     name = "datasets and lineage"
     format = FORMAT
-    limits = PageLimits(2000, 1024 * 1024, 8 * 1024 * 1024)
+    limits = PageLimits(1000, 1024 * 1024, 8 * 1024 * 1024)
     live_statements = LIVE_STATEMENTS
 
     async def make_page(self, after: int, upto: int, count: int, events: Iterable[LedgerEvent]) -> LineagePage:

@@ -4,14 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from building import facts
-from partitions import holds
+from partitions import holds, project_all
 
-from service.catalog.page_writer import project_next_page
 from service.cli.commands.history import History
 from service.domain import timestamps
 from service.errors import Malformed
 from service.ledger.events import append_events, read_head
-from service.lineage import pages
 from service.maintenance.catalog_check import check_catalog
 from service.maintenance.example_ledger import Example, LedgerNotEmpty, read_contents, write_examples
 
@@ -36,9 +34,7 @@ async def test_a_month_is_a_ledger_that_holds_and_goes_on(dsn, db, pair, month):
     appended = await append_events(pair, facts(3), [None] * 3)
     assert appended.recorded_at > timestamps.now() - timedelta(minutes=1)
     await holds(dsn)
-    for project in (project_next_page, pages.project_next_page):
-        while (await project(pair)).position < len(month) + 3:
-            pass
+    await project_all(pair)
     assert (await check_catalog(dsn)).found == 0
 
 
