@@ -22,13 +22,13 @@ from service.payloads.json_writer import dump
 Versions = Mapping[tuple[DatasetName, UUID | None], DescribedVersion]
 
 
-async def column_graph_json(graph: ColumnGraph, versions: Versions) -> bytes:
+async def column_graph_json(graph: ColumnGraph, versions: Versions, members: Mapping[str, Any]) -> bytes:
     """Return the answer with a graph of columns; `versions` are those of the columns' datasets."""
     ids = {column: _id(column) for column in graph.columns}
     writer = _Writer(graph, versions, {column: orjson.dumps(id_) for column, id_ in ids.items()}, Pauses())
     nodes = [await writer.node(column) for column in sorted(ids, key=lambda column: (ids[column], column))]
     cut = b',"truncated":true,"truncatedAt":%b' % dump([_id(column) for column in graph.cut]) if graph.cut else b""
-    return b'{"graph":[%b]%b}' % (b",".join(nodes), cut)
+    return b'{"graph":[%b]%b%b}' % (b",".join(nodes), cut, b",%b" % dump(members)[1:-1] if members else b"")
 
 
 def _id(column: Column) -> str:

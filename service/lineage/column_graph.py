@@ -1,26 +1,27 @@
-"""Reads the graph of columns, level by level: one statement for the mappings of a level, and one for their names."""
+"""Reads graphs of columns level by level: as they are, a statement for the mappings of a level, and one for names."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
-from uuid import UUID
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from service.catalog.batches import Pauses
 from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
-from service.database.statements import load, load_text
+from service.database.statements import load_text
 from service.domain.binding import Binding
 from service.domain.column_mapping import ColumnMapping
 from service.domain.event import DatasetName
 from service.domain.ids import dataset_id
+from service.lineage.column_names import resolve
 from service.lineage.columns import Column, ColumnGraph, DatasetMapping, resolve_mapping
 from service.lineage.graph_statements import Parts, visible
+from service.lineage.past_columns import PastMappings
+from service.lineage.past_graph import PastMoment
 from service.lineage.stored import unpack_mapping
 
 
 class _Statements(NamedTuple):
-    resolve: str
     mappings_of: str
     mappings_from: str
 
@@ -29,7 +30,6 @@ def _statements(*, bound: bool) -> _Statements:
     parts = Parts(bound)
     names, counts = parts.names("w.id"), load_text("column_mapping_counts", job=parts.job("m.job_id"))
     return _Statements(
-        load("resolve_datasets", dataset=parts.dataset("w.id")),
         load_page("column_mappings_of", names=names, counts=counts),
         load_page("column_mappings_from", names=names, counts=counts),
     )
@@ -41,39 +41,49 @@ MAX_BYTES = 2 * PAGE_BYTES
 """Bytes of mappings that a graph is made of at most, as they are stored."""
 
 
-class Names(NamedTuple):
-    """Under which names datasets are shown, by any of their names, and by id."""
+class ColumnBounds(NamedTuple):
+    """How many edges away from its beginning a graph ends, and after how many columns."""
 
-    by_name: Mapping[DatasetName, DatasetName]
-    by_id: Mapping[UUID, DatasetName]
+    depth: int
+    limit: int
 
 
-async def resolve(
-    connections: Connections, datasets: Iterable[DatasetName], ids: Iterable[UUID], binding: Binding | None
-) -> Names:
-    """Return under which names datasets are shown, of those that may be seen; one that only mappings name, as it is."""
-    by_id = {dataset_id(*name): name for name in datasets if binding is None or binding.allows(name.namespace)}
-    statement = _STATEMENTS[binding is not None].resolve
-    rows = await connections.fetch(statement, list({*by_id, *ids}), *visible(binding))
-    shown: dict[UUID, DatasetName] = dict(by_id)
-    for row in rows:
-        if row["shown_id"] is None:
-            shown.pop(row["id"], None)
-        else:
-            shown[row["id"]] = DatasetName(row["namespace"], row["name"])
-    return Names({name: shown[id_] for id_, name in by_id.items() if id_ in shown}, shown)
+class Mappings(Protocol):
+    """Reads mappings for one graph, as they are or as they were."""
+
+    is_cut: bool
+    """Whether mappings are left out."""
+
+    unknown: set[DatasetName]
+    """Datasets of which it is not known whether all mappings were read."""
+
+    async def mappings_of(self, datasets: Iterable[DatasetName]) -> list[DatasetMapping]:
+        """Return the mappings that make columns of datasets."""
+
+    async def mappings_from(self, datasets: Iterable[DatasetName]) -> list[DatasetMapping]:
+        """Return the mappings that take columns of datasets, and maybe others."""
 
 
 class ColumnGraphs:
-    """Reads graphs of columns as they are. Every method raises Unavailable if the database cannot be used."""
+    """Reads graphs of columns, as they are or as they were.
+
+    Every method raises Unavailable if the database cannot be used.
+    """
 
     def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
         self._connections = connections
 
-    async def columns_of(self, datasets: Iterable[DatasetName], binding: Binding | None) -> list[Column]:
+    def _mappings(self, binding: Binding | None, moment: PastMoment | None) -> Mappings:
+        if moment is not None:
+            return PastMappings(self._connections, moment, binding)
+        return _Reading(self._connections, binding)
+
+    async def columns_of(
+        self, datasets: Iterable[DatasetName], binding: Binding | None, moment: PastMoment | None = None
+    ) -> list[Column]:
         """Return the columns of datasets, by the names under which these are shown, that mappings make or take."""
-        reading, names = _Reading(self._connections, binding), set(datasets)
+        reading, names = self._mappings(binding, moment), set(datasets)
         columns = {
             Column(mapping.dataset, field): None
             for mapping in await reading.mappings_of(names)
@@ -85,19 +95,27 @@ class ColumnGraphs:
         return list(columns)
 
     async def read(
-        self, start: Sequence[Column], depth: int, limit: int, binding: Binding | None, *, downstream: bool
+        self,
+        start: Sequence[Column],
+        bounds: ColumnBounds,
+        binding: Binding | None,
+        moment: PastMoment | None = None,
+        *,
+        downstream: bool,
     ) -> ColumnGraph:
         """Return what some columns are made of, and if so wanted what is made of them, up to a number of edges."""
-        graph = ColumnGraph(limit)
-        reading = _Reading(self._connections, binding)
+        graph = ColumnGraph(bounds.limit)
+        reading = self._mappings(binding, moment)
         begin = [column for column in start if graph.add(column)]
         ways = [(reading.mappings_of, graph.add_sources)]
         if downstream:
             ways.append((reading.mappings_from, graph.add_targets))
         for read, add in ways:
             level = begin
-            for _ in range(max(1, depth)):
+            for _ in range(max(1, bounds.depth)):
                 found = await add(level, await read({column.dataset for column in level}))
+                if reading.unknown:
+                    graph.cut |= {column: None for column in level if column.dataset in reading.unknown}
                 if reading.is_cut:
                     graph.cut |= dict.fromkeys(level)
                     break
@@ -117,7 +135,7 @@ class _Reading:
         self._left = MAX_BYTES
         self._pauses = Pauses()
         self.is_cut = False
-        """Whether mappings are left out because there are too many bytes of them."""
+        self.unknown: set[DatasetName] = set()
 
     async def mappings_of(self, datasets: Iterable[DatasetName]) -> list[DatasetMapping]:
         """Return the mappings that make columns of datasets."""

@@ -25,10 +25,11 @@ class Graphs(NamedTuple):
     def of(cls, connections: Connections) -> Graphs:
         """Return what reads with some connections."""
         lineage, columns = LineageGraph(connections), ColumnGraphs(connections)
+        past = PastGraph(connections, lineage)
         return cls(
             lineage,
-            PastGraph(connections, lineage),
+            past,
             columns,
-            ColumnNodes(connections, lineage, columns),
+            ColumnNodes(connections, lineage, past, columns),
             RunLineage(connections),
         )

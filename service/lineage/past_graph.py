@@ -24,7 +24,7 @@ from service.lineage.graph import Graph, GraphDataset, GraphJob, GraphQuery, Lin
 from service.lineage.graph_statements import Parts, visible
 from service.lineage.stored import unpack_run_datasets
 from service.lineage.versions_at import version_contents, versions_at
-from service.lineage.walk import JobEdges, Node, Walk, steps_of
+from service.lineage.walk import INPUT, JobEdges, Node, Walk, steps_of
 
 MAX_S = 5.0
 """Seconds after which no further level is read: the graph is cut there."""
@@ -153,7 +153,7 @@ class PastGraph:
     async def _walk(self, start: Node, query: GraphQuery, moment: PastMoment, binding: Binding | None) -> PastWalk:
         """Return the nodes around one; no level is read after the one that exceeds the limit."""
         steps = steps_of(query.depth, start)
-        reading = _Reading(self._connections, query, moment, binding)
+        reading = PastReading(self._connections, query, moment, binding)
         distances = {start: 0}
         level = [start]
         ends_at = asyncio.get_running_loop().time() + MAX_S
@@ -171,12 +171,13 @@ class PastGraph:
         return PastWalk(Walk(distances, reading.edges, query.direction, steps), reading.runs, cut_from)
 
 
-class _Reading:
+class PastReading:
     """Reads the neighbours of nodes at a moment; `edges` and `runs` are those of the jobs that were read."""
 
     def __init__(
         self, connections: Connections, query: GraphQuery, moment: PastMoment, binding: Binding | None
     ) -> None:
+        """Take the connections to read with, the direction of what is read, the moment, and the binding of the key."""
         self._connections = connections
         self._query = query
         self._moment = moment
@@ -204,6 +205,12 @@ class _Reading:
                 if id_ in touching:
                     touching[id_].append(Node(job, is_job=True))
         return [job for id_ in ids for job in touching[id_]]
+
+    async def outputs_of_readers(self, datasets: Sequence[UUID]) -> list[UUID]:
+        """Return what was written, at the moment, by jobs that had read datasets until then, be it in earlier runs."""
+        jobs = await self._jobs_of(datasets, [INPUT])
+        await self._read_runs(jobs)
+        return list(dict.fromkeys(id_ for job in jobs for id_ in self.edges[job].outputs))
 
     async def _jobs_of(self, datasets: Sequence[UUID], directions: Sequence[int]) -> Sequence[UUID]:
         where = (datasets, directions, self._moment.bound, _EDGES_OF_LEVEL)

@@ -138,11 +138,12 @@ class ColumnNode(Struct, forbid_unknown_fields=True):
 
 
 class ColumnGraph(Struct, forbid_unknown_fields=True):
-    """A graph of columns. `truncatedAt`: those that have neighbours which are left out."""
+    """A graph of columns. `truncatedAt`: those that may have neighbours which are left out."""
 
     graph: list[ColumnNode]
     truncated: Literal[True] | UnsetType = UNSET
     truncatedAt: list[str] | UnsetType = UNSET
+    asOf: AsOf | UnsetType = UNSET
 
 
 class RunOfLineage(Struct, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ from service.settings import Settings
 
 MARK = "zebra"
 """Is in all names of others."""
+LATER = {"knownAt": "2999-01-01T00:00:00Z"}
 
 
 @pytest.fixture
@@ -46,9 +47,10 @@ async def test_nodes_and_names_of_others_are_not_there_and_ways_end_at_them(worl
     assert "job:etl:second" in whole
     for path in ("lineage", "column-lineage"):
         for node in (first, mid, raw, "dataset:ds:end"):
-            for more in ({}, {"withDownstream": "true"}):
+            for more in ({}, {"withDownstream": "true"}, LATER, LATER | {"withDownstream": "true"}):
                 assert MARK not in str(await ask(client, path, node, headers=bound, **more))
-        assert MARK in str(await ask(client, path, first, headers=every))
+        for more in ({}, LATER):
+            assert MARK in str(await ask(client, path, first, headers=every, **more))
     for parameters in ({"validAt": "2024-01-01T13:00:00Z"}, {"edges": "all"}, {"withParents": "true"}):
         assert MARK not in str(await ask(client, "lineage", first, headers=bound, **parameters))
     for name in ("mid", "end", "raw"):

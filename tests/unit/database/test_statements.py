@@ -57,8 +57,24 @@ GRAPH = {
 """Parts of the statements that read the lineage graph."""
 OF_GRAPH = (
     *(name for name in FILES if "graph_" in name),
-    *("column_mapping_counts", "column_mappings_from", "column_mappings_of", "find_column_datasets", "past_jobs"),
-    *("past_runs", "producers", "readers", "resolve_datasets", "runs_by_id", "version_contents", "versions_at"),
+    *(
+        "column_mapping_counts",
+        "column_mappings_from",
+        "column_mappings_of",
+        "find_column_datasets",
+        "outputs_of_columns",
+    ),
+    *(
+        "past_jobs",
+        "past_runs",
+        "past_tellings",
+        "producers",
+        "readers",
+        "resolve_datasets",
+        "runs_by_id",
+        "version_contents",
+        "versions_at",
+    ),
     *("last_telling", "told_versions", "versions_until"),
 )
 FRAGMENTS = {"which_positions", "which_range", "which_stream"}

@@ -18,6 +18,7 @@ export interface ColumnGraph {
   graph: ColumnNode[];
   truncated?: true;
   truncatedAt?: string[];
+  asOf?: AsOf;
 }
 
 export interface ColumnNode {
