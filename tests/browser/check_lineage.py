@@ -223,6 +223,18 @@ def test_the_mapping_of_a_column_is_followed_up_and_down(opened):
     expect(page.get_by_role("table", name="Nodes of the graph").get_by_role("row").nth(1)).to_contain_text("column")
 
 
+def test_the_graph_of_columns_is_shown_as_it_stood(opened):
+    page = opened.open(address(ORDERS, columns="true", depth=9))
+    expect(page.locator(".column").first).to_be_visible()
+    page.get_by_label("Moment").focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page).to_have_url(re.compile("validAt="))
+    expect(page.locator(".as-of")).to_contain_text("This is the graph as it stood at")
+    expect(page.locator(".column").first).to_be_visible()
+    page = opened.open(address(ORDERS, columns="true", depth=9, validAt="2001-01-01T00:00:00Z"))
+    expect(page.get_by_text("No event tells which columns are made of which here")).to_be_visible()
+
+
 def test_thousands_of_nodes_keep_few_elements_and_are_cut_with_a_word(opened, url):
     lines = []
     for layer in range(LAYERS):

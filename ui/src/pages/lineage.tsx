@@ -99,8 +99,8 @@ function GraphPage({ node }: { node: string }): JSX.Element {
     depth: depthOf(),
     direction,
     limit: MOST_NODES,
+    ...moment,
     ...(columns ? {} : {
-      ...moment,
       edges: !past && query.value.get("earlier") === "true" ? "all" : null,
       withParents: !past && query.value.get("parents") === "true" ? true : null,
     }),
@@ -114,7 +114,7 @@ function GraphPage({ node }: { node: string }): JSX.Element {
     if (!past && !columns && (events === null || events.some((event) => event.kind !== "running"))) reload();
   });
   const path = columns
-    ? target("/column-lineage", { nodeId: node, depth: depthOf(), withDownstream: direction !== "up", limit: MOST_NODES })
+    ? target("/column-lineage", { nodeId: node, depth: depthOf(), withDownstream: direction !== "up", limit: MOST_NODES, ...moment })
     : target("/lineage", parameters);
   return (
     <>
@@ -129,8 +129,8 @@ function GraphPage({ node }: { node: string }): JSX.Element {
         <span class="space" />
         <CurlButton path={path} />
       </div>
-      {columns ? past && <p class="as-of">The graph of columns is that of now only.</p> : <MomentBar moment={moment} from={read?.from ?? Date.now() - FIRST_DAY_MS} />}
-      {!columns && <AsOf moment={moment} what="the graph" />}
+      <MomentBar moment={moment} from={read?.from ?? Date.now() - FIRST_DAY_MS} />
+      <AsOf moment={moment} what="the graph" />
       {answer.error && <Failed answer={answer} node={node} past={past} />}
       {read ? <Shown read={read} columns={columns} moment={moment} /> : !answer.error && <div class="panel graph-panel" aria-busy="true" aria-label="Loading" />}
     </>
