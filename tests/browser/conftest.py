@@ -2,11 +2,15 @@
 
 import json
 import os
+import time
+from http import HTTPStatus
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
 from browsing import Tab, chromium, post, record_history
+from waiting import DEADLINE_S
 
 PRODUCERS = Path(__file__).parents[1] / "data/producers"
 
@@ -35,11 +39,17 @@ def opened(browser, url):
 
 @pytest.fixture(scope="module")
 def ask(url):
-    """Returns the answer of the API to a path."""
+    """Returns the answer of the API to a path; while lists are behind, it is asked again, as clients do."""
 
-    def get(path):
-        with urlopen(f"{url}/api/v1{path}", timeout=30) as answer:  # noqa: S310  the service of the test
-            return json.load(answer)
+    def get(path, deadline=None):
+        deadline = deadline or time.monotonic() + DEADLINE_S
+        try:
+            with urlopen(f"{url}/api/v1{path}", timeout=30) as answer:  # noqa: S310  the service of the test
+                return json.load(answer)
+        except HTTPError as error:
+            if error.code != HTTPStatus.SERVICE_UNAVAILABLE or time.monotonic() > deadline:
+                raise
+        return get(path, deadline)
 
     return get
 
