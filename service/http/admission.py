@@ -2,8 +2,8 @@
 
 While the event loop keeps up, every request is taken. If its turns are long, requests wait in the buffers of their
 sockets, where nothing bounds the time. So the number of requests under way is limited while turns are long and requests
-take long, or while more events wait than the next batch takes. The limit follows these signals: it falls with each turn
-that is too long, and rises while turns are short and requests are refused for it.
+take long, or while more events wait than the next batch takes. The limit follows these signals: it falls while turns
+are too long or refusals wait for long to be written, and rises while neither is so and requests are refused for it.
 
 Decision record: docs/decisions/0040-overload.md.
 """
@@ -21,20 +21,27 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.errors import Overloaded
+from service.http.early_refusal import UnwrittenRefusals
 from service.http.paths import METRICS
 from service.http.route import Route
 
 ALWAYS = 64
-"""Requests under way that are always taken. No measurement is made while there are no more."""
+"""Requests under way that are taken without a measurement."""
+
+LEAST = 4
+"""The lowest limit. By Little's law, the fewer requests are under way, the sooner each is answered at a given rate."""
 
 SPAN_S = 0.05
 """Seconds over which the service is measured."""
 
-TARGET_S, LATE_S, BEHIND_SPANS = 0.008, 0.05, 2
-"""The service is overloaded when, in several spans one after the other, turns of the event loop take more than TARGET_S
-and requests more than LATE_S. Either alone is none: requests may wait for the database, and one turn may be long. While
-requests are refused, turns may take TARGET_S.
+LONG_S, LATE_S, BEHIND_SPANS = 0.008, 0.05, 2
+"""The service is overloaded when, in several spans one after the other, turns of the event loop take more than LONG_S
+and requests more than LATE_S. Either alone is none: requests may wait for the database, and one turn may be long.
 """
+
+TARGET_S = 0.004
+"""While requests are refused, turns may take so long, of which a request that is recorded takes several, and refusals
+may wait so long to be written."""
 
 TARGET_BATCHES, FULL_SPANS = 0.25, 10
 """It is overloaded, too, when a full batch of events has always waited in several spans: the database is behind. While
@@ -48,7 +55,7 @@ UNLIMITED = sys.maxsize
 TOO_MANY_REQUESTS = "more requests arrive than can be answered; nothing was recorded"
 
 _LEAST_CUT, _GREATEST_CUT = 0.9, 0.5
-"""What is left of the limit after a span of turns that are a little, or much, too long."""
+"""What is left of the limit after a span in which turns were a little, or much, too long."""
 
 _PERIOD_S = 0.002
 _LOG_INTERVAL_S = 60.0
@@ -69,15 +76,20 @@ class Admission:
         self.under_way = 0
         """Requests whose head was received and that are not answered; without those that last as long as they like."""
         self.limit = UNLIMITED
+        """Requests that may be under way."""
+        self.behind = False
+        """Whether refusals have waited for long to be written: until they are, only LEAST may be under way."""
         self.answered = 0
         """Requests that were counted as under way, and are not any more."""
         self.refused_early = self._refused_late = 0
         """Requests that were refused before they were parsed, and after it."""
+        self.unwritten = UnwrittenRefusals()
+        """What was refused early and is not answered yet."""
         self.watching = False
         self.batches_waiting: Callable[[], float] = _nothing_waits
         """Returns how many full batches of events wait to be appended."""
         self._looked = self._busy_at = self._refused_at = 0.0
-        self._behind = self._full = 0
+        self._late = self._full = 0
         """Spans in which the event loop, and the database, were behind."""
         self._waiting = inf
         self._start_span()
@@ -106,7 +118,7 @@ class Admission:
         """Measure the turns of the event loop until few requests are under way. Called when there are many."""
         self.watching = True
         self._looked = self._busy_at = _clock()
-        self._behind = self._full = 0
+        self._late = self._full = 0
         self._start_span()
         asyncio.get_running_loop().call_later(_PERIOD_S, self._look)
 
@@ -114,7 +126,9 @@ class Admission:
         now = _clock()
         passed, self._looked = now - self._looked, now
         self._span_s += passed
-        self._turns += passed * max(0.0, passed - _PERIOD_S)
+        waited = self.unwritten.waited(now)
+        self.behind = waited > TARGET_S
+        self._turns += passed * max(0.0, passed - _PERIOD_S, waited)
         self._waiting = min(self._waiting, self.batches_waiting())
         if self._span_s >= SPAN_S:
             self._adjust(now)
@@ -140,18 +154,18 @@ class Admission:
             return
         # By Little's law, a request takes the number of requests under way, divided by the rate of answers.
         late = self.under_way * self._span_s > LATE_S * answered
-        self._behind = self._behind + 1 if turn > TARGET_S and late else 0
+        self._late = self._late + 1 if turn > LONG_S and late else 0
         self._full = self._full + 1 if self._waiting >= 1 else 0
-        if self.under_way > ALWAYS and (self._behind >= BEHIND_SPANS or self._full >= FULL_SPANS):
+        if self.under_way > ALWAYS and (self._late >= BEHIND_SPANS or self._full >= FULL_SPANS):
             self._begin(now)
 
     def _follow(self, now: float, turn: float, refused: int) -> None:
         """Adjust the limit, or end it."""
         if turn > TARGET_S or self._waiting > TARGET_BATCHES:
             kept = min(_LEAST_CUT, max(_GREATEST_CUT, TARGET_S / max(turn, TARGET_S)))
-            self.limit = max(ALWAYS, int(self.limit * kept))
+            self.limit = max(LEAST, int(self.limit * kept))
         elif refused:
-            self.limit += self.limit // 8
+            self.limit += max(1, self.limit // 8)
         if refused:
             self._refused_at = now
         elif now - self._refused_at > QUIET_S:

@@ -6,15 +6,21 @@ this service could disagree about it (request smuggling). Everything else is par
 
 from __future__ import annotations
 
+import asyncio
 import re
+import time
+from collections import deque
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from aiohttp import hdrs, web
 
 from service.http.fast_path import REQUEST_ID
 
 _MAX_HEAD_BYTES = 4096
+
+_WRITTEN_AT_ONCE = 128
+"""Answers that are written in one turn of the event loop, which takes less than two milliseconds."""
 
 _HEAD = re.compile(
     rb"""
@@ -35,32 +41,35 @@ _HEAD = re.compile(
 """A head in lower case. No field has a say in where the request ends, or in what its client waits for, but these."""
 
 
-class UsualRequest(NamedTuple):
-    """A request whose end is beyond doubt.
+class AnswerForm(NamedTuple):
+    """The form of the answer that a client needs, where it is not the usual one.
 
-    size: bytes of head and body; head_only: whether it is HEAD; closes: whether the client wants the connection closed;
-    request_id: the X-Request-ID, empty if there is none.
+    head_only: whether the request is HEAD; closes: whether the client wants the connection closed; request_id: the
+    X-Request-ID, empty if there is none.
     """
 
-    size: int
     head_only: bool
     closes: bool
     request_id: bytes
 
 
-def read_usual_request(data: bytes) -> UsualRequest | None:
-    """Return the request with which the data begins, whose head must be complete; None if it is of an unusual form.
+def read_usual_request(data: bytes) -> tuple[int, AnswerForm | None] | None:
+    """Return the bytes of head and body of the request with which the data begins, and the form of its answer.
 
-    Nothing of it is kept: a head has the client's API key.
+    Its head must be complete. None if it is of an unusual form, so that its end is not beyond doubt. Nothing of it is
+    kept: a head has the client's API key.
     """
     found = _HEAD.match(data[:_MAX_HEAD_BYTES].lower())
     if found is None:
         return None
     head_only, length, connection, request_id = found.groups()
     size = found.end() if length is None else found.end() + int(length)
+    closes = connection == b"close"
+    if head_only is None and request_id is None and not closes:
+        return size, None
     if request_id is not None:
         request_id = data[found.start(4) : found.end(4)]
-    return UsualRequest(size, head_only is not None, connection == b"close", request_id or b"")
+    return size, AnswerForm(head_only is not None, closes, request_id or b"")
 
 
 class SerializedRefusal:
@@ -75,16 +84,54 @@ class SerializedRefusal:
         lines += [f"{hdrs.CONTENT_LENGTH}: {len(body)}", ""]
         self._head = "\r\n".join(lines).encode()
         self._body = body
-        self._usual = self._head + b"\r\n" + body
+        self.usual = self._head + b"\r\n" + body
+        """The bytes that answer a request in the usual form."""
 
-    def answer(self, request: UsualRequest) -> bytes:
-        """Return the bytes that answer a request."""
-        if not (request.head_only or request.closes or request.request_id):
-            return self._usual
+    def answer(self, form: AnswerForm) -> bytes:
+        """Return the bytes that answer a request in a form that is not the usual one."""
         return b"".join((
             self._head,
-            b"Connection: close\r\n" if request.closes else b"",
-            b"%b: %b\r\n" % (REQUEST_ID.encode(), request.request_id) if request.request_id else b"",
+            b"Connection: close\r\n" if form.closes else b"",
+            b"%b: %b\r\n" % (REQUEST_ID.encode(), form.request_id) if form.request_id else b"",
             b"\r\n",
-            b"" if request.head_only else self._body,
+            b"" if form.head_only else self._body,
         ))  # fmt: skip
+
+
+class Refusing(Protocol):
+    """A connection with an answer that is to be written."""
+
+    def write_refusal(self) -> None:
+        """Write the answer, unless it was written before."""
+
+
+class UnwrittenRefusals:
+    """Connections whose requests were refused and are not answered yet, in the order of their requests.
+
+    To write an answer takes the kernel several times as long as to read a request. So requests are refused as they are
+    read, and a bounded number of answers is written in each turn of the event loop: requests that were taken have their
+    next turn soon, however many are refused.
+    """
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._waiting: deque[Refusing] = deque()
+        self._since = 0.0
+
+    def add(self, connection: Refusing) -> None:
+        """Have a connection write its answer in the next turn, or as soon as those before it were written."""
+        if not self._waiting:
+            self._since = time.monotonic()
+            asyncio.get_running_loop().call_soon(self._write)
+        self._waiting.append(connection)
+
+    def _write(self) -> None:
+        waiting = self._waiting
+        for _ in range(min(_WRITTEN_AT_ONCE, len(waiting))):
+            waiting.popleft().write_refusal()
+        if waiting:
+            asyncio.get_running_loop().call_soon(self._write)
+
+    def waited(self, now: float) -> float:
+        """Return for how many seconds there have always been some; `now` is of time.monotonic."""
+        return now - self._since if self._waiting else 0.0

@@ -54,6 +54,7 @@ PRIVATE_NAMES = (
     PrivateName(web.RequestHandler, "_current_request", "tells whether an answer may be under way"),
     PrivateName(web.RequestHandler, "handle_error", "overridden: parser errors are answered as problems"),
     PrivateName(web.RequestHandler, "finish_response", "overridden: a 417 is answered as a problem"),
+    PrivateName(web.RequestHandler, "_reading_paused", "to resume what is not paused takes time for each body"),
     PrivateName(web.Response, "_eof_sent", "set when a PreserializedResponse becomes a Response after it was sent"),
     PrivateName(web.Response, "_keep_alive", "likewise"),
     PrivateName(web.Response, "_body_length", "likewise"),
@@ -339,6 +340,11 @@ class FastConnection(web.RequestHandler):
 
     def leave(self) -> None:
         """Is called when a request is not counted as under way any more."""
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  aiohttp's
+        """Read from the client again, and parse what the parser holds. aiohttp calls this for each piece of a body."""
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Report that the client has disconnected."""

@@ -18,7 +18,7 @@ from aiohttp import hdrs, http_exceptions, web
 
 from service.errors import Malformed, Overloaded, RunfoldError
 from service.http.addresses import ADDRESSES
-from service.http.admission import ADMISSION, ALWAYS, TOO_MANY_REQUESTS, UNLIMITED, Admission
+from service.http.admission import ADMISSION, ALWAYS, LEAST, TOO_MANY_REQUESTS, UNLIMITED, Admission
 from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.early_refusal import SerializedRefusal, read_usual_request
 from service.http.fast_path import FastConnection, FastRunner, FastServer, PreserializedResponse
@@ -113,7 +113,18 @@ class _Connection(FastConnection):
     While the service is overloaded, it refuses requests before they are parsed.
     """
 
-    __slots__ = ("_admission", "_head", "_parsed", "_prefix", "_refused", "_skipped", "_to_come", "_under_way")
+    __slots__ = (
+        "_admission",
+        "_head",
+        "_parsed",
+        "_prefix",
+        "_refused",
+        "_refusing",
+        "_skipped",
+        "_to_come",
+        "_under_way",
+        "_unwritten",
+    )
 
     limit = _ConnectionLimit(inf)
     refusal: SerializedRefusal
@@ -124,8 +135,12 @@ class _Connection(FastConnection):
         self._head = (server.router.app.get(BODY_BUDGET) or _UNBOUNDED).hold()
         self._admission = server.router.app.get(ADMISSION) or Admission()
         self._under_way = 0
+        self._refusing = False
+        """Whether the last request was refused early: more of its body may come, and its answer may be unwritten."""
         self._skipped = 0
         """Bytes to come of the body of a request that was refused."""
+        self._unwritten = b""
+        """The answer to it."""
         self._parsed = False
         """Whether something was parsed after the last request that was refused early."""
         self._to_come = 0
@@ -143,6 +158,7 @@ class _Connection(FastConnection):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the connection, and return its share of the budget. A handler that works goes on, and counts."""
+        self._unwritten = b""
         self.release_head()
         while self._under_way > self.is_answering:
             self.leave()
@@ -155,12 +171,15 @@ class _Connection(FastConnection):
 
         aiohttp calls this without data to have parsed what its parser holds.
         """
-        if self._admission.limit == UNLIMITED and not self._skipped:
+        if self._admission.limit == UNLIMITED and not self._refusing:
             self._to_come, self._parsed = _UNKNOWN, True
             super().data_received(data)
         elif rest := data and self._refuse_early(data):
+            self._refusing = False
+            self.write_refusal()
             self._parse(rest)
         elif not data:
+            self.write_refusal()
             self._to_come, self._parsed = _UNKNOWN, True
             super().data_received(data)
 
@@ -174,8 +193,8 @@ class _Connection(FastConnection):
         to_come, received, expected = _UNKNOWN, self._request_count, 0
         if self._to_come > 0:
             to_come = self._to_come - len(data)
-        elif not self._is_busy() and (request := read_usual_request(data)) is not None:
-            to_come, expected = request.size - len(data), 1
+        elif not (self._is_parsing() or self.writing_paused) and (request := read_usual_request(data)) is not None:
+            to_come, expected = request[0] - len(data), 1
         self._parsed = True
         super().data_received(data)
         self._to_come = to_come if to_come >= 0 and self._request_count - received == expected else _UNKNOWN
@@ -189,29 +208,47 @@ class _Connection(FastConnection):
                 data = data[self._skipped :]
                 self._skipped = max(0, self._skipped - length)
                 continue
-            transport = self.transport
-            if admission.under_way < admission.limit or transport is None or self._to_come or self._is_busy():
+            limit = LEAST if admission.behind else admission.limit
+            if admission.under_way < limit or self._to_come or self.writing_paused or self._is_parsing():
                 break
             request = read_usual_request(data)
-            if request is None or (request.closes and request.size > len(data)):
+            if request is None:
+                break
+            size, form = request
+            if form is not None and form.closes and size > len(data):
                 break
             admission.refused_early += 1
-            transport.write(self.refusal.answer(request))
-            if request.closes:
+            if self._unwritten:  # two requests came at once
+                self.write_refusal()
+            self._unwritten = self.refusal.usual if form is None else self.refusal.answer(form)
+            if form is not None and form.closes:
+                self.write_refusal()
                 self.force_close()
                 return b""
+            admission.unwritten.add(self)
             self.keep_open()
-            self._parsed = False
-            if request.size == len(data):
+            self._refusing, self._parsed = True, False
+            if size == len(data):
                 return b""
-            self._skipped = max(0, request.size - len(data))
-            data = data[request.size :]
+            self._skipped = max(0, size - len(data))
+            data = data[size:]
         return data
 
-    def _is_busy(self) -> bool:
-        """Whether no answer can be sent now: one before it is not complete, a head is not, or the client reads none."""
-        parsing = self._parsed and (self._under_way or self._head.size or not self.is_idle)
-        return bool(parsing or self.writing_paused)
+    def write_refusal(self) -> None:
+        """Answer a request that was refused early, if it was not answered yet."""
+        if self._unwritten:
+            answer, self._unwritten = self._unwritten, b""
+            if self.transport is not None:
+                self.transport.write(answer)
+
+    async def shutdown(self, timeout: float | None = 15.0) -> None:  # noqa: ASYNC109  aiohttp's
+        """End the connection; what was refused is answered."""
+        self.write_refusal()
+        await super().shutdown(timeout)
+
+    def _is_parsing(self) -> bool:
+        """Whether a refusal cannot be the next answer: one before it is not complete, or a head is not."""
+        return self._parsed and bool(self._under_way or self._head.size or not self.is_idle)
 
     def received_requests(self, count: int) -> None:
         """Count requests as under way."""

@@ -10,7 +10,7 @@ import pytest
 from served import Served
 from waiting import wait_until
 
-from service.http.admission import ADMISSION, ALWAYS
+from service.http.admission import ADMISSION, ALWAYS, LEAST
 from service.http.app import build_app
 from service.settings import Settings
 
@@ -72,6 +72,41 @@ async def test_a_request_is_refused_early_and_the_next_one_is_answered(served, c
     served.admission.limit = sys.maxsize
     assert (await connection.ask(PUT + BODY))[0] == 200
     assert served.admission.under_way == 0
+
+
+async def test_a_connection_whose_request_was_taken_is_refused_early_again(served, connection):
+    """aiohttp has the parser's rest parsed after each body; nothing is in doubt then."""
+    for taken in range(1, 4):
+        served.admission.limit = 1
+        assert (await connection.ask(PUT + BODY))[0] == 200
+        served.admission.limit = 0
+        assert (await connection.ask(PUT + BODY))[0] == 503
+        assert served.admission.refused_early == taken
+        assert served.admission.refused == taken
+
+
+class Busy:
+    """Stands in the way of what is refused after it."""
+
+    def write_refusal(self):
+        """Write nothing."""
+
+
+async def test_a_refusal_is_written_before_the_answer_to_the_next_request(served, connection):
+    assert (await connection.ask(PUT + BODY))[0] == 503
+    for _ in range(100_000):
+        served.admission.unwritten.add(Busy())
+    connection.writer.write(PUT + BODY + b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    assert [(await connection.answer())[0] for _ in range(2)] == [503, 200]
+
+
+async def test_few_requests_are_taken_while_refusals_wait(served, connection):
+    served.admission.limit, served.admission.behind = 10 * LEAST, True
+    assert (await connection.ask(PUT + BODY))[0] == 200
+    served.admission.under_way = LEAST
+    assert (await connection.ask(PUT + BODY))[0] == 503
+    served.admission.under_way, served.admission.behind = 0, False
+    assert (await connection.ask(PUT + BODY))[0] == 200
 
 
 async def test_a_request_of_an_unusual_form_is_refused_too(served, connection):

@@ -1,6 +1,7 @@
 """A request is refused early only if aiohttp's parser sees its end at the same place."""
 
 import asyncio
+from math import inf
 
 import pytest
 from aiohttp.base_protocol import BaseProtocol
@@ -9,7 +10,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from service.http.early_refusal import read_usual_request
+from service.http.early_refusal import AnswerForm, UnwrittenRefusals, read_usual_request
 
 HEAD = b"POST /api/v1/lineage HTTP/1.1\r\nHost: runfold\r\nAuthorization: Bearer x\r\nContent-Length: 3\r\n\r\n"
 
@@ -56,18 +57,18 @@ def parse(data):
 @example(HEAD.replace(b"Content-Length", b"Content-Length: 0\r\nContent-Length") + b"abc")
 @example(HEAD.replace(b"\r\nHost", b"\r\nTransfer-Encoding: chunked\r\nHost") + b"abc")
 def test_the_parser_sees_the_end_of_a_refused_request_at_the_same_place(data):
-    request = read_usual_request(data)
-    if request is None or request.size > len(data):
+    size, form = read_usual_request(data) or (len(data) + 1, None)
+    if size > len(data):
         return
-    parsed = parse(data[: request.size])
+    parsed = parse(data[:size])
     if parsed is None:
         return  # the parser refuses it and closes the connection; nothing after it would be read as a request
     messages, complete = parsed
     assert len(messages) == 1
     assert complete
-    assert messages[0][0].should_close is request.closes
-    if request.size > 0:
-        earlier = parse(data[: request.size - 1])
+    assert messages[0][0].should_close is (form is not None and form.closes)
+    if size > 0:
+        earlier = parse(data[: size - 1])
         assert earlier is None or not earlier[1]
 
 
@@ -84,13 +85,33 @@ def test_the_parser_sees_the_end_of_a_refused_request_at_the_same_place(data):
     ],
 )
 def test_usual_requests_are_recognised(head):
-    request = read_usual_request(head + b"abcdef")
-    assert request.size == len(head) + (3 if b"ength" in head else 0)
-    assert request.head_only is head.startswith(b"HEAD")
-    assert request.closes is (b"close" in head)
-    assert request.request_id == (b"Seven" if b"Seven" in head else b"")
+    size, form = read_usual_request(head + b"abcdef")
+    assert size == len(head) + (3 if b"ength" in head else 0)
+    expected = AnswerForm(head.startswith(b"HEAD"), b"close" in head, b"Seven" if b"Seven" in head else b"")
+    assert form == (expected if any(expected) else None)
 
 
 @pytest.mark.parametrize("path", [b"/livez", b"/readyz", b"/metrics", b"/runfold/readyz?x=1"])
 def test_probes_and_scrapes_are_not_refused_early(path):
     assert read_usual_request(b"GET %b HTTP/1.1\r\nHost: runfold\r\n\r\n" % path) is None
+
+
+async def test_a_bounded_number_of_answers_is_written_in_a_turn_in_the_order_of_the_requests():
+    written, unwritten, most = [], UnwrittenRefusals(), 0
+
+    class Refused:
+        def __init__(self, number):
+            self.number = number
+
+        def write_refusal(self):
+            written.append(self.number)
+
+    for number in range(1000):
+        unwritten.add(Refused(number))
+    assert not written
+    while unwritten.waited(inf):
+        before = len(written)
+        await asyncio.sleep(0)
+        most = max(most, len(written) - before)
+    assert written == list(range(1000))
+    assert most <= 200
