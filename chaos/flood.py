@@ -2,33 +2,52 @@
 
 A program of its own, so that its work is not counted as that of the service or of a test: it reads a `Plan` as JSON
 from standard input, and prints `Flooded` as JSON. Each event is the start of a new run. During the overload, requests
-are due at even intervals, whatever the answers (open loop). An answer is timed from the moment at which its request was
-sent. How much later than due it was sent is counted, too: this program shares the machine with the service.
+are due at even intervals, whatever the answers (open loop).
+
+It shares the machine with the service. So it does as little as it can for each request, and its own delays are not
+counted as the service's: an answer is timed from the moment before its request is written to the moment at which the
+kernel put the answer into the socket's buffer (SO_TIMESTAMPNS), however late it is read. How much later than due
+requests were sent, and how late answers were read, is counted, too.
 """
 
 from __future__ import annotations
 
-import asyncio
+import gc
+import select
+import socket
+import struct
 import sys
 import time
 from array import array
+from bisect import bisect_right
 from collections import Counter, deque
 from datetime import UTC, datetime
 from secrets import token_hex
-from typing import Any
 
 import msgspec
-import uvloop
 
 CREATED, UNAVAILABLE = 201, 503
 
-_TICK_S = 0.001
-_MOST_DUE = 200_000
 LAST_S = 10.0
 """Seconds that the last answers may take."""
 
+SOON_S = 0.02
+FIRST_S = 1.0
+
+_TICK_S = 0.001
+_MOST_READ = 64
+"""Answers that are read before the requests are sent that have become due in the meantime."""
+
+_SO_TIMESTAMPNS = 35
+"""Linux's option, which the socket module does not name."""
+
+_STAMP = struct.Struct("qq")
+_STAMP_BYTES = socket.CMSG_SPACE(_STAMP.size)
+_ANSWER_BYTES = 16 * 1024
 _LENGTH = b"Content-Length: "
-_clock = time.perf_counter
+
+_clock = time.time
+"""The clock of the kernel's stamps."""
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -37,6 +56,7 @@ class Plan(msgspec.Struct, frozen=True):
     port: int
     secret: str
     at_capacity_s: float
+    rest_s: float
     overload_s: float
     afterwards_s: float
     times: float
@@ -45,32 +65,41 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 class Times(msgspec.Struct):
-    """Answers of a status: their number, and quantiles of the times that they took, in milliseconds."""
+    """Answers of a status: their number, and quantiles of the times that they took, in milliseconds.
+
+    `soon`: the share of them that took SOON_S at most.
+    """
 
     count: int = 0
     p50_ms: float = 0.0
+    p90_ms: float = 0.0
     p99_ms: float = 0.0
     p999_ms: float = 0.0
     longest_ms: float = 0.0
+    soon: float = 1.0
 
 
 class Part(msgspec.Struct):
     """A part of a plan: its duration, the requests that were due each second, and the answers by status.
 
-    `at` is the time of the process's clock (time.monotonic) at its beginning. `unsent`: requests that were due when all
-    connections waited for answers; `broken`: connections that ended; `late_ms`: how much later than due requests were
-    sent, as the 99th percentile. `taken_s`: seconds after which every request was recorded; `settled_s`: and answered
-    in the time that 99 of 100 requests took at capacity, or in 20 ms.
+    `first`: those to requests of the first second of an overload, in which it is noticed; `answers`: all others.
+    `unsent`: requests that were not sent because all connections waited for answers when they were due; `broken`:
+    connections that ended; `wrong`: answers 503 without Retry-After; `late_ms`: how much later than due requests were
+    sent, and `unread_ms`: how long answers waited to be read, as 99th percentiles; `cores`: the CPU time that this
+    program took, per second. `taken_s`: seconds after which every request was recorded; `settled_s`: and answered in
+    the time that 99 of 100 requests took at capacity, or in SOON_S.
     """
 
-    at: float
     seconds: float
     due: float
     answers: dict[int, Times]
+    first: dict[int, Times]
     unsent: int
     broken: int
     wrong: int
     late_ms: float
+    unread_ms: float
+    cores: float
     taken_s: float
     settled_s: float
 
@@ -89,11 +118,13 @@ class _Flood:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self.closed_loop = False
         self.totals: Counter[int] = Counter()
-        self.idle: deque[_Connection] = deque()
-        self.soon_s = 0.02
-        self.begin()
+        self.soon_s = SOON_S
+        self._closed_loop = False
+        self._idle: deque[_Connection] = deque()
+        self._open: dict[int, _Connection] = {}
+        self._poll = select.epoll()
+        self._begin()
         stamp, self._series = datetime.now(UTC).isoformat(), token_hex(10)
         self._number = 0
         before, after = _event(stamp, self._series)
@@ -104,141 +135,160 @@ class _Flood:
         )
         self._before, self._after = head.encode() + before, after
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Forget what was counted."""
-        self.times: dict[int, array[float]] = {}
-        self.late = array("d")
-        self.due: deque[float] = deque()
-        self.broken = self.wrong = 0
-        self.refused_at = self.unsettled_at = 0.0
+        self._times: dict[int, array[float]] = {}
+        self._first: dict[int, array[float]] = {}
+        self._late, self._unread = array("d"), array("d")
+        self._broken = self._wrong = 0
+        self._refused_at = self._unsettled_at = 0.0
+        self._first_until = 0.0
+        self._began, self._began_cpu = _clock(), time.process_time()
 
-    def request(self) -> bytes:
-        """Return the next request."""
-        self._number += 1
-        return b"%b%012x%b" % (self._before, self._number, self._after)
-
-    def send(self, due: float) -> None:
-        """Send a request on an idle connection, or as soon as there is one."""
-        if self.idle:  # the one that was idle the longest
-            self.idle.popleft().send(due)
-        elif len(self.due) < _MOST_DUE:
-            self.due.append(due)
-
-    def answered(self, connection: _Connection, status: int, sent: float) -> None:
-        """Count an answer, and use its connection for the next request."""
-        now = _clock()
-        took = now - sent
-        times = self.times.get(status)
-        if times is None:
-            times = self.times[status] = array("d")
-        times.append(took)
-        self.totals[status] += 1
-        if status != CREATED:
-            self.refused_at = self.unsettled_at = now
-        elif took > self.soon_s:
-            self.unsettled_at = now
-        if self.closed_loop:
-            connection.send(now)
-        elif self.due:
-            connection.send(self.due.popleft())
-        else:
-            self.idle.append(connection)
-
-    async def connect(self, count: int) -> None:
+    def connect(self, count: int) -> None:
         """Open this many more connections."""
-        loop = asyncio.get_running_loop()
         for _ in range(count):
-            await loop.create_connection(lambda: _Connection(self), "127.0.0.1", self.plan.port)
+            made = _Connection(self.plan.port)
+            self._open[made.socket.fileno()] = made
+            self._poll.register(made.socket, select.EPOLLIN)
+            self._idle.append(made)
 
-    async def wait_for_clients(self, seconds: float) -> Part:
+    def wait_for_clients(self, seconds: float) -> Part:
         """Send a request on each idle connection, and the next one after each answer."""
-        self.begin()
-        self.closed_loop, began, at = True, _clock(), time.monotonic()
-        clients = list(self.idle)
-        self.idle.clear()
+        self._begin()
+        self._closed_loop, end = True, self._began + seconds
+        clients = list(self._idle)
+        self._idle.clear()
         for connection in clients:
-            connection.send(began)
-        await asyncio.sleep(seconds)
-        self.closed_loop = False
-        part = self._part(at, began, sum(map(len, self.times.values())) / (_clock() - began), seconds)
-        await self._rest(len(clients))
+            self._send(connection, _clock())
+        while _clock() < end:
+            self._receive(end)
+        self._closed_loop = False
+        part = self._part(sum(map(len, self._times.values())) / seconds, seconds)
+        self._rest()
         return part
 
-    async def offer(self, rate: float, seconds: float) -> Part:
-        """Send requests at even intervals, whatever the answers."""
-        self.begin()
-        began, at, sent, connections = _clock(), time.monotonic(), 0, len(self.idle)
-        while (now := _clock()) - began < seconds:
-            due = int((now - began) * rate)
+    def offer(self, rate: float, seconds: float, first_s: float = 0.0) -> Part:
+        """Send requests at even intervals, whatever the answers. Those of `first_s` are counted by themselves."""
+        self._begin()
+        self._first_until = self._began + first_s
+        sent = unsent = 0
+        while (passed := _clock() - self._began) < seconds:
+            due = int(passed * rate)
             for number in range(sent, due):
-                self.send(began + number / rate)
+                if self._idle:  # the one that was idle the longest
+                    self._send(self._idle.popleft(), self._began + number / rate)
+                else:
+                    unsent += 1
             sent = max(sent, due)
-            await asyncio.sleep(_TICK_S)
-        unsent = len(self.due)
-        self.due.clear()
-        await self._rest(connections)
-        part = self._part(at, began, sent / seconds, seconds)
-        part.unsent = unsent
+            self._receive(self._began + max((sent + 1) / rate, passed + _TICK_S))
+        cores = (time.process_time() - self._began_cpu) / seconds
+        self._rest()
+        part = self._part(sent / seconds, seconds)
+        part.unsent, part.cores = unsent, cores
         return part
 
-    async def _rest(self, connections: int) -> None:
+    def _rest(self) -> None:
         """Wait for the last answers."""
         end = _clock() + LAST_S
-        while len(self.idle) < connections - self.broken and _clock() < end:  # noqa: ASYNC110  ends by itself
-            await asyncio.sleep(_TICK_S)
+        while len(self._idle) < len(self._open) and _clock() < end:
+            self._receive(end)
 
-    def _part(self, at: float, began: float, due: float, seconds: float) -> Part:
+    def _send(self, connection: _Connection, due: float) -> None:
+        self._number += 1
+        sent = connection.send(b"%b%012x%b" % (self._before, self._number, self._after))
+        self._late.append(sent - due)
+
+    def _receive(self, until: float) -> None:
+        """Wait for answers until a time at most, and read those that are there."""
+        for descriptor, _ in self._poll.poll(max(0.0, until - _clock()), _MOST_READ):
+            connection = self._open[descriptor]
+            try:
+                received = connection.receive()
+            except ConnectionError:
+                self._broken += 1
+                del self._open[descriptor]
+                connection.socket.close()
+                continue
+            if received:
+                self._count(connection, received)
+                if self._closed_loop:
+                    self._send(connection, _clock())
+                else:
+                    self._idle.append(connection)
+
+    def _count(self, connection: _Connection, received: float) -> None:
+        """Count an answer."""
+        status, took = connection.status, received - connection.sent
+        answers = self._times if connection.sent >= self._first_until else self._first
+        times = answers.get(status)
+        if times is None:
+            times = answers[status] = array("d")
+        times.append(took)
+        self._unread.append(_clock() - received)
+        self.totals[status] += 1
+        self._wrong += connection.wrong
+        if status != CREATED:
+            self._refused_at = self._unsettled_at = received
+        elif took > self.soon_s:
+            self._unsettled_at = received
+
+    def _part(self, due: float, seconds: float) -> Part:
         return Part(
-            at=at,
             seconds=seconds,
             due=due,
-            answers={status: _times(times) for status, times in self.times.items()},
+            answers={status: _quantiles(times) for status, times in self._times.items()},
+            first={status: _quantiles(times) for status, times in self._first.items()},
             unsent=0,
-            broken=self.broken,
-            wrong=self.wrong,
-            late_ms=_times(self.late).p99_ms,
-            taken_s=max(0.0, self.refused_at - began),
-            settled_s=max(0.0, self.unsettled_at - began),
+            broken=self._broken,
+            wrong=self._wrong,
+            late_ms=_quantiles(self._late).p99_ms,
+            unread_ms=_quantiles(self._unread).p99_ms,
+            cores=(time.process_time() - self._began_cpu) / seconds,
+            taken_s=max(0.0, self._refused_at - self._began),
+            settled_s=max(0.0, self._unsettled_at - self._began),
         )
 
 
-class _Connection(asyncio.Protocol):
-    """A connection with one request under way at most."""
+class _Connection:
+    """A connection with one request under way at most: when that was sent, and what its answer is."""
 
-    __slots__ = ("_flood", "_received", "_sent", "_transport")
+    __slots__ = ("_begun", "_last", "sent", "socket", "status", "wrong")
 
-    def __init__(self, flood: _Flood) -> None:
-        self._flood = flood
-        self._sent = 0.0
-        self._received = b""
+    def __init__(self, port: int) -> None:
+        self.socket = socket.create_connection(("127.0.0.1", port))
+        self.socket.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sent = 0.0
+        self.status, self.wrong = 0, False
+        self._begun = self._last = b""
 
-    def connection_made(self, transport: Any) -> None:  # noqa: ANN401  uvloop's
-        self._transport = transport
-        self._flood.idle.append(self)
+    def send(self, request: bytes) -> float:
+        """Send a request, and return when. It is shorter than the socket's buffer, which is empty."""
+        self.sent = sent = _clock()
+        self.socket.sendall(request)
+        return sent
 
-    def send(self, due: float) -> None:
-        self._sent = _clock()
-        self._flood.late.append(self._sent - due)
-        self._transport.write(self._flood.request())
-
-    def data_received(self, data: bytes) -> None:
-        if self._received:
-            data = self._received + data
-        end, field = data.find(b"\r\n\r\n"), data.find(_LENGTH)
-        if end < 0 or len(data) < end + 4 + int(data[field + len(_LENGTH) : data.find(b"\r", field)]):
-            self._received = data
-            return
-        self._received = b""
-        status = int(data[9:12])
-        if status == UNAVAILABLE and b"Retry-After: " not in data:
-            self._flood.wrong += 1
-        self._flood.answered(self, status, self._sent)
-
-    def connection_lost(self, _error: Exception | None) -> None:
-        self._flood.broken += 1
+    def receive(self) -> float:
+        """Return when the kernel received the last part of an answer; 0 if it is not complete."""
+        data, ((_, _, stamp), *_), _, _ = self.socket.recvmsg(_ANSWER_BYTES, _STAMP_BYTES)
+        if data != self._last:  # refusals are all the same
+            if not data:
+                raise ConnectionResetError
+            data = self._begun + data
+            end, field = data.find(b"\r\n\r\n"), data.find(_LENGTH)
+            if end < 0 or len(data) < end + 4 + int(data[field + len(_LENGTH) : data.find(b"\r", field)]):
+                self._begun = data
+                return 0.0
+            self._begun = b""
+            self.status = int(data[9:12])
+            self.wrong = self.status == UNAVAILABLE and b"Retry-After: " not in data
+            self._last = data if self.status == UNAVAILABLE else b""
+        seconds, nanoseconds = _STAMP.unpack(stamp)
+        return seconds + nanoseconds * 1e-9
 
 
-def _times(times: array[float]) -> Times:
+def _quantiles(times: array[float]) -> Times:
     ordered = sorted(times)
     if not ordered:
         return Times()
@@ -246,7 +296,8 @@ def _times(times: array[float]) -> Times:
     def quantile(share: float) -> float:
         return ordered[min(len(ordered) - 1, int(share * len(ordered)))] * 1e3
 
-    return Times(len(ordered), quantile(0.5), quantile(0.99), quantile(0.999), ordered[-1] * 1e3)
+    soon = bisect_right(ordered, SOON_S) / len(ordered)
+    return Times(len(ordered), quantile(0.5), quantile(0.9), quantile(0.99), quantile(0.999), ordered[-1] * 1e3, soon)
 
 
 def _event(stamp: str, series: str) -> tuple[bytes, bytes]:
@@ -264,20 +315,21 @@ def _event(stamp: str, series: str) -> tuple[bytes, bytes]:
     return before, after.replace(b"\0", b"#/$")
 
 
-async def flood(plan: Plan) -> Flooded:
+def flood(plan: Plan) -> Flooded:
     """Carry out a plan."""
     flood = _Flood(plan)
-    await flood.connect(plan.clients)
-    await flood.wait_for_clients(plan.at_capacity_s / 4)  # warms up
-    at_capacity = await flood.wait_for_clients(plan.at_capacity_s)
-    flood.soon_s = max(flood.soon_s, at_capacity.answers.get(CREATED, Times()).p99_ms / 1e3)
-    await flood.connect(plan.connections - plan.clients)
-    await flood.offer(plan.connections, 1)  # so that the service has accepted every connection
-    overload = await flood.offer(at_capacity.due * plan.times, plan.overload_s)
-    afterwards = await flood.offer(100, plan.afterwards_s)
+    flood.connect(plan.clients)
+    flood.wait_for_clients(plan.at_capacity_s / 4)  # warms up
+    at_capacity = flood.wait_for_clients(plan.at_capacity_s)
+    flood.soon_s = max(SOON_S, at_capacity.answers.get(CREATED, Times()).p99_ms / 1e3)
+    flood.connect(plan.connections - plan.clients)
+    flood.offer(plan.connections, 1)  # so that the service has accepted every connection
+    flood.offer(100, plan.rest_s)  # so that what was recorded at capacity is projected
+    overload = flood.offer(at_capacity.due * plan.times, plan.overload_s, FIRST_S)
+    afterwards = flood.offer(100, plan.afterwards_s)
     return Flooded(at_capacity, overload, afterwards, dict(flood.totals))
 
 
 if __name__ == "__main__":
-    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(flood(plan))))
+    gc.disable()  # it makes no cycles
+    sys.stdout.buffer.write(msgspec.json.encode(flood(msgspec.json.decode(sys.stdin.buffer.read(), type=Plan))))

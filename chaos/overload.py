@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import aiohttp
 import msgspec
 
-from chaos.flood import CREATED, LAST_S, UNAVAILABLE, Flooded, Part, Plan, Times
+from chaos.flood import CREATED, FIRST_S, LAST_S, SOON_S, UNAVAILABLE, Flooded, Part, Plan, Times
 from chaos.sampling import MIB, Sample, sampling
 from chaos.service import ROOT, environment
 from chaos.waiting import Violation
@@ -46,19 +46,28 @@ class Overloaded:
         """Return the figures, for people."""
         capacity, overload, afterwards = self.flooded.at_capacity, self.flooded.overload, self.flooded.afterwards
         normal, taken, refused = answers(capacity, CREATED), answers(overload, CREATED), answers(overload, UNAVAILABLE)
-        unsent = f"; {overload.unsent:,} were due and never sent, as no connection was free" if overload.unsent else ""
+        unsent = f"; {overload.unsent:,} of them not, as no connection was free" if overload.unsent else ""
+        first = overload.first.get(CREATED, _NONE), overload.first.get(UNAVAILABLE, _NONE)
         return [
             f"64 clients that wait for answers: {_shown(capacity, normal)}",
             f"offered then: {overload.due:,.0f} events/s, sent {overload.late_ms:.1f} ms late (p99){unsent}",
             f"recorded: {_shown(overload, taken)}",
-            f"refused: {_shown(overload, refused)}",
+            f"refused: {_shown(overload, refused)}, {refused.soon:.1%} in {SOON_S * 1e3:.0f} ms",
+            f"in the first second: recorded {_times(first[0])}; refused {_times(first[1])}",
+            f"the program that sends: {overload.cores:.2f} cores, read answers {overload.unread_ms:.1f} ms late (p99)",
             f"memory: {self.memory_before:.0f} MiB before, {self.memory_most:.0f} MiB at most",
             f"then: last refusal after {afterwards.taken_s:.2f} s, last slow answer after {afterwards.settled_s:.2f} s",
         ]
 
 
 def _shown(part: Part, times: Times) -> str:
-    return f"{times.count / part.seconds:,.0f} events/s, p50 {times.p50_ms:.1f} ms, p99 {times.p99_ms:.1f} ms"
+    """Return the figures of a part; those of the first second of an overload are not among them."""
+    seconds = part.seconds - (FIRST_S if part.first else 0)
+    return f"{times.count / seconds:,.0f} events/s, {_times(times)}"
+
+
+def _times(times: Times) -> str:
+    return f"p50 {times.p50_ms:.1f} ms, p90 {times.p90_ms:.1f} ms, p99 {times.p99_ms:.1f} ms"
 
 
 def answers(part: Part, status: int) -> Times:
@@ -71,7 +80,8 @@ async def overload(there: World, seconds: float) -> Overloaded:
     plan = Plan(
         port=there.service.port,
         secret=there.secrets[WRITERS[0]],
-        at_capacity_s=max(1.0, seconds / 5),
+        at_capacity_s=seconds / 2,
+        rest_s=seconds / 4,
         overload_s=seconds,
         afterwards_s=2 * RECOVERED_S,
         times=TIMES,
@@ -108,7 +118,7 @@ async def _flood(plan: Plan) -> Flooded:
 
 def _flood_limit(plan: Plan) -> float:
     """Return the seconds that a flood may take: its parts, the last answers of each, and its start."""
-    return 2 * plan.at_capacity_s + plan.overload_s + plan.afterwards_s + 5 * LAST_S
+    return 2 * plan.at_capacity_s + plan.rest_s + plan.overload_s + plan.afterwards_s + 6 * LAST_S
 
 
 async def _refusals(there: World) -> float:
