@@ -285,7 +285,7 @@ class _Connection:
             self.wrong = self.status == UNAVAILABLE and b"Retry-After: " not in data
             self._last = data if self.status == UNAVAILABLE else b""
         seconds, nanoseconds = _STAMP.unpack(stamp)
-        return seconds + nanoseconds * 1e-9
+        return float(seconds + nanoseconds * 1e-9)
 
 
 def _quantiles(times: array[float]) -> Times:
