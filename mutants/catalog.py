@@ -103,8 +103,8 @@ CATALOG = (
     Mutant(
         "a list waits for nothing",
         _FRESHNESS,
-        "        position = await self._head()\n",
-        "        position = 0\n",
+        "        position = await self._head()\n        left",
+        "        position = 0\n        left",
         (f"{_OF_CATALOG}test_what_was_recorded_is_in_every_list_after_that",),
     ),
     Mutant(
