@@ -77,6 +77,32 @@ class Batch:
         return self.disk_payloads / self.disk_copied_payloads
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A batch that was sent: its events, and the seconds from the first byte to the answer."""
+
+    events: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Events per second."""
+        return self.events / self.seconds
+
+
+async def send(stage: Stage, template: Template, runs: int) -> Sent:
+    """Send a batch with two events per run, and check that all of them are recorded; lists are asked for meanwhile."""
+    file = stage.directory / "batch.ndjson"
+    await asyncio.to_thread(template.write_shuffled, file, runs)
+    position = await stage.database.head()
+    listing = asyncio.create_task(_list_repeatedly(stage))
+    seconds, _ = await _send_and_watch(stage.service, file)
+    listing.cancel()
+    await listing
+    await _check(stage.database, position, runs)
+    return Sent(2 * runs, seconds)
+
+
 async def measure(stage: Stage, template: Template, runs: int) -> Batch:
     """Send a batch with two events per run, check that all of them are recorded, and COPY the rows."""
     file = stage.directory / "batch.ndjson"

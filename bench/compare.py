@@ -2,15 +2,19 @@
 
 OTHER is a checkout whose `.venv` is installed (`make .venv/.run-stamp` there). Each checkout serves with a database of
 its own. In every round each operation is measured on both, one after the other, in the opposite order every second
-round, and only when the catalogs of both are up to date. The table shows the medians over the rounds, and the ratio of
-this checkout to the other: of requests (events for NDJSON) a second, and of CPU time a request, which depends less on
-what else the machine does.
+round, and only when both are at rest: their catalogs are up to date, what they changed is on the disk, and no vacuum
+runs. The table shows the medians over the rounds, and the ratio of this checkout to the other: of requests (events for
+NDJSON) a second, and of CPU time a request, which depends less on what else the machine does.
+
+What is measured second may still pay for the first: its ratio is taken for each of the two orders, over the same number
+of rounds, and the table shows the geometric mean of these medians, in which that cancels out.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import secrets
 import statistics
 import sys
@@ -65,8 +69,8 @@ async def compare(other: Path, rounds: int, seconds: int, operations: Sequence[s
             heads = {name: await stage.database.head() for name, stage in order}
             for operation in operations:
                 for name, stage in order:
-                    # Also the other one: what it projects after its own turn would take this one's time.
-                    await asyncio.gather(*(either.caught_up() for either in stages.values()))
+                    # Also the other one: what it does after its own turn would take this one's time.
+                    await asyncio.gather(*(either.settle() for either in stages.values()))
                     figures = await _measure(stage, operation, seconds, heads[name])
                     if number >= 0:
                         measured[operation][name].append(figures)
@@ -80,7 +84,7 @@ async def _measure(stage: Stage, operation: str, seconds: int, head: int) -> Fig
     load, port = Load(CONNECTIONS, seconds), stage.service.port
     if operation == "NDJSON":
         before = stage.service.usage().cpu_s
-        found = await batch.measure(stage, templates()[0], BATCH_RUNS)
+        found = await batch.send(stage, templates()[0], BATCH_RUNS)
         return Figures(found.rate, (stage.service.usage().cpu_s - before) / found.events * 1e6)
     measuring: Awaitable[Result] = {
         "start": lambda: stage.wrk.by_id(port, load, "POST", f"{RUN}/start", runs),
@@ -108,13 +112,26 @@ def _table(measured: dict[str, dict[str, list[Figures]]]) -> str:
         other, this = by_checkout["other"], by_checkout["this"]
         rates = [statistics.median(one.rate for one in figures) for figures in (other, this)]
         times = [statistics.median(one.cpu_us for one in figures) for figures in (other, this)]
-        rate_ratio = statistics.median(b.rate / a.rate for a, b in zip(other, this, strict=True))
-        time_ratio = statistics.median(b.cpu_us / a.cpu_us for a, b in zip(other, this, strict=True))
+        rate_ratio = _ratio([b.rate / a.rate for a, b in zip(other, this, strict=True)])
+        time_ratio = _ratio([b.cpu_us / a.cpu_us for a, b in zip(other, this, strict=True)])
         lines.append(
             f"{operation:14} {rates[0]:9,.0f} {rates[1]:9,.0f} {rate_ratio:6.3f}"
             f"   {times[0]:9.1f} {times[1]:9.1f} {time_ratio:6.3f}"
         )
     return "\n".join(lines)
+
+
+def _ratio(ratios: Sequence[float]) -> float:
+    """Return the ratio without what depends on the order, which is another one in every second round."""
+    return math.sqrt(statistics.median(ratios[::2]) * statistics.median(ratios[1::2]))
+
+
+def _rounds(text: str) -> int:
+    """Read a number of rounds, of which both orders have the same number."""
+    rounds = int(text)
+    if rounds < 2 or rounds % 2:
+        raise argparse.ArgumentTypeError(f"{text} is not an even number of rounds")
+    return rounds
 
 
 def _operations(text: str) -> tuple[str, ...]:
@@ -130,7 +147,7 @@ def main() -> None:
     """Read the command line, measure, print; exit status 1 when an answer was wrong."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("other", type=Path, help="the other checkout")
-    parser.add_argument("--rounds", type=int, default=8, help="as many in one order as in the other, if even")
+    parser.add_argument("--rounds", type=_rounds, default=8, help="an even number: half of them in either order")
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--only", type=_operations, default=OPERATIONS, help=f"some of: {', '.join(OPERATIONS)}")
     given = parser.parse_args()

@@ -39,6 +39,7 @@ select h.position - c.position
 """
 HAS_LINEAGE = "select to_regclass('runfold.lineage_cursor') is not null"
 LINEAGE_LAG = LAG.replace("catalog_cursor", "lineage_cursor")
+VACUUMS = "select count(*) from pg_stat_activity where backend_type = 'autovacuum worker'"
 CONDITIONS = """
 select current_setting('server_version') as postgresql, current_setting('fsync') as fsync,
        current_setting('synchronous_commit') as synchronous_commit,
@@ -107,6 +108,13 @@ class Database:
     async def lineage_caught_up(self, seconds: float = 300) -> float:
         """Wait until everything is projected into lineage; return the seconds that took."""
         return await _until_zero(self.lineage_lag, "lineage", seconds)
+
+    async def settle(self, seconds: float = 60) -> None:
+        """Write what was changed to the disk now instead of later, and wait until no vacuum runs."""
+        async with asyncio.timeout(seconds):
+            while await self.connection.fetchval(VACUUMS):  # noqa: ASYNC110  the database sends no event to wait for
+                await asyncio.sleep(0.1)
+            await self.connection.execute("checkpoint")
 
     async def wait_for_append(self, after: int, seconds: float = 30) -> None:
         """Wait until an event is recorded after a position."""

@@ -110,6 +110,11 @@ class Stage:
         await self.database.caught_up()
         await self.database.lineage_caught_up()
 
+    async def settle(self) -> None:
+        """Wait until everything is projected and written to the disk, and no vacuum runs."""
+        await self.caught_up()
+        await self.database.settle()
+
     async def watch(self, program: Program, measuring: Awaitable[Result]) -> tuple[Result, Usage, Usage]:
         """Await a measurement; return its result with the usage of the program and PostgreSQL before and after."""
         before = self._usage(program)
