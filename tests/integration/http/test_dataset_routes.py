@@ -258,3 +258,21 @@ async def test_the_history_of_a_dataset_and_of_a_job_says_who_changed_what(shop,
         assert await get(shop, f"{BASE}{path}") == {"events": [], "next": None}
     for path in ("/namespaces/etl/jobs/nope/events", "/namespaces/lake/datasets/nope/events"):
         assert (await call(shop, "GET", at(path)))[0] == 404
+
+
+async def test_what_requests_alone_report_of_a_run_is_shown_at_the_version_and_at_the_job(shop):
+    """A run itself has what its own events tell: docs/decisions/0042."""
+    job = {"type": "BATCH", "inputs": [{"namespace": "shop", "name": "raw"}]}
+    outputs = {"outputs": [{"namespace": "shop", "name": "orders"}]}
+    assert (await call(shop, "PUT", at("/namespaces/shop/jobs/load"), job | outputs))[0] == 200
+    status, _, run = await call(shop, "POST", at("/namespaces/shop/jobs/load/runs"), {})
+    assert status == 201
+    for body in (ORDERS, ORDERS | {"fields": [], "runId": run["id"]}, ORDERS | {"runId": run["id"]}):
+        assert (await call(shop, "PUT", at(PATH), body))[0] == 200
+    versions = (await get(shop, f"{BASE}{PATH}/versions"))["versions"]
+    assert [each["createdByRun"] and each["createdByRun"]["id"] for each in versions] == [run["id"], None]
+    shown = await get(shop, f"{BASE}/jobs/runs/{run['id']}")
+    assert (shown["jobVersion"], shown["inputDatasetVersions"], shown["outputDatasetVersions"]) == (None, [], [])
+    graph = (await get(shop, f"{BASE}/lineage?nodeId=job:shop:load"))["graph"]
+    assert {node["id"] for node in graph} == {"job:shop:load", "dataset:shop:raw", "dataset:shop:orders"}
+    assert (await get(shop, f"{BASE}/namespaces/shop/jobs/load"))["currentVersion"] is not None
