@@ -118,7 +118,7 @@ function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
           <h2>History</h2>
           <span class="faint">{summary(events, history.loading)}</span>
           <span class="space" />
-          {events.length > 1 && <KnownAt events={events} knownAt={knownAt} />}
+          {events.length > 1 && !history.loading && <KnownAt events={events} knownAt={knownAt} />}
         </header>
         {history.error && <Problem error={history.error} retry={history.reload} />}
         {events.length > 0 ? (
