@@ -39,10 +39,12 @@ def package(path):
     return path.relative_to(SERVICE).parts[0].removesuffix(".py")
 
 
+@cache
 def tree(path):
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
 def imported(path):
     """Return the full names of all that a module imports, wherever it does so."""
     names = set()
