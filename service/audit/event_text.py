@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from service.ledger import cursors
 from service.ledger.cursors import PositionCursor
 from service.ledger.events import LOG
+
+MOST_BRIEFS = 250
+"""Events of which a brief message says what they are about."""
 
 _BREAKS = bytes.maketrans(b"\n\r", b"  ")
 
@@ -27,3 +32,13 @@ def next_cursor(position: int) -> str:
 def sse_frame(position: int, text: bytes) -> bytes:
     """Return an event as a server-sent event; its id is the cursor after it."""
     return b"id: %b\ndata: %b\n\n" % (next_cursor(position).encode(), on_one_line(text))
+
+
+def brief_frame(upto: int, texts: Sequence[bytes], transitions: int) -> bytes:
+    """Return some events as one server-sent event: how many they are, and the last ones. Its id is the cursor `upto`.
+
+    `transitions`: how many of them are transitions of runs.
+    """
+    latest = b",".join(texts[-MOST_BRIEFS:])
+    data = b'{"events":%d,"transitions":%d,"latest":[%b]}' % (len(texts), transitions, on_one_line(latest))
+    return b"id: %b\ndata: %b\n\n" % (next_cursor(upto).encode(), data)

@@ -51,6 +51,7 @@ _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("kn
 _STORED_REGISTERS, _LAST_OF_RUN, _COUNT_RANGE = load("stored_registers"), load("last_of_run"), load("count_range")
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
 _RECORDED_AFTER = load("recorded_after", line=load_text("line_json"))
+_RECORDED_BRIEFS = load("recorded_briefs")
 
 _TICK = timedelta(microseconds=1)
 
@@ -282,9 +283,11 @@ class LedgerReader:
         """Return the first `limit` events after a position; fewer where payloads are large."""
         async with self._connections.connection() as connection:
             rows = await connection.fetch(_RECORDED_AFTER, LOG, position, limit, PAGE_BYTES)
-        return [
-            RecordedEvent(row["position"], FilteredFields._make(_filtered_fields(row)), row["line"]) for row in rows
-        ]
+        return list(map(_recorded_event, rows))
+
+    async def briefs_after(self, position: int, limit: int) -> list[RecordedEvent]:
+        """Return the first `limit` events after a position; their text is what they are about, without payloads."""
+        return list(map(_recorded_event, await self.fetch(_RECORDED_BRIEFS, LOG, position, limit)))
 
     async def last_of_run(self, run: UUID, upto: int, limit: int = 1) -> list[Event]:
         """Return the last events of a run up to a position, newest first."""
@@ -304,6 +307,10 @@ class LedgerReader:
     async def locate_archived(self, positions: Sequence[int]) -> dict[PayloadLocation, list[int]]:
         """Return the files that have the payloads of some positions; erased payloads are in none."""
         return await group_by_file(self._connections, positions)
+
+
+def _recorded_event(row: Any) -> RecordedEvent:  # noqa: ANN401  asyncpg has no types
+    return RecordedEvent(row["position"], FilteredFields._make(_filtered_fields(row)), row["line"])
 
 
 def _count_arguments(filters: EventFilters, span: PositionRange) -> tuple[Any, ...]:

@@ -1,8 +1,11 @@
 """Follows the end of the ledger, reading each event once for all listeners of a process.
 
-One task per process reads new events and keeps the latest batches. A listener takes batches at its own pace; one that
+One task reads new events and keeps the latest batches. A listener takes batches at its own pace; one that
 has fallen behind them reads the ledger itself, so that no listener waits for another. Appends of this process wake the
 task. Appends of other processes are found by polling a few times a second, while there are listeners.
+
+A process has two such tasks: one for listeners that get every event with its payload, at once, and one for those that
+get in brief, once a second, what was recorded.
 """
 
 from __future__ import annotations
@@ -10,11 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple, Self
 
-from service.audit.event_text import sse_frame
+from service.audit.event_text import brief_frame, sse_frame
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader, RecordedEvent
+from service.domain.event import Kind
 from service.errors import Unavailable
 
 _log = logging.getLogger(__name__)
@@ -25,6 +30,9 @@ _POLL_S = 0.1
 _PAUSE_PER_LISTENER_S, _MOST_PAUSE_S = 0.001, 0.25
 """Seconds between two batches: the more listeners there are, the more events a batch has, so that a thousand writes a
 second reach all of them. Each write takes as long, however many events it has."""
+
+_BRIEF_PAUSE_S = 1.0
+"""Seconds between two batches in brief."""
 
 _PAGE = 1000
 """Most events in a batch."""
@@ -38,16 +46,55 @@ _FRAMES_RATIO = 2
 _RETRY_DELAY_S = 0.5
 
 
+class Form(NamedTuple):
+    """What listeners get: how events are read, as server-sent events, and at which intervals.
+
+    `read` takes a position and the most events to read after it; `frames` the events that match, at least one, and the
+    position up to which they were read; `pause_s` the number of listeners.
+    """
+
+    read: Callable[[LedgerReader, int, int], Awaitable[list[RecordedEvent]]]
+    frames: Callable[[Sequence[RecordedEvent], int], bytes]
+    pause_s: Callable[[int], float]
+
+
+def _each_event(events: Sequence[RecordedEvent], _upto: int) -> bytes:
+    return b"".join([sse_frame(event.position, event.text) for event in events])
+
+
+def _in_brief(events: Sequence[RecordedEvent], upto: int) -> bytes:
+    transitions = sum(event.fields.kind == Kind.TRANSITION for event in events)
+    return brief_frame(upto, [event.text for event in events], transitions)
+
+
+def _pause_s(listeners: int) -> float:
+    return min(_MOST_PAUSE_S, listeners * _PAUSE_PER_LISTENER_S)
+
+
+WHOLE_EVENTS = Form(LedgerReader.recorded_after, _each_event, _pause_s)
+"""Each event is sent as it is recorded."""
+
+BRIEFS = Form(LedgerReader.briefs_after, _in_brief, lambda _: _BRIEF_PAUSE_S)
+"""It is sent how many events were recorded, and what the last of them are about."""
+
+
 class TailBatch:
     """Consecutive events, and their server-sent form by filter, made once for all listeners with that filter.
 
     Filters that differ in the order of their values are different here: callers sort them.
     """
 
-    def __init__(self, after: int, upto: int, events: list[RecordedEvent]) -> None:
-        """Take the events after one position and up to another."""
+    def __init__(
+        self,
+        after: int,
+        upto: int,
+        events: list[RecordedEvent],
+        form: Form = WHOLE_EVENTS,
+    ) -> None:
+        """Take the events after one position and up to another, and the form in which they are sent."""
         self.after = after
         self.upto = upto
+        self._form = form
         self.size = sum(len(event.text) for event in events)
         self._events = events
         self._frames: dict[EventFilters, bytes] = {}
@@ -67,7 +114,7 @@ class TailBatch:
 
     def _make_frames(self, filters: EventFilters, after: int) -> bytes:
         matching = [event for event in self._events if event.position > after and filters.match(event.fields)]
-        return b"".join([sse_frame(event.position, event.text) for event in matching])
+        return self._form.frames(matching, self.upto) if matching else b""
 
 
 class TailSlice(NamedTuple):
@@ -78,11 +125,12 @@ class TailSlice(NamedTuple):
 
 
 class LedgerTail:
-    """The task of this process that reads the end of the ledger while there are listeners."""
+    """A task of this process that reads the end of the ledger while there are listeners."""
 
-    def __init__(self, reader: LedgerReader) -> None:
-        """Take the reader of the ledger."""
+    def __init__(self, reader: LedgerReader, form: Form) -> None:
+        """Take the reader of the ledger, and what listeners get."""
         self._reader = reader
+        self._form = form
         self._kept: deque[TailBatch] = deque()
         self._kept_size = 0
         self._position = -1
@@ -145,6 +193,11 @@ class LedgerTail:
             return TailSlice([], behind=self._position > position)
         return TailSlice([batch for batch in self._kept if batch.upto > position], behind=False)
 
+    async def read_ledger(self, position: int) -> TailBatch | None:
+        """Return the first events after a position, read from the ledger for one listener; None: there are none."""
+        events = await self._form.read(self._reader, position, _PAGE)
+        return TailBatch(position, events[-1].position, events, self._form) if events else None
+
     async def wait(self, position: int, seconds: float, gone: asyncio.Future[None]) -> None:
         """Wait for an event after a position, for an end, until the listener is gone, or for some seconds."""
         generation, loop = self.generation, asyncio.get_running_loop()
@@ -163,17 +216,17 @@ class LedgerTail:
                 self._clear()
                 await self._wake.wait()
             self._wake.clear()
+            read = 0
             try:
-                full = await self._read_next()
+                read = await self._read_next()
             except Unavailable:
-                full = False
                 await asyncio.sleep(_RETRY_DELAY_S)
             except Exception:  # noqa: BLE001  the task must outlive any failure of one query
                 _log.exception("the end of the ledger could not be read")
-                full = False
                 await asyncio.sleep(_RETRY_DELAY_S)
-            if not full and self.listeners:
-                await asyncio.sleep(min(_MOST_PAUSE_S, self.listeners * _PAUSE_PER_LISTENER_S))
+            if read < _PAGE and self.listeners:
+                if read:
+                    await asyncio.sleep(self._form.pause_s(self.listeners))
                 await self._wait_for_work()
 
     async def _wait_for_work(self) -> None:
@@ -183,23 +236,22 @@ class LedgerTail:
         except TimeoutError:
             pass
 
-    async def _read_next(self) -> bool:
-        """Read the next batch; return whether there may be more."""
+    async def _read_next(self) -> int:
+        """Read the next batch; return how many events it has. After a whole page there may be more."""
         generation = self.generation
         if self._position < 0:
             position = (await self._reader.head()).position
             if self.generation == generation:
                 self._position = position
                 self._notify()
-            return False
-        events = await self._reader.recorded_after(self._position, _PAGE)
-        if not events or self.generation != generation:
-            return False
-        batch = TailBatch(self._position, events[-1].position, events)
+            return 0
+        batch = await self.read_ledger(self._position)
+        if batch is None or self.generation != generation:
+            return 0
         self._retain(batch)
         self._position = batch.upto
         self._notify()
-        return len(events) == _PAGE
+        return batch.upto - batch.after
 
     def _retain(self, batch: TailBatch) -> None:
         self._kept.append(batch)

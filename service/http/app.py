@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from aiohttp import web
 from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import PostingsWriter
 from service.audit.run_history import RunHistory
-from service.audit.tail import LedgerTail
+from service.audit.tail import BRIEFS, WHOLE_EVENTS, LedgerTail
 from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader
@@ -42,6 +42,7 @@ from service.http.resources import RESOURCES, STOPPING, Resources
 from service.http.route import ROUTE_TABLE, Handler, Route
 from service.http.routes import ROUTES
 from service.http.server_protocol import HANDLER_ARGS
+from service.http.shared_answers import SharedAnswers
 from service.ledger.appender import Appender, QueueLimits
 from service.ledger.batch import OnAppend
 from service.ledger.default_namespace import define_default
@@ -120,7 +121,7 @@ def _on_append(
     catalog: CatalogFreshness,
     lineage: CatalogFreshness,
     posting: PostingsWriter,
-    tail: LedgerTail,
+    tails: Sequence[LedgerTail],
     metrics: RequestMetrics,
     tracing: Tracing | None,
 ) -> OnAppend:
@@ -132,7 +133,8 @@ def _on_append(
         catalog.notify_appended(position)
         lineage.notify_appended(position)
         posting.notify_appended(position)
-        tail.notify_appended(position)
+        for tail in tails:
+            tail.notify_appended(position)
         if events:
             metrics.appended(events)
 
@@ -141,7 +143,8 @@ def _on_append(
 
 async def _disconnect_streams(app: web.Application) -> None:
     """End the event streams first: their requests do not end by themselves."""
-    app[RESOURCES].tail.disconnect_all()
+    for tail in (app[RESOURCES].tail, app[RESOURCES].briefs):
+        tail.disconnect_all()
 
 
 class _ConnectionRegistry:
@@ -195,7 +198,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     registry, limit_s = _ConnectionRegistry(settings, app[_DATABASE_STATE]), settings.database_timeout
 
     def forget_positions() -> None:
-        for each in (catalog, lineage, posting, tail, guard):
+        for each in (catalog, lineage, posting, *tails, shared, guard):
             each.forget_positions()
 
     def request_projection(position: int) -> None:
@@ -212,11 +215,12 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     posting = PostingsWriter(registry.connections())
     auditors = registry.for_requests(_AUDITORS)
     audit = LedgerReader(auditors, on_head=posting.notify_appended)
-    tail = LedgerTail(audit)
+    tails = LedgerTail(audit, WHOLE_EVENTS), LedgerTail(audit, BRIEFS)
+    shared = SharedAnswers(catalog.wait_until_current)
     readers = registry.connections(_READERS, keep_plans=True, command_timeout_s=limit_s)
     reader = RunReader(readers, capacity=settings.queue_capacity)
 
-    on_append = _on_append(catalog, lineage, posting, tail, app[REQUEST_METRICS], app[TRACING])
+    on_append = _on_append(catalog, lineage, posting, tails, app[REQUEST_METRICS], app[TRACING])
     watch = LedgerWatch(
         registry.connections(command_timeout_s=limit_s / 2),
         end,
@@ -235,7 +239,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         tracing=app[TRACING],
     )
     monitor = SilenceMonitor(auditors, appender, end, settings.silent_after)
-    for resource in (catalog, lineage, appender, reader, posting, tail, watch, monitor):
+    for resource in (catalog, lineage, appender, reader, posting, *tails, watch, monitor):
         resource.start()
     app[ADMISSION].batches_waiting = lambda: appender.depth / settings.max_batch
     app[RESOURCES] = Resources(
@@ -259,7 +263,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         RunTotals(lists),
         Search(lists),
         Statistics(auditors),
-        tail,
+        *tails,
+        shared,
         end,
         monitor,
     )
@@ -273,7 +278,8 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     await appender.drain()
     await reader.drain()
     await watch.close()
-    await tail.close()
+    for tail in tails:
+        await tail.close()
     await posting.close()
     await catalog.close()
     await lineage.close()

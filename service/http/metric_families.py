@@ -65,7 +65,9 @@ def process_families(app: web.Application) -> Iterator[Metric]:
     )
     yield from _limit_families(app)
     yield GaugeMetricFamily(
-        "runfold_event_stream_clients", "Clients that follow /events/stream.", resources.tail.listeners
+        "runfold_event_stream_clients",
+        "Clients that follow /events/stream.",
+        resources.tail.listeners + resources.briefs.listeners,
     )
     yield CounterMetricFamily(
         "runfold_ledger_losses", "How often the ledger lost events at its end.", resources.end.losses

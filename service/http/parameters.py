@@ -279,3 +279,23 @@ STALE = boolean(
     "stale",
     "`true`: answer with what the catalog has now, rather than wait until it holds all that was recorded before.",
 )
+
+_MAX_AGE = re.compile(r"\s*max-age=(\d{1,9})\s*", re.IGNORECASE)
+
+
+def _decode_max_age(texts: Sequence[str]) -> int:
+    """Return the seconds of the directive; 0 where there is none, whatever else clients and browsers send."""
+    directives = [_MAX_AGE.fullmatch(directive) for text in texts for directive in text.split(",")]
+    return min((int(each[1]) for each in directives if each), default=0) if all(directives) else 0
+
+
+MAX_AGE: Parameter[int] = Parameter(
+    name="Cache-Control",
+    description="`max-age=3`: the answer may be shared with other requests. It has all that was recorded up to so many "
+    "seconds before this request, at most 3; without it, up to this request.",
+    schema={"type": "string"},
+    decode=_decode_max_age,
+    default=0,
+    location=Location.HEADER,
+    repeatable=True,
+)

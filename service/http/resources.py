@@ -19,6 +19,7 @@ from service.catalog.run_totals import RunTotals
 from service.errors import Unavailable
 from service.http.addresses import Addresses
 from service.http.ledger_verification import LedgerVerifier
+from service.http.shared_answers import SharedAnswers
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
 from service.ledger.ledger_end import LedgerEnd
@@ -58,6 +59,8 @@ class Resources(NamedTuple):
     search: Search
     statistics: Statistics
     tail: LedgerTail
+    briefs: LedgerTail
+    shared: SharedAnswers
     end: LedgerEnd
     monitor: SilenceMonitor
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
 from service.audit.event_lines import PositionRange
-from service.audit.event_text import next_cursor, sse_frame
+from service.audit.event_text import MOST_BRIEFS, next_cursor, sse_frame
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.audit.tail import LedgerTail
 from service.auth.keys import Scope
 from service.http.event_parameters import FILTERS, LAST_EVENT_ID, STREAM_CURSOR, event_filters, position_after
-from service.http.parameters import MAX_PAGE_EVENTS
+from service.http.parameters import MAX_PAGE_EVENTS, boolean
 from service.http.paths import BASE
 from service.http.permissions import binding_of
 from service.http.resources import RESOURCES
@@ -24,6 +24,12 @@ from service.http.streaming import disconnection, streaming, write
 
 HEARTBEAT_S = 15.0
 """Seconds without a write after which a comment is sent, so that proxies do not close the connection as idle."""
+
+_BRIEF = boolean(
+    "brief",
+    "`true`: once a second at most, how many events were recorded, and what the last of them are about, at most "
+    f"{MOST_BRIEFS}, without payloads: `{{events, transitions, latest}}`.",
+)
 
 _HEADERS = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
 
@@ -36,7 +42,7 @@ async def listen(request: web.Request) -> web.StreamResponse:
         parameters[LAST_EVENT_ID] or parameters[STREAM_CURSOR],
     )
     resources = request.app[RESOURCES]
-    with resources.tail as tail:
+    with resources.briefs if parameters[_BRIEF] else resources.tail as tail:
         position = position_after(cursor, await resources.ledger.head())
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=_HEADERS)
@@ -45,15 +51,36 @@ async def listen(request: web.Request) -> web.StreamResponse:
         gone = disconnection(request)
         with streaming(request):
             await write(response, b": from position %d\n\n" % position)
-            async with aclosing(_frames(resources.ledger, tail, filters, position, gone)) as frames:
+            behind = _in_brief(tail, filters) if parameters[_BRIEF] else _whole(resources.ledger, filters)
+            async with aclosing(_frames(behind, tail, filters, position, gone)) as frames:
                 async for data in frames:
                     await write(response, data)
             await response.write_eof()
     return response
 
 
+_ReadLedger = Callable[[int], Awaitable[tuple[bytes, int]]]
+"""Returns what to send of the ledger after a position, and the position up to which it was read."""
+
+
+def _whole(ledger: LedgerReader, filters: EventFilters) -> _ReadLedger:
+    async def read(position: int) -> tuple[bytes, int]:
+        page = await ledger.page(filters, PositionRange(position, (await ledger.head()).position), MAX_PAGE_EVENTS)
+        return b"".join([sse_frame(line.position, line.text) for line in page.lines]), page.rest.after
+
+    return read
+
+
+def _in_brief(tail: LedgerTail, filters: EventFilters) -> _ReadLedger:
+    async def read(position: int) -> tuple[bytes, int]:
+        batch = await tail.read_ledger(position)
+        return (b"", position) if batch is None else (batch.sse_frames(filters, position), batch.upto)
+
+    return read
+
+
 async def _frames(
-    ledger: LedgerReader, tail: LedgerTail, filters: EventFilters, position: int, gone: asyncio.Future[None]
+    read_ledger: _ReadLedger, tail: LedgerTail, filters: EventFilters, position: int, gone: asyncio.Future[None]
 ) -> AsyncGenerator[bytes]:
     """Yield what to send next: batches that the tail keeps, pages of the ledger while behind these, else heartbeats.
 
@@ -68,10 +95,9 @@ async def _frames(
             return
         recent = tail.read_after(position)
         if recent.behind:
-            page = await ledger.page(filters, PositionRange(position, (await ledger.head()).position), MAX_PAGE_EVENTS)
-            position = page.rest.after
-            if page.lines:
-                yield b"".join([sse_frame(line.position, line.text) for line in page.lines])
+            frames, position = await read_ledger(position)
+            if frames:
+                yield frames
                 written = clock()
         elif not recent.batches:
             await tail.wait(position, written + HEARTBEAT_S - clock(), gone)
@@ -94,8 +120,9 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.LEDGER,
         summary="Follow the ledger",
-        description="Server-sent events: what is recorded, in order, without gaps and without repetition.",
-        parameters=(*FILTERS, STREAM_CURSOR, LAST_EVENT_ID),
+        description="Server-sent events: what is recorded, in order, without gaps and without repetition; or, with "
+        "`brief`, a summary of it each second, of which each page of a web interface can have one.",
+        parameters=(*FILTERS, _BRIEF, STREAM_CURSOR, LAST_EVENT_ID),
         answers={200: "text/event-stream"},
         long_lasting=True,
     ),

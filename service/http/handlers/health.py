@@ -10,8 +10,9 @@ from service.database.statements import LINEAGE
 from service.errors import RunfoldError, Unavailable
 from service.http.fast_path import json_response
 from service.http.openapi import responses
+from service.http.parameters import MAX_AGE
 from service.http.resources import RESOURCES, STOPPING, Resources
-from service.http.route import Reach, Route, Tag
+from service.http.route import Reach, Route, Tag, parameters_of
 from service.payloads.json_writer import dump
 
 
@@ -26,7 +27,13 @@ def check_clock(resources: Resources) -> str:
 
 
 async def readyz(request: web.Request) -> web.Response:
-    """Answer whether requests can be recorded and lists be answered.
+    """Answer whether requests can be recorded and lists be answered."""
+    resources, max_age_s = request.config_dict[RESOURCES], parameters_of(request)[MAX_AGE]
+    return json_response(request, await resources.shared.answer("ready", max_age_s, lambda _: _readiness(request)))
+
+
+async def _readiness(request: web.Request) -> bytes:
+    """Return the answer of a process that is ready. Raises Unavailable.
 
     Only `detail` of an error is shown: anybody may ask, and its reason may name a role or a database.
     """
@@ -53,7 +60,7 @@ async def readyz(request: web.Request) -> web.Response:
     if not ready:
         raise Unavailable("; ".join(f"{check}: {result}" for check, result in checks.items() if result != "ok"))
     answer = {"status": "ready", "checks": checks}
-    return json_response(request, dump(answer | {"warnings": warnings} if warnings else answer))
+    return dump(answer | {"warnings": warnings} if warnings else answer)
 
 
 async def _check_catalog(resources: Resources, checks: dict[str, str], warnings: list[str]) -> None:
@@ -102,6 +109,7 @@ ROUTES = (
         description="The database answers and takes writes, this version may use its schema, the queue is not full, "
         "the clocks agree, the projector works and makes progress, and the service is not stopping. `warnings` need an "
         "operator; any other process would have them, too.",
+        parameters=(MAX_AGE,),
         answers={200: responses.Readiness},
         errors=(Unavailable,),
     ),

@@ -24,6 +24,7 @@ from service.http.job_reads import lineage_of_runs
 from service.http.long_lists import list_fragment
 from service.http.openapi import responses
 from service.http.parameters import (
+    MAX_AGE,
     MAX_PAGE_EVENTS,
     ORDER,
     STALE,
@@ -43,6 +44,7 @@ from service.http.request_values import wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Reach, RequestParameters, Route, Tag, parameters_of
 from service.http.run_lines import CSV_HEADER, run_as_csv
+from service.http.shared_answers import Wait
 from service.http.streaming import streaming, write
 from service.ledger import cursors
 from service.ledger.cursors import RowCursor
@@ -113,21 +115,29 @@ async def search(request: web.Request) -> web.StreamResponse:
     filters, limit, after = _filters(parameters), parameters[_LIMIT], parameters[_CURSOR]
     order = Order(parameters[ORDER])
     _check_list(filters, after, order)
-    await wait_unless_stale(request)
-    runs, binding = request.app[RESOURCES].run_search, binding_of(request)
+    resources, binding = request.app[RESOURCES], binding_of(request)
+    runs = resources.run_search
     accepted = request.headers.get(hdrs.ACCEPT, "")
     for media_type, as_lines in ((NDJSON_TYPES[0], partial(_json_lines, request)), (_CSV_TYPE, _csv_lines)):
         if media_type in accepted:
+            await wait_unless_stale(request)
             pages = _pages(runs, filters, after, limit, order, binding)
             return await _stream(request, pages, media_type, as_lines)
-    page, following = await runs.runs(filters, after, limit or _PAGE, order, binding)
-    lineage = await lineage_of_runs(request, _with_registers(page))
-    if lineage.known < len(page):  # what the others read and wrote takes too much space: they are on the next page
-        page = page[: max(1, lineage.known)]
-        following = page[-1].row
-    run_views = await list_fragment(_views(page, lineage), max_bytes=None)
-    cursor = None if following is None else _encode_cursor(following)
-    return json_response(request, dump({"runs": run_views, "next": cursor}))
+
+    async def make(wait: Wait) -> bytes:
+        if not parameters[STALE]:
+            await wait()
+        page, following = await runs.runs(filters, after, limit or _PAGE, order, binding)
+        lineage = await lineage_of_runs(request, _with_registers(page))
+        if lineage.known < len(page):  # what the others read and wrote takes too much space: they are on the next page
+            page = page[: max(1, lineage.known)]
+            following = page[-1].row
+        run_views = await list_fragment(_views(page, lineage), max_bytes=None)
+        cursor = None if following is None else _encode_cursor(following)
+        return dump({"runs": run_views, "next": cursor})
+
+    question = "runs", filters, after, limit, order, parameters[STALE], binding
+    return json_response(request, await resources.shared.answer(question, parameters[MAX_AGE], make))
 
 
 async def _pages(
@@ -282,6 +292,7 @@ ROUTES = (
             _LIMIT,
             _CURSOR,
             STALE,
+            MAX_AGE,
         ),
         answers={200: responses.FoundPage},
         long_lasting=True,

@@ -113,6 +113,7 @@ QUERY_VALUES = {
     "edges": ("all",),
     "withParents": ("true",),
     "withDownstream": ("true",),
+    "brief": ("true",),
 }
 """Values of query parameters; of all others, each is a time."""
 TIMES = ("2024-02-01T00:00:30Z",)
@@ -328,6 +329,13 @@ async def test_a_stream_goes_on_with_what_is_the_keys_own(world):
             frame = (await response.content.readuntil(b"\n\n")).decode()
             assert f'"number": {{"n": {number}}}' in frame
             assert MARK not in frame
+
+
+async def test_answers_are_shared_among_keys_that_see_the_same_only(world):
+    client, made = world
+    shared = {"Cache-Control": "max-age=3"}
+    for headers in (made.operator, made.b, made.a, made.operator, made.a):
+        assert await ok(client, "GET", "/runs", headers | shared) == await ok(client, "GET", "/runs", headers)
 
 
 async def test_the_operator_and_team_b_see_what_team_a_does_not(world):
