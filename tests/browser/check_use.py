@@ -13,12 +13,12 @@ from playwright.sync_api import expect
 ROWS = ".table .line.row"
 
 
-def event(kind, run, at, job="by hand", **facets):
+def event(kind, run, at, job="by hand", namespace="etl", **facets):
     body = {
         "eventType": kind,
         "eventTime": at.isoformat(),
         "run": {"runId": str(run), "facets": facets},
-        "job": {"namespace": "etl", "name": job},
+        "job": {"namespace": namespace, "name": job},
         "producer": "https://example.com/me",
         "inputs": [],
         "outputs": [],
@@ -110,6 +110,36 @@ def test_new_runs_are_announced_and_do_not_move_the_rows_and_known_ones_change_i
     page.get_by_role("button", name="1 new").click()
     expect(page.locator(f"#run-{new}")).to_be_visible()
     expect(page.get_by_role("button", name="1 new")).to_be_hidden()
+
+
+def test_the_overview_shows_what_happens_within_seconds(opened, url):
+    run, other = uuid4(), uuid4()
+    page = opened.open("/")
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
+    tile = page.locator(".tile", has_text=re.compile("Running$")).locator("b")
+    expect(tile).to_have_text(re.compile(r"^\d+$"))
+    running = int(tile.inner_text())
+    seen, another = ({"namespace": "a", "job": job} for job in ("seen", "another"))
+
+    def bar(of):
+        return page.locator(f".timeline-bars a[href$='{of}']")
+
+    report(url, "START", run, **seen)
+    expect(bar(run)).to_have_class("RUNNING", timeout=4_000)
+    report(url, "START", other, **another)
+    expect(tile).to_have_text(str(running + 2))
+    report(url, "FAIL", run, **seen, errorMessage={"message": "no space", "programmingLanguage": "sh"})
+    expect(bar(run)).to_have_class("FAILED", timeout=4_000)
+    expect(page.get_by_role("region", name="Failed lately")).to_contain_text("no space")
+    report(url, "COMPLETE", run, **seen)  # which of the ends stands is asked for
+    expect(bar(run)).to_have_class("COMPLETED contradicted")
+    page.get_by_role("link", name="Ledger").click()
+    expect(page.locator(".ledger-line.row").first).to_contain_text("seen")
+    report(url, "COMPLETE", other, **another)
+    expect(page.locator(".ledger-line.row").first).to_contain_text("another")
+    page.go_back()
+    expect(bar(other)).to_have_class("COMPLETED")
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
 
 
 def test_the_slider_shows_the_run_as_it_was_known_and_marks_what_changed(opened, url):

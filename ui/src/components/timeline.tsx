@@ -3,16 +3,15 @@
 import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
-import type { Run } from "../lib/api_types";
 import { useShortcuts } from "../lib/keys";
-import { useMergedRuns } from "../lib/merged_runs";
+import { type LiveRun, startOf, useLiveRuns } from "../lib/live_runs";
 import { href, paths, query, setQuery } from "../lib/router";
 import { clock, duration, HOUR, local, MINUTE, ms, now, ticks, tickText } from "../lib/time";
 import { Problem, Skeleton, useWidth } from "./basics";
-import { parentOf } from "./gantt";
 import { Windowed } from "./windowed";
 
 const ROW = 24;
+const SMALLEST = 3; // pixels of a bar
 const MOST_RUNS = 1_500;
 const SHORTEST = 5 * MINUTE;
 const LONGEST = 7 * 24 * HOUR;
@@ -27,7 +26,7 @@ interface JobRow {
   key: string;
   namespace: string;
   name: string;
-  runs: Run[];
+  runs: LiveRun[];
 }
 
 interface View {
@@ -47,13 +46,15 @@ function show(view: View): void {
   setQuery({ span: String(Math.round(view.length)), until: end }, true);
 }
 
+type TimelineRow = JobRow | NamespaceRow;
+
 /** Returns the rows of jobs that have runs in a time, below headings with their namespaces. */
-function rowsOf(runs: Iterable<Run>, from: number, to: number, nested: boolean): (JobRow | NamespaceRow)[] {
+function rowsOf(runs: Iterable<LiveRun>, from: number, to: number, nested: boolean): TimelineRow[] {
   const rows = new Map<string, JobRow>();
   for (const run of runs) {
-    const start = ms(run.startedAt ?? run.createdAt);
-    if (start > to || (run.endedAt && ms(run.endedAt) < from) || (run.state === "NEW" && start < from)) continue;
-    if (!run.job || (!nested && parentOf(run))) continue;
+    const start = startOf(run);
+    if (start > to || (run.ended !== null && run.ended < from) || (run.state === "NEW" && start < from)) continue;
+    if (!run.job || (!nested && run.nested)) continue;
     const key = `${run.job.namespace}\n${run.job.name}`;
     const row = rows.get(key) ?? { key, namespace: run.job.namespace, name: run.job.name, runs: [] };
     row.runs.push(run);
@@ -61,6 +62,16 @@ function rowsOf(runs: Iterable<Run>, from: number, to: number, nested: boolean):
   }
   const sorted = [...rows.values()].sort((one, other) => one.key.localeCompare(other.key));
   return sorted.flatMap((row, index) => (row.namespace === sorted[index - 1]?.namespace ? [row] : [{ namespace: row.namespace, runs: null }, row]));
+}
+
+/** Returns rows, those that are as before as the same objects: they are not drawn again. */
+function unchanged(rows: TimelineRow[], before: TimelineRow[]): TimelineRow[] {
+  const known = new Map(before.map((row) => [row.runs ? row.key : row.namespace, row]));
+  return rows.map((row) => {
+    const same = known.get(row.runs ? row.key : row.namespace);
+    if (!same || row.runs?.length !== same.runs?.length) return row;
+    return row.runs?.every((run, index) => run === same.runs?.[index]) ?? true ? same : row;
+  });
 }
 
 export function Timeline(): JSX.Element {
@@ -77,7 +88,7 @@ export function Timeline(): JSX.Element {
   const step = Math.max(HOUR, view.length / 2);
   const first = Math.floor(from / step) * step;
   const last = view.end === null ? null : Math.ceil(view.end / step) * step;
-  const read = useMergedRuns({
+  const read = useLiveRuns({
     key: `${first}/${last}`,
     most: MOST_RUNS,
     queries: () => [
@@ -85,7 +96,11 @@ export function Timeline(): JSX.Element {
       { runningAt: new Date(first).toISOString() },
     ],
   });
-  const rows = useMemo(() => rowsOf(read.runs.values(), from, to, nested), [read.runs, Math.floor(from / MINUTE), Math.floor(to / MINUTE), nested]);
+  const drawn = useRef<TimelineRow[]>([]);
+  const rows = useMemo(
+    () => (drawn.current = unchanged(rowsOf(read.runs.values(), from, view.end ?? Infinity, nested), drawn.current)),
+    [read.runs, Math.floor(from / MINUTE), Math.floor(to / MINUTE), nested],
+  );
   const labels = Math.min(230, width * 0.4);
   const space = Math.max(80, width - labels - 14);
   const x = (at: number): number => ((at - from) / (to - from)) * space;
@@ -154,6 +169,29 @@ interface RowProps {
   to: number;
 }
 
+interface Bar {
+  run: LiveRun;
+  left: number;
+  width: number;
+  others: number; // runs that look the same in the same place, below this one
+}
+
+/** Returns the bars of runs. Of runs that look the same in the same place, the last one is drawn. */
+function barsOf(runs: readonly LiveRun[], x: (at: number) => number, to: number): Bar[] {
+  const bars = new Map<string, Bar>();
+  for (const run of runs) {
+    const start = startOf(run);
+    const end = run.ended ?? (run.state === "RUNNING" ? to : start);
+    const left = Math.max(0, Math.min(Math.round(x(start)), Math.floor(x(to)) - SMALLEST)); // the present moves in steps
+    const width = Math.max(SMALLEST, Math.round(Math.min(x(end), x(to))) - left - 1);
+    const place = `${left} ${width} ${run.state} ${run.contradicted}`;
+    const below = bars.get(place);
+    bars.delete(place); // the last one is drawn above the others
+    bars.set(place, { run, left, width, others: below ? below.others + 1 : 0 });
+  }
+  return [...bars.values()];
+}
+
 /** A job and its runs. The keyboard goes from job to job, and to the runs on the page of the job. */
 function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
   return (
@@ -162,14 +200,13 @@ function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
         {row.name}
       </a>
       <div class="timeline-bars" style={{ left: `${labels}px` }}>
-        {row.runs.map((run) => {
-          const start = ms(run.startedAt ?? run.createdAt);
-          const end = run.endedAt ? ms(run.endedAt) : run.state === "RUNNING" ? to : start;
-          const left = Math.max(0, x(start));
+        {barsOf(row.runs, x, to).map(({ run, left, width, others }) => {
+          const start = startOf(run);
+          const length = (run.ended ?? (run.state === "RUNNING" ? to : start)) - start;
           return (
-            <a key={run.id} class={`${run.state}${run.ends ? " contradicted" : ""}`} href={href(paths.run(run.id))} tabIndex={-1} aria-label={`${row.name}, ${run.state}`}
-              title={`${row.name}\n${run.state}, ${duration(end - start)}\n${clock(start)}${run.endedAt ? ` – ${clock(end)}` : ""}`}
-              style={{ left: `${left}px`, width: `${Math.max(3, Math.min(x(end), x(to)) - left - 1)}px` }} />
+            <a key={run.id} class={`${run.state}${run.contradicted ? " contradicted" : ""}`} href={href(paths.run(run.id))} tabIndex={-1} aria-label={`${row.name}, ${run.state}`}
+              title={`${row.name}\n${run.state}, ${duration(length)}\n${clock(start)}${run.ended === null ? "" : ` – ${clock(run.ended)}`}${others ? `\nand ${others} more in the same place` : ""}`}
+              style={{ left: `${left}px`, width: `${width}px` }} />
           );
         })}
       </div>

@@ -1,4 +1,5 @@
-// The ledger as it grows: one stream for the page, read by fetch so that the key is a header, shared by all views.
+// The ledger as it grows: one stream for the page, read by fetch so that the key is a header, shared by all views. It is in
+// brief, a message a second, unless a view lists the events themselves.
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -11,8 +12,24 @@ export type StreamState = "connecting" | "live" | "paused" | "lost";
 /** Whether what is on the screen follows the ledger. */
 export const streamState = signal<StreamState>("connecting");
 
-/** What listeners get: the events since the last call, or null where some may be missing, so that all must be read anew. */
-export type Listener = (events: LedgerEvent[] | null) => void;
+/** What an event is about. */
+export type BriefEvent = Pick<LedgerEvent, "position" | "subject" | "id" | "kind" | "state" | "transitionedAt" | "namespace" | "job" | "parentRun" | "source">;
+
+interface Brief {
+  events: number;
+  transitions: number;
+  latest: BriefEvent[];
+}
+
+/** What was recorded since the last call. */
+export interface Heard<E = BriefEvent> {
+  events: E[];
+  transitions: number; // of runs, with those that are left out
+  omitted: boolean; // the events are only the last ones
+  gap: boolean; // something else may have been recorded before: what is shown must be read anew
+}
+
+type Listener<E> = (heard: Heard<E>) => void;
 
 const FLUSH_MS = 250;
 const MAX_QUEUED = 2_000;
@@ -20,12 +37,15 @@ const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 const SILENCE_MS = 45_000; // the service sends a comment every 15 s
 
-const listeners = new Set<Listener>();
-let connection: AbortController | null = null;
+const nothing = (): Heard<LedgerEvent> => ({ events: [], transitions: 0, omitted: false, gap: false });
+
+const listeners = new Set<Listener<BriefEvent>>();
+const readers = new Set<Listener<LedgerEvent>>();
+let connection: (AbortController & { whole?: boolean }) | null = null;
 let lastId: string | null = null;
-let queue: LedgerEvent[] = [];
-let missed = false;
+let queue = nothing();
 let flushing = 0;
+const SLOWEST = 5;
 let slower = 1;
 
 let rate = 0; // events a second, a mean of the last ten seconds or so
@@ -37,36 +57,45 @@ function busy(events: number): number {
   counted = performance.now();
   const weight = Math.min(1, passed / 10);
   rate += (events / Math.max(passed, 0.1) - rate) * weight;
-  return Math.min(5, Math.max(1, rate / 10));
+  return Math.min(SLOWEST, Math.max(1, rate / 10));
+}
+
+function tell(heard: Heard, events: number): void {
+  slower = busy(events);
+  for (const listener of listeners) listener(heard);
 }
 
 function flush(): void {
   flushing = 0;
-  slower = busy(queue.length);
-  const events = missed ? null : queue;
-  queue = [];
-  missed = false;
-  for (const listener of listeners) listener(events);
+  const heard = queue;
+  queue = nothing();
+  tell(heard, heard.events.length);
+  for (const reader of readers) reader(heard);
 }
 
-function arrived(event: LedgerEvent | null): void {
-  if (event === null || queue.length >= MAX_QUEUED) missed = true;
-  else queue.push(event);
+function gather(event: LedgerEvent | null): void {
+  if (event?.kind === "transition") queue.transitions++;
+  if (event === null || queue.events.length >= MAX_QUEUED) queue.gap = true;
+  else queue.events.push(event);
   flushing ||= window.setTimeout(flush, FLUSH_MS);
 }
 
-function take(frame: string): void {
+function take(frame: string, whole: boolean): void {
   let id: string | null = null;
   const data: string[] = [];
   for (const line of frame.split("\n")) {
     if (line.startsWith("id: ")) id = line.slice(4);
     else if (line.startsWith("data: ")) data.push(line.slice(6));
   }
-  if (data.length > 0) arrived(JSON.parse(data.join("\n")) as LedgerEvent);
+  if (data.length > 0 && whole) gather(JSON.parse(data.join("\n")) as LedgerEvent);
+  else if (data.length > 0) {
+    const { events, transitions, latest } = JSON.parse(data.join("\n")) as Brief;
+    tell({ events: latest, transitions, omitted: events > latest.length, gap: false }, events);
+  }
   if (id !== null) lastId = id;
 }
 
-async function receive(body: ReadableStream<Uint8Array>, controller: AbortController): Promise<void> {
+async function receive(body: ReadableStream<Uint8Array>, controller: AbortController, whole: boolean): Promise<void> {
   const reader = body.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
   let rest = "";
   for (;;) {
@@ -76,19 +105,19 @@ async function receive(body: ReadableStream<Uint8Array>, controller: AbortContro
     if (done) return;
     const frames = (rest + value).split("\n\n");
     rest = frames.pop() ?? "";
-    frames.forEach(take);
+    for (const frame of frames) take(frame, whole);
   }
 }
 
-async function follow(controller: AbortController): Promise<void> {
+async function follow(controller: AbortController, whole: boolean): Promise<void> {
   let pause = FIRST_PAUSE_MS;
   while (!controller.signal.aborted) {
     const attempt = new AbortController();
     const signal = AbortSignal.any([controller.signal, attempt.signal]);
     const key = keyHeader();
     try {
-      const cursor = lastId === null ? "cursor=now" : `cursor=${encodeURIComponent(lastId)}`;
-      const response = await fetch(`${origin()}/api/v1/events/stream?${cursor}`, { headers: key, signal, cache: "no-store", credentials: "omit" });
+      const from = `cursor=${encodeURIComponent(lastId ?? "now")}`;
+      const response = await fetch(`${origin()}/api/v1/events/stream?${from}${whole ? "" : "&brief=true"}`, { headers: key, signal, cache: "no-store", credentials: "omit" });
       if (response.status === 401) {
         await askForKey((await problemOf(response)).detail, key);
         continue;
@@ -98,10 +127,10 @@ async function follow(controller: AbortController): Promise<void> {
         throw new Error(`status ${response.status}`);
       }
       if (!response.ok || !response.body) throw new Error(`status ${response.status}`);
-      if (lastId === null) arrived(null); // what was recorded between reading and listening
+      if (lastId === null) gather(null); // what was recorded between reading and listening
       streamState.value = "live";
       pause = FIRST_PAUSE_MS;
-      await receive(response.body, attempt);
+      await receive(response.body, attempt, whole);
     } catch {
       // Tried again below.
     }
@@ -113,11 +142,13 @@ async function follow(controller: AbortController): Promise<void> {
 }
 
 function update(): void {
-  const wanted = listeners.size > 0 && !document.hidden;
-  if (wanted && !connection) {
-    connection = new AbortController();
+  const wanted = listeners.size + readers.size > 0 && !document.hidden;
+  const whole = readers.size > 0;
+  if (wanted && connection?.whole !== whole) {
+    connection?.abort(); // the other form goes on where this one ends
+    connection = Object.assign(new AbortController(), { whole });
     streamState.value = "connecting";
-    void follow(connection);
+    void follow(connection, whole);
   } else if (!wanted && connection) {
     connection.abort();
     connection = null;
@@ -128,24 +159,40 @@ function update(): void {
 
 document.addEventListener("visibilitychange", update);
 
-export function listen(listener: Listener): () => void {
-  listeners.add(listener);
-  update();
-  return () => {
-    listeners.delete(listener);
-    setTimeout(update, 1_000); // the next view may listen
-  };
-}
-
-/** Calls `listener` with what is recorded while the component is there. */
-export function useStream(listener: Listener): void {
+function useListener<E>(all: Set<Listener<E>>, listener: Listener<E>): void {
   const latest = useRef(listener);
   latest.current = listener;
-  useEffect(() => listen((events) => latest.current(events)), []);
+  useEffect(() => {
+    const own: Listener<E> = (heard) => latest.current(heard);
+    all.add(own);
+    update();
+    return () => {
+      all.delete(own);
+      setTimeout(update, 1_000); // the next view may listen
+    };
+  }, []);
 }
 
-/** Returns a function that calls `action` at most every `interval` ms, and once more after the last call. On a busy ledger less often. */
-export function useThrottled(action: () => void, interval: number): () => void {
+/** Calls `listener` with what is recorded while the component is there, with whole events. */
+export function useEvents(listener: Listener<LedgerEvent>): void {
+  useListener(readers, listener);
+}
+
+/** Calls `listener` with what is recorded, in brief. */
+export function useHeard(listener: Listener<BriefEvent>): void {
+  useListener(listeners, listener);
+}
+
+/** Calls `listener` with what is recorded, in brief, or with null where events are missing: what is shown may have changed. */
+export function useStream(listener: (events: BriefEvent[] | null) => void): void {
+  useHeard(({ events, omitted, gap }) => listener(omitted || gap ? null : events));
+}
+
+/**
+ * Returns a function that calls `action` at most every `interval` ms, and once more after the last call. On a busy ledger
+ * less often, up to `most` times as seldom.
+ */
+export function useThrottled(action: () => void, interval: number, most = SLOWEST): () => void {
   const latest = useRef(action);
   const timer = useRef(0);
   latest.current = action;
@@ -154,6 +201,6 @@ export function useThrottled(action: () => void, interval: number): () => void {
     timer.current ||= window.setTimeout(() => {
       timer.current = 0;
       latest.current();
-    }, interval * slower);
+    }, interval * Math.min(most, slower));
   };
 }

@@ -11,7 +11,7 @@ import type { LedgerEvent } from "../lib/api_types";
 import { download } from "../lib/download";
 import { useShortcuts } from "../lib/keys";
 import { go, query, setQuery } from "../lib/router";
-import { useStream } from "../lib/stream";
+import { useEvents as useArriving } from "../lib/stream";
 import { FirstSteps } from "./runs";
 
 const PAGE = 200;
@@ -84,9 +84,9 @@ function useEvents(key: string, following: boolean): { list: Listed; more: () =>
     const { held, events } = current.current;
     if (following && held.length > 0) put({ events: [...held, ...events].slice(0, MOST), held: [], fresh: new Set(held.map((event) => event.position)) });
   }, [following]);
-  useStream((arrived) => {
+  useArriving(({ events: arrived, gap }) => {
     if (current.current.loading) return;
-    if (arrived === null) {
+    if (gap) {
       if (following) void read(null);
       return;
     }

@@ -5,23 +5,58 @@ import { useEffect, useReducer, useRef } from "preact/hooks";
 import { CurlButton, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
 import { errorOf, Marks } from "../components/run_row";
 import { Timeline } from "../components/timeline";
-import { api, type Query, target } from "../lib/api";
+import { api, type Query, SHARED_MS, target } from "../lib/api";
 import type { FoundPage, Run } from "../lib/api_types";
 import { type Answer, useAnswer } from "../lib/query";
+import { isEnd } from "../lib/live_runs";
 import { href, paths } from "../lib/router";
-import { useStream, useThrottled } from "../lib/stream";
-import { clock, DAY, HOUR, ms, now, SECOND } from "../lib/time";
+import { type BriefEvent, useHeard, useThrottled } from "../lib/stream";
+import { clock, DAY, HOUR, MINUTE, ms, now, SECOND } from "../lib/time";
 import { FirstSteps } from "./runs";
 
 const MOST = 100;
 const LISTED = 8;
-const RELOAD_MS = 3_000;
+const RELOAD_MS = SHARED_MS; // a shared answer has what was heard before
+const SELDOM_MS = 4 * RELOAD_MS;
+const CLOCK_MS = MINUTE;
 const SILENT_MS = HOUR;
 
-const ago = (length: number): string => new Date(Date.now() - length).toISOString();
+/** A time some time ago, to the minute, so that pages ask the same. */
+const ago = (length: number): string => new Date(Math.floor((Date.now() - length) / MINUTE) * MINUTE).toISOString();
 
-function useRuns(name: string, make: () => Query): Answer<FoundPage> {
-  return useAnswer(`overview/${name}`, (signal) => api.runs({ ...make(), limit: MOST }, signal));
+interface List extends Answer<FoundPage> {
+  has: (event: BriefEvent) => boolean;
+}
+
+/** Reads a list: the answer is of this moment at first, and later one that is shared with other pages. */
+function useRuns(name: string, make: () => Query): List {
+  const opened = useRef(Date.now());
+  const answer = useAnswer(`overview/${name}`, (signal) => {
+    const read = Date.now() - opened.current < SHARED_MS ? api.runs : api.sharedRuns;
+    return read({ ...make(), limit: MOST }, signal);
+  });
+  return { ...answer, has: (event) => answer.data?.runs.some((run) => run.id === event.id) ?? false };
+}
+
+/** Reads each list anew when something is recorded that may change it, and each minute, since their times go on. */
+function useReloads(running: List, failed: List, silent: List, contradicted: List): void {
+  const all = [running, failed, silent, contradicted];
+  const every = useThrottled(() => all.forEach((each) => each.reload()), RELOAD_MS);
+  const ofRunning = useThrottled(running.reload, RELOAD_MS);
+  const ofFailed = useThrottled(failed.reload, RELOAD_MS);
+  const ofSilent = useThrottled(silent.reload, RELOAD_MS);
+  const ofContradicted = useThrottled(contradicted.reload, SELDOM_MS);
+  useHeard(({ events, transitions, omitted, gap }) => {
+    if (gap) every();
+    if (transitions > 0) ofRunning();
+    if (omitted || events.some((event) => event.state === "FAILED" || event.state === "ABORTED" || failed.has(event))) ofFailed();
+    if (events.some(silent.has)) ofSilent();
+    if (omitted || events.some((event) => isEnd(event.state))) ofContradicted();
+  });
+  useEffect(() => {
+    const timer = setInterval(() => !document.hidden && every(), CLOCK_MS);
+    return () => clearInterval(timer);
+  }, []);
 }
 
 export function Overview(): JSX.Element {
@@ -31,12 +66,7 @@ export function Overview(): JSX.Element {
   const silent = useRuns("silent", () => ({ state: "RUNNING", updatedBefore: ago(SILENT_MS), sort: "update", order: "asc" }));
   const contradicted = useRuns("contradicted", () => ({ contradicted: true, endedAfter: ago(7 * DAY), sort: "end" }));
   const all = [running, failed, silent, contradicted];
-  const reload = useThrottled(() => all.forEach((each) => each.reload()), RELOAD_MS);
-  useStream(() => reload());
-  useEffect(() => {
-    const timer = setInterval(() => !document.hidden && reload(), 30_000);
-    return () => clearInterval(timer);
-  }, []);
+  useReloads(running, failed, silent, contradicted);
   const error = all.find((each) => each.error && !each.data)?.error;
   const any = useAnswer("overview/any", (signal) => api.runs({ limit: 1 }, signal));
   if (any.data?.runs.length === 0 && running.data?.runs.length === 0) return <FirstSteps />;
@@ -56,9 +86,9 @@ export function Overview(): JSX.Element {
         <Rate />
       </div>
       <div class="columns">
-        <List title="Failed lately" answer={failed} none="Nothing failed in the last 24 hours." to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })}
+        <ShortList title="Failed lately" answer={failed} none="Nothing failed in the last 24 hours." to={paths.runs({ state: "FAILED,ABORTED", time: "ended", last: "24h", sort: "end" })}
           row={(run) => run.endedAt && <>{clock(ms(run.endedAt), false)} · <Time at={run.endedAt} ago /></>} />
-        <List title="Running the longest" answer={running} none="Nothing is running." to={paths.runs({ state: "RUNNING", order: "asc" })}
+        <ShortList title="Running the longest" answer={running} none="Nothing is running." to={paths.runs({ state: "RUNNING", order: "asc" })}
           row={(run) => <Length run={run} />} />
       </div>
       <Timeline />
@@ -82,9 +112,8 @@ const SECONDS = 60;
 function Rate(): JSX.Element {
   const counts = useRef<number[]>(Array.from({ length: SECONDS }, () => 0));
   const [, redraw] = useReducer((count: number) => count + 1, 0);
-  useStream((events) => {
-    const recorded = events?.filter((event) => event.kind === "transition").length ?? 0;
-    counts.current[SECONDS - 1] = (counts.current[SECONDS - 1] ?? 0) + recorded;
+  useHeard(({ transitions }) => {
+    counts.current[SECONDS - 1] = (counts.current[SECONDS - 1] ?? 0) + transitions;
   });
   useEffect(() => {
     const timer = setInterval(() => {
@@ -118,7 +147,7 @@ interface ListProps {
   row: (run: Run) => ComponentChildren;
 }
 
-function List({ title, answer, none, to, row }: ListProps): JSX.Element {
+function ShortList({ title, answer, none, to, row }: ListProps): JSX.Element {
   const runs = answer.data?.runs ?? [];
   return (
     <section class="panel" aria-label={title}>

@@ -1,0 +1,197 @@
+// Runs of a view that follows the ledger: read once, and afterwards changed by what the stream tells. Only what a transition
+// does not tell, such as an end that contradicts another one, is looked up.
+
+import { useEffect, useReducer, useRef } from "preact/hooks";
+import { parentOf } from "../components/gantt";
+import { ApiError, api, type Query } from "./api";
+import type { FoundPage, JobId, Run } from "./api_types";
+import { type BriefEvent, type Heard, useHeard, useThrottled } from "./stream";
+import { ms } from "./time";
+
+const REDRAW_MS = 1_000;
+const LOOK_MS = 2_000;
+const CHECK_MS = 6_000;
+const MOST_LOOKED_UP = 100;
+const PAGE = 250;
+const RETRY_MS = 4_000;
+const FULL = 4; // where there are so many times as many runs as were read, the oldest that have ended are dropped
+const KEPT = 3;
+
+/** What a timeline shows of a run; times are in ms. */
+export interface LiveRun {
+  id: string;
+  job: JobId | null;
+  state: Run["state"];
+  created: number;
+  started: number | null;
+  ended: number | null;
+  nested: boolean; // it has a parent
+  contradicted: boolean;
+}
+
+export const startOf = (run: LiveRun): number => run.started ?? run.created;
+
+export function isEnd(state: Run["state"] | null): boolean {
+  return state === "COMPLETED" || state === "FAILED" || state === "ABORTED";
+}
+
+function live(run: Run): LiveRun {
+  return {
+    id: run.id,
+    job: run.job,
+    state: run.state,
+    created: ms(run.createdAt),
+    started: run.startedAt === null ? null : ms(run.startedAt),
+    ended: run.endedAt === null ? null : ms(run.endedAt),
+    nested: parentOf(run) !== null,
+    contradicted: run.ends !== undefined,
+  };
+}
+
+/** Returns a run after a transition that was reported; null where the service has to be asked for the run. */
+export function after(run: LiveRun | undefined, { id, state, transitionedAt, namespace, job, parentRun, source }: BriefEvent): LiveRun | null {
+  const at = ms(transitionedAt);
+  if (source === "monitor" || (run && isEnd(run.state))) return null; // what stands is for the service to say
+  if (!run) {
+    if (isEnd(state) || namespace === null || job === null) return null;
+    const begun = state === "RUNNING";
+    return { id, job: { namespace, name: job }, state: begun ? "RUNNING" : "NEW", created: at, started: begun ? at : null, ended: null, nested: parentRun !== null, contradicted: false };
+  }
+  if (state !== null && isEnd(state)) return { ...run, state, ended: at };
+  if (state === "RUNNING") return { ...run, state, started: Math.min(at, run.started ?? at) };
+  return run;
+}
+
+interface Options {
+  key: string;
+  queries: () => Query[];
+  most: number;
+}
+
+export interface LiveRuns {
+  runs: ReadonlyMap<string, LiveRun>;
+  error: ApiError | null;
+  loading: boolean;
+}
+
+/** Reads the runs of some queries, `most` of each, and keeps them current. */
+export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  const state = useRef<LiveRuns>({ runs: new Map(), error: null, loading: true });
+  const doubtful = useRef(new Set<string>());
+  const complete = useRef(false); // whether all runs of the queries are known
+  const asking = useRef(0); // requests under way, whose answers may be older than what is heard meanwhile
+  const redraw = useThrottled(() => draw(0), REDRAW_MS, 2);
+
+  function put(found: Iterable<LiveRun>): void {
+    const runs = new Map(state.current.runs);
+    for (const run of found) runs.set(run.id, run);
+    if (runs.size > FULL * most) {
+      const ended = [...runs.values()].filter((run) => run.ended !== null).sort((one, other) => startOf(one) - startOf(other));
+      for (const run of ended.slice(0, runs.size - KEPT * most)) runs.delete(run.id);
+      complete.current = false;
+    }
+    state.current = { runs, error: null, loading: false };
+  }
+
+  async function ask<T>(request: Promise<T>): Promise<T> {
+    asking.current++;
+    try {
+      return await request;
+    } finally {
+      asking.current--;
+    }
+  }
+
+  async function read(stopped: AbortSignal): Promise<void> {
+    let all = true;
+    for (const query of queries()) {
+      let cursor: string | null = null;
+      let count = 0;
+      do {
+        const page: FoundPage = await ask(api.runs({ ...query, limit: Math.min(PAGE, most), cursor }, stopped));
+        if (stopped.aborted) return;
+        put(page.runs.map(live));
+        draw(0);
+        cursor = page.next;
+        count += page.runs.length;
+      } while (cursor !== null && count < most);
+      all &&= cursor === null;
+    }
+    complete.current = all;
+  }
+
+  useEffect(() => {
+    const stopped = new AbortController();
+    let timer = 0;
+    async function attempt(): Promise<void> {
+      try {
+        await read(stopped.signal);
+      } catch (error) {
+        if (stopped.signal.aborted || !(error instanceof ApiError)) return;
+        state.current = { ...state.current, error, loading: false };
+        draw(0);
+        if (error.passing) timer = window.setTimeout(() => void attempt(), RETRY_MS);
+      }
+    }
+    void attempt();
+    return () => {
+      stopped.abort();
+      clearTimeout(timer);
+    };
+  }, [key]);
+
+  const look = useThrottled(() => {
+    const ids = [...doubtful.current].slice(0, MOST_LOOKED_UP);
+    for (const id of ids) doubtful.current.delete(id);
+    void ask(api.lookUp(ids)).then(
+      ({ runs }) => {
+        put(Object.values(runs).flatMap((run) => (run ? [live(run)] : [])));
+        redraw();
+        if (doubtful.current.size > 0) look();
+      },
+      () => undefined, // the next event looks again
+    );
+  }, LOOK_MS);
+
+  function doubt(ids: Iterable<string>): void {
+    for (const id of ids) if (doubtful.current.size < most) doubtful.current.add(id);
+    if (doubtful.current.size > 0) look();
+  }
+
+  /** Where more is recorded than is heard: reads which runs are under way, and doubts those that are not among them. */
+  const check = useThrottled(() => {
+    void ask(api.sharedRuns({ state: "RUNNING", sort: "start", limit: PAGE })).then(
+      (page) => {
+        const found = page.runs.map(live);
+        put(found);
+        const known = new Set(found.map((run) => run.id));
+        const oldest = page.next === null ? -Infinity : Math.min(...found.map(startOf));
+        doubt([...state.current.runs.values()].filter((run) => run.state === "RUNNING" && startOf(run) > oldest && !known.has(run.id)).map((run) => run.id));
+        redraw();
+      },
+      () => undefined,
+    );
+  }, CHECK_MS);
+
+  useHeard(({ events, omitted, gap }: Heard) => {
+    if (gap) void read(new AbortController().signal).catch(() => undefined);
+    if (omitted) check();
+    const changed = new Map<string, LiveRun>();
+    const asked: string[] = [];
+    for (const event of events) {
+      if (event.subject !== "run" || event.kind !== "transition") continue;
+      const before = changed.get(event.id) ?? state.current.runs.get(event.id);
+      const run = before || complete.current || event.state === "NEW" ? after(before, event) : null;
+      if (run) changed.set(event.id, run);
+      if (!run || asking.current > 0) asked.push(event.id);
+    }
+    if (changed.size > 0) {
+      put(changed.values());
+      redraw();
+    }
+    doubt(asked);
+  });
+
+  return state.current;
+}
