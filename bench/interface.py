@@ -8,8 +8,8 @@ keeps all of it for the next call. Then, on the loopback:
   layout shift, each in a new browser context;
 - `scrolling`: frames while 10,000 runs and the 10,000 events of a run are scrolled through;
 - `overview`: the CPU time of an open overview at 100 transitions a second;
-- `starts`: what starts take while a hundred overviews are open (their streams and requests are made by this program),
-  and while none is, alternately.
+- `starts`: how many starts a second there are while a hundred overviews are open (their streams and requests are made
+  by another program), and while none is, alternately.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from bench.tasks import run_until_terminated
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
+    from bench.programs import Program
+
 TIMES, RUNS, SCROLLED = 10, 1_000_000, 10_000
 PARTS = ("opening", "scrolling", "overview", "starts")
-OBSERVED_S, PAGES = 30, 100
-RELOAD_S, LOOKUP_S = 15, 10
-"""How often an overview reads its lists anew, and looks up runs: overview.tsx, merged_runs.ts, on a busy ledger."""
+OBSERVED_S, PAGES, STARTS_S = 30, 100, 10
 _DIST = Path(__file__).parents[1] / "service/http/ui/dist"
 # When everything is shown: no skeleton, and rows.
 _SHOWN = """rows => new Promise(done => {
@@ -158,15 +158,23 @@ async def _overview_cpu(browser: Browser, http: aiohttp.ClientSession, url: str)
     await context.close()
 
 
-async def _starts_beside_pages(http: aiohttp.ClientSession, times: int) -> None:
-    taken: dict[int, list[float]] = {0: [], PAGES: []}
-    for _ in range(times):
-        for pages, rates in taken.items():
-            async with open_overviews(http, pages, RELOAD_S, LOOKUP_S):
-                rates.append(await starts(http, 5))
-    alone, beside = (statistics.median(each) for each in taken.values())
-    change = beside / alone - 1
-    print(f"\nStarts a second with no page open: {alone:.0f}; with {PAGES} overviews: {beside:.0f} ({change:+.1%})")
+async def _starts_beside_pages(http: aiohttp.ClientSession, url: str, service: Program, times: int) -> None:
+    """Alternately without pages and with them, each time in the other order. Each change is that of one round."""
+    rates: dict[int, list[float]] = {0: [], PAGES: []}
+    cpu: dict[int, list[tuple[float, float]]] = {0: [], PAGES: []}
+    for turn in range(times):
+        for pages in (0, PAGES) if turn % 2 else (PAGES, 0):
+            async with open_overviews(url, pages):
+                before = service.usage()
+                rates[pages].append(await starts(http, STARTS_S))
+                used = service.usage()
+                cpu[pages].append((used.cpu_s - before.cpu_s, used.cpu_postgres_s - before.cpu_postgres_s))
+    print("\n| overviews open | starts a second | service, % of a core | PostgreSQL |\n|---|---|---|---|")
+    for pages, found in rates.items():
+        shares = [statistics.median(each) * 100 / STARTS_S for each in zip(*cpu[pages], strict=True)]
+        print(f"| {pages} | {statistics.median(found):.0f} | {shares[0]:.0f} | {shares[1]:.0f} |")
+    changes = sorted(beside / alone - 1 for alone, beside in zip(*rates.values(), strict=True))
+    print(f"Change with {PAGES} overviews: {statistics.median(changes):+.1%} ({changes[0]:+.1%} to {changes[-1]:+.1%})")
 
 
 async def _measure(options: Options, directory: Path, data_dir: Path) -> None:
@@ -189,7 +197,7 @@ async def _measure(options: Options, directory: Path, data_dir: Path) -> None:
             if "overview" in options.parts:
                 await _overview_cpu(browser, http, url)
         if "starts" in options.parts:
-            await _starts_beside_pages(http, min(options.times, 5))
+            await _starts_beside_pages(http, url, stage.service, min(options.times, 5))
 
 
 @dataclass(frozen=True)
