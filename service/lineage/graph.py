@@ -128,16 +128,8 @@ class LineageGraph:
 
     async def read(self, start: Node, query: GraphQuery, binding: Binding | None) -> Graph:
         """Return the graph around a node, which must exist."""
-        distances, steps = await self._nodes(start, query, binding)
-        jobs = [node.id for node in distances if node.is_job]
-        first = list(distances)[: query.limit]
-        # What nodes are is read while their edges are: neither statement needs the rows of the other.
-        edges, contents = await asyncio.gather(
-            self._edges(jobs, query, binding), self._contents(first, binding, ANY_POSITION)
-        )
-        walk = Walk(distances, edges, query.direction, steps)
-        limit = min(len(first), _known_edges(walk))
-        graph = await self._describe(walk, limit, contents, binding)
+        walk = await self._walk(start, query, binding)
+        graph = await self.describe(walk, min(query.limit, _known_edges(walk)), binding)
         return await self._with_parents(graph, query, binding) if query.with_parents else graph
 
     async def describe(self, walk: Walk, limit: int, binding: Binding | None, position: int = ANY_POSITION) -> Graph:
@@ -145,11 +137,8 @@ class LineageGraph:
 
         With a position, deletions after it do not count, and the newest runs of jobs are left out.
         """
-        contents = await self._contents(walk.cut(limit)[0], binding, position)
-        return await self._describe(walk, limit, contents, binding)
-
-    async def _describe(self, walk: Walk, limit: int, contents: _Contents, binding: Binding | None) -> Graph:
         nodes, cut = walk.cut(limit)
+        contents = await self._contents(nodes, binding, position)
         fitting = _fitting(nodes, contents)
         if fitting < len(nodes):
             nodes, cut = walk.cut(fitting)
@@ -226,13 +215,14 @@ class LineageGraph:
             jobs |= added
         return Graph(jobs, graph.datasets, list(dict.fromkeys(cut)))
 
-    async def _nodes(self, start: Node, query: GraphQuery, binding: Binding | None) -> tuple[dict[Node, int], int]:
-        """Return the nodes of a walk with their distances, and the largest distance that was wanted."""
+    async def _walk(self, start: Node, query: GraphQuery, binding: Binding | None) -> Walk:
         steps, direction = steps_of(query.depth, start), query.direction
         where = (*start, steps, direction.from_job, direction.from_dataset, query.all_edges, query.limit + 1)
         statements = STATEMENTS[binding is not None]
         rows = await self._connections.fetch(statements.nodes, *where, *visible(binding))
-        return {Node(id_, is_job): distance for id_, is_job, distance in rows}, steps
+        distances = {Node(id_, is_job): distance for id_, is_job, distance in rows}
+        edges = await self._edges([node.id for node in distances if node.is_job], query, binding)
+        return Walk(distances, edges, direction, steps)
 
     async def _edges(self, jobs: Sequence[UUID], query: GraphQuery, binding: Binding | None) -> dict[UUID, JobEdges]:
         statements = STATEMENTS[binding is not None]
