@@ -58,6 +58,9 @@ _HEADERS: Mapping[str, dict[str, Any]] = {
 }
 """The schemas of the headers of answers."""
 
+_UNRECORDED_HEADERS = {str(BEHIND): ["1200"]}
+"""Examples of headers that answers have only under load, so that no recorded one has them."""
+
 
 _ROOT = "/"
 
@@ -212,7 +215,7 @@ def _answer(route: Route, status: int, examples: list[Example]) -> dict[str, Any
         answer["headers"] = {
             name: _with_example(
                 {"description": description, "schema": _HEADERS[name]},
-                [each.headers[name] for each in matching if name in each.headers],
+                [each.headers[name] for each in matching if name in each.headers] or _UNRECORDED_HEADERS.get(name, []),
             )
             for name, description in route.headers[status].items()
         }
