@@ -36,7 +36,7 @@ class Settings:
     max_body_bytes: int = 1024 * 1024
     max_facets: int = 1_000
     max_facets_bytes: int = 4 * 1024 * 1024
-    pending_body_bytes: int = 80 * 1024 * 1024
+    pending_body_bytes: int = 72 * 1024 * 1024
     requests_per_key: int = 0
     statement_cache_size: int = 100
     projector: str = INLINE

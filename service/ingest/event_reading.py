@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from service.domain.draft import Draft
@@ -12,6 +13,9 @@ from service.payloads.openlineage import Origin, read_lineage_event
 _LARGE_BYTES = 256 * 1024
 """Bytes that take some milliseconds to read, at most."""
 
+_READER = ThreadPoolExecutor(1, "large events")
+"""One thread: reading an event takes several times its bytes, and two at once would not be quicker."""
+
 
 async def read_event(body: bytes, origin: Origin, now: datetime, left_out: LeftOut | None = None) -> Draft:
     """Return the draft of an event, as read_lineage_event does. Raises Malformed, Invalid, OutsideNamespaces."""
@@ -19,7 +23,8 @@ async def read_event(body: bytes, origin: Origin, now: datetime, left_out: LeftO
         return read_lineage_event(body, origin, now, left_out)
     of_this: LeftOut = LeftOut()  # counted here: the other one is not for several threads
     try:
-        return await asyncio.to_thread(read_lineage_event, body, origin, now, of_this)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(_READER, read_lineage_event, body, origin, now, of_this)
     finally:
         if left_out is not None:
             left_out.update(of_this)

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 from building import fact
 
-from service.catalog.page_writer import LIVE_STATEMENTS
+from service.catalog.statements import LIVE_STATEMENTS
 from service.database.connections import Connections
 from service.database.statements import load
 from service.ledger.events import LOG, append_events

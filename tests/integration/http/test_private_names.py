@@ -142,6 +142,18 @@ async def has_finish_response(_app, _server):
     assert inspect.iscoroutinefunction(web.RequestHandler.finish_response)
 
 
+async def knows_whether_reading_is_paused(_app, server):
+    client, theirs = socket.socketpair()
+    with client:
+        _, connection = await asyncio.get_running_loop().connect_accepted_socket(server, theirs)
+        connection.data_received(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nbody")
+        assert connection._reading_paused is False
+        connection.pause_reading()
+        assert connection._reading_paused is True
+        connection.resume_reading()
+        assert connection._reading_paused is False
+
+
 async def has_what_says_that_a_response_was_sent(_app, _server):
     response = web.Response(body=b"x")
     assert (response.prepared, response.keep_alive, response.body_length) == (False, None, 0)
@@ -169,6 +181,7 @@ CHECKS = {
     "RequestHandler._current_request": has_current_request,
     "RequestHandler.handle_error": has_handle_error,
     "RequestHandler.finish_response": has_finish_response,
+    "RequestHandler._reading_paused": knows_whether_reading_is_paused,
     "Response._eof_sent": has_what_says_that_a_response_was_sent,
     "Response._keep_alive": has_what_says_that_a_response_was_sent,
     "Response._body_length": has_what_says_that_a_response_was_sent,
