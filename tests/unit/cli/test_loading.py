@@ -38,11 +38,13 @@ def test_every_command_is_loaded_to_tell_a_misspelt_variable():
 
 
 def test_ctrl_c_is_an_exception_again_when_modules_are_loaded():
-    before = signal.getsignal(signal.SIGINT)
-    assert before is signal.default_int_handler
-    with interruptible():
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-    assert signal.getsignal(signal.SIGINT) is before
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with interruptible():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_that_is_ignored_stays_so():
