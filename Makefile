@@ -24,7 +24,7 @@
 PYTHON ?= python3
 ARGS ?=
 # A file of tests stays in one process, which has a PostgreSQL of its own. In the order of collection, the slow ones are first.
-# One process more than there are cores: some tests wait for clocks.
+# Two processes more than there are cores: some tests wait for clocks and for programs.
 WORKERS = $(shell $(BIN)/python -c 'import os; print(min(6, os.cpu_count() + 2))')
 PARALLEL ?= -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 VENV := .venv
