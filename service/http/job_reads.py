@@ -17,7 +17,7 @@ from service.domain.run import NO_DATASETS, RunRegisters
 from service.errors import Unavailable
 from service.http.permissions import binding_of
 from service.http.resources import RESOURCES, Resources, settle_lineage
-from service.http.views import job_item_view
+from service.http.views import DATASETS_OMITTED, job_item_view, run_view
 from service.lineage.run_lineage import NOW, LineageOfRuns, Moment, RunLineage
 from service.payloads.parent_facet import parent_job
 
@@ -35,13 +35,19 @@ async def lineage_of_run(
     return (await lineage_of_runs(request, [(run, registers)], moment)).found.get(run)
 
 
-async def lineage_after_command(request: web.Request, run: UUID, registers: RunRegisters) -> RunLineage | None:
-    """As lineage_of_run, for the answer to a command, whose event is recorded: None where it cannot be read."""
+async def view_after_command(request: web.Request, text: str, run: UUID, registers: RunRegisters) -> dict[str, Any]:
+    """Return the view of a run for the answer to a command, whose event is recorded.
+
+    `text`: the id as it was sent. What the run read and wrote is there if it is projected already: the answer waits for
+    no projection. Else the view says that it is left out.
+    """
     if registers.datasets_position == NO_DATASETS:
-        return None
-    with suppress(Unavailable):
-        return await lineage_of_run(request, run, registers)
-    return None
+        return run_view(text, registers)
+    resources, lineage = request.app[RESOURCES], None
+    if registers.datasets_position <= resources.lineage.projected:
+        with suppress(Unavailable):
+            lineage = (await resources.run_lineage.read([(run, registers)], binding_of(request))).found.get(run)
+    return run_view(text, registers, lineage) | (DATASETS_OMITTED if lineage is None else {})
 
 
 async def lineage_of_runs(

@@ -39,7 +39,7 @@ _decode_job_type = msgspec.json.Decoder(_JobType).decode
 
 NO_LINEAGE: Mapping[UUID, RunLineage] = {}
 DATASETS_OMITTED = {"datasetsOmitted": True}
-"""The member of a run whose datasets are left out, because those of a list take too much space."""
+"""The member of a run whose datasets are left out: they take too much space, or are not projected yet."""
 
 _MANY_DATASETS = 1_000
 """Datasets of a run whose view takes some milliseconds."""

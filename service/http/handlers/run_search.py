@@ -198,9 +198,8 @@ async def _stream(
         return web.Response(headers=headers)
     response = web.StreamResponse(headers=headers)
     async with aclosing(found) as pages:
-        page: list[FoundRun] | None = await anext(
-            pages
-        )  # before the answer begins, so that an unavailable database is a 503
+        # Before the answer begins, so that an unavailable database is a 503.
+        page: list[FoundRun] | None = await anext(pages)
         await response.prepare(request)
         with streaming(request):
             if media_type == _CSV_TYPE:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from aiohttp import web
 from orjson import Fragment
@@ -14,7 +15,7 @@ from service.errors import Conflict, ConflictKind, Invalid, KeyReused
 from service.http import views
 from service.http.definitions import create_run
 from service.http.fast_path import json_response
-from service.http.job_reads import lineage_after_command, lineage_of_runs
+from service.http.job_reads import lineage_of_runs, view_after_command
 from service.http.json_bodies import read_look_up
 from service.http.long_lists import list_fragment
 from service.http.openapi import responses
@@ -26,7 +27,6 @@ from service.http.request_values import json_body, keyed_caller, name, slice_of,
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
 from service.ledger.batch import AppendResult
-from service.lineage.run_lineage import RunLineage
 from service.not_found import JobNotFound, NamespaceNotFound
 from service.payloads.json_writer import dump
 from service.payloads.run_ids import run_uuid
@@ -47,16 +47,17 @@ async def create(request: web.Request) -> web.Response:
     body = await json_body(request)
     resources = request.app[RESOURCES]
     created = await create_run(resources, *names, body, keyed_caller(request))
-    lineage = await lineage_after_command(request, created.id, created.result.registers)
-    return _created(request, resources.addresses.prefix(request), str(created.id), created.result, lineage)
+    run = str(created.id)
+    view = await view_after_command(request, run, created.id, created.result.registers)
+    return _created(request, resources.addresses.prefix(request), run, created.result, view)
 
 
 def _created(
-    request: web.Request, prefix: str, run: str, result: AppendResult, lineage: RunLineage | None
+    request: web.Request, prefix: str, run: str, result: AppendResult, run_view: dict[str, Any]
 ) -> web.Response:
     if result.decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with other content")
-    view = dump(views.run_view(run, result.registers, lineage))
+    view = dump(run_view)
     if result.decision is Decision.CONFLICT:
         detail = f"Run '{run}' exists already, with another job or content."
         raise Conflict(detail, view, ConflictKind.OTHER_CONTENT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from service.auth.keys import Scope
@@ -9,9 +11,8 @@ from service.domain.decisions import Decision, Transition
 from service.domain.event import RunState
 from service.domain.run import RunRegisters
 from service.errors import Conflict, ConflictKind, Invalid, KeyReused, Malformed
-from service.http import views
 from service.http.fast_path import json_response
-from service.http.job_reads import lineage_after_command
+from service.http.job_reads import view_after_command
 from service.http.openapi import responses
 from service.http.parameters import AT, IDEMPOTENCY_KEY
 from service.http.paths import RUN
@@ -23,7 +24,6 @@ from service.http.resources import RESOURCES
 from service.http.route import Handler, Reach, Route, Tag
 from service.ledger import drafts
 from service.ledger.batch import AppendResult
-from service.lineage.run_lineage import RunLineage
 from service.not_found import RunNotFound
 from service.payloads.json_writer import dump
 
@@ -45,7 +45,7 @@ def _transition_to(state: RunState) -> Handler:
         result = await request.app[RESOURCES].appender.command(draft, restricted(caller, command))
         if result.decision is Decision.UNKNOWN or result.decision is Decision.OUTSIDE:
             raise run_not_found(request)
-        view = _transitioned(text, command, result, await lineage_after_command(request, run, result.registers))
+        view = _transitioned(text, command, result, await view_after_command(request, text, run, result.registers))
         return json_response(request, view, recorded=recorded_position(result))
 
     return handle
@@ -61,11 +61,11 @@ async def _refuse_content(request: web.Request) -> None:
         raise Malformed("this route reads no body; send the time as the query parameter `at`")
 
 
-def _transitioned(run: str, command: Transition, result: AppendResult, lineage: RunLineage | None) -> bytes:
+def _transitioned(run: str, command: Transition, result: AppendResult, run_view: dict[str, Any]) -> bytes:
     decision = result.decision
     if decision is Decision.KEY_REUSED:
         raise KeyReused(f"run '{run}' has this Idempotency-Key with another state or time")
-    view = dump(views.run_view(run, result.registers, lineage))
+    view = dump(run_view)
     if decision is Decision.CONFLICT:
         is_start = command.state is RunState.RUNNING
         kind = ConflictKind.START_AFTER_END if is_start else ConflictKind.OTHER_END

@@ -1,5 +1,6 @@
 """What runs read and wrote is in every list of runs, or the list says that it is left out."""
 
+import asyncio
 import json
 
 import pytest
@@ -114,6 +115,7 @@ async def test_a_list_of_versions_reads_runs_a_few_at_a_time(client, monkeypatch
 
 async def test_the_answer_to_a_command_has_what_the_run_read_and_wrote(client):
     run = await report(client, "START", inputs=[named("in")], outputs=[named("out")])
+    await get(client, f"{BASE}/datasets")  # it waits until all is projected
     answers = [
         await call(client, "POST", f"{BASE}/jobs/runs/{run}/{verb}?at=2024-02-01T00:01:00Z")
         for verb in ("start", "complete", "complete", "fail")
@@ -123,6 +125,17 @@ async def test_the_answer_to_a_command_has_what_the_run_read_and_wrote(client):
     assert all(map(is_whole, views))
     assert views[1] == views[2] == views[3] == await get(client, f"{BASE}/jobs/runs/{run}")
     other = await report(client, "START", minute=3, inputs=[named("in")], outputs=[named("out")])
+    await get(client, f"{BASE}/datasets")
     created = await call(client, "POST", f"{BASE}/namespaces/etl/jobs/load/runs", {"id": str(other)})
     assert (created[0], is_whole(created[2])) == (201, True)
     assert created[2] == await get(client, f"{BASE}/jobs/runs/{other}")
+
+
+async def test_the_answer_to_a_command_waits_for_no_projection(client, connections):
+    async with connections.connection() as held, held.transaction():
+        await held.execute("select from runfold.lineage_cursor for update")
+        run = await report(client, "START", inputs=[named("in")], outputs=[named("out")])
+        async with asyncio.timeout(0.9):  # a read of the run waits for a second
+            _, _, view = await call(client, "POST", f"{BASE}/jobs/runs/{run}/complete?at=2024-02-01T00:01:00Z")
+    assert (view["state"], view["datasetsOmitted"], view["outputDatasetVersions"]) == ("COMPLETED", True, [])
+    assert is_whole(await get(client, f"{BASE}/jobs/runs/{run}"))
