@@ -1,10 +1,8 @@
-"""Fills the ledger that bench/interface.py looks at: many runs of long ago, a month of the demo, and a long run."""
+"""Fills the ledger of bench/interface.py: many runs that ended long ago, a month of the demo, and a long run."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import time
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,7 +11,6 @@ from bench import lives
 from bench.database import new_id
 from bench.ledger_stage import DERIVED_S
 from bench.millions import PIECE, load_into
-from bench.programs import DidNotStartError
 from bench.stage import JOB, JOB_BODY, NAMESPACE, NAMESPACE_BODY
 from service.cli.commands.history import History, batches
 
@@ -29,9 +26,6 @@ EVENTS = 10_000
 
 _DAYS, _LINES = 30, 5_000
 _NDJSON = {"Content-Type": "application/x-ndjson"}
-_LINEAGE_LAG = """
-select h.position - c.position from runfold.ledger_head h, runfold.lineage_cursor c where h.log = 0 and c.log = 0
-"""
 _COUNTS = """
 select (select count(*) from runfold.runs) as runs, (select position from runfold.ledger_head where log = 0) as events,
        (select count(*) from runfold.jobs) as jobs
@@ -49,7 +43,7 @@ class Filled:
 
 
 def load_runs(data_dir: Path, runs: int) -> None:
-    """Write about so many runs of long ago, as bench/millions.py does. It must be called in the main thread."""
+    """Write about `runs` runs that ended long ago, as bench/millions.py does. Must be called in the main thread."""
     begun = {event.stream for event in lives.events(1, PIECE) if event.subject == "run"}
     load_into(data_dir, runs * PIECE // len(begun))
 
@@ -74,11 +68,7 @@ async def fill(stage: LedgerStage) -> Filled:
     long_run = str(new_id())
     await _report(stage.http, _long_run(long_run))
     await stage.database.caught_up(DERIVED_S)
-    deadline = time.monotonic() + DERIVED_S
-    while await stage.database.connection.fetchval(_LINEAGE_LAG) > 0:
-        if time.monotonic() > deadline:
-            raise DidNotStartError(f"datasets and lineage are not projected after {DERIVED_S:.0f} s")
-        await asyncio.sleep(0.2)
+    await stage.database.lineage_caught_up(DERIVED_S)
     await stage.database.connection.execute("vacuum (analyze)")
     filled = Filled(**dict(await stage.database.connection.fetchrow(_COUNTS)), long_run=long_run)
     _note(stage.data_dir).write_text(json.dumps(asdict(filled)))

@@ -158,7 +158,7 @@ class CatalogFreshness:
                 while self._projected < position:
                     await self._wait_for_progress(position)
         except TimeoutError:
-            raise Unavailable(f"{self._name} has not caught up with position {position}; repeat the request") from None
+            raise Unavailable(f"{self._name} does not have the last events yet; repeat the request") from None
         finally:
             del self._readers[reader]
 
