@@ -1,10 +1,9 @@
 """Compares what is derived from the ledger with it: catalog, datasets and lineage, posting lists, table of archives.
 
-The catalog and lineage are projected anew into a schema of its own, up to the positions of those in use, and both are
-read side by side in the order of their keys, so memory stays constant. Those in use are read in one snapshot of the
-database, and go on to be projected meanwhile. No function of the database's own is called (service/audit/evidence.py);
-the second tables have no triggers, and no indexes but their primary keys and those by which the projectors find runs to
-summarize, the names of a dataset, and the latest run of a job.
+The catalog and lineage are projected anew into a schema of its own (second_tables.py), up to the positions of those in
+use, and both are read side by side in the order of their keys, so memory stays constant. Those in use are read in one
+snapshot of the database, and go on to be projected meanwhile. No function of the database's own is called
+(service/audit/evidence.py).
 """
 
 from __future__ import annotations
@@ -17,40 +16,23 @@ from typing import Any, NamedTuple
 from service.audit import bitmaps, postings
 from service.audit.bitmaps import CHUNK
 from service.audit.evidence import EvidenceReader
-from service.catalog.catalog_projection import CatalogProjection
-from service.catalog.ledger_projection import LedgerProjection, project_next_page
-from service.catalog.statements import TABLES, catalog_statements
-from service.catalog.summarizer import FindArchivedPayload
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.sessions import open_cursor
 from service.database.statements import LINEAGE, load
-from service.domain.run_summary import LEAF_EVENTS
 from service.errors import OperatorError
 from service.ledger.aggregates import CATALOG_AGGREGATES
 from service.ledger.events import LOG
 from service.ledger.stored_lineage import LINEAGE_FORMAT, unpack_dataset, unpack_source, unpack_tag
 from service.ledger.stored_registers import FORMAT
-from service.lineage.pages import LineageProjection
-from service.lineage.statements import TABLES as LINEAGE_TABLES
-from service.lineage.statements import lineage_statements
 from service.lineage.stored import unpack_job_entry, unpack_mapping, unpack_run_datasets, unpack_version
 from service.maintenance.archived_payloads import open_archived_payloads
 from service.maintenance.locks import exclusive_maintenance
+from service.maintenance.second_tables import SCHEMA, Positions, Progress, SecondTables
 
-SCHEMA = "runfold_verify"
-
-Progress = Callable[[int, int], None]
-"""Is called with the position up to which the second catalog is projected, and the last one."""
-
-_STATEMENTS = catalog_statements(SCHEMA)
-_LINEAGE = lineage_statements(SCHEMA)
 _CURSOR, _ERASED_SINCE = load("catalog_cursor"), load("erased_since")
 _LINEAGE_CURSOR = load("catalog_cursor", projection=LINEAGE)
-_MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
-_MAKE_LINEAGE_CURSOR = load("make_cursor", schema=SCHEMA, projection=LINEAGE)
-_PRIMARY_KEY, _POSTINGS, _ARCHIVES = load("verify_primary_key"), load("verify_postings"), load("archives")
-_DROP = f"drop schema if exists {SCHEMA} cascade"
+_POSTINGS, _ARCHIVES = load("verify_postings"), load("archives")
 _CONNECTIONS = 3
 _STATEMENT_TIMEOUT_S = 3600.0
 _PREFETCH = 100
@@ -109,12 +91,14 @@ class CatalogCheck(NamedTuple):
     """The position up to which the catalog in use is projected, the number of differences, and the first of them.
 
     `has_older_parts`: a program of an earlier format projected a part of it, and did not write what was added since.
+    `continued_from`: the position from which this check went on with what an interrupted one had projected; else 0.
     """
 
     position: int
     found: int
     differences: list[str]
     has_older_parts: bool
+    continued_from: int = 0
 
 
 class _Differences:
@@ -128,9 +112,12 @@ class _Differences:
             self.kept.append(text)
 
 
-async def check_catalog(dsn: str, progress: Progress | None = None, directory: Path | None = None) -> CatalogCheck:
+async def check_catalog(
+    dsn: str, progress: Progress | None = None, directory: Path | None = None, *, restart: bool = False
+) -> CatalogCheck:
     """Compare everything that is derived from the ledger with it. The ledger itself must be verified separately.
 
+    What an interrupted check has projected is kept in the database, and the next one goes on with it, unless `restart`.
     Archived payloads are read from their files, in `directory` or where they were written. Raises OperatorError and
     DatabaseUnavailable; both mean that nothing is known.
     """
@@ -140,52 +127,31 @@ async def check_catalog(dsn: str, progress: Progress | None = None, directory: P
         async with exclusive_maintenance(dsn):
             archived = await open_archived_payloads(connections, directory)
             try:
-                await _prepare(connections)
-                return await _check(connections, archived.get, progress)
+                second = SecondTables(connections, archived.get)
+                checked = await _check(connections, second, progress, restart=restart)
+                await second.drop()
             finally:
                 archived.close()
-                await _drop(connections)
-
-
-async def _prepare(connections: Connections) -> None:
-    async with connections.connection() as connection, connection.transaction():
-        await connection.execute(_DROP)
-        await connection.execute(f"create schema {SCHEMA}")
-        for table in (*TABLES, *LINEAGE_TABLES):
-            key = [row["name"] for row in await connection.fetch(_PRIMARY_KEY, f"runfold.{table}")]
-            await connection.execute(f"create unlogged table {SCHEMA}.{table} (like runfold.{table})")
-            await connection.execute(f"alter table {SCHEMA}.{table} add primary key ({', '.join(key)})")
-        await connection.execute(f"create index on {SCHEMA}.runs (since) where since >= {LEAF_EVENTS}")
-        await connection.execute(f"create index on {SCHEMA}.datasets (primary_id)")
-        await connection.execute(f"create index on {SCHEMA}.run_datasets (job_id, started_at desc, run_id desc)")
-        await connection.execute(_MAKE_CURSOR, LOG, FORMAT)
-        await connection.execute(_MAKE_LINEAGE_CURSOR, LOG, LINEAGE_FORMAT)
-
-
-async def _drop(connections: Connections) -> None:
-    async with connections.connection() as connection:
-        await connection.execute(_DROP)
+    return checked
 
 
 async def _check(
-    connections: Connections, find_archived: FindArchivedPayload, progress: Progress | None
+    connections: Connections, second: SecondTables, progress: Progress | None, *, restart: bool
 ) -> CatalogCheck:
     reader, differences = EvidenceReader(connections), _Differences()
-    catalog = CatalogProjection(connections, _STATEMENTS, find_archived)
+    head = (await reader.ends()).head
     async with connections.connection() as connection:
-        cursor = await connection.fetchval(_CURSOR, LOG)
-    await _project(catalog, min(cursor, (await reader.ends()).head), progress)
+        upto = Positions(*(min(row["position"], head) for row in await _cursors(connection)))
+    begun = await second.open(upto, restart=restart)
+    # Nearly everything is projected before the snapshot is taken, which is open as short as that.
+    await second.project(upto, progress)
     async with connections.snapshot() as live:
-        row, head = await live.fetchrow(_CURSOR, LOG), (await reader.ends()).head
-        cursor = row["position"]
-        lineage = await live.fetchrow(_LINEAGE_CURSOR, LOG)
-        for name, position in (("catalog_cursor", cursor), ("lineage_cursor", lineage["position"])):
-            if position > head:
-                differences.add(f"{name}: it is at position {position}, and the ledger ends at {head}")
+        (catalog, lineage), head = await _cursors(live), (await reader.ends()).head
+        for name, row in (("catalog_cursor", catalog), ("lineage_cursor", lineage)):
+            if row["position"] > head:
+                differences.add(f"{name}: it is at position {row['position']}, and the ledger ends at {head}")
         of_cursors = differences.count
-        await _project(catalog, min(cursor, head), progress)
-        projection = LineageProjection(connections, _LINEAGE, find_archived)
-        await _project(projection, min(lineage["position"], head), progress)
+        await second.project(Positions(min(catalog["position"], head), min(lineage["position"], head)), progress)
         async with connections.connection() as anew, anew.transaction(readonly=True):
             for name, table in _LINEAGE_TABLES.items():
                 # Whether an event was a START is in its payload only: it stays counted when that is erased.
@@ -199,9 +165,14 @@ async def _check(
         if of_lineage:
             await _require_no_erasure(connections, lineage["position"])
         if differences.count > of_cursors + of_lineage:
-            await _require_no_erasure(connections, cursor)
-    has_older_parts = row["oldest_format"] < FORMAT or lineage["oldest_format"] < LINEAGE_FORMAT
-    return CatalogCheck(cursor, differences.count, differences.kept, has_older_parts)
+            await _require_no_erasure(connections, catalog["position"])
+    has_older_parts = catalog["oldest_format"] < FORMAT or lineage["oldest_format"] < LINEAGE_FORMAT
+    return CatalogCheck(catalog["position"], differences.count, differences.kept, has_older_parts, begun.catalog)
+
+
+async def _cursors(connection: Any) -> tuple[Any, Any]:  # noqa: ANN401  asyncpg has no types
+    """Return the cursors of the catalog and of lineage in use."""
+    return await connection.fetchrow(_CURSOR, LOG), await connection.fetchrow(_LINEAGE_CURSOR, LOG)
 
 
 async def _require_no_erasure(connections: Connections, cursor: int) -> None:
@@ -209,17 +180,6 @@ async def _require_no_erasure(connections: Connections, cursor: int) -> None:
     async with connections.connection() as connection:
         if await connection.fetchval(_ERASED_SINCE, LOG, cursor):
             raise OperatorError("Payloads were erased meanwhile; run this again.")
-
-
-async def _project(projection: LedgerProjection[Any, Any], upto: int, progress: Progress | None) -> None:
-    """Project the ledger into the second tables, up to a position."""
-    position = await projection.read_cursor()
-    while position < upto:
-        position = (await project_next_page(projection, min(projection.page_events, upto - position))).position
-        if progress is not None:
-            progress(position, upto)
-    while await projection.work_when_idle():
-        pass
 
 
 async def _compare_table(live: Any, anew: Any, name: str, table: _Table, differences: _Differences) -> None:  # noqa: ANN401

@@ -15,6 +15,7 @@ import asyncpg
 import pytest
 from building import facts
 from databases import database, execute
+from partitions import project_all
 from programs import DEADLINE_S, REPOSITORY, program, run
 from services import free_port
 from waiting import wait_until
@@ -90,23 +91,35 @@ async def test_verify_that_could_not_look_is_neither_right_nor_wrong(log, tmp_pa
         assert (await run(log, "verify", *wrong)).status == 2
 
 
-async def test_verify_that_is_interrupted_exits_as_a_shell_expects(dsn, connections, log):
+@pytest.mark.parametrize(
+    ("table", "options", "known"),
+    [
+        ("payloads", (), "Interrupted. Nothing is known."),
+        ("event_postings", ("--catalog",), "Interrupted. The ledger holds, nothing is known of the catalog."),
+    ],
+)
+async def test_verify_that_is_interrupted_exits_as_a_shell_expects(table, options, known, dsn, connections, log):
     await append_events(connections, facts(3), [None] * 3)
+    await project_all(connections)
     blocking = await asyncpg.connect(dsn)
-    await blocking.execute("begin; lock table runfold.payloads in access exclusive mode")
+    await blocking.execute(f"begin; lock table runfold.{table} in access exclusive mode")
 
     async def verifying():
-        waiting = "select from pg_stat_activity where wait_event_type = 'Lock' and query like '%runfold.payloads%'"
+        waiting = f"select from pg_stat_activity where wait_event_type = 'Lock' and query like '%runfold.{table}%'"
         return await connections.fetch(waiting)
 
-    async with program(log, "verify", "--database-url", dsn) as started:
+    command = ("verify", *options, "--database-url", dsn)
+    async with program(log, *command) as started:
         await wait_until(verifying, "verify waits for the table")
         started.send(signal.SIGINT)
         ended = await started.end()
     await blocking.close()
     assert ended.status == 130
-    assert "Interrupted" in ended.errors
+    assert known in ended.errors
     assert "Traceback" not in ended.errors
+    if options:
+        again = json.loads((await run(log, *command, "--json")).output)
+        assert again["catalog"]["continuedFrom"] == again["catalog"]["position"] == 3
 
 
 async def test_verify_of_positions_that_are_none_is_used_wrongly(dsn, log):

@@ -65,15 +65,21 @@ class _Verification(NamedTuple):
     help="Also project the catalog anew, and compare it and the posting lists with those in use. Needs the rights of"
     " the owner of the tables.",
 )
+@click.option(
+    "--restart",
+    is_flag=True,
+    help="With --catalog: do not go on with what an interrupted check has projected; begin at the first event.",
+)
 @archives_option
 @database_options
-def command(
+def command(  # noqa: PLR0913  one for each option
     first: int,
     last: int | None,
     *,
     as_json: bool,
     against: Path | None,
     catalog: bool,
+    restart: bool,
     archives: Path | None,
     database_url: str,
     data_dir: Path,
@@ -84,14 +90,22 @@ def command(
     position that is wrong; with 2 for wrong usage; with 3 if the database or a file could not be read, so that nothing
     is known; with 130 if it was interrupted. Keep a copy of the head outside the database: without it, a ledger that
     was rewritten as a whole cannot be detected.
+
+    What --catalog has projected when it is interrupted stays in the database, in the schema runfold_verify; the same
+    command goes on with it.
     """
-    with _exit_statuses():
+    if restart and not catalog:
+        raise click.UsageError("--restart needs --catalog.")
+    found = _Found(first)
+    with _exit_statuses(found):
         with attached(database_url, data_dir, exact=catalog) as dsn, progress_bar("Verifying") as progress:
             try:
                 saved = saved_heads.read_saved_head(against) if against else None
-                report = asyncio.run(_verify(dsn, first, last, saved, progress))
+                report = asyncio.run(_verify(dsn, last, saved, found, progress))
                 if catalog and report.ledger.ok:
-                    report = report._replace(catalog=asyncio.run(check_catalog(dsn, progress, archives)))
+                    found.checks_catalog = True
+                    checked = asyncio.run(check_catalog(dsn, progress, archives, restart=restart))
+                    report = report._replace(catalog=checked)
             except (saved_heads.UnreadableHead, ValueError) as error:
                 raise click.UsageError(f"{error}.") from error
         if as_json:
@@ -101,6 +115,25 @@ def command(
         sys.exit(_status(report))
 
 
+class _Found:
+    """What was found out before an interruption."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.verified = 0
+        self.checks_catalog = False
+
+    def __str__(self) -> str:
+        if self.checks_catalog:
+            return "The ledger holds, nothing is known of the catalog. The same command goes on with what is projected."
+        last = self.first + self.verified - 1
+        if not self.verified:
+            return "Nothing is known."
+        return (
+            f"Positions {self.first} to {last} hold, nothing is known of the rest. `--from {last + 1}` goes on there."
+        )
+
+
 class _CouldNotLook(click.ClickException):
     """Nothing is known of the ledger, because the database or a file could not be read."""
 
@@ -108,8 +141,8 @@ class _CouldNotLook(click.ClickException):
 
 
 @contextmanager
-def _exit_statuses() -> Iterator[None]:
-    """Exit with COULD_NOT_LOOK or INTERRUPTED where nothing was found out: 1 means that something does not hold."""
+def _exit_statuses(found: _Found) -> Iterator[None]:
+    """Exit with COULD_NOT_LOOK or INTERRUPTED where the answer is not known: 1 means that something does not hold."""
     try:
         yield
     except click.UsageError:
@@ -119,16 +152,23 @@ def _exit_statuses() -> Iterator[None]:
     except (OperatorError, RunfoldError, OSError) as error:
         raise _CouldNotLook(logs.without_password(str(error))) from error
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted: nothing is known of the rest.", err=True)
+        click.echo(f"Interrupted. {found}", err=True)
         sys.exit(ExitStatus.INTERRUPTED)
     except Exception:  # noqa: BLE001  a defect of this program says nothing of the ledger
         traceback.print_exc()
         sys.exit(ExitStatus.COULD_NOT_LOOK)
 
 
-async def _verify(dsn: str, first: int, last: int | None, saved: SavedHead | None, progress: Progress) -> _Verification:
-    """Verify the ledger, and compare it with a saved head or an export."""
-    result = await verify_ledger(dsn, first, last, progress)
+async def _verify(
+    dsn: str, last: int | None, saved: SavedHead | None, found: _Found, progress: Progress
+) -> _Verification:
+    """Verify the ledger from the first position of `found` on, and compare it with a saved head or an export."""
+
+    def verified(done: int, total: int) -> None:
+        found.verified = done
+        progress(done, total)
+
+    result = await verify_ledger(dsn, found.first, last, verified)
     return _Verification(result, await saved_heads.compare_with_ledger(dsn, saved, progress) if saved else None)
 
 
@@ -157,10 +197,15 @@ def _as_text(report: _Verification) -> str:
 
 
 def _catalog_lines(catalog: CatalogCheck) -> list[str]:
+    continued = []
+    if catalog.continued_from:
+        continued = [f"An interrupted check had projected positions 1 to {catalog.continued_from}; this one went on."]
     if not catalog.found:
-        return [f"The catalog and the posting lists are what positions 1 to {catalog.position} make them."]
+        holds = f"The catalog and the posting lists are what positions 1 to {catalog.position} make them."
+        return [*continued, holds]
     more = catalog.found - len(catalog.differences)
     return [
+        *continued,
         f"The catalog is not what positions 1 to {catalog.position} make it; `runfold rebuild` makes it anew:",
         *(["  (an earlier version projected a part of it, without what was added since)"] * catalog.has_older_parts),
         *(f"  {difference}" for difference in catalog.differences),
@@ -205,6 +250,7 @@ def _catalog_as_object(catalog: CatalogCheck) -> dict[str, object]:
     return {
         "ok": not catalog.found,
         "position": catalog.position,
+        "continuedFrom": catalog.continued_from,
         "found": catalog.found,
         "differences": catalog.differences,
         "hasOlderParts": catalog.has_older_parts,
