@@ -1,8 +1,8 @@
 """The second tables of `runfold verify --catalog`: the ledger, projected anew into a schema of its own.
 
 Projecting takes nearly all of the time of a check. A check that is interrupted leaves the tables, and the next one goes
-on with them, if they are what it would have made itself: of the same formats and the same schema of the database, owned by
-its role and changed by nobody else, of a ledger that still has the same events. The tables are unlogged: a crash of
+on with them, if they are what it would have made itself: of the same formats and the same schema of the database, owned
+by its role and changed by nobody else, of a ledger that still has the same events. The tables are unlogged: a crash of
 PostgreSQL empties them, and the next check begins at the first event. They have no triggers, and no indexes but their
 primary keys and those by which the projectors find runs to summarize, the names of a dataset, and the latest run of a
 job.
