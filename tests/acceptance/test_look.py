@@ -8,11 +8,15 @@ from uuid import uuid4
 
 import pytest
 from building import fact, report
+from lineage_events import columns, dataset, project, record, run_event
 from programs import program, run
+from served import Served
 
 from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.ledger_projection import project_next_page
+from service.http.app import build_app
 from service.ledger.events import append_events
+from service.settings import Settings
 
 
 @pytest.fixture
@@ -76,6 +80,23 @@ async def test_a_run_is_shown_with_its_latest_events(known, dsn, log):
     missing = await run(log, "show", uuid4(), "--database-url", dsn)
     assert (missing.status, missing.output) == (1, "")
     assert "There is no run" in missing.errors
+
+
+async def test_runs_are_as_the_api_shows_them_with_what_they_read_and_wrote(connections, dsn, log, aiohttp_client):
+    reader, writer = uuid4(), uuid4()
+    written = dataset("orders", schema=columns(id="int"), run_facets={"outputStatistics": {"rowCount": 3}})
+    events = run_event("fill", outputs=[written], run=writer), run_event("sum", inputs=["orders"], run=reader, at=1)
+    await record(connections, *events)
+    await project_next_page(CatalogProjection(connections))
+    listed = json.loads((await run(log, "runs", "--json", "--database-url", dsn)).output)
+    assert [(each["datasetsOmitted"], each["outputDatasetVersions"]) for each in listed] == [(True, [])] * 2
+    await project(connections)
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn))))
+    answered = [await (await client.get(f"/api/v1/jobs/runs/{each}")).json() for each in (reader, writer)]
+    assert [len(each["inputDatasetVersions"] + each["outputDatasetVersions"]) for each in answered] == [1, 1]
+    assert json.loads((await run(log, "runs", "--json", "--database-url", dsn)).output) == answered
+    shown = json.loads((await run(log, "show", writer, "--json", "--database-url", dsn)).output)
+    assert shown["run"] == answered[1]
 
 
 async def test_tail_prints_the_latest_events_and_follows(known, dsn, connections, log):

@@ -7,14 +7,14 @@ from typing import Any
 import click
 
 from service.catalog.queries import CatalogQueries
-from service.catalog.run_search import FoundRun, RunFilters, RunSearch
+from service.catalog.run_search import RunFilters, RunSearch
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.json_output import json_option, print_json
+from service.cli.run_views import read_run_views
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
 from service.domain.event import RunState
-from service.http import views
 
 _CONNECTIONS = 2
 
@@ -56,23 +56,24 @@ def command(
     with attached(database_url, data_dir) as dsn:
         runs, behind = asyncio.run(_read(dsn, RunFilters(states or None, **given), limit))
     if as_json:
-        print_json([views.run_view(str(run.id), run.registers) for run in runs])
+        print_json(runs)
     else:
-        for run in runs:
-            click.echo(_line(run))
+        for view in runs:
+            click.echo(_line(view))
     if behind:
         click.echo(f"The catalog is {behind} events behind the ledger; a running service projects them.", err=True)
 
 
-async def _read(dsn: str, filters: RunFilters, limit: int) -> tuple[list[FoundRun], int]:
-    """Return the runs, and the number of events that were not projected into the catalog when they were read."""
+async def _read(dsn: str, filters: RunFilters, limit: int) -> tuple[list[dict[str, Any]], int]:
+    """Return views of the runs, and the number of events that the catalog lacked when they were read."""
     async with Connections(dsn, _CONNECTIONS) as connections:
         head, projected = await CatalogQueries(connections).positions()
-        return (await RunSearch(connections).runs(filters, None, limit)).runs, max(0, head - projected)
+        found = (await RunSearch(connections).runs(filters, None, limit)).runs
+        views = await read_run_views(connections, [(run.id, run.registers) for run in found])
+        return views, max(0, head - projected)
 
 
-def _line(run: FoundRun) -> str:
-    view = views.run_view(str(run.id), run.registers)
+def _line(view: dict[str, Any]) -> str:
     job = view["job"] or {"namespace": "", "name": ""}
     duration = "" if view["durationMs"] is None else f"{view['durationMs'] / 1000:.3f}s"
     name = printable(f"{job['namespace']} {job['name']}")

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import click
@@ -13,18 +13,17 @@ from service.audit.ledger_reader import LedgerReader
 from service.cli.commands.database import attached
 from service.cli.commands.options import RunId, database_options
 from service.cli.json_output import json_option, print_json
+from service.cli.run_views import read_run_views
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
 from service.domain.event import Event, Subject
-from service.domain.run import RunRegisters
-from service.http import views
 from service.ledger.events import read_streams
 
 
 class _Run(NamedTuple):
-    """A run, its latest events, and the number of all of them."""
+    """The view of a run, its latest events, and the number of all of them."""
 
-    registers: RunRegisters
+    view: dict[str, Any]
     latest: list[Event]
     events: int
 
@@ -39,14 +38,14 @@ class _Run(NamedTuple):
 def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Show a run as merged from its events, and the latest of them, read from the ledger.
 
-    RUN is its UUID, or the runId that its OpenLineage events had.
+    RUN is its UUID, or the runId that its OpenLineage events had. With --json, `run` is as the API shows it; what it
+    read and wrote is left out (`datasetsOmitted`) while that is not projected.
     """
     with attached(database_url, data_dir) as dsn:
         found = asyncio.run(_read(dsn, run, limit))
     if found is None:
         raise click.ClickException(f"There is no run {run} in the ledger.")
-    view = views.run_view(str(run), found.registers)
-    job = view["job"]
+    view, job = found.view, found.view["job"]
     if as_json:
         latest = [_event_view(event) for event in found.latest]
         print_json({"run": view, "job": job, "events": found.events, "latest": latest})
@@ -80,7 +79,8 @@ async def _read(dsn: str, run: UUID, limit: int) -> _Run | None:
         head = (await reader.head()).position
         latest = await reader.last_of_run(run, head, limit)
         count = await reader.count(EventFilters(run=run), PositionRange(0, head))
-        return _Run(state.registers, latest[::-1], count)
+        (view,) = await read_run_views(connections, [(run, state.registers)])
+        return _Run(view, latest[::-1], count)
 
 
 def _event_view(event: Event) -> dict[str, object]:
