@@ -39,7 +39,8 @@ _LINEAGE = lineage_statements(SCHEMA)
 _MAKE_CURSOR = load("make_cursor", schema=SCHEMA)
 _MAKE_LINEAGE_CURSOR = load("make_cursor", schema=SCHEMA, projection=LINEAGE)
 _PRIMARY_KEY = load("verify_primary_key")
-_IS_KEPT, _KEPT, _MARK = load("verify_is_kept"), load("verify_kept", schema=SCHEMA), load("verify_mark", schema=SCHEMA)
+_IS_KEPT, _KEPT = load("verify_is_kept"), load("verify_kept", schema=SCHEMA)
+_MAKE_MARK, _MARK = load("verify_make_mark", schema=SCHEMA), load("verify_mark", schema=SCHEMA)
 _DROP = f"drop schema if exists {SCHEMA} cascade"
 
 
@@ -111,7 +112,7 @@ class SecondTables:
             await connection.execute(f"create index on {SCHEMA}.datasets (primary_id)")
             await connection.execute(f"create index on {SCHEMA}.run_datasets (job_id, started_at desc, run_id desc)")
             await connection.execute(f"create unlogged table {SCHEMA}.mark (made_by text, position bigint, hash bytea)")
-            await connection.execute(f"insert into {SCHEMA}.mark values ($1, 0, '')", made_by)
+            await connection.execute(_MAKE_MARK, made_by)
             await connection.execute(_MAKE_CURSOR, LOG, FORMAT)
             await connection.execute(_MAKE_LINEAGE_CURSOR, LOG, LINEAGE_FORMAT)
 
