@@ -1,4 +1,7 @@
-"""The program `runfold`. Exit status 0: success; 1: failure, or a check that did not hold; 2: wrong usage."""
+"""The program `runfold`. Exit status 0: success; 1: failure, or a check that did not hold; 2: wrong usage.
+
+The commands that check have more: exit_statuses.py.
+"""
 
 from importlib import import_module
 

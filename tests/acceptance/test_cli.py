@@ -152,12 +152,12 @@ async def test_doctor_shows_what_is_set_aside_and_exits_with_1(dsn, connections,
 
 async def test_doctor_on_another_schema_is_a_sentence(empty_dsn, log):
     ended = await run(log, "doctor", "--database-url", empty_dsn)
-    assert ended.status == 1
+    assert ended.status == 3
     assert "run: runfold migrate" in ended.errors
     assert "Traceback" not in ended.errors
 
 
-@pytest.mark.parametrize(("command", "status"), [("verify", 3), ("rebuild", 1), ("doctor", 1)])
+@pytest.mark.parametrize(("command", "status"), [("verify", 3), ("rebuild", 1), ("doctor", 3)])
 async def test_where_there_is_no_database_none_is_made(command, status, log, tmp_path):
     ended = await run(log, command, "--data-dir", tmp_path / "data")
     assert ended.status == status
@@ -223,14 +223,14 @@ async def locked(postgres, poor):
     await execute(postgres, "select pg_reload_conf()")
 
 
-READ = (("verify",), ("export",), ("keys", "list"), ("rebuild",), ("serve", "--port", 0))
+READ = (("verify",), ("doctor",), ("export",), ("keys", "list"), ("rebuild",), ("serve", "--port", 0))
 WRITE = (("migrate",), ("serve", "--port", 0))
 
 
 async def refused(log, url, command, cause, **environment):
     """Run a command with a database that it cannot use: one line, of the database and the cause, without a secret."""
     ended = await run(log, *command, "--database-url", url, **environment)
-    assert (ended.status, ended.output) == (3 if command[0] == "verify" else 1, ""), ended
+    assert (ended.status, ended.output) == (3 if command[0] in {"verify", "doctor"} else 1, ""), ended
     (line,) = ended.errors.splitlines()
     assert line.startswith("Error: The database ")
     assert cause in line

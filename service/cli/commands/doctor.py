@@ -9,6 +9,7 @@ import click
 
 from service.catalog.queries import CatalogFormats, CatalogHealth, CatalogQueries, EventSetAside
 from service.cli.commands.database import attached
+from service.cli.commands.exit_statuses import ExitStatus, exit_statuses
 from service.cli.commands.options import database_options
 from service.cli.json_output import json_option, print_json
 from service.database.connections import Connections
@@ -27,15 +28,17 @@ def command(*, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Show how far the catalog and lineage are behind the ledger, and the events that could not be projected.
 
     Such an event is in the ledger, whole; only lists and views lack it, or its payload. `runfold rebuild` tries each
-    again. Exits with 1 if something is wrong: events were set aside, or the database is read-only.
+    again. Exits with 1 if something is wrong: events were set aside, or the database is read-only; with 3 if it could
+    not look; with 130 if it was interrupted.
     """
-    with attached(database_url, data_dir) as dsn:
-        findings = asyncio.run(_examine(dsn))
-    if as_json:
-        print_json(_as_object(findings))
-    else:
-        click.echo(_as_text(findings))
-    sys.exit(1 if findings.events or findings.health.read_only else 0)
+    with exit_statuses():
+        with attached(database_url, data_dir) as dsn:
+            findings = asyncio.run(_examine(dsn))
+        if as_json:
+            print_json(_as_object(findings))
+        else:
+            click.echo(_as_text(findings))
+        sys.exit(ExitStatus.BROKEN if findings.events or findings.health.read_only else ExitStatus.HOLDS)
 
 
 class _Findings(NamedTuple):

@@ -2,39 +2,24 @@
 
 import asyncio
 import sys
-import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
-from enum import IntEnum
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
-from service import logs
 from service.audit import saved_heads
 from service.audit.saved_heads import HeadComparison, SavedHead
 from service.audit.verification import Progress, VerificationResult, verify_ledger
 from service.cli.commands.database import attached
+from service.cli.commands.exit_statuses import ExitStatus, exit_statuses
 from service.cli.commands.options import archives_option, database_options
 from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_json
-from service.errors import OperatorError, RunfoldError
 from service.maintenance.catalog_check import CatalogCheck, check_catalog
 
 _POSITION = click.IntRange(min=1)
 _SHOWN = 5
 """Positions that a message lists."""
-
-
-class ExitStatus(IntEnum):
-    """How `runfold verify` exits."""
-
-    HOLDS = 0
-    BROKEN = 1
-    WRONG_USAGE = 2
-    COULD_NOT_LOOK = 3
-    INTERRUPTED = 130
 
 
 class _Verification(NamedTuple):
@@ -97,7 +82,7 @@ def command(  # noqa: PLR0913  one for each option
     if restart and not catalog:
         raise click.UsageError("--restart needs --catalog.")
     found = _Found(first)
-    with _exit_statuses(found):
+    with exit_statuses(found):
         with attached(database_url, data_dir, exact=catalog) as dsn, progress_bar("Verifying") as progress:
             try:
                 saved = saved_heads.read_saved_head(against) if against else None
@@ -132,31 +117,6 @@ class _Found:
         return (
             f"Positions {self.first} to {last} hold, nothing is known of the rest. `--from {last + 1}` goes on there."
         )
-
-
-class _CouldNotLook(click.ClickException):
-    """Nothing is known of the ledger, because the database or a file could not be read."""
-
-    exit_code = ExitStatus.COULD_NOT_LOOK
-
-
-@contextmanager
-def _exit_statuses(found: _Found) -> Iterator[None]:
-    """Exit with COULD_NOT_LOOK or INTERRUPTED where the answer is not known: 1 means that something does not hold."""
-    try:
-        yield
-    except click.UsageError:
-        raise
-    except click.ClickException as error:
-        raise _CouldNotLook(error.format_message()) from error
-    except (OperatorError, RunfoldError, OSError) as error:
-        raise _CouldNotLook(logs.without_password(str(error))) from error
-    except (KeyboardInterrupt, click.Abort):
-        click.echo(f"Interrupted. {found}", err=True)
-        sys.exit(ExitStatus.INTERRUPTED)
-    except Exception:  # noqa: BLE001  a defect of this program says nothing of the ledger
-        traceback.print_exc()
-        sys.exit(ExitStatus.COULD_NOT_LOOK)
 
 
 async def _verify(
