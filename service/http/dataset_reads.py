@@ -27,8 +27,9 @@ def dataset_name(request: web.Request) -> DatasetName:
 
 
 WAIT_S = 10.0
-"""Seconds that a request waits for datasets, which are projected more slowly than the catalog, before it is answered
-with 503: it would be repeated, and wait again. Graphs are answered before, see behind.py."""
+"""Seconds that a request waits at most, and no longer than --database-timeout, for datasets, which are projected more
+slowly than the catalog, before it is answered with 503: it would be repeated, and wait again. Graphs are answered
+before, see behind.py."""
 
 
 async def wait_until_current(resources: Resources) -> None:

@@ -86,6 +86,15 @@ async def test_a_definition_is_answered_when_it_is_projected(client, dsn):
     assert (status, shown["name"]) == (200, "second")
 
 
+async def test_datasets_are_waited_for_no_longer_than_the_database_is(dsn, aiohttp_client):
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, database_timeout=0.5))))
+    await report(client, outputs=[named("old")])
+    async with no_projection(dsn):
+        await report(client, minute=1, outputs=[named("new")], job="second")
+        status, _, _, seconds = await answer(client, f"{BASE}/datasets")
+        assert (status, seconds < WAIT_S) == (503, True)
+
+
 async def test_a_bound_key_does_not_learn_how_much_others_record(dsn, connections, aiohttp_client):
     client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, auth="on"))))
     headers = []
