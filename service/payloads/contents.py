@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -19,7 +19,7 @@ from service.domain.namespace import NamespaceDefinition
 from service.domain.payload import EMPTY_PAYLOAD, PayloadContent
 from service.domain.silence import SilentAfter
 from service.payloads.command_records import decode_command
-from service.payloads.event_slices import event_from_slices
+from service.payloads.event_slices import LeftOut, event_from_slices
 from service.payloads.records import read_silence
 from service.payloads.run_ids import run_uuid
 from service.payloads.schemas import (
@@ -223,6 +223,34 @@ def parent_run(event: OpenLineageEvent) -> UUID | None:
             if parent is not None:
                 return parent
     return None
+
+
+def count_unreadable_facets(facets: Mapping[str, Raw], parent: UUID | None, left_out: LeftOut) -> None:
+    """Add the facets of a run from which something is derived, and that are ill-formed, to `left_out`.
+
+    `parent` is what parent_run has found.
+    """
+    if parent is None and any(name in facets and not _tells_nothing(facets[name]) for name in _PARENT_FACETS):
+        left_out["facet"] += 1
+    nominal = facets.get("nominalTime")
+    if nominal is not None and not _tells_nothing(nominal) and not _is_nominal(bytes(nominal)):
+        left_out["facet"] += 1
+
+
+def _tells_nothing(raw: Raw) -> bool:
+    """Whether a facet is null, or deletes the one before: it is well-formed without anything else in it."""
+    facet = bytes(raw)
+    return facet == b"null" or (b'"_deleted"' in facet and _is_deleted(facet))
+
+
+def _is_nominal(raw: bytes) -> bool:
+    """Whether each time of a facet `nominalTime` can be read."""
+    try:
+        facet = _decode_nominal(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    times = (facet.nominalStartTime, facet.nominalEndTime)
+    return all(_time_or_none(text) is not None for text in times if text is not None)
 
 
 def _parent_of(raw: bytes) -> UUID | None:

@@ -21,7 +21,7 @@ from service.domain.ids import job_id, stream_of
 from service.domain.payload import EMPTY_PAYLOAD
 from service.errors import Invalid, Malformed, OutsideNamespaces
 from service.payloads import raw_json
-from service.payloads.contents import parent_run
+from service.payloads.contents import count_unreadable_facets, parent_run
 from service.payloads.event_slices import LeftOut, count_unusable, event_from_slices
 from service.payloads.openlineage_errors import find_errors
 from service.payloads.raw_json import MAX_DEPTH, too_deep
@@ -68,7 +68,12 @@ def read_lineage_event(body: bytes, origin: Origin, now: datetime, left_out: Lef
     Raises Malformed, or Invalid with an error for every invalid field that the event is recorded by; OutsideNamespaces
     for an event of a namespace that the API key is not bound to.
     """
-    return _draft(_decode(body, now, left_out), body, origin)
+    decoded = _decode(body, now, left_out)
+    draft = _draft(decoded, body, origin)
+    run = decoded.event.run
+    if left_out is not None and run is not None and run.facets:
+        count_unreadable_facets(run.facets, draft.parent_run, left_out)
+    return draft
 
 
 def _decode(body: bytes, now: datetime, left_out: LeftOut | None) -> _DecodedEvent:

@@ -107,6 +107,24 @@ async def test_a_run_ends_whatever_else_is_wrong_with_its_event_and_a_metric_cou
     metrics = await (await client.get("/metrics")).text()
     assert 'runfold_lineage_warnings_total{part="dataset"} 3.0' in metrics
     assert 'runfold_lineage_warnings_total{part="field"} 2.0' in metrics
+    assert 'runfold_lineage_warnings_total{part="facet"} 0.0' in metrics
+    bad = [
+        {"parent": 5},
+        {"parentRun": {"run": {"runId": ""}}},
+        {"nominalTime": {"nominalStartTime": "2024-01-01T00:00:00Z", "nominalEndTime": "soon"}},
+        {"nominalTime": []},
+    ]
+    good = [
+        {"parent": None, "nominalTime": None},
+        {"parent": {"_deleted": True}, "nominalTime": {"_deleted": True}},
+        {"parent": 5, "parentRun": {"run": {"runId": "r"}}},
+        {"nominalTime": {"nominalStartTime": "2024-01-01T00:00:00Z", "nominalEndTime": None}},
+    ]
+    for facets in (*bad, *good):
+        end["run"] = {"runId": str(uuid4()), "facets": facets}
+        assert (await send(client, json.dumps(end | {"inputs": [], "outputs": []})))[0] == 201
+    metrics = await (await client.get("/metrics")).text()
+    assert f'runfold_lineage_warnings_total{{part="facet"}} {len(bad)}.0' in metrics
 
 
 async def test_a_parent_in_the_facet_of_prefect_has_children(client):

@@ -46,7 +46,10 @@ ILL_FORMED = {
     "schemaURL is a number": ({"schemaURL": 7, "outputs": [GOOD]}, {"field": 1}),
     "dataset is no object": ({"dataset": [], "outputs": [GOOD]}, {"field": 1}),
     "a dataset of a run without a name": ({"dataset": {"namespace": "x"}, "outputs": [GOOD]}, {"field": 1}),
-    "a parent without a run": ({"run": {"runId": RUN, "facets": {"parent": {"run": 5}}}, "outputs": [GOOD]}, {}),
+    "a parent without a run": (
+        {"run": {"runId": RUN, "facets": {"parent": {"run": 5}}}, "outputs": [GOOD]},
+        {"facet": 1},
+    ),
 }
 
 
