@@ -134,9 +134,16 @@ ACCESS = (
     Mutant(
         "a command that recorded an event is said to have recorded none",
         "service/http/recorded.py",
-        "if result.decision is _APPEND and result.position else NOT_RECORDED",
-        "if result.decision is None else NOT_RECORDED",
+        "recorded = result.decision is _APPEND or",
+        "recorded = result.decision is None or",
         ("integration/http/test_recorded.py::test_the_position_of_what_was_recorded_or_none",),
+    ),
+    Mutant(
+        "an OpenLineage event that was recorded before is said to be recorded",
+        "service/http/recorded.py",
+        "(result.decision is None and result.recorded_at is not None)",
+        "result.decision is None",
+        ("integration/http/test_recorded.py::test_whatever_records_one_event_tells_its_position",),
     ),
     Mutant(
         "an altered cursor is read",

@@ -233,11 +233,11 @@ class RestoreJob(NamedTuple):
 
 
 class Delete(NamedTuple):
-    """Marks a job or a namespace as deleted."""
+    """Marks a job, a namespace or a dataset as deleted. A repeated deletion records nothing."""
 
-    def decide(self, _state: Any, known: KnownEvent | None = None, /) -> Decision:  # noqa: ANN401  of any kind
-        """Append unless the same deletion is recorded."""
-        return Decision.UNCHANGED if known else Decision.APPEND
+    def decide(self, state: Any, known: KnownEvent | None = None, /) -> Decision:  # noqa: ANN401  of any kind
+        """Append unless it is deleted, and was not named since."""
+        return _unchanged_if(known is not None or (state is not None and state.hidden))
 
 
 def _is_set(current: StampedSilentAfter | None, wanted: SilentAfter | None) -> bool:

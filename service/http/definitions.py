@@ -28,7 +28,7 @@ from service.payloads.contents import job_content, namespace_content
 from service.payloads.run_ids import parse_uuid
 
 
-async def define_namespace(resources: Resources, namespace: str, body: bytes, caller: Caller) -> None:
+async def define_namespace(resources: Resources, namespace: str, body: bytes, caller: Caller) -> AppendResult:
     """Define a namespace by the body of a PUT. Raises Malformed, Invalid or OutsideNamespaces."""
     check_write(caller, namespace)
     fields = read_put_namespace(body)
@@ -36,7 +36,7 @@ async def define_namespace(resources: Resources, namespace: str, body: bytes, ca
     content = namespace_content(fields, at, drafts.short_digest("namespace", at.isoformat(), body))
     draft = drafts.definition(namespace_target(namespace), at, body, content, caller)
     command = DefineNamespace(fields.ownerName, fields.description, content.silent_after)
-    await wait_for_catalog(resources, await resources.appender.command(draft, command))
+    return await _in_catalog(resources, await resources.appender.command(draft, command))
 
 
 async def find_namespace(resources: Resources, namespace: str, binding: Binding | None) -> NamespaceRegisters:
@@ -51,16 +51,17 @@ async def find_namespace(resources: Resources, namespace: str, binding: Binding 
     return registers
 
 
-async def delete_namespace(resources: Resources, namespace: str, caller: Caller) -> NamespaceRegisters:
-    """Delete a namespace, and return it as it was. Raises NamespaceNotFound or OutsideNamespaces."""
+async def delete_namespace(
+    resources: Resources, namespace: str, caller: Caller
+) -> tuple[NamespaceRegisters, AppendResult]:
+    """Delete a namespace, and return it as it was, and the result. Raises NamespaceNotFound or OutsideNamespaces."""
     check_write(caller, namespace)
     await resources.catalog.wait_until_current()
     registers = await find_namespace(resources, namespace, caller.binding)
-    await _delete(resources, namespace_target(namespace), caller)
-    return registers
+    return registers, await _delete(resources, namespace_target(namespace), caller)
 
 
-async def define_job(resources: Resources, namespace: str, job: str, body: bytes, caller: Caller) -> None:
+async def define_job(resources: Resources, namespace: str, job: str, body: bytes, caller: Caller) -> AppendResult:
     """Define a job by the body of a PUT. Raises Malformed, Invalid, NamespaceNotFound or OutsideNamespaces."""
     check_write(caller, namespace)
     fields = read_put_job(body)
@@ -77,7 +78,7 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
         await resources.catalog.wait_until_current()
         if await resources.queries.job(namespace, job, caller.binding) is None:  # deleted with its namespace
             result = await resources.appender.command(draft, RestoreJob())
-    await wait_for_catalog(resources, result)
+    return await _in_catalog(resources, result)
 
 
 async def find_job(resources: Resources, namespace: str, job: str, binding: Binding | None) -> JobItem:
@@ -90,13 +91,15 @@ async def find_job(resources: Resources, namespace: str, job: str, binding: Bind
     return item
 
 
-async def delete_job(resources: Resources, namespace: str, job: str, caller: Caller) -> JobItem:
-    """Delete a job, and return it as it was. Raises NamespaceNotFound, JobNotFound or OutsideNamespaces."""
+async def delete_job(resources: Resources, namespace: str, job: str, caller: Caller) -> tuple[JobItem, AppendResult]:
+    """Delete a job, and return it as it was, and the result.
+
+    Raises NamespaceNotFound, JobNotFound or OutsideNamespaces.
+    """
     check_write(caller, namespace)
     await resources.catalog.wait_until_current()
     item = await find_job(resources, namespace, job, caller.binding)
-    await _delete(resources, job_target(namespace, job), caller)
-    return item
+    return item, await _delete(resources, job_target(namespace, job), caller)
 
 
 class CreatedRun(NamedTuple):
@@ -136,6 +139,12 @@ def _run_id(given: str | None, names: tuple[str, str], caller: Caller) -> UUID:
     return run_id
 
 
-async def _delete(resources: Resources, target: Target, caller: Caller) -> None:
+async def _delete(resources: Resources, target: Target, caller: Caller) -> AppendResult:
     draft = drafts.deletion(target, timestamps.now(), caller)
-    await wait_for_catalog(resources, await resources.appender.command(draft, Delete()))
+    return await _in_catalog(resources, await resources.appender.command(draft, Delete()))
+
+
+async def _in_catalog(resources: Resources, result: AppendResult) -> AppendResult:
+    """Return the result when the catalog holds its event."""
+    await wait_for_catalog(resources, result)
+    return result

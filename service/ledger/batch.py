@@ -344,8 +344,11 @@ def _next_state(state: Any, draft: Draft, position: int, recorded_at: datetime |
 
 
 def _result(item: PendingAppend, state: Any, recorded_at: datetime | None) -> AppendResult:  # noqa: ANN401
-    if item.outcome_unknown and item.known and item.decision is Decision.UNCHANGED:
+    if item.outcome_unknown:
         # The connection broke while this item was being appended; now its event is found in the ledger.
-        return AppendResult(_APPEND, state, item.known.position, item.known.recorded_at)
+        if item.known and item.decision is Decision.UNCHANGED:
+            return AppendResult(_APPEND, state, item.known.position, item.known.recorded_at)
+        if item.command is None:
+            return AppendResult(_APPEND, state, item.position, recorded_at)
     position = item.position if recorded_at or item.command is None else None
     return make_tuple(AppendResult, (item.decision, state, position, recorded_at))

@@ -15,6 +15,7 @@ from service.http.openapi import brief_responses, responses
 from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE, run_states
 from service.http.paths import BASE, JOB, NAMESPACE
 from service.http.permissions import binding_of
+from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES
 from service.http.route import Body, Reach, Route, Tag, parameters_of
@@ -30,8 +31,9 @@ async def put_job(request: web.Request) -> web.Response:
     """Define a job, and answer with it."""
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
-    await definitions.define_job(resources, *names, await json_body(request), caller(request))
-    return await _answer(request, await definitions.find_job(resources, *names, binding_of(request)))
+    result = await definitions.define_job(resources, *names, await json_body(request), caller(request))
+    found = await definitions.find_job(resources, *names, binding_of(request))
+    return await _answer(request, found, recorded_position(result))
 
 
 async def get_job(request: web.Request) -> web.Response:
@@ -41,15 +43,16 @@ async def get_job(request: web.Request) -> web.Response:
     return await _answer(request, await definitions.find_job(request.app[RESOURCES], *names, binding_of(request)))
 
 
-async def _answer(request: web.Request, job: JobItem) -> web.Response:
+async def _answer(request: web.Request, job: JobItem, recorded: bytes | None = None) -> web.Response:
     (view,) = await job_views(request.app[RESOURCES], [job], binding_of(request))
-    return json_response(request, dump(view))
+    return json_response(request, dump(view), recorded=recorded)
 
 
 async def delete_job(request: web.Request) -> web.Response:
     """Delete a job, and answer with it as it was."""
     names = name(request, "namespace"), name(request, "job")
-    return await _answer(request, await definitions.delete_job(request.app[RESOURCES], *names, caller(request)))
+    job, result = await definitions.delete_job(request.app[RESOURCES], *names, caller(request))
+    return await _answer(request, job, recorded_position(result))
 
 
 async def list_jobs(request: web.Request) -> web.Response:
@@ -89,6 +92,7 @@ ROUTES = (
         description="Defining a job again as it is records nothing.",
         body=Body(PutJob),
         answers={200: responses.Job},
+        headers={200: RECORDED_HEADER},
         errors=(NamespaceNotFound, Invalid),
     ),
     Route(
@@ -113,6 +117,7 @@ ROUTES = (
         summary="Delete a job",
         description="Records a mark in the ledger; nothing is removed. Answers with the job as it was.",
         answers={200: responses.Job},
+        headers={200: RECORDED_HEADER},
         errors=(NamespaceNotFound, JobNotFound),
     ),
     Route(

@@ -24,6 +24,7 @@ from service.http.openapi import responses
 from service.http.parameters import LIMIT, OFFSET, choice, text, time
 from service.http.paths import BASE
 from service.http.permissions import binding_of
+from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_body import NDJSON_TYPES, Interrupted, is_json, read_body
 from service.http.request_values import slice_of
 from service.http.resources import RESOURCES
@@ -60,10 +61,12 @@ async def record(request: web.Request) -> web.Response:
     draft = await read_event(body.strip(b" \t\r\n"), _origin(request), timestamps.now(), left_out)
     binding = binding_of(request)
     if binding is None or draft.subject is not Subject.RUN:
-        await resources.appender.fact(draft)
-    elif (await resources.appender.command(draft, Report(binding))).decision is Decision.OUTSIDE:
-        raise OutsideNamespaces.of_run(str(draft.stream))
-    return json_response(request, status=HTTPStatus.CREATED)
+        result = await resources.appender.fact(draft)
+    else:
+        result = await resources.appender.command(draft, Report(binding))
+        if result.decision is Decision.OUTSIDE:
+            raise OutsideNamespaces.of_run(str(draft.stream))
+    return json_response(request, status=HTTPStatus.CREATED, recorded=recorded_position(result))
 
 
 async def record_batch(request: web.Request) -> web.Response:
@@ -159,6 +162,7 @@ ROUTES = (
         "needs and that is ill-formed, is kept in the event and left out of what is derived from it.",
         body=Body(OpenLineageEvent),
         answers={201: None},
+        headers={201: RECORDED_HEADER},
         errors=(Invalid,),
     ),
     Route(

@@ -12,6 +12,7 @@ from service.http.openapi import responses
 from service.http.parameters import LIMIT, NAME_PREFIX, OFFSET, STALE
 from service.http.paths import BASE, NAMESPACE
 from service.http.permissions import binding_of
+from service.http.recorded import RECORDED_HEADER, recorded_position
 from service.http.request_values import caller, json_body, name, slice_of, wait_unless_stale
 from service.http.resources import RESOURCES, settle_lineage
 from service.http.route import Body, Reach, Route, Tag, parameters_of
@@ -25,9 +26,9 @@ async def put_namespace(request: web.Request) -> web.Response:
     """Define a namespace, and answer with it."""
     resources = request.app[RESOURCES]
     namespace = name(request, "namespace")
-    await definitions.define_namespace(resources, namespace, await json_body(request), caller(request))
+    result = await definitions.define_namespace(resources, namespace, await json_body(request), caller(request))
     found = await definitions.find_namespace(resources, namespace, binding_of(request))
-    return json_response(request, dump(namespace_view(found)))
+    return json_response(request, dump(namespace_view(found)), recorded=recorded_position(result))
 
 
 async def get_namespace(request: web.Request) -> web.Response:
@@ -48,8 +49,8 @@ async def _wait(request: web.Request) -> None:
 async def delete_namespace(request: web.Request) -> web.Response:
     """Delete a namespace, and answer with it as it was."""
     namespace = name(request, "namespace")
-    registers = await definitions.delete_namespace(request.app[RESOURCES], namespace, caller(request))
-    return json_response(request, dump(namespace_view(registers)))
+    registers, result = await definitions.delete_namespace(request.app[RESOURCES], namespace, caller(request))
+    return json_response(request, dump(namespace_view(registers)), recorded=recorded_position(result))
 
 
 async def list_namespaces(request: web.Request) -> web.Response:
@@ -72,6 +73,7 @@ ROUTES = (
         description="Defining a namespace again as it is records nothing.",
         body=Body(PutNamespace),
         answers={200: responses.Namespace},
+        headers={200: RECORDED_HEADER},
         errors=(Invalid,),
     ),
     Route(
@@ -97,6 +99,7 @@ ROUTES = (
         summary="Delete a namespace",
         description="Records a mark in the ledger; nothing is removed. Answers with the namespace as it was.",
         answers={200: responses.Namespace},
+        headers={200: RECORDED_HEADER},
         errors=(NamespaceNotFound,),
     ),
     Route(

@@ -14,7 +14,7 @@ from aiohttp import hdrs, web
 from msgspec import Struct
 
 from service.auth.keys import Scope
-from service.errors import RunfoldError, Unavailable
+from service.errors import RateLimited, RunfoldError, Unavailable
 from service.http.fast_path import BEHIND, RECORDED
 from service.http.openapi import lineage_schema, responses
 from service.http.openapi.examples import Example, examples_of
@@ -232,7 +232,7 @@ def _problem(status: int, examples: list[Example]) -> dict[str, Any]:
     bodies = [example.answer.body for example in examples if example.answer.status == status]
     content = _with_example({"schema": _reference(responses.Problem)}, bodies)
     problem: dict[str, Any] = {"description": f"{title}.", "content": {"application/problem+json": content}}
-    if status == STATUS[Unavailable]:
+    if status in (STATUS[Unavailable], STATUS[RateLimited]):
         problem["headers"] = {"Retry-After": {"description": "Seconds.", "schema": {"type": "integer"}}}
     return problem
 

@@ -68,6 +68,13 @@ def test_the_document_has_the_parameters_of_a_route(route, described):
     assert all(isinstance(parameter.location, Location) for parameter in route.parameters)
 
 
+def test_an_error_that_names_a_time_to_wait_says_so(described):
+    operations = [each for methods in described["paths"].values() for each in methods.values()]
+    errors = [(status, each) for one in operations for status, each in one["responses"].items() if status >= "400"]
+    assert {status for status, each in errors if "Retry-After" in each.get("headers", {})} == {"429", "503"}
+    assert {status for status, each in errors if "Retry-After" not in each.get("headers", {})} & {"429", "503"} == set()
+
+
 def test_a_route_that_records_nothing_needs_the_scope_read_at_most():
     assert {(route.method, route.path) for route in ROUTES if route.scope is Scope.WRITE} == {
         (method, path) for method, path in TABLE if method != "GET" and path != f"{BASE}/runs/lookup"

@@ -58,6 +58,42 @@ async def test_the_position_of_what_was_recorded_or_none(job, db, headers):
     assert "Runfold-Recorded" not in get.headers
 
 
+async def test_whatever_records_one_event_tells_its_position(client, db):
+    event = {
+        "eventType": "START",
+        "eventTime": "2024-01-01T00:00:00Z",
+        "producer": "p",
+        "run": {"runId": str(uuid4())},
+        "job": {"namespace": "etl", "name": "told"},
+    }
+    job = {"type": "BATCH", "inputs": [], "outputs": []}
+    requests = [
+        ("PUT", f"{BASE}/namespaces/etl", {"ownerName": "me"}),
+        ("PUT", f"{BASE}/namespaces/etl/jobs/load", job),
+        ("POST", f"{BASE}/lineage", event),
+        ("POST", f"{BASE}/lineage", event | {"eventType": "COMPLETE"}),
+        ("DELETE", f"{BASE}/namespaces/etl/jobs/load", None),
+        ("DELETE", f"{BASE}/namespaces/etl", None),
+    ]
+    for method, path, body in requests:
+        told = []
+        for _ in range(2):
+            async with client.request(method, path, json=body) as response:
+                told.append((response.status, response.headers.get("Runfold-Recorded")))
+        position = str(await db.fetchval("select position from runfold.ledger_head"))
+        again = (404, None) if path.endswith("load") and method == "DELETE" else (told[0][0], "none")
+        assert told == [(told[0][0], position), again], (method, path)
+    paths = (await (await client.get("/openapi.json")).json())["paths"]
+    without = [
+        (path, method)
+        for path, methods in paths.items()
+        for method, operation in methods.items()
+        if method in ("put", "delete", "post")
+        and not any("Runfold-Recorded" in each.get("headers", {}) for each in operation["responses"].values())
+    ]
+    assert sorted(without) == [(f"{BASE}/lineage/batch", "post"), (f"{BASE}/runs/lookup", "post")]
+
+
 def test_the_header_survives_a_response_that_is_read_or_changed():
     response = PreserializedResponse(b"{}", 200, None, b"17")
     assert response.headers["Runfold-Recorded"] == "17"

@@ -232,7 +232,7 @@ async def test_a_commit_whose_answer_is_lost_is_found_and_not_repeated(make_prox
     started, recorded = await asyncio.gather(start, event)
     assert (proxy.lost, len(await events(db))) == (1, 3)
     assert (started.decision, started.registers.state, started.position) == (Decision.APPEND, RunState.RUNNING, 2)
-    assert recorded.position == 3
+    assert (recorded.decision, recorded.position) == (Decision.APPEND, 3)
     await appender.drain()
 
 
