@@ -72,13 +72,10 @@ class _Fields:
         return encoded
 
 
-async def graph_json(
-    graph: Graph, runs: Mapping[UUID, RunLineage] = views.NO_LINEAGE, *, past: bool = False, parents: bool = False
-) -> bytes:
+async def graph_json(graph: Graph, *, past: bool = False, parents: bool = False) -> bytes:
     """Return the nodes of a graph as a JSON array.
 
-    `runs`: what the newest runs of the jobs read and wrote. `past`: the graph is that of a moment. `parents`: it has
-    edges from jobs to those that ran in their runs.
+    `past`: the graph is that of a moment. `parents`: it has edges from jobs to those that ran in their runs.
     """
     nodes: list[tuple[str, GraphJob | GraphDataset]] = [
         *((dataset_node(each.name), each) for each in graph.datasets.values()),
@@ -94,7 +91,7 @@ async def graph_json(
     for _, node in nodes:
         await pauses.pause()
         if isinstance(node, GraphJob):
-            id_, kind, data = jobs[node.name], b"JOB", _job_data(node, runs, past=past)
+            id_, kind, data = jobs[node.name], b"JOB", _job_data(node, graph.runs, past=past)
         else:
             id_, kind, data = encoded[node.name], b"DATASET", _dataset_data(node, fields, past=past)
         text = dump(data)

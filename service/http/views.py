@@ -113,16 +113,20 @@ def _lineage_view(lineage: RunLineage) -> Mapping[str, Any]:
     if lineage.is_omitted:
         return DATASETS_OMITTED
     return {
-        "jobVersion": lineage.job._asdict() | {"version": str(lineage.job_version)} if lineage.job else None,
+        "jobVersion": _job_version_view(lineage.job, lineage.job_version),
         "inputDatasetVersions": [_dataset_version_view(each) for each in lineage.inputs],
         "outputDatasetVersions": [_dataset_version_view(each) for each in lineage.outputs],
     }
 
 
+def _job_version_view(job: JobName | None, version: UUID | None) -> dict[str, Any] | None:
+    return {"namespace": job.namespace, "name": job.name, "version": version} if job else None
+
+
 def _dataset_version_view(found: RunDatasetVersion) -> dict[str, Any]:
     (namespace, name), version, facets = found
     return {
-        "datasetVersionId": {"namespace": namespace, "name": name, "version": str(version)},
+        "datasetVersionId": {"namespace": namespace, "name": name, "version": version},
         "facets": facets_view(facets) if facets else {},
     }
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from itertools import chain
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -25,6 +24,7 @@ from service.domain.node_ids import NodeKind, NodeText, splits
 from service.ledger.events import LOG
 from service.ledger.ledger_registers import read_registers
 from service.lineage.graph_statements import ANY_POSITION, DATASET_NAMES, STATEMENTS, visible
+from service.lineage.run_lineage import RunLineage, RunLineageReader
 from service.lineage.stored import unpack_dataset
 from service.lineage.walk import Direction, JobEdges, Node, Walk, steps_of
 from service.payloads.parent_facet import parent_job
@@ -55,6 +55,7 @@ class GraphJob(NamedTuple):
     `run`: the id of the run whose edges these are, where the graph is that of a moment.
     """
 
+    name: JobName
     registers: JobRegisters
     inputs: Sequence[DatasetName]
     outputs: Sequence[DatasetName]
@@ -62,30 +63,28 @@ class GraphJob(NamedTuple):
     parent: JobName | None = None
     run: UUID | None = None
 
-    @property
-    def name(self) -> JobName:
-        """The name of the job."""
-        return JobName(self.registers.namespace, self.registers.name)
-
 
 class GraphDataset(NamedTuple):
-    """A dataset; `version`: what it was, where the graph is that of a moment and a version was told until then."""
+    """A dataset, under the name that the graph has.
 
+    `version`: what it was, where the graph is that of a moment and a version was told until then.
+    """
+
+    name: DatasetName
     registers: DatasetRegisters
     version: VersionContent | None = None
 
-    @property
-    def name(self) -> DatasetName:
-        """The name under which the graph has the dataset."""
-        return DatasetName(self.registers.namespace, self.registers.name)
-
 
 class Graph(NamedTuple):
-    """Nodes by their ids, and those of them that may have neighbours which are left out."""
+    """Nodes by their ids, and those of them that may have neighbours which are left out.
+
+    `runs`: what the newest runs of the jobs read and wrote, by the ids of the runs.
+    """
 
     jobs: Mapping[UUID, GraphJob]
     datasets: Mapping[UUID, GraphDataset]
     cut: Sequence[JobName | DatasetName]
+    runs: Mapping[UUID, RunLineage]
 
 
 class _Rows(NamedTuple):
@@ -99,6 +98,10 @@ class _Contents(NamedTuple):
     jobs: _Rows
     datasets: _Rows
     latest: _Rows
+    runs: Mapping[UUID, RunLineage]
+
+
+_NO_RUNS: Mapping[UUID, RunLineage] = {}
 
 
 class LineageGraph:
@@ -107,6 +110,7 @@ class LineageGraph:
     def __init__(self, connections: Connections) -> None:
         """Take the connections to read with."""
         self._connections = connections
+        self._runs = RunLineageReader(connections)
 
     async def find(self, text: NodeText, binding: Binding | None, position: int = ANY_POSITION) -> Node | None:
         """Return the job or dataset that an id means: the first reading of it that exists; None if there is none.
@@ -128,24 +132,34 @@ class LineageGraph:
 
     async def read(self, start: Node, query: GraphQuery, binding: Binding | None) -> Graph:
         """Return the graph around a node, which must exist."""
-        walk = await self._walk(start, query, binding)
-        graph = await self.describe(walk, min(query.limit, _known_edges(walk)), binding)
+        distances = await self._distances(start, query, binding)
+        jobs = [node.id for node in distances if node.is_job]
+        edges, contents = await asyncio.gather(
+            self._edges(jobs, query, binding),
+            self._contents(list(distances)[: query.limit], binding, ANY_POSITION),
+        )
+        walk = Walk(distances, edges, query.direction, steps_of(query.depth, start))
+        graph = await self._describe(walk, min(query.limit, _known_edges(walk)), contents, binding)
         return await self._with_parents(graph, query, binding) if query.with_parents else graph
 
-    async def describe(self, walk: Walk, limit: int, binding: Binding | None, position: int = ANY_POSITION) -> Graph:
+    async def describe(self, walk: Walk, limit: int, binding: Binding | None, position: int) -> Graph:
         """Return the first nodes of a walk with what they are: as many as there is space for in an answer.
 
-        With a position, deletions after it do not count, and the newest runs of jobs are left out.
+        Deletions after the position do not count, and the newest runs of jobs are left out.
         """
+        contents = await self._contents(list(walk.distances)[:limit], binding, position)
+        return await self._describe(walk, limit, contents, binding)
+
+    async def _describe(self, walk: Walk, limit: int, contents: _Contents, binding: Binding | None) -> Graph:
+        """Return the first nodes of a walk; `contents`: of these, or of more."""
         nodes, cut = walk.cut(limit)
-        contents = await self._contents(nodes, binding, position)
         fitting = _fitting(nodes, contents)
         if fitting < len(nodes):
             nodes, cut = walk.cut(fitting)
         datasets = {
-            node.id: GraphDataset(contents.datasets.found[node.id])
+            node.id: GraphDataset(DatasetName(registers.namespace, registers.name), registers)
             for node in nodes
-            if not node.is_job and node.id in contents.datasets.found
+            if not node.is_job and (registers := contents.datasets.found.get(node.id)) is not None
         }
         edges = {node.id: walk.edges[node.id] for node in nodes if node.is_job and node.id in contents.jobs.found}
         jobs = await self._jobs(edges, contents, {id_: each.name for id_, each in datasets.items()}, binding)
@@ -160,7 +174,7 @@ class LineageGraph:
             for node in cut
             if node.id in (jobs if node.is_job else datasets)
         ]
-        return Graph(jobs, datasets, missing)
+        return Graph(jobs, datasets, missing, contents.runs)
 
     async def _jobs(
         self,
@@ -180,13 +194,14 @@ class LineageGraph:
             rows = await self._connections.fetch(DATASET_NAMES, unnamed, MAX_EDGE_TEXT)
             names |= {row["id"]: DatasetName(row["namespace"], row["name"]) for row in rows}
         jobs: dict[UUID, GraphJob] = {}
+        length_of = {name: len(name.namespace) + len(name.name) for name in names.values()}.__getitem__
         text_left, pauses = MAX_EDGE_TEXT, Pauses()
         for id_, each in edges.items():
             await pauses.pause()
             job = contents.jobs.found[id_]
-            own = len(job.namespace) + len(job.name)
             inputs, outputs = (sorted([names[dataset] for dataset in ids if dataset in names]) for ids in each)
-            text_left -= sum(own + len(name.namespace) + len(name.name) for name in chain(inputs, outputs))
+            own = (len(job.namespace) + len(job.name)) * (len(inputs) + len(outputs))
+            text_left -= own + sum(map(length_of, inputs)) + sum(map(length_of, outputs))
             lacks_names = len(rows) < len(unnamed) and len(inputs) + len(outputs) < len(each.inputs) + len(each.outputs)
             if jobs and (text_left < 0 or lacks_names):
                 break
@@ -194,12 +209,12 @@ class LineageGraph:
             parent = parent_job(latest.registers.run_facets) if latest else None
             if parent is not None and binding is not None and not binding.allows(parent.namespace):
                 parent = None
-            jobs[id_] = GraphJob(job, inputs, outputs, latest, parent)
+            jobs[id_] = GraphJob(JobName(job.namespace, job.name), job, inputs, outputs, latest, parent)
         return jobs
 
     async def _with_parents(self, graph: Graph, query: GraphQuery, binding: Binding | None) -> Graph:
         """Add the jobs in whose runs those of the graph ran, and their parents, as far as the limit allows."""
-        jobs, cut, added = dict(graph.jobs), list(graph.cut), graph.jobs
+        jobs, cut, runs, added = dict(graph.jobs), list(graph.cut), dict(graph.runs), graph.jobs
         for _ in range(_MAX_ANCESTORS):
             children = {job_id(*job.parent): job.name for job in added.values() if job.parent is not None}
             parents = [id_ for id_ in children if id_ not in jobs]
@@ -213,16 +228,16 @@ class LineageGraph:
             added = await self._jobs(present, contents, {}, binding)
             cut += [children[id_] for id_ in present if id_ not in added]
             jobs |= added
-        return Graph(jobs, graph.datasets, list(dict.fromkeys(cut)))
+            runs |= contents.runs
+        return Graph(jobs, graph.datasets, list(dict.fromkeys(cut)), runs)
 
-    async def _walk(self, start: Node, query: GraphQuery, binding: Binding | None) -> Walk:
+    async def _distances(self, start: Node, query: GraphQuery, binding: Binding | None) -> dict[Node, int]:
+        """Return the nodes of the graph, and one more where there is one, with their distances from the first."""
         steps, direction = steps_of(query.depth, start), query.direction
         where = (*start, steps, direction.from_job, direction.from_dataset, query.all_edges, query.limit + 1)
         statements = STATEMENTS[binding is not None]
         rows = await self._connections.fetch(statements.nodes, *where, *visible(binding))
-        distances = {Node(id_, is_job): distance for id_, is_job, distance in rows}
-        edges = await self._edges([node.id for node in distances if node.is_job], query, binding)
-        return Walk(distances, edges, direction, steps)
+        return {Node(id_, is_job): distance for id_, is_job, distance in rows}
 
     async def _edges(self, jobs: Sequence[UUID], query: GraphQuery, binding: Binding | None) -> dict[UUID, JobEdges]:
         statements = STATEMENTS[binding is not None]
@@ -241,8 +256,10 @@ class LineageGraph:
         datasets = [node.id for node in nodes if not node.is_job]
         read_jobs, read_datasets = self._read_jobs(jobs, binding, position), self._read_datasets(datasets, binding)
         if position != ANY_POSITION:
-            return _Contents(*await asyncio.gather(read_jobs, read_datasets), _Rows({}, len(jobs)))
-        return _Contents(*await asyncio.gather(read_jobs, read_datasets, self._read_latest(jobs, binding)))
+            return _Contents(*await asyncio.gather(read_jobs, read_datasets), _Rows({}, len(jobs)), _NO_RUNS)
+        read_runs = self._read_runs(jobs, binding)
+        jobs_read, datasets_read, (latest, runs) = await asyncio.gather(read_jobs, read_datasets, read_runs)
+        return _Contents(jobs_read, datasets_read, latest, runs)
 
     async def _read_jobs(self, ids: Sequence[UUID], binding: Binding | None, position: int) -> _Rows:
         if not ids:
@@ -267,6 +284,13 @@ class LineageGraph:
             registers, known = unpack_dataset(row["registers"]), datasets.get(row["id"])
             datasets[row["id"]] = registers if known is None else merge_aliases(known, [registers])
         return _Rows(datasets, _known(ids, rows))
+
+    async def _read_runs(
+        self, jobs: Sequence[UUID], binding: Binding | None
+    ) -> tuple[_Rows, Mapping[UUID, RunLineage]]:
+        """Read the newest runs of jobs, and what these read and wrote."""
+        latest = await self._read_latest(jobs, binding)
+        return latest, (await self._runs.read(list(latest.found.values()), binding)).found
 
     async def _read_latest(self, jobs: Sequence[UUID], binding: Binding | None) -> _Rows:
         if not jobs:

@@ -139,7 +139,7 @@ class PastGraph:
                 (jobs if node.is_job else datasets).get(node.id) for node in nodes if walk.distances[node] < walk.steps
             ]
             cut += [each.name for each in found if each is not None]
-        return Graph(jobs, datasets, list(dict.fromkeys(cut)))
+        return Graph(jobs, datasets, list(dict.fromkeys(cut)), graph.runs)
 
     async def _versions(
         self, datasets: Iterable[UUID], moment: PastMoment, binding: Binding | None

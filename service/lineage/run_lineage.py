@@ -13,7 +13,7 @@ from service.database.connections import Connections
 from service.domain.binding import Binding
 from service.domain.dataset_versions import dataset_version_id
 from service.domain.event import DatasetName, JobName
-from service.domain.ids import dataset_id
+from service.domain.ids import dataset_id, job_id
 from service.domain.registers import StampedFacet
 from service.domain.run import NO_DATASETS, RunRegisters
 from service.domain.run_datasets import RunDataset, RunDatasets, merge_run_datasets
@@ -105,27 +105,43 @@ async def _call(function: Callable[..., T], *arguments: object, in_thread: bool)
 
 
 class _Named(NamedTuple):
-    """The datasets that a run names, and those of them that a key may see."""
+    """The datasets that a run names, and those of them that a key may see.
+
+    `job`, `job_version`: the id of the job that has all of these datasets, and its version; None where there is no such
+    job, or the version is that of a moment.
+    """
 
     datasets: RunDatasets
     visible: RunDatasets
+    job: UUID | None
+    job_version: UUID | None
+
+    def version_of(self, job: JobName) -> UUID:
+        """Return the version of the run's job."""
+        if self.job_version is not None and self.job == job_id(*job):
+            return self.job_version
+        return self.datasets.job_version(job)
 
 
 def _unpack(rows: Iterable[Any], moment: Moment, binding: Binding | None) -> dict[UUID, _Named]:
-    found: dict[UUID, RunDatasets] = {}
+    found: dict[UUID, tuple[RunDatasets, UUID | None, UUID | None]] = {}
     for row in rows:
         datasets, before = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
-        found[row["run_id"]] = datasets if before is None else merge_run_datasets(before, datasets)
-    named = {run: _named_by(datasets, moment) for run, datasets in found.items()}
-    return {run: _Named(datasets, _within(datasets, binding)) for run, datasets in named.items()}
+        merged = None if before is None else merge_run_datasets(before[0], datasets)
+        found[row["run_id"]] = (merged, None, None) if merged else (datasets, row["job_id"], row["job_version"])
+    named = {}
+    for run, (datasets, job, version) in found.items():
+        then = _named_by(datasets, moment)
+        named[run] = _Named(then, _within(then, binding), job, version if moment == NOW else None)
+    return named
 
 
 def _untold_versions(named: Mapping[UUID, _Named]) -> set[DatasetMoment]:
     """Return the datasets of which a run tells no version itself, with the time at which their versions are wanted."""
     return {
         (dataset_id(*name), dataset.moments[0].at)
-        for _, datasets in named.values()
-        for name, dataset in (*datasets.inputs.items(), *datasets.outputs.items())
+        for each in named.values()
+        for name, dataset in (*each.visible.inputs.items(), *each.visible.outputs.items())
         if dataset.version is None
     }
 
@@ -134,10 +150,11 @@ def _lineage_of(
     named: Mapping[UUID, _Named], jobs: Mapping[UUID, JobName | None], versions: Mapping[DatasetMoment, UUID]
 ) -> dict[UUID, RunLineage]:
     lineage = {}
-    for run, (datasets, visible) in named.items():
+    for run, each in named.items():
+        visible = each.visible
         if (job := jobs[run]) is not None and (visible.inputs or visible.outputs):
-            inputs, outputs = (_versions_of(each, versions) for each in (visible.inputs, visible.outputs))
-            lineage[run] = RunLineage(job, datasets.job_version(job), inputs, outputs)
+            inputs, outputs = _versions_of(visible.inputs, versions), _versions_of(visible.outputs, versions)
+            lineage[run] = RunLineage(job, each.version_of(job), inputs, outputs)
     return lineage
 
 

@@ -78,12 +78,9 @@ async def read(request: web.Request) -> web.Response:
 
 
 async def _body(request: web.Request, node: NodeText, query: GraphQuery) -> bytes:
-    resources, binding = request.app[RESOURCES], binding_of(request)
-    graphs = resources.graphs
+    graphs, binding = request.app[RESOURCES].graphs, binding_of(request)
     graph = await graphs.lineage.read(await _find(graphs, node, binding), query, binding)
-    latest = [job.latest for job in graph.jobs.values() if job.latest is not None]
-    runs = (await resources.run_lineage.read(latest, binding)).found
-    return _with_members(await graph_json(graph, runs, parents=query.with_parents), cut_view(graph.cut))
+    return _with_members(await graph_json(graph, parents=query.with_parents), cut_view(graph.cut))
 
 
 async def _past_body(request: web.Request, node: NodeText, query: GraphQuery) -> bytes:
