@@ -54,6 +54,9 @@ _MAX_LOSSES = 3
 _MAX_BATCHES = 1000
 """Spans of batches that are remembered for the page that projects them."""
 
+_AFTER_OUTAGE_S = 2.5
+"""Longest time without work after a failed statement; more than the time after which an outage has ended (outages.py)."""
+
 _MAX_DELAY_S = 4.0
 """Longest time that events stay pending."""
 
@@ -172,10 +175,16 @@ class Projector(Generic[P]):
         while True:
             if not self.is_awaited:
                 await self._work_when_idle()
-                await self._wake.wait()
-                self._wake.clear()
+                await self._wait_for_work()
                 await self._wait_for_quiet()
             await self._project(on_progress)
+
+    async def _wait_for_work(self) -> None:
+        """Wait until it is woken; after an outage for a while only: its end is seen, and logged, by a statement."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_AFTER_OUTAGE_S if self._projection.connections.state.troubled else None):
+                await self._wake.wait()
+        self._wake.clear()
 
     async def _wait_for_quiet(self) -> None:
         """Let events accumulate while appends are dense, unless a reader waits or too many are pending."""

@@ -187,8 +187,9 @@ def _make_projectors(
     if settings.projector == PROCESS:
         process = ProjectorProcess(settings)
         return process.catalog, process.lineage
-    catalog = Projector(CatalogProjection(registry.add(projector_connections(settings))), tracing)
-    lineage = LineageProjection(registry.add(projector_connections(settings)))
+    state = DatabaseState()  # of statements that may take a minute: they do not show whether requests are answered
+    catalog = Projector(CatalogProjection(registry.add(projector_connections(settings, state))), tracing)
+    lineage = LineageProjection(registry.add(projector_connections(settings, state)))
     return catalog, Projector(lineage, gives_way_to=catalog)
 
 

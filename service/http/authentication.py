@@ -162,8 +162,8 @@ class Authenticator:
             self._read_all = read_all or self._read_all
             timeout = "the database did not answer in time"
             self._failure = error.detail if isinstance(error, DatabaseUnavailable) else timeout
-            if not self._failing:  # once for an outage
-                _log.warning("API keys could not be read: %s", str(error) or timeout)
+            if not self._failing and not isinstance(error, DatabaseUnavailable):  # which the connections have logged
+                _log.warning("API keys could not be read: %s", timeout)
             self._failing = True
         except Exception:  # noqa: BLE001  a refresh that fails must not end the task: the next one may succeed
             self._failure = "an internal error; see the log"

@@ -26,6 +26,7 @@ from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.projector import Projector
 from service.catalog.projector_interface import CatalogProjector, OnProgress, ProjectorStatus
 from service.database.connections import Connections
+from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS
 from service.lineage.pages import LineageProjection
 from service.os_process import configure_gc, python_command, terminate_with_parent, use_batch_scheduling
@@ -232,14 +233,15 @@ class ProjectorProcess:
             await _end(self._process)
 
 
-def projector_connections(settings: Settings) -> Connections:
-    """Return the connections that a projector works with."""
+def projector_connections(settings: Settings, state: DatabaseState) -> Connections:
+    """Return the connections that a projector works with; projectors of one process share `state`."""
     return Connections(
         settings.database_url,
         CONNECTIONS_OF_PROJECTOR,
         statement_cache_size=settings.statement_cache_size,
         limit_idle_transactions=True,
         command_timeout_s=_STATEMENT_TIMEOUT_S,
+        state=state,
     )
 
 
@@ -274,7 +276,8 @@ async def _run_projectors(reports: dict[bytes, OnProgress]) -> None:
     FACET_LIMITS.set(settings.max_facets, settings.max_facets_bytes)
     configure_gc()
     recording = tracing.start()
-    pools = {name: projector_connections(settings) for name in reports}
+    state = DatabaseState()
+    pools = {name: projector_connections(settings, state) for name in reports}
     catalog = Projector(CatalogProjection(pools[_CATALOG]), recording)
     lineage = Projector(LineageProjection(pools[_LINEAGE]), gives_way_to=catalog)
     projectors: dict[bytes, CatalogProjector] = {_CATALOG: catalog, _LINEAGE: lineage}

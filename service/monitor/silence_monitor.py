@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from service.database.connections import Connections
 from service.domain.decisions import Decision, InferEnd
-from service.errors import Unavailable
+from service.errors import DatabaseUnavailable, Unavailable
 from service.ledger import drafts
 from service.ledger.appender import Appender
 from service.ledger.batch import AppendResult
@@ -93,7 +93,7 @@ class SilenceMonitor:
             try:
                 await self._cycle()
             except Unavailable as error:
-                self._fail(error.detail)
+                self._fail(error.detail, logged=isinstance(error, DatabaseUnavailable))  # by its connections
             except Exception as error:  # noqa: BLE001  the task must outlive any failure of one cycle
                 _log.exception("silent runs could not be looked for")
                 self.problem = f"silent runs cannot be looked for ({type(error).__name__})"
@@ -101,9 +101,9 @@ class SilenceMonitor:
                 self.problem = None
             await asyncio.sleep(self._interval_s)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, *, logged: bool) -> None:
         problem = f"silent runs cannot be looked for: {reason}"
-        if problem != self.problem:
+        if problem != self.problem and not logged:
             _log.warning("%s", problem)
         self.problem = problem
 
