@@ -17,7 +17,7 @@ from chaos.examiner import CHECKED, Examiner
 from chaos.journal import Journal
 from chaos.load import Load
 from chaos.options import directory, parser, print_progress, report
-from chaos.overload import OVERLOAD_S, Overloaded, overload
+from chaos.overload import LONG, Overloaded, OverloadTimes, overload
 from chaos.sampling import EVERY_S, Growth, Sample, check_growth, growth, sampling
 from chaos.world import Ground, World, world
 
@@ -42,9 +42,9 @@ class Soaked:
 
 
 async def soak(
-    ground: Ground, seconds: float, clients: int, progress: Callable[[str], None], *, overload_s: float = OVERLOAD_S
+    ground: Ground, seconds: float, clients: int, progress: Callable[[str], None], overload_times: OverloadTimes = LONG
 ) -> Soaked:
-    """Run the load for `seconds`, checking everything once a minute, then an overload of `overload_s`.
+    """Run the load for `seconds`, checking everything once a minute, then an overload.
 
     Raises Violation for what does not hold.
     """
@@ -55,7 +55,7 @@ async def soak(
         try:
             await load.caller(there.client, there.random).define()
             await _run_load(there, load, examiner, (seconds, soaked, progress))
-            soaked.overloaded = await overload(there, overload_s)
+            soaked.overloaded = await overload(there, overload_times)
             soaked.verified = await there.verify()
             await there.service.stop()
         finally:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from chaos import overload
 from chaos.options import print_progress
-from chaos.overload import SHORT_S
 from chaos.rounds import Force, chaos
 from chaos.soak import soak
 from chaos.world import Ground
@@ -39,6 +39,6 @@ async def test_whatever_befalls_it_what_it_acknowledged_is_there_once(kind, tmp_
 
 
 async def test_asked_steadily_it_neither_grows_nor_falls_behind_and_asked_too_much_it_answers(tmp_path):
-    soaked = await soak(ground(tmp_path, "embedded"), 10, 8, print_progress, overload_s=SHORT_S)
+    soaked = await soak(ground(tmp_path, "embedded"), 10, 8, print_progress, overload.SHORT)
     assert soaked.transitions > 100
     assert soaked.verified.startswith(f"Positions 1 to {soaked.positions + soaked.overloaded.recorded} hold.")
