@@ -55,7 +55,7 @@ _MAX_BATCHES = 1000
 """Spans of batches that are remembered for the page that projects them."""
 
 _AFTER_OUTAGE_S = 2.5
-"""Longest time without work after a failed statement; more than the time after which an outage has ended (outages.py)."""
+"""Longest time without work after a failed statement: more than that after which an outage has ended (outages.py)."""
 
 _MAX_DELAY_S = 4.0
 """Longest time that events stay pending."""

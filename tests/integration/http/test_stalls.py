@@ -133,7 +133,7 @@ async def test_an_outage_is_a_few_lines_in_the_log(make_proxy, serve, caplog):
     await wait_until(lambda: works_again(client), "everything works again")
 
     async def ended():
-        return caplog.text.count("answers again") == 2  # the connections for requests, and the projectors'
+        return caplog.text.count("answers again") == 2  # the connections for requests, and the projectors
 
     await wait_until(ended, "the end of the outage is logged")
 
