@@ -10,8 +10,10 @@ def blocks(document: str, heading: str) -> list[str]:
     """Return the lines of code, joined where they are continued, in a section of a document."""
     section = _section(document, heading)
     fenced = re.findall(r"^```\w*\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-    indented = re.findall(r"^    (\S.*)$", _without_fences(section), re.MULTILINE)
-    return [line for block in fenced for line in block.splitlines()] or indented
+    indented = re.findall(r"^    (\S(?:.*\\\n)*.*)$", _without_fences(section), re.MULTILINE)
+    return [line for block in fenced for line in block.splitlines()] or [
+        re.sub(r"\\\n\s*", "", line) for line in indented
+    ]
 
 
 def code(document: str, heading: str, language: str) -> list[str]:

@@ -53,12 +53,10 @@ def test_the_title_of_a_decision_record_begins_with_its_number(record):
 
 
 RUN_ELSEWHERE = {
-    ("docs/api-keys.md", "API keys"): "tests/acceptance/test_cli.py creates, lists and revokes keys",
     (
         "docs/auditing.md",
         "Saving heads elsewhere",
     ): "needs an account with a cloud; docs/backup.md saves a head to a file",
-    ("docs/auditing.md", "Which answers are evidence"): "tests/acceptance/test_backup.py runs the line on another page",
     ("docs/containers.md", "Compose"): "the lines of README.md, In production",
     ("docs/containers.md", "Running it"): "tests/containers/check_runs.py runs containers with these options",
     ("docs/containers.md", "The image"): "tests/containers/engine.py builds the image with arguments for its index",
@@ -67,14 +65,6 @@ RUN_ELSEWHERE = {
         "A role with least privileges",
     ): "tests/integration/database/test_roles.py and test_backup.py",
     ("docs/marquez.md", "Importing the database"): "tests/acceptance/test_import_marquez.py",
-    ("docs/operations.md", "Archiving"): "tests/acceptance/test_retention_commands.py archives, restores and erases",
-    ("docs/operations.md", "Erasing"): "tests/acceptance/test_retention_commands.py",
-    ("docs/operations.md", "Restoring"): "tests/acceptance/test_retention_commands.py",
-    (
-        "docs/silent-runs.md",
-        "Silent runs",
-    ): "tests/integration/http/test_silent_runs.py and tests/acceptance/test_silence_of_replicas.py",
-    ("docs/silent-runs.md", "What to set"): "tests/integration/monitor/test_silent_commands.py",
     ("docs/proxies.md", "TLS and proxies"): "tests/proxies/check_proxies.py starts the service with this option",
     ("docs/testing.md", "Alerts"): "runs for minutes",
     ("docs/testing.md", "Chaos"): "runs for minutes; tests/acceptance/test_chaos.py runs a short form",
