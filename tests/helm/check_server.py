@@ -3,6 +3,7 @@
 No controller and no node runs there, so no pod starts. tests/containers/check_helm.py runs the containers.
 """
 
+import base64
 import copy
 import json
 import os
@@ -15,7 +16,8 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from chart import CHART, OWN_SECRET, helm, of_kind, render
+from chart import CHART, HELM, OWN_SECRET, REPOSITORY, helm, of_kind, render
+from documents import blocks
 
 BINARIES = Path(os.environ.get("SERVER_DIRECTORY", "/nonexistent"))
 VALUES = OWN_SECRET | {
@@ -23,6 +25,7 @@ VALUES = OWN_SECRET | {
     "migration": {"url": "postgresql://runfold@db/runfold", "password": "secret", "role": "runfold_service"},
     "ingress": {"enabled": True, "hosts": [{"host": "runfold.example.com", "paths": ["/"]}]},
 }
+NAMESPACE = "restricted"
 DEADLINE_S = 120
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 CONTEXT = ssl._create_unverified_context()  # noqa: S323  the server makes a certificate for itself
@@ -72,7 +75,7 @@ class Cluster:
             return False
 
     def helm(self, *arguments, values=None):
-        return helm("--kubeconfig", str(self.config), "--namespace", "runfold", *arguments, values=values)
+        return helm("--kubeconfig", str(self.config), "--namespace", NAMESPACE, *arguments, values=values)
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +113,10 @@ def cluster(tmp_path_factory):
                 assert processes[1].poll() is None, (directory / "log").read_text()[-4000:]
                 assert time.monotonic() < ends_at, (directory / "log").read_text()[-4000:]
                 time.sleep(0.2)
-            namespace = {"metadata": {"name": "runfold", "labels": RESTRICTED}}
+            namespace = {"metadata": {"name": NAMESPACE, "labels": RESTRICTED}}
             assert made.call("POST", "/api/v1/namespaces", namespace)[0] == 201
             account = {"metadata": {"name": "default"}}
-            assert made.call("POST", "/api/v1/namespaces/runfold/serviceaccounts", account)[0] == 201
+            assert made.call("POST", f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts", account)[0] == 201
             yield made
         finally:
             for process in reversed(processes):
@@ -126,7 +129,7 @@ def test_it_is_installed_upgraded_and_rolled_back(cluster):
     cluster.helm("install", "runfold", str(CHART), "--dry-run=server", values=VALUES)
     cluster.helm("install", "runfold", str(CHART), hooks, values=OWN_SECRET)
     cluster.helm("upgrade", "runfold", str(CHART), hooks, values=VALUES | {"replicas": 3})
-    deployments = "/apis/apps/v1/namespaces/runfold/deployments/runfold"
+    deployments = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments/runfold"
     assert json.loads(cluster.call("GET", deployments)[1])["spec"]["replicas"] == 3
     cluster.helm("rollback", "runfold", "1", hooks)
     assert json.loads(cluster.call("GET", deployments)[1])["spec"]["replicas"] == 2
@@ -134,12 +137,29 @@ def test_it_is_installed_upgraded_and_rolled_back(cluster):
     assert cluster.call("GET", deployments)[0] == 404
 
 
+def test_the_lines_of_the_documentation_install_it(cluster, tmp_path):
+    """Word by word, from the line that makes the namespace on; the hook and the last line need nodes."""
+    *lines, key = blocks("docs/install.md", "Kubernetes")[2:]
+    assert "kubectl -n runfold exec deploy/runfold" in key
+    assert lines[-1].startswith("helm ")
+    lines[-1] = f"{HELM} {lines[-1].removeprefix('helm ')} --no-hooks"
+    (tmp_path / "deploy").symlink_to(REPOSITORY / "deploy")
+    for name in ("service.txt", "owner.txt"):
+        (tmp_path / name).write_text("p@ss/w:rd#%")
+    environment = os.environ | {"KUBECONFIG": str(cluster.config)}
+    subprocess.run(["bash", "-euxc", "\n".join(lines)], cwd=tmp_path, env=environment, check=True)
+    objects = "/apis/apps/v1/namespaces/runfold/deployments/runfold", "/api/v1/namespaces/runfold/secrets/runfold-owner"
+    deployment, secret = (json.loads(cluster.call("GET", path)[1]) for path in objects)
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "registry.example.com/runfold:0.1.0"
+    assert base64.b64decode(secret["data"]["password"]).decode() == "p@ss/w:rd#%"
+
+
 def test_the_objects_of_the_hook_are_taken(cluster):
     objects = render(VALUES, release="runfold")
     for found in of_kind(objects, "Secret"):
-        assert cluster.call("POST", "/api/v1/namespaces/runfold/secrets", found)[0] == 201
+        assert cluster.call("POST", f"/api/v1/namespaces/{NAMESPACE}/secrets", found)[0] == 201
     (job,) = of_kind(objects, "Job")
-    assert cluster.call("POST", "/apis/batch/v1/namespaces/runfold/jobs", job)[0] == 201
+    assert cluster.call("POST", f"/apis/batch/v1/namespaces/{NAMESPACE}/jobs", job)[0] == 201
 
 
 @pytest.mark.parametrize("kind", ["Deployment", "Job"])
@@ -148,9 +168,9 @@ def test_a_restricted_namespace_admits_the_pods(cluster, kind):
     template = owner["spec"]["template"]
     template["spec"].pop("serviceAccountName", None)
     pod = {"metadata": {"generateName": "pod-", "labels": template["metadata"]["labels"]}, "spec": template["spec"]}
-    assert cluster.call("POST", "/api/v1/namespaces/runfold/pods", pod)[0] == 201
+    assert cluster.call("POST", f"/api/v1/namespaces/{NAMESPACE}/pods", pod)[0] == 201
     loose = copy.deepcopy(pod)
     del loose["spec"]["containers"][0]["securityContext"]["capabilities"]
-    status, said = cluster.call("POST", "/api/v1/namespaces/runfold/pods", loose)
+    status, said = cluster.call("POST", f"/api/v1/namespaces/{NAMESPACE}/pods", loose)
     assert status == 403
     assert "violates PodSecurity" in said

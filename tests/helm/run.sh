@@ -17,6 +17,9 @@ fi
 if [ "${SERVER:-}" = yes ]; then
   export SERVER_DIRECTORY=${XDG_CACHE_HOME:-$HOME/.cache}/runfold-helm/server
   "$here/server.sh" "$SERVER_DIRECTORY"
+  . "$repository/tests/debian.sh"
+  unpack kubectl kubernetes-client "$SERVER_DIRECTORY/kubectl"
+  export PATH
 fi
 cd "$repository"
 PYTHONPATH=$repository:$packages exec "$python" -m pytest -o python_files='check_*.py' -p no:cacheprovider tests/helm "$@"
