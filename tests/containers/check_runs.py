@@ -2,9 +2,12 @@
 
 import json
 import re
+import shlex
+from uuid import uuid4
 
 import pytest
-from engine import container, create_key, docker, http_status, volume, wait_for
+from documents import blocks
+from engine import PASSWORD, Container, container, create_key, docker, http_status, volume, wait_for
 
 HARDENED = (
     "--read-only",
@@ -83,6 +86,37 @@ def test_a_user_without_a_name_is_told_what_to_do(image):
 def test_with_a_database_any_user_serves(image, database, user):
     with container(image, options=(KEYS, f"--user={user}", *HARDENED, *database)) as runfold:
         runfold.wait_until_ready()
+
+
+def run_lines(lines, image, words, *options, **environment):
+    """Run a line that starts a container and one that makes a key there, with a name and a port of their own.
+
+    `words`: what stands for words of the lines; `options`: further ones of the container.
+    """
+    name = f"runfold-test-{uuid4().hex[:12]}"
+    words = {"runfold": name, "127.0.0.1:5000:5000": "127.0.0.1::5000"} | words
+    start, key = (shlex.split(line) for line in lines)
+    assert (start[0], start[-1], key[:3]) == ("docker", "runfold", ["docker", "exec", "runfold"])
+    try:
+        docker(*(words.get(word, word) for word in start[1:-1]), *options, image, **environment)
+        running = Container(name)
+        running.wait_until_ready()
+        secret = re.search(r"rf_[\w-]{40,}", running.exec(*key[3:]))[0]
+        assert http_status(f"{running.url()}/api/v1/namespaces", Authorization=f"Bearer {secret}") == 200
+        assert http_status(f"{running.url()}/api/v1/namespaces") == 401
+    finally:
+        docker("rm", "--force", "--volumes", name, status=None)
+
+
+def test_the_lines_of_the_documentation_run_it(image, database):
+    lines = blocks("docs/containers.md", "Running it")
+    network, url = database
+    documented = "RUNFOLD_DATABASE_URL=postgresql://runfold@db.example.com/runfold"
+    assert documented in lines[0]
+    here = url.removeprefix("--env=").replace(f":{PASSWORD}", "")
+    run_lines(lines[:2], image, {documented: here}, network, PGPASSWORD=PASSWORD)
+    with volume() as data:
+        run_lines(lines[2:], image, {"runfold:/var/lib/runfold": f"{data}:/var/lib/runfold"})
 
 
 def test_the_variables_of_kubernetes_beside_a_service_named_runfold_are_no_settings(image, database):

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from documents import commands
+from documents import blocks, commands
 from programs import REPOSITORY
 
 RECORDS = sorted((REPOSITORY / "docs/decisions").glob("*.md"))
@@ -58,7 +58,6 @@ RUN_ELSEWHERE = {
         "Saving heads elsewhere",
     ): "needs an account with a cloud; docs/backup.md saves a head to a file",
     ("docs/containers.md", "Compose"): "the lines of README.md, In production",
-    ("docs/containers.md", "Running it"): "tests/containers/check_runs.py runs containers with these options",
     ("docs/containers.md", "The image"): "tests/containers/engine.py builds the image with arguments for its index",
     (
         "docs/operations.md",
@@ -99,6 +98,11 @@ def test_the_commands_of_each_page_are_run_by_a_test_or_it_is_said_why_not():
     present = {(page, heading) for page in pages if page != "CHANGELOG.md" for heading in commands(page)}
     assert present - read_by_tests() - NO_COMMANDS == set(RUN_ELSEWHERE)
     assert present >= NO_COMMANDS
+
+
+def test_compose_is_started_on_one_page_as_on_the_other():
+    on_page, in_readme = blocks("docs/containers.md", "Compose"), blocks("README.md", "In production")
+    assert on_page == [line.partition(" #")[0].rstrip() for line in in_readme]
 
 
 def test_the_index_has_every_page():
