@@ -10,7 +10,7 @@ import click
 from service import logs
 from service.cli import volume
 from service.cli.environment import check_environment, settings_variables, unknown_variables, variables_of
-from service.cli.loading import interruptible
+from service.cli.loading import loading
 from service.errors import OperatorError, RunfoldError
 
 _MODULES = {
@@ -52,7 +52,7 @@ class _Program(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, after loading its module; None if there is no such command."""
         if cmd_name in _MODULES and cmd_name not in self.commands:
-            with interruptible():
+            with loading():
                 module = import_module(f"service.cli.commands.{_MODULES[cmd_name]}")
             self.add_command(module.command)
         return super().get_command(ctx, cmd_name)

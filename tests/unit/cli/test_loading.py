@@ -1,5 +1,6 @@
 """A command loads the modules that it needs, and no others: they take most of the time of a short command."""
 
+import gc
 import os
 import signal
 import subprocess
@@ -8,7 +9,7 @@ import sys
 from click.testing import CliRunner
 from programs import SETTINGS
 
-from service.cli.loading import interruptible
+from service.cli.loading import loading
 from service.cli.main import cli
 
 LOADED = """
@@ -40,7 +41,7 @@ def test_every_command_is_loaded_to_tell_a_misspelt_variable():
 def test_ctrl_c_is_an_exception_again_when_modules_are_loaded():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with interruptible():
+        with loading():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
@@ -50,10 +51,26 @@ def test_ctrl_c_is_an_exception_again_when_modules_are_loaded():
 def test_ctrl_c_that_is_ignored_stays_so():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with interruptible():
+        with loading():
             assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_no_garbage_is_collected_meanwhile_and_that_is_so_again_afterwards():
+    assert gc.isenabled()
+    with loading():
+        assert not gc.isenabled()
+        made = []
+    assert gc.isenabled()
+    assert not any(each is made for each in gc.get_objects())  # frozen
+    gc.disable()
+    try:
+        with loading():
+            pass
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def test_there_is_no_other_command():
