@@ -13,8 +13,18 @@ from service.cli.commands.history import History, batches
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 WIDE, NARROW = {"width": 1440, "height": 900}, {"width": 360, "height": 740}
+VERY_WIDE = {"width": 3840, "height": 2160}
 TIMEOUT_MS = 20_000
 expect.set_options(timeout=TIMEOUT_MS)
+
+LEAST_SHIFT = 0.001
+"""Of the window: less is moved by a relative time that becomes longer."""
+
+_SHIFTS = """window.shifts = [];
+new PerformanceObserver(list => {
+  for (const each of list.getEntries())
+    if (!each.hadRecentInput) shifts.push([each.value, each.sources.map(source => source.node?.className ?? '')]);
+}).observe({type: 'layout-shift', buffered: true});"""
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
@@ -59,6 +69,16 @@ class Tab:
 
     def close(self) -> None:
         self.context.close()
+
+
+def watch_shifts(page: Page) -> None:
+    """Note what is moved by something else while pages open."""
+    page.add_init_script(_SHIFTS)
+
+
+def shifted(page: Page) -> list:
+    """Return what was moved, each with its share of the window and the classes of the elements."""
+    return [shift for shift in page.evaluate("shifts") if shift[0] >= LEAST_SHIFT]
 
 
 @contextmanager

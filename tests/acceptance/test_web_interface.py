@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
-from browsing import HOSTILE, chromium, post, tab
+from browsing import HOSTILE, chromium, post, shifted, tab, watch_shifts
 from playwright.sync_api import expect
 
 RUN = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
@@ -57,6 +57,7 @@ PATHS = {
 
 def test_every_page_opens_and_what_payloads_contain_is_text(server, browser):
     with tab(browser, server.url) as opened:
+        watch_shifts(opened.page)
         for path, heading in PATHS.items():
             page = opened.open(path)
             expect(page.get_by_role("heading", name=heading)).to_be_visible()
@@ -64,3 +65,4 @@ def test_every_page_opens_and_what_payloads_contain_is_text(server, browser):
             assert page.locator("main img, main script").count() == 0
             assert "owned" not in page.title() or "<script>" in page.title()
             assert page.locator("a[href^='javascript:']").count() == 0
+            assert shifted(page) == []

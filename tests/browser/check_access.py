@@ -1,13 +1,17 @@
 """API keys, a path prefix, and a service that stops and comes back."""
 
 import asyncio
+import json
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from browsing import Tab, chromium, post
 from databases import TEMPLATE, database, execute
@@ -118,6 +122,87 @@ def test_what_a_key_may_not_change_is_not_offered(make, browser):
         expect(page.get_by_role("heading", level=1)).to_contain_text("load")
         expect(page.get_by_role("button", name="Add a tag to the job")).to_have_count(offered)
         tab.close()
+
+
+def test_a_bound_key_is_offered_nothing_about_all_of_the_ledger_and_is_told_how_to_send(make, browser):
+    service = make()
+    url = service.start()
+    secrets = [
+        re.search(r"rf_\S+", service.run("keys", "create", name, "--scope", "write", *more))[0]
+        for name, more in (("all", ()), ("etl", ("--namespace", "etl")), ("others", ("--namespace", "others")))
+    ]
+    post(f"{url}/api/v1/lineage", EVENT, key=secrets[0])
+    for secret, offered in zip(secrets[:2], (1, 0), strict=True):
+        tab = Tab(browser, url)
+        page = tab.open("/ledger")
+        page.get_by_role("textbox", name="API key").fill(secret)
+        page.get_by_role("button", name="Use this key").click()
+        expect(page.locator(".ledger-line.row").first).to_contain_text("load")
+        expect(page.get_by_role("region", name="Known and reported")).to_contain_text("Jobs1")
+        expect(page.get_by_role("region", name="Head and verification")).to_have_count(offered)
+        assert tab.refusals() == []
+        tab.close()
+    tab = Tab(browser, url)
+    page = tab.open("/")
+    page.get_by_role("textbox", name="API key").fill(secrets[2])
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.get_by_text("Nothing is recorded yet")).to_be_visible()
+    expect(page.get_by_text('curl -X POST -H "Authorization: Bearer $RUNFOLD_API_KEY"')).to_be_visible()
+    expect(page.get_by_text("""{"type":"api_key","apiKey":"'"$RUNFOLD_API_KEY"'"}}'""")).to_be_visible()
+    assert secrets[2] not in page.content()
+    tab.close()
+
+
+@contextmanager
+def no_projection(dsn):
+    """Lock the cursor of datasets and lineage within the block, from a thread that has an event loop of its own."""
+    locked, done = threading.Event(), threading.Event()
+
+    async def lock():
+        connection = await asyncpg.connect(dsn)
+        async with connection.transaction():
+            await connection.execute("select from runfold.lineage_cursor for update")
+            locked.set()
+            await asyncio.to_thread(done.wait, 300)
+        await connection.close()
+
+    thread = threading.Thread(target=lambda: asyncio.run(lock()))
+    thread.start()
+    assert locked.wait(DEADLINE_S)
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join(DEADLINE_S)
+
+
+def test_what_lacks_the_latest_events_says_so_until_it_has_them(make, browser):
+    service = make()
+    url = service.start()
+    event = json.loads(EVENT) | {"eventType": "COMPLETE", "outputs": [{"namespace": "lake", "name": "orders"}]}
+    post(f"{url}/api/v1/lineage", json.dumps(event).encode())
+    tab = Tab(browser, url)
+    page = tab.open("/lineage?node=dataset:lake:orders")
+    missing = page.get_by_text("the latest event is missing")
+    expect(page.get_by_role("link", name="job etl / load")).to_be_visible()
+    expect(missing).to_have_count(0)
+    with no_projection(service.dsn):
+        more = event | {"run": {"runId": str(uuid4())}, "job": {"namespace": "etl", "name": "more"}}
+        post(f"{url}/api/v1/lineage", json.dumps(more).encode())
+        for path in ("/lineage?node=dataset:lake:orders", "/lineage?node=dataset:lake:orders&columns=true", "/ledger"):
+            tab.open(path)
+            expect(missing).to_be_visible()
+        page.keyboard.press("Control+k")
+        page.keyboard.type("load")
+        found = page.get_by_role("dialog", name="Search")
+        expect(found.get_by_role("option").first).to_contain_text("etl / load")
+        expect(found.get_by_text("the latest event is missing")).to_be_visible()
+        tab.open("/lineage?node=dataset:lake:orders")
+        expect(missing).to_be_visible()
+    expect(page.get_by_role("link", name="job etl / more")).to_be_visible()
+    expect(missing).to_have_count(0)
+    assert tab.refusals() == []
+    tab.close()
 
 
 def test_below_a_path_everything_works(make, browser):

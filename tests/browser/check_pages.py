@@ -1,9 +1,9 @@
-"""Every page in both themes and two widths: accessible, within the window, without an error; pictures of them."""
+"""Every page in both themes and three widths: accessible, within the window, still while it opens; pictures of them."""
 
 from pathlib import Path
 
 import pytest
-from browsing import NARROW, WIDE, tab
+from browsing import NARROW, VERY_WIDE, WIDE, shifted, tab, watch_shifts
 from playwright.sync_api import expect
 
 AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
@@ -12,12 +12,15 @@ AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
 @pytest.fixture(scope="module")
 def paths(ask):
     failed = ask("/runs?state=FAILED&namespace=airflow-prod&limit=1")["runs"][0]
-    last = ask(f"/jobs/runs/{failed['id']}/events")["events"][-1]["position"]
+    first, *_, last = ask(f"/jobs/runs/{failed['id']}/events")["events"]
+    parent = ask("/runs?state=FAILED&job=sales_daily&limit=1")["runs"][0]["id"]
     return {
         "overview": "/",
         "runs": "/runs?sort=duration",
         "run": f"/runs/{failed['id']}",
-        "event": f"/runs/{failed['id']}?event={last}",
+        "event": f"/runs/{failed['id']}?event={last['position']}",
+        "past": f"/runs/{failed['id']}?knownAt={first['recordedAt']}",
+        "parent": f"/runs/{parent}",
         "jobs": "/jobs",
         "job": "/jobs/airflow-prod/sales_daily.spark_aggregate",
         "ledger": "/ledger",
@@ -33,19 +36,37 @@ def paths(ask):
     }
 
 
-PAGES = ("overview", "runs", "run", "event", "jobs", "job", "ledger", "datasets", "dataset")
+PAGES = ("overview", "runs", "run", "event", "past", "parent", "jobs", "job", "ledger", "datasets", "dataset")
 GRAPHS = ("lineage", "columns", "list", "search", "nowhere")
+
+
+def open_and_measure(opened, path):
+    """Open a page, wait until all of it is shown, and assert that nothing was moved by what arrived late."""
+    watch_shifts(opened.page)
+    page = opened.open(path)
+    page.wait_for_load_state("load")
+    page.get_by_role("main").wait_for()
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
+    expect(page.locator("main [aria-busy=true]")).to_have_count(0)
+    assert shifted(page) == []
+    return page
+
+
+@pytest.mark.parametrize("name", ["overview", "run", "parent", "lineage"])
+def test_a_page_is_still_in_a_very_wide_window(browser, url, paths, name):
+    with tab(browser, url, size=VERY_WIDE) as opened:
+        page = open_and_measure(opened, paths[name])
+        assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
 @pytest.mark.parametrize("name", PAGES + GRAPHS)
-def test_a_page_is_accessible_and_within_the_window(browser, url, paths, screenshots, name, size, theme):
+def test_a_page_is_accessible_within_the_window_and_still_while_it_opens(
+    browser, url, paths, screenshots, name, size, theme
+):
     with tab(browser, url, size=size, theme=theme, reduced_motion="reduce") as opened:
-        page = opened.open(paths[name])
-        page.wait_for_load_state("load")
-        page.get_by_role("main").wait_for()
-        expect(page.locator("main [aria-busy=true]")).to_have_count(0)
+        page = open_and_measure(opened, paths[name])
         if screenshots:
             page.screenshot(
                 path=screenshots / f"{name}-{size['width']}-{theme}.png", full_page=name in {"run", "event", "dataset"}

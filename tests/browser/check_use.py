@@ -11,9 +11,11 @@ from browsing import post
 from playwright.sync_api import expect
 
 ROWS = ".table .line.row"
+DAYS = [f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:00Z}" for days in range(3)]
+"""Times, so many days ago."""
 
 
-def event(kind, run, at, job="by hand", namespace="etl", **facets):
+def event(kind, run, at, job="by hand", namespace="etl", outputs=(), **facets):
     body = {
         "eventType": kind,
         "eventTime": at.isoformat(),
@@ -21,7 +23,7 @@ def event(kind, run, at, job="by hand", namespace="etl", **facets):
         "job": {"namespace": namespace, "name": job},
         "producer": "https://example.com/me",
         "inputs": [],
-        "outputs": [],
+        "outputs": list(outputs),
     }
     return json.dumps(body).encode()
 
@@ -49,6 +51,11 @@ def count(page, expected):
         ("longer=1.5m&shorter=3min&state=FAILED", "minDurationMs=90000&maxDurationMs=180000&state=FAILED&sort=start"),
         ("longer=soon&job=sales_daily", "job=sales_daily&sort=start"),
         ("namespace=spark-cluster&sort=end&state=FAILED", "namespace=spark-cluster&sort=end&state=FAILED"),
+        ("inferred=true", "inferred=true"),
+        (f"from={DAYS[2]}&to={DAYS[1]}&order=asc", f"startedAfter={DAYS[2]}&startedBefore={DAYS[1]}&order=asc"),
+        (f"time=ended&from={DAYS[2]}&sort=end&order=asc", f"endedAfter={DAYS[2]}&sort=end&order=asc"),
+        (f"time=updated&to={DAYS[1]}&sort=update", f"updatedBefore={DAYS[1]}&sort=update"),
+        (f"runningAt={DAYS[1]}", f"runningAt={DAYS[1]}"),
     ],
 )
 def test_an_address_shows_the_runs_that_the_api_finds(opened, ask, address, parameters):
@@ -91,6 +98,43 @@ def test_filters_go_into_the_address_and_back_and_forward_work(opened):
     expect(page).to_have_url(re.compile(r"/runs$"))
     page.go_forward()
     expect(page.get_by_role("button", name="Failed")).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_late_answer_to_other_filters_is_not_shown(opened):
+    page, held = opened.open("/runs?namespace=ingest"), []
+    first = page.locator(ROWS).first
+    expect(first).to_contain_text("ingest")
+
+    def hold(route):
+        held.append(route)
+
+    page.route("**/api/v1/runs?*namespace=airflow-prod*", hold)
+    page.get_by_label("Namespace").select_option("airflow-prod")
+    page.get_by_label("Namespace").select_option("dbt-warehouse")
+    expect(first).to_contain_text("dbt-warehouse")
+    with page.expect_response("**/api/v1/runs?*namespace=airflow-prod*"):
+        held[0].continue_()
+    page.get_by_role("button", name="Failed").click()
+    expect(page).to_have_url(re.compile("namespace=dbt-warehouse&state=FAILED"))
+    expect(first).to_contain_text("dbt-warehouse")
+    expect(page.get_by_role("table", name="Runs")).not_to_contain_text("airflow-prod")
+
+
+def test_a_long_history_is_not_read_from_its_beginning_for_each_event(opened, url):
+    run, begin = uuid4(), datetime.now(UTC) - timedelta(hours=1)
+    kinds = ["START", *["RUNNING"] * 600]
+    lines = [event(kind, run, begin + timedelta(seconds=number)) for number, kind in enumerate(kinds)]
+    post(f"{url}/api/v1/lineage/batch", b"\n".join(lines), "application/x-ndjson")
+    page = opened.open(f"/runs/{run}")
+    expect(page.get_by_text("now: all 601 events")).to_be_visible()
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url) if f"{run}/events" in request.url else None)
+    report(url, "COMPLETE", run)
+    expect(page.get_by_text("now: all 602 events")).to_be_visible()
+    assert asked
+    assert all("cursor=" in address for address in asked)
+    expect(page.locator(".facts-of-run")).to_contain_text("Completed")
 
 
 def test_new_runs_are_announced_and_do_not_move_the_rows_and_known_ones_change_in_place(opened, url):
@@ -166,6 +210,37 @@ def test_the_slider_shows_the_run_as_it_was_known_and_marks_what_changed(opened,
     expect(page.locator(".fact.changed")).to_have_count(0)
     report(url, "RUNNING", run, now)
     expect(page.get_by_text("5 events, 1 out of order")).to_be_visible()
+
+
+def test_what_was_known_has_no_datasets_that_were_told_later(opened, url, ask):
+    run, now = uuid4(), datetime.now(UTC)
+    report(url, "START", run, now - timedelta(minutes=2))
+    written = {"namespace": "lake", "name": "told/later"}
+    report(url, "COMPLETE", run, now - timedelta(minutes=1), outputs=[written])
+    page = opened.open(f"/runs/{run}")
+    expect(page.get_by_role("region", name="Datasets")).to_contain_text("told/later")
+    first = ask(f"/jobs/runs/{run}/events")["events"][0]["recordedAt"]
+    page = opened.open(f"/runs/{run}?knownAt={first}")
+    expect(page.get_by_text("This is what was known at")).to_be_visible()
+    expect(
+        page.get_by_role("heading", name="Facets of the job, as they are now").or_(page.locator(".stack"))
+    ).not_to_have_count(0)
+    expect(page.locator("main [aria-busy=true]")).to_have_count(0)
+    expect(page.get_by_role("region", name="Datasets")).to_have_count(0)
+
+
+def test_a_job_shows_its_last_runs_what_is_usual_and_the_run_under_way(opened, ask):
+    running = ask("/runs?state=RUNNING&namespace=ingest&job=changes.orders&limit=1")["runs"][0]
+    runs = ask("/namespaces/ingest/jobs/changes.orders/runs?limit=100")["runs"]
+    page = opened.open("/jobs/ingest/changes.orders")
+    last = page.get_by_role("region", name="Last runs")
+    expect(last.get_by_role("heading")).to_have_text(f"Last {len(runs)} runs")
+    expect(last.locator(".run-grid a")).to_have_count(len(runs))
+    expect(last.locator(".chart a")).to_have_count(len(runs))
+    expect(last.locator(".chart a .sign")).to_have_count(sum(run["state"] != "COMPLETED" for run in runs))
+    expect(last).to_contain_text(re.compile("median .*, 95 % within "))
+    under_way = page.get_by_role("region", name="Under way").filter(has=page.locator(f"a[href$='{running['id']}']"))
+    expect(under_way).to_contain_text("longer than 95 % of the last")
 
 
 def test_the_tree_of_a_run_has_its_parents_and_siblings(opened, ask):

@@ -5,13 +5,14 @@ import { useRef } from "preact/hooks";
 import type { Run } from "../lib/api_types";
 import { href, paths } from "../lib/router";
 import { duration, local, ms, now } from "../lib/time";
-import { Shape, useWidth } from "./basics";
+import { Shape, SHAPES, useWidth } from "./basics";
 
 const HEIGHT = 180;
-const TOP = 18;
+const TOP = 20;
 const LEFT = 84;
 const RIGHT = 56;
 const BOTTOM = 6;
+const SIGN = 9; // pixels of the shape above a run that did not complete
 
 export interface Expected {
   median: number;
@@ -60,7 +61,12 @@ export function DurationBars({ runs, typical }: { runs: readonly Run[]; typical:
               <rect x={LEFT + index * step} y={TOP} width={step} height={HEIGHT - TOP - BOTTOM} fill="transparent" />
               <rect x={LEFT + index * step + step * 0.12} width={Math.max(1, step * 0.76)} y={Math.min(y(length), HEIGHT - BOTTOM - 2)} height={Math.max(2, HEIGHT - BOTTOM - y(length))}
                 fill="var(--state)" rx="1.5" opacity={run.state === "RUNNING" ? 0.7 : 1} />
-              {length > limit && <path d={`M${LEFT + index * step + step / 2 - 3} ${TOP - 2}l3 -5l3 5z`} fill="var(--state)" />}
+              {run.state !== "COMPLETED" && (
+                <svg class="sign" x={LEFT + (index + 0.5) * step - SIGN / 2} y={Math.min(y(length), HEIGHT - BOTTOM - 2) - SIGN - 2} width={SIGN} height={SIGN} viewBox="0 0 14 14">
+                  {SHAPES[run.state]}
+                </svg>
+              )}
+              {length > limit && run.state === "COMPLETED" && <path d={`M${LEFT + index * step + step / 2 - 3} ${TOP - 2}l3 -5l3 5z`} fill="var(--state)" />}
             </a>
           );
         })}

@@ -13,7 +13,7 @@ export type RunState = Run["state"];
 export const STATES: readonly RunState[] = ["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"];
 
 /** The shape of each state, so that none is told by its colour alone. */
-const SHAPES: Record<RunState, JSX.Element> = {
+export const SHAPES: Record<RunState, JSX.Element> = {
   NEW: <circle cx="7" cy="7" r="5" fill="none" stroke="currentColor" stroke-width="1.6" stroke-dasharray="2.6 1.6" />,
   RUNNING: <path d="M3 1.8v10.4L12 7z" fill="currentColor" />,
   COMPLETED: <path d="M2 7.4l3.3 3.4L12 3.6" fill="none" stroke="currentColor" stroke-width="2.2" stroke-linecap="round" />,
@@ -176,6 +176,7 @@ export function Skeleton({ rows, height = "2rem" }: { rows: number; height?: str
 }
 
 const FIRST_WIDTH = 320;
+const LEAST_WIDTH = 200; // so that no part of a chart has a negative one
 
 /** Returns the width of an element's content, as it changes. It is measured before the first paint: nothing is shifted. */
 export function useWidth(element: { current: Element | null }): number {
@@ -183,8 +184,8 @@ export function useWidth(element: { current: Element | null }): number {
   useLayoutEffect(() => {
     if (!element.current) return undefined;
     const style = getComputedStyle(element.current);
-    setWidth(Math.floor(element.current.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight)));
-    const observer = new ResizeObserver((entries) => setWidth(Math.floor(entries[0]?.contentRect.width ?? FIRST_WIDTH)));
+    setWidth(Math.max(LEAST_WIDTH, Math.floor(element.current.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight))));
+    const observer = new ResizeObserver((entries) => setWidth(Math.max(LEAST_WIDTH, Math.floor(entries[0]?.contentRect.width ?? FIRST_WIDTH))));
     observer.observe(element.current);
     return () => observer.disconnect();
   }, []);

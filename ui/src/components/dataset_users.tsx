@@ -1,30 +1,40 @@
 // The jobs that write and read a dataset, with their latest runs.
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
-import type { Dataset, GraphJob, JobNode } from "../lib/api_types";
+import { useEffect, useState } from "preact/hooks";
+import type { Behind } from "../lib/api";
+import type { Dataset, GraphJob, JobNode, LineageGraph } from "../lib/api_types";
 import { lineage, nodes } from "../lib/lineage_api";
 import { isPast, type Moment } from "../lib/moment";
-import { useAnswer } from "../lib/query";
+import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { JobLink, Length, Problem, Skeleton, State, Time } from "./basics";
+import { BehindTag } from "./behind";
 import { field } from "./run_row";
-
-interface Props {
-  dataset: Dataset;
-  moment: Moment;
-  fresh: number; // a number that changes when something was recorded
-}
 
 const MOST = 1_000;
 
-export function Users({ dataset, moment, fresh }: Props): JSX.Element {
+export interface UsersOf {
+  answer: Answer<Behind<LineageGraph>>;
+  earlier: boolean; // whether edges of earlier runs are read, too
+  setEarlier: (earlier: boolean) => void;
+}
+
+/** Reads which jobs write and read a dataset; again when `fresh` changes. */
+export function useUsers(dataset: Dataset, moment: Moment, fresh: number): UsersOf {
   const [earlier, setEarlier] = useState(false);
   const node = nodes.dataset(dataset.namespace, dataset.name);
-  const past = isPast(moment);
-  const edges = earlier && !past ? "all" : null;
-  const answer = useAnswer(`users/${node}\n${moment.knownAt}\n${moment.validAt}\n${edges}\n${fresh}`, (signal) =>
+  const edges = earlier && !isPast(moment) ? "all" : null;
+  const answer = useAnswer(`users/${node}\n${moment.knownAt}\n${moment.validAt}\n${edges}`, (signal) =>
     lineage.graph({ nodeId: node, depth: 0, limit: MOST, edges, ...moment }, signal));
+  useEffect(() => {
+    if (fresh > 0) answer.reload();
+  }, [fresh]);
+  return { answer, earlier, setEarlier };
+}
+
+export function Users({ dataset, past, users: { answer, earlier, setEarlier } }: { dataset: Dataset; past: boolean; users: UsersOf }): JSX.Element {
+  const node = nodes.dataset(dataset.namespace, dataset.name);
   const jobs = (answer.data?.graph ?? []).filter((each): each is JobNode => each.type === "JOB");
   const own = (answer.data?.graph ?? []).find((each) => each.type === "DATASET" && each.data.namespace === dataset.namespace && each.data.name === dataset.name)?.id ?? node;
   const writers = jobs.filter((job) => job.outEdges.some((edge) => edge.destination === own));
@@ -34,6 +44,7 @@ export function Users({ dataset, moment, fresh }: Props): JSX.Element {
       <header>
         <h2>Jobs</h2>
         {answer.data?.truncated && <span class="tag warn">more than {MOST}</span>}
+        <BehindTag answer={answer} />
         <span class="space" />
         {!past && (
           <label class="small faint">

@@ -5,7 +5,7 @@ import type { DatasetId, DatasetVersion, Field } from "../lib/api_types";
 import { compareFields, countChanges, type FieldChange } from "../lib/fields_diff";
 import { lineage } from "../lib/lineage_api";
 import type { Moment } from "../lib/moment";
-import { useAnswer } from "../lib/query";
+import { type Answer, useAnswer } from "../lib/query";
 import { href, paths, query, setQuery } from "../lib/router";
 import { local, ms } from "../lib/time";
 import { Problem, Skeleton, State, Time } from "./basics";
@@ -47,17 +47,14 @@ function Summary({ changes }: { changes: readonly FieldChange[] }): JSX.Element 
   );
 }
 
-interface Props {
-  id: DatasetId;
-  moment: Moment;
-  current: string;
-}
-
 const LISTED = 200;
 
-export function VersionsPanel({ id, moment, current }: Props): JSX.Element {
+export function useVersions(id: DatasetId, moment: Moment, current: string): Answer<Versions> {
   const key = `versions/${id.namespace}\n${id.name}\n${moment.knownAt}\n${moment.validAt}\n${current}`;
-  const answer = useAnswer(key, (signal) => readVersions(id, moment, LISTED, signal));
+  return useAnswer(key, (signal) => readVersions(id, moment, LISTED, signal));
+}
+
+export function VersionsPanel({ answer, current }: { answer: Answer<Versions>; current: string }): JSX.Element {
   const versions = answer.data?.versions ?? [];
   const find = (version: string | null): number => versions.findIndex((each) => each.version === version);
   const chosen = find(query.value.get("after"));

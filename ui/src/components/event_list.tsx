@@ -51,7 +51,7 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
   const columns = withJob ? "ledger-line" : "event-line";
   return (
     <div class={`events${chosen ? " with-detail" : ""}`}>
-      <div class="table" role="table" aria-label="Events">
+      <div class="table" role="table" aria-label="Events" aria-rowcount={events.length}>
         <div class={`line titles ${columns}`} role="row">
           <span role="columnheader">Position</span>
           <span role="columnheader">Event</span>
@@ -64,8 +64,8 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
         </div>
         <Windowed items={events} rowHeight={ROW} height={height ?? `${Math.min(14, Math.max(1, events.length)) * ROW}px`} label="Events" table
           onEnd={onEnd} selected={index} of={[selected, fresh, columns]}
-          row={(event, _, top) => (
-            <div key={event.position} class={`line row ${columns}${fresh?.has(event.position) ? " fresh" : ""}`} role="row" tabIndex={0}
+          row={(event, place, top) => (
+            <div key={event.position} class={`line row ${columns}${fresh?.has(event.position) ? " fresh" : ""}`} role="row" aria-rowindex={place + 1} tabIndex={0}
               style={{ top: `${top}px` }} aria-selected={event.position === selected}
               onClick={() => onSelect(event.position === selected ? null : event.position)}
               onKeyDown={(key) => key.key === "Enter" && onSelect(event.position)}>

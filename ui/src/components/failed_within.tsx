@@ -2,15 +2,22 @@
 
 import type { JSX } from "preact";
 import { api } from "../lib/api";
-import { useAnswer } from "../lib/query";
+import type { FoundPage, Run } from "../lib/api_types";
+import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { State, Time } from "./basics";
+import { hasTrace } from "./facets";
 import { errorOf, Marks } from "./run_row";
 
 const SHOWN = 3;
 
-export function FailedWithin({ id }: { id: string }): JSX.Element | null {
-  const answer = useAnswer(`failed-within/${id}`, (signal) => api.runs({ parent: id, state: "FAILED", sort: "end", limit: SHOWN }, signal));
+/** Reads the children that failed, where a run failed and does not say itself why. */
+export function useFailedWithin(id: string, run: Run | undefined): Answer<FoundPage> {
+  const unexplained = run?.state === "FAILED" && !hasTrace(run.facets["errorMessage"]);
+  return useAnswer(unexplained ? `failed-within/${id}` : null, (signal) => api.runs({ parent: id, state: "FAILED", sort: "end", limit: SHOWN }, signal));
+}
+
+export function FailedWithin({ id, answer }: { id: string; answer: Answer<FoundPage> }): JSX.Element | null {
   const runs = answer.data?.runs ?? [];
   if (runs.length === 0) return null;
   return (

@@ -4,7 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { api } from "../lib/api";
 import type { Run } from "../lib/api_types";
-import { useAnswer } from "../lib/query";
+import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
 import { duration, ms, now, ticks, tickText } from "../lib/time";
@@ -17,6 +17,8 @@ const LABELS = 300;
 const MOST_RUNS = 1_000;
 const MOST_CHILDREN = 200;
 const HIGHEST = 8;
+const HIGHEST_PANEL = 16; // rows
+const AT_ONCE = 3; // requests; the browser has six connections to the service
 const RELOAD_MS = 3_000;
 
 export interface Branch {
@@ -51,33 +53,50 @@ async function root(run: Run, signal: AbortSignal): Promise<Run> {
   return top;
 }
 
-/** Reads the tree of which a run is a part, from its topmost known parent, in the order of starts. */
-export async function readTree(run: Run, signal: AbortSignal): Promise<Tree> {
-  const top = await root(run, signal);
+/** Returns the runs below `top`, each behind its parent, children in the order of their starts. */
+function branchesOf(top: Run, childrenOf: ReadonlyMap<string, readonly Run[]>): Branch[] {
   const branches: Branch[] = [];
-  const seen = new Set<string>();
-  let omitted = 0;
-  async function add(each: Run, depth: number, above: string): Promise<void> {
-    if (seen.has(each.id) || depth > HIGHEST) return;
-    seen.add(each.id);
-    const own = each.job?.name ?? each.id;
-    branches.push({ run: each, depth, name: above && own.startsWith(`${above}.`) ? own.slice(above.length + 1) : own });
-    if (branches.length >= MOST_RUNS) return;
-    const page = await api.children(each.id, { limit: MOST_CHILDREN }, signal);
-    omitted += page.totalCount - page.runs.length;
-    const children = page.runs.toSorted((one, other) => startOf(one) - startOf(other));
-    for (const child of children) await add(child, depth + 1, own);
+  function add(run: Run, depth: number, above: string): void {
+    const own = run.job?.name ?? run.id;
+    branches.push({ run, depth, name: above && own.startsWith(`${above}.`) ? own.slice(above.length + 1) : own });
+    for (const child of childrenOf.get(run.id) ?? []) add(child, depth + 1, own);
   }
-  await add(top, 0, "");
-  return { branches, omitted };
+  add(top, 0, "");
+  return branches;
+}
+
+/** Reads the tree of which a run is a part, from its topmost known parent, level by level; shows what is read of it. */
+export async function readTree(run: Run, signal: AbortSignal, show: (part: Tree) => void): Promise<Tree> {
+  const top = await root(run, signal);
+  const childrenOf = new Map<string, readonly Run[]>();
+  const seen = new Set([top.id]);
+  let omitted = 0;
+  async function readChildren(parents: Run[]): Promise<void> {
+    for (let parent = parents.shift(); parent && seen.size < MOST_RUNS; parent = parents.shift()) {
+      const page = await api.children(parent.id, { limit: MOST_CHILDREN }, signal);
+      const children = page.runs.filter((child) => !seen.has(child.id)).slice(0, Math.max(0, MOST_RUNS - seen.size));
+      omitted += page.totalCount - children.length;
+      for (const child of children) seen.add(child.id);
+      childrenOf.set(parent.id, children.toSorted((one, other) => startOf(one) - startOf(other)));
+    }
+  }
+  let level = [top];
+  for (let depth = 0; depth < HIGHEST && level.length > 0; depth++) {
+    const waiting = [...level];
+    await Promise.all(Array.from({ length: AT_ONCE }, () => readChildren(waiting)));
+    level = level.flatMap((each) => childrenOf.get(each.id) ?? []);
+    if (level.length > 0) show({ branches: branchesOf(top, childrenOf), omitted });
+  }
+  return { branches: branchesOf(top, childrenOf), omitted };
 }
 
 function startOf(run: Run): number {
   return ms(run.startedAt ?? run.createdAt);
 }
 
-export function Gantt({ run }: { run: Run }): JSX.Element | null {
-  const answer = useAnswer(`tree/${run.id}`, (signal) => readTree(run, signal));
+/** Reads the tree of a run, and again when something is recorded of it. What grows no more in height is shown before all of it is read. */
+export function useTree(run: Run): Answer<Tree> {
+  const answer = useAnswer<Tree>(`tree/${run.id}`, (signal, show) => readTree(run, signal, show));
   const tree = answer.data;
   const reload = useThrottled(answer.reload, RELOAD_MS);
   useEffect(() => {
@@ -87,6 +106,10 @@ export function Gantt({ run }: { run: Run }): JSX.Element | null {
     const ids = new Set(tree?.branches.map((branch) => branch.run.id));
     if (events === null || events.some((event) => ids.has(event.id) || (event.parentRun !== null && ids.has(event.parentRun)))) reload();
   });
+  return answer.loading && tree && tree.branches.length < HIGHEST_PANEL ? { ...answer, data: undefined } : answer;
+}
+
+export function Gantt({ run, tree, past }: { run: Run; tree: Tree | undefined; past: boolean }): JSX.Element | null {
   if (!tree || tree.branches.length < 2) return null;
   return (
     <section class="panel" aria-label="Parents and children">
@@ -95,6 +118,7 @@ export function Gantt({ run }: { run: Run }): JSX.Element | null {
         <span class="faint">
           {tree.branches.length.toLocaleString()} runs{tree.omitted > 0 ? `, ${tree.omitted.toLocaleString()} more are not shown` : ""}
         </span>
+        {past && <span class="tag">as they are now</span>}
         <span class="space" />
         {tree.branches.some((branch) => parentOf(branch.run) === run.id) && <a href={href(paths.runs({ parent: run.id, order: "asc" }))}>children as a list</a>}
       </header>
@@ -122,7 +146,7 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
           <text key={at} x={x(at)} y="15" text-anchor="middle">{tickText(at, columns.step)}</text>
         ))}
       </svg>
-      <Windowed items={branches} rowHeight={ROW} height={`${Math.min(branches.length, 16) * ROW}px`} label="Runs"
+      <Windowed items={branches} rowHeight={ROW} height={`${Math.min(branches.length, HIGHEST_PANEL) * ROW}px`} label="Runs"
         of={[from, to, width, current]}
         selected={branches.findIndex((branch) => branch.run.id === current)}
         row={({ run, depth, name }, _, top) => {

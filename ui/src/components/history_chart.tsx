@@ -173,13 +173,16 @@ export function HistoryChart({ run, events, knownAt, selected, onSelect }: Props
   );
 }
 
+/** The marks of the chart as characters. */
+const MARKS: Record<RunState, string> = { NEW: "○", RUNNING: "▶", COMPLETED: "●", FAILED: "✕", ABORTED: "■" };
+
 function Legend({ events }: { events: readonly HistoryEvent[] }): JSX.Element {
   const states = [...new Set(events.map((event) => event.state))].filter((state): state is RunState => state !== null);
   const late = events.some((event) => event.verdict.late);
   const replaced = events.some((event) => event.verdict.effect !== "stands");
   return (
     <p class="legend small faint">
-      {states.map((state) => state.toLowerCase()).join(" · ")}
+      {states.map((state) => <span key={state} class={`of-state ${state}`}><b aria-hidden="true">{MARKS[state]}</b> {state.toLowerCase()}</span>)}
       {late && <span><i class="ring" /> reported after a later event</span>}
       {replaced && <span><i class="hollow" /> changed nothing that stands</span>}
     </p>

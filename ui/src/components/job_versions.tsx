@@ -1,17 +1,22 @@
 // The versions of a job: each is what its runs read and write, and where its code is.
 
 import type { JSX } from "preact";
-import type { DatasetId, JobVersion } from "../lib/api_types";
+import type { DatasetId, JobVersion, JobVersions as Listed } from "../lib/api_types";
 import { lineage } from "../lib/lineage_api";
-import { useAnswer } from "../lib/query";
+import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { State, Time } from "./basics";
 import { DatasetLink } from "./dataset_link";
 
 const LISTED = 20;
 
-export function JobVersions({ namespace, name, current }: { namespace: string; name: string; current: string | null }): JSX.Element | null {
-  const answer = useAnswer(`job/versions/${namespace}\n${name}\n${current}`, (signal) => lineage.jobVersions(namespace, name, { limit: LISTED }, signal));
+/** `current`: the id of the current version, null where there is none, undefined while it is not known. */
+export function useJobVersions(namespace: string, name: string, current: string | null | undefined): Answer<Listed> {
+  const key = current === undefined ? null : `job/versions/${namespace}\n${name}\n${current}`;
+  return useAnswer(key, (signal) => lineage.jobVersions(namespace, name, { limit: LISTED }, signal));
+}
+
+export function JobVersions({ answer, current }: { answer: Answer<Listed>; current: string | null }): JSX.Element | null {
   const versions = answer.data?.versions ?? [];
   if (versions.length === 0) return null;
   return (

@@ -11,10 +11,10 @@ const SETTLED_MS = 150;
 interface Props {
   moment: Moment;
   from: number; // where the slider begins, in ms
-  stops?: readonly string[]; // what the buttons step to, oldest first
+  stops?: readonly string[]; // what the buttons step to, oldest first; without them there are no buttons
 }
 
-export function MomentBar({ moment, from, stops = [] }: Props): JSX.Element {
+export function MomentBar({ moment, from, stops }: Props): JSX.Element {
   const [chosen, setClock] = useState<MomentClock>(moment.knownAt !== null ? "knownAt" : "validAt");
   const clock: MomentClock = moment.knownAt !== null ? "knownAt" : moment.validAt !== null ? "validAt" : chosen;
   const at = moment[clock];
@@ -32,8 +32,8 @@ export function MomentBar({ moment, from, stops = [] }: Props): JSX.Element {
     clearTimeout(timer.current);
     timer.current = window.setTimeout(() => setMoment(clock, time(step), true), SETTLED_MS);
   }
-  const before = stops.findLast((stop) => at === null || ms(stop) < ms(at)) ?? null;
-  const after = at === null ? null : (stops.find((stop) => ms(stop) > ms(at)) ?? null);
+  const before = stops?.findLast((stop) => at === null || ms(stop) < ms(at)) ?? null;
+  const after = at === null ? null : (stops?.find((stop) => ms(stop) > ms(at)) ?? null);
   const value = moved ?? (at === null ? STEPS : place(ms(at)));
   const shown = moved === null ? at : time(moved);
   return (
@@ -46,12 +46,12 @@ export function MomentBar({ moment, from, stops = [] }: Props): JSX.Element {
         <option value="validAt">As it stood</option>
         <option value="knownAt">As it was known</option>
       </select>
-      {stops.length > 0 && (
+      {stops && (
         <button type="button" class="button quiet" disabled={before === null} aria-label="One version back" onClick={() => setMoment(clock, before)}>‹</button>
       )}
       <input type="range" min={0} max={STEPS} value={value} aria-label="Moment" aria-valuetext={shown === null ? "now" : local(ms(shown))}
         onInput={(event) => move(event.currentTarget.valueAsNumber)} />
-      {stops.length > 0 && (
+      {stops && (
         <button type="button" class="button quiet" disabled={at === null} aria-label="One version on" onClick={() => setMoment(clock, after)}>›</button>
       )}
       <span class="moment-text">{shown === null ? "now" : local(ms(shown))}</span>

@@ -36,17 +36,18 @@ export function errorOf(run: Run): string | null {
 
 interface Props {
   run: Run;
+  index: number;
   top: number;
   selected: boolean;
   fresh: boolean;
   longest: number;
 }
 
-export function RunRow({ run, top, selected, fresh, longest }: Props): JSX.Element {
+export function RunRow({ run, index, top, selected, fresh, longest }: Props): JSX.Element {
   const share = run.durationMs === null || longest === 0 ? 0 : run.durationMs / longest;
   const error = run.state === "FAILED" ? errorOf(run) : null;
   return (
-    <div class={`line row run-line${fresh ? " fresh" : ""}`} style={{ top: `${top}px` }} role="row"
+    <div class={`line row run-line${fresh ? " fresh" : ""}`} style={{ top: `${top}px` }} role="row" aria-rowindex={index + 1}
       aria-selected={selected} id={`run-${run.id}`}>
       <span role="cell"><State state={run.state} /></span>
       <span role="cell" class="cut job-cell">

@@ -3,17 +3,20 @@
 import { signal } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { SearchResult } from "../lib/api_types";
+import type { SearchResult, SearchResults } from "../lib/api_types";
+import type { Behind } from "../lib/api";
 import { lineage } from "../lib/lineage_api";
-import { useAnswer } from "../lib/query";
+import { type Answer, useAnswer } from "../lib/query";
 import { go, href, paths } from "../lib/router";
 import { VIEWS } from "../lib/views";
+import { BehindTag } from "./behind";
 
 export const searching = signal(false);
 
 const SHOWN = 20;
 const TYPED_MS = 100;
 const MOST_WORDS = 16;
+const PATIENCE_MS = 300;
 
 interface Found {
   path: string;
@@ -21,21 +24,40 @@ interface Found {
   kind: string;
 }
 
+/** Reads what is found. Where that waits for what was recorded last, what is there already is shown meanwhile. */
+async function find(q: string, filter: string | null, signal: AbortSignal, show: (part: Behind<SearchResults>) => void): Promise<Behind<SearchResults>> {
+  const query = { q, filter, limit: SHOWN };
+  const whole = lineage.search(query, signal);
+  const patience = new Promise<null>((resolve) => setTimeout(() => resolve(null), PATIENCE_MS));
+  if ((await Promise.race([whole, patience])) === null) {
+    lineage.search({ ...query, stale: true }, signal).then(show, () => undefined); // the other one may succeed
+  }
+  return whole;
+}
+
+export interface Searched {
+  results: SearchResult[];
+  total: number;
+  loading: boolean;
+  error: string | null;
+  answer: Answer<Behind<SearchResults>>;
+}
+
 /** Returns what jobs and datasets are found by the words of a text, read anew when the reader stops typing. */
-export function useSearch(text: string, filter: string | null = null): { results: SearchResult[]; total: number; loading: boolean; error: string | null } {
+export function useSearch(text: string, filter: string | null = null): Searched {
   const wanted = text.split(/\s+/).filter(Boolean).slice(0, MOST_WORDS).join(" ").slice(0, 1_000);
   const [asked, setAsked] = useState(wanted);
   useEffect(() => {
     const timer = setTimeout(() => setAsked(wanted), TYPED_MS);
     return () => clearTimeout(timer);
   }, [wanted]);
-  const answer = useAnswer(asked === "" ? null : `search/${filter}/${asked}`, (signal) => lineage.search({ q: asked, filter, limit: SHOWN, stale: true }, signal));
+  const answer = useAnswer<Behind<SearchResults>>(asked === "" ? null : `search/${filter}/${asked}`, (signal, show) => find(asked, filter, signal, show));
   const [last, setLast] = useState<{ results: SearchResult[]; total: number }>({ results: [], total: 0 });
   useEffect(() => {
     if (answer.data) setLast({ results: answer.data.results, total: answer.data.totalCount });
   }, [answer.data]);
   const shown = wanted === "" ? { results: [], total: 0 } : last;
-  return { ...shown, loading: wanted !== asked || answer.loading, error: answer.error?.message ?? null };
+  return { ...shown, loading: wanted !== asked || answer.loading, error: answer.error?.message ?? null, answer };
 }
 
 function entries(text: string, results: readonly SearchResult[]): Found[] {
@@ -50,7 +72,7 @@ function entries(text: string, results: readonly SearchResult[]): Found[] {
     })),
   ];
   const id = text.trim();
-  if (/^[0-9a-f-]{8,}$/i.test(id)) found.unshift({ path: paths.run(id), text: id, kind: "run" });
+  if (/^[0-9a-f-]{32,36}$/i.test(id)) found.unshift({ path: paths.run(id), text: id, kind: "run" });
   else if (id.includes(":")) found.push({ path: paths.run(id), text: id, kind: "run" }); // OpenLineage lets producers name runs otherwise
   return found;
 }
@@ -125,7 +147,7 @@ function SearchDialog(): JSX.Element {
       <p class="hint faint small">
         {answer.error ?? (found.length === 0 ? (answer.loading ? "Searching…" : "Nothing has these words in its name, namespace, tags, columns or description.") : (
           <>
-            {answer.total > SHOWN && <>the first {SHOWN} of {answer.total.toLocaleString()} · </>}
+            <BehindTag answer={answer.answer} /> {answer.total > SHOWN && <>the first {SHOWN} of {answer.total.toLocaleString()} · </>}
             <kbd>↑</kbd> <kbd>↓</kbd> choose · <kbd>Enter</kbd> opens · <kbd>Esc</kbd> closes
           </>
         ))}

@@ -6,8 +6,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { api, hasKey, keyQuestion, outage, setKey } from "../lib/api";
 import { shortcutGroups, useShortcuts } from "../lib/keys";
 import { useAnswer } from "../lib/query";
-import { go, href, parts } from "../lib/router";
-import { streamState } from "../lib/stream";
+import { go, href, parts, query } from "../lib/router";
+import { streamState, useHeard } from "../lib/stream";
 import { VIEWS } from "../lib/views";
 import { toast } from "./basics";
 import { Search, searching } from "./search";
@@ -27,7 +27,7 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
       </a>
       <Top />
       <Banner />
-      <main id="main" tabIndex={-1}>
+      <main id="main" tabIndex={-1} class={isGraph() ? "whole" : undefined}>
         {children}
       </main>
       <Search />
@@ -36,6 +36,11 @@ export function Shell({ children }: { children: ComponentChildren }): JSX.Elemen
       <div role="status" aria-live="polite">{toast.value && <div class="toast">{toast.value}</div>}</div>
     </>
   );
+}
+
+/** Whether the page is a graph, which uses all of the window. */
+function isGraph(): boolean {
+  return parts.value[0] === "lineage" && (parts.value.length > 1 || query.value.has("node"));
 }
 
 function skip(event: MouseEvent): void {
@@ -93,6 +98,7 @@ const LIVE_TEXTS = {
 
 function Live(): JSX.Element {
   const [text, title] = LIVE_TEXTS[streamState.value];
+  useHeard(() => undefined); // on pages that follow nothing, too, it is told whether the service is there
   return (
     <span class="live" data-state={streamState.value} title={title} role="status">
       <i />
@@ -139,6 +145,10 @@ function Banner(): JSX.Element | null {
     const timer = setInterval(() => !document.hidden && ready.reload(), READY_INTERVAL_MS);
     return () => clearInterval(timer);
   }, []);
+  const lost = streamState.value === "lost";
+  useEffect(() => {
+    if (lost) ready.reload(); // it tells whether the service is away
+  }, [lost]);
   const failing = Object.entries(ready.data?.checks ?? {}).filter(([, state]) => state !== "ok");
   const text = outage.value
     ? `${outage.value} What is shown may be old; it is tried again by itself.`

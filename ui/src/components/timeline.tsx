@@ -12,6 +12,8 @@ import { Windowed } from "./windowed";
 
 const ROW = 24;
 const SMALLEST = 3; // pixels of a bar
+const LEAST_ROWS = 8;
+const MOST_ROWS = 18; // of windows that have no room for more
 const MOST_RUNS = 1_500;
 const SHORTEST = 5 * MINUTE;
 const LONGEST = 7 * 24 * HOUR;
@@ -143,7 +145,7 @@ export function Timeline(): JSX.Element {
           {columns.at.map((at) => <text key={at} x={labels + x(at)} y="15" text-anchor="middle">{tickText(at, columns.step)}</text>)}
         </svg>
         {rows.length > 0 ? (
-          <Windowed items={rows} rowHeight={ROW} height={`${Math.min(18, Math.max(8, rows.length)) * ROW}px`} label="Jobs" of={[from, to, width]}
+          <Windowed items={rows} rowHeight={ROW} height={`max(${LEAST_ROWS * ROW}px, min(${rows.length * ROW}px, max(${MOST_ROWS * ROW}px, 100vh - 36rem)))`} label="Jobs" of={[from, to, width]}
             row={(row, _, top) =>
               row.runs ? (
                 <Row key={row.key} row={row} top={top} labels={labels} x={x} to={to} />
@@ -176,7 +178,7 @@ interface Bar {
   others: number; // runs that look the same in the same place, below this one
 }
 
-/** Returns the bars of runs. Of runs that look the same in the same place, the last one is drawn. */
+/** Returns the bars of runs, those under way below the others. Of runs that look the same in the same place, the last one is drawn. */
 function barsOf(runs: readonly LiveRun[], x: (at: number) => number, to: number): Bar[] {
   const bars = new Map<string, Bar>();
   for (const run of runs) {
@@ -189,7 +191,7 @@ function barsOf(runs: readonly LiveRun[], x: (at: number) => number, to: number)
     bars.delete(place); // the last one is drawn above the others
     bars.set(place, { run, left, width, others: below ? below.others + 1 : 0 });
   }
-  return [...bars.values()];
+  return [...bars.values()].sort((one, other) => Number(other.run.state === "RUNNING") - Number(one.run.state === "RUNNING"));
 }
 
 /** A job and its runs. The keyboard goes from job to job, and to the runs on the page of the job. */

@@ -4,6 +4,7 @@ import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
 const SPARE = 12;
+const STEP = 4; // rows come and go in so many at once: most frames of a scroll then make none
 
 interface Props<T> {
   items: readonly T[];
@@ -29,8 +30,8 @@ export function Windowed<T>({ items, rowHeight, height, label, row, of, onEnd, s
   function measure(): void {
     const element = box.current;
     if (!element) return;
-    const first = Math.max(0, Math.floor(element.scrollTop / rowHeight) - SPARE);
-    const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight) + SPARE;
+    const first = Math.max(0, Math.floor(element.scrollTop / rowHeight / STEP) * STEP - SPARE);
+    const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight / STEP) * STEP + SPARE;
     setRange((before) => (before.first === first && before.last === last ? before : { first, last }));
   }
 

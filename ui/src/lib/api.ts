@@ -139,6 +139,19 @@ export async function get<T>(path: string, query: Query, signal?: AbortSignal, h
   return (await response.json()) as T;
 }
 
+/** An answer that may lack what was recorded last: how many events, or "some"; null where it lacks none. */
+export type Behind<T> = T & { behind: string | null };
+
+export async function answerOf<T>(path: string, query: Query, signal?: AbortSignal): Promise<Behind<{ answer: T }>> {
+  const response = await request(target(path, query), signal ? { signal } : {});
+  return { answer: (await response.json()) as T, behind: response.headers.get("Runfold-Behind") };
+}
+
+export async function getBehind<T extends object>(path: string, query: Query, signal?: AbortSignal): Promise<Behind<T>> {
+  const { answer, behind } = await answerOf<T>(path, query, signal);
+  return { ...answer, behind };
+}
+
 /** How old an answer may be that the service shares among pages that ask the same: it has all that was recorded before. */
 export const SHARED_MS = 3_000;
 const SHARED = { "Cache-Control": `max-age=${SHARED_MS / 1_000}` };
@@ -175,8 +188,12 @@ export const api = {
   },
 };
 
-/** Returns the command that makes the same request; the key is that of the reader's shell, never the one of this page. */
+/** The option of curl that sends an API key, where one is needed: that of the reader's shell, never the one of this page. */
+export function curlKey(): string {
+  return hasKey.value ? ' -H "Authorization: Bearer $RUNFOLD_API_KEY"' : "";
+}
+
+/** Returns the command that makes the same request. */
 export function curlOf(path: string): string {
-  const key = hasKey.value ? ' -H "Authorization: Bearer $RUNFOLD_API_KEY"' : "";
-  return `curl -s${key} '${(origin() + path).replaceAll("'", "'\\''")}'`;
+  return `curl -s${curlKey()} '${(origin() + path).replaceAll("'", "'\\''")}'`;
 }

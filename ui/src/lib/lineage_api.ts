@@ -1,7 +1,7 @@
 // The part of the API that is about datasets and lineage.
 
 import { computed, effect, signal } from "@preact/signals";
-import { ApiError, get, hasKey, type Query, request, segment } from "./api";
+import { answerOf, ApiError, type Behind, get, getBehind, hasKey, type Query, request, segment } from "./api";
 import type { Access, ColumnGraph, Dataset, DatasetId, Datasets, DatasetVersions, EventPage, JobVersions, LineageGraph, SearchResults, Tags } from "./api_types";
 
 function path({ namespace, name }: DatasetId): string {
@@ -9,20 +9,24 @@ function path({ namespace, name }: DatasetId): string {
 }
 
 const refused = signal(false);
-const access = signal<Access | null>(null);
+/** What the key may do; null where that is not told, undefined until it is. */
+export const access = signal<Access | null | undefined>(undefined);
 
 /** Whether changes are offered: as long as it is not known that the key may not record anything. */
-export const mayWrite = computed(() => !refused.value && access.value !== null && access.value.scope !== "read");
+export const mayWrite = computed(() => !refused.value && !!access.value && access.value.scope !== "read");
+
+/** Whether the key is bound to namespaces: what is about the whole ledger is not offered to it. */
+export const isBound = computed(() => !!access.value?.namespaces);
 
 // Asked once, and again with another key.
 effect(() => {
   void hasKey.value;
-  access.value = null;
+  access.value = undefined;
   refused.value = false;
   const stopped = new AbortController();
   get<Access>("/access", {}, stopped.signal).then(
     (found) => (access.value = found),
-    () => undefined, // nothing is offered
+    () => stopped.signal.aborted || (access.value = null),
   );
   return () => stopped.abort();
 });
@@ -51,9 +55,10 @@ export const lineage = {
   dataset: (id: DatasetId, query: Query, signal?: AbortSignal): Promise<Dataset> => get(path(id), query, signal),
   versions: (id: DatasetId, query: Query, signal?: AbortSignal): Promise<DatasetVersions> => get(`${path(id)}/versions`, query, signal),
   history: (id: DatasetId, query: Query, signal?: AbortSignal): Promise<EventPage> => get(`${path(id)}/events`, query, signal),
-  graph: (query: Query, signal?: AbortSignal): Promise<LineageGraph> => get("/lineage", query, signal),
-  columns: (query: Query, signal?: AbortSignal): Promise<ColumnGraph> => get("/column-lineage", query, signal),
-  search: (query: Query, signal?: AbortSignal): Promise<SearchResults> => get("/search", query, signal),
+  graph: (query: Query, signal?: AbortSignal): Promise<Behind<LineageGraph>> => getBehind("/lineage", query, signal),
+  columns: (query: Query, signal?: AbortSignal): Promise<Behind<ColumnGraph>> => getBehind("/column-lineage", query, signal),
+  search: (query: Query, signal?: AbortSignal): Promise<Behind<SearchResults>> => getBehind("/search", query, signal),
+  statistics: <T>(name: string, query: Query, signal?: AbortSignal): Promise<Behind<{ answer: T[] }>> => answerOf(`/stats/${name}`, query, signal),
   tags: (query: Query, signal?: AbortSignal): Promise<Tags> => get("/tags", query, signal),
   jobVersions: (namespace: string, name: string, query: Query, signal?: AbortSignal): Promise<JobVersions> =>
     get(`/namespaces/${segment(namespace)}/jobs/${segment(name)}/versions`, query, signal),

@@ -33,6 +33,16 @@ interface State<T> {
 }
 
 /**
+ * Returns whether all answers have something to show, or had once. What is below them is not shown before, so that it does
+ * not move when they arrive.
+ */
+export function useSettled(...answers: readonly Answer<unknown>[]): boolean {
+  const were = useRef(false);
+  were.current ||= answers.every((answer) => answer.data !== undefined || answer.error !== undefined || !answer.loading);
+  return were.current;
+}
+
+/**
  * Reads once for each key, and again on `reload`; a null key reads nothing. Errors that may pass are tried again, after
  * 1, 2, 4 … 30 seconds, and meanwhile the data that was read before stays. `read` may show a part of what it reads: it is
  * shown where nothing is shown yet.

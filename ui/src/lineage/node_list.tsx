@@ -38,10 +38,10 @@ export function NodeList({ model, layout, found, searching, around }: Props): JS
       <div class="line titles node-line" role="row">
         {["Node", "State", "Step", "Before", "After", "Graph"].map((title) => <span key={title} role="columnheader">{title}</span>)}
       </div>
-      <Windowed items={entries} rowHeight={ROW_PX} height="calc(100vh - 17rem)" label="Nodes" table of={[model, around]} row={({ id, box, name, step }, _, top) => {
+      <Windowed items={entries} rowHeight={ROW_PX} height="calc(100vh - 17rem)" label="Nodes" table of={[model, around]} row={({ id, box, name, step }, index, top) => {
         const state = STATES.find((each) => each === box.run?.state);
         return (
-          <div key={id} class="line row node-line" role="row" style={{ top: `${top}px` }}>
+          <div key={id} class="line row node-line" role="row" aria-rowindex={index + 1} style={{ top: `${top}px` }}>
             <span role="cell" class="cut">
               <a class="cover" href={href(box.kind === "job" ? paths.job(box.namespace, box.name) : paths.dataset(box.namespace, box.name))} title={`${box.namespace} / ${name}`}>
                 <span class="tag">{box.rows.length > 0 ? "column" : box.kind}</span> <span class="faint">{box.namespace} / </span>{name}

@@ -1,6 +1,7 @@
 // Where no node is in the address: search for one.
 
 import type { JSX } from "preact";
+import { BehindTag } from "../components/behind";
 import { useSearch } from "../components/search";
 import { lineage, nodes } from "../lib/lineage_api";
 import { useAnswer } from "../lib/query";
@@ -26,6 +27,7 @@ export function Start(): JSX.Element {
         <input type="search" class="wide" data-filter="" autoFocus aria-label="Job or dataset" placeholder="Words of a job or a dataset" value={text}
           onInput={(event) => setQuery({ q: event.currentTarget.value }, true)} />
         {answer.error && <span class="faint">{answer.error}</span>}
+        <BehindTag answer={answer.answer} />
         {text.trim() !== "" && !answer.loading && entries.length === 0 && <span class="faint" role="status">Nothing has these words.</span>}
       </div>
       {entries.length > 0 && (

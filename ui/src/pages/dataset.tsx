@@ -1,22 +1,22 @@
 // One dataset: its columns and their versions, who writes and reads it, its quality, and what was changed by hand.
 
 import type { ComponentChildren, JSX } from "preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { CurlButton, Empty, Problem, Skeleton, Time, useTitle } from "../components/basics";
 import { Fields } from "../components/dataset_fields";
 import { LineageButton } from "../components/dataset_link";
-import { Users } from "../components/dataset_users";
-import { readVersions, VersionsPanel } from "../components/dataset_versions";
+import { Users, useUsers } from "../components/dataset_users";
+import { readVersions, useVersions, VersionsPanel } from "../components/dataset_versions";
 import { Facets } from "../components/facets";
 import { AsOf, MomentBar } from "../components/moment_bar";
 import { Quality, QUALITY_FACETS } from "../components/quality";
 import { field } from "../components/run_row";
 import { Tags } from "../components/tags";
 import { target } from "../lib/api";
-import type { Dataset, DatasetId } from "../lib/api_types";
+import type { Dataset, DatasetId, EventPage } from "../lib/api_types";
 import { datasetPath, lineage, nodes } from "../lib/lineage_api";
 import { carried, isPast, type Moment, momentOf } from "../lib/moment";
-import { useAnswer } from "../lib/query";
+import { type Answer, useAnswer, useSettled } from "../lib/query";
 import { href } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
 import { ms } from "../lib/time";
@@ -39,10 +39,7 @@ export function DatasetPage({ namespace, name }: DatasetId): JSX.Element {
     fresh.current++;
     current.reload();
   }, RELOAD_MS);
-  useStream((events) => {
-    // Which events of runs name the dataset is not in the stream: whatever ends may have written it.
-    if (events === null || events.some((event) => event.subject === "dataset" || event.kind !== "running")) reload();
-  });
+  useStream(() => reload()); // which events of runs name the dataset is not in the stream
   const shown = past ? then.data : current.data;
   const times = (stops.data?.versions ?? []).map((version) => version.createdAt).sort((one, other) => ms(one) - ms(other));
   if (!current.data) return <NoDataset id={id} answer={current} />;
@@ -69,7 +66,7 @@ export function DatasetPage({ namespace, name }: DatasetId): JSX.Element {
   );
 }
 
-function NoDataset({ id, answer }: { id: DatasetId; answer: ReturnType<typeof useAnswer<Dataset>> }): JSX.Element {
+function NoDataset({ id, answer }: { id: DatasetId; answer: Answer<Dataset> }): JSX.Element {
   if (answer.error?.status === 404) {
     return (
       <Empty title="There is no such dataset" page>
@@ -94,18 +91,25 @@ function Known({ dataset, moment, changed, fresh }: { dataset: Dataset; moment: 
   const past = isPast(moment);
   const elsewhere = new Set([...QUALITY_FACETS, "schema", "columnLineage", "dataSource", "ownership", "documentation"]);
   const facets = Object.fromEntries(Object.entries(dataset.facets).filter(([name]) => !elsewhere.has(name)));
+  const versions = useVersions(dataset.id, moment, dataset.currentVersion);
+  const users = useUsers(dataset, moment, fresh);
+  const commands = useCommands(dataset.id, fresh);
+  const withUsers = useSettled(versions);
+  const withOthers = useSettled(versions, users.answer, commands);
   return (
     <>
       {dataset.description && <p class="prose">{dataset.description}</p>}
       <Facts dataset={dataset} past={past} />
       <Fields dataset={dataset} past={past} changed={changed} query={carried(moment)} />
-      <VersionsPanel id={dataset.id} moment={moment} current={dataset.currentVersion} />
-      <Users dataset={dataset} moment={moment} fresh={fresh} />
-      <div class="columns">
-        <Quality facets={dataset.facets} />
-        {!past && <Commands id={dataset.id} fresh={fresh} />}
-        <Facets title="Other facets" facets={facets} />
-      </div>
+      <VersionsPanel answer={versions} current={dataset.currentVersion} />
+      {withUsers && <Users dataset={dataset} past={past} users={users} />}
+      {withOthers && (
+        <div class="columns">
+          <Quality facets={dataset.facets} />
+          {!past && <Commands answer={commands} />}
+          <Facets title="Other facets" facets={facets} />
+        </div>
+      )}
       {dataset.facetsOmitted !== undefined && <p class="faint small">{dataset.facetsOmitted} facets are too large to be shown here.</p>}
     </>
   );
@@ -132,9 +136,16 @@ function Facts({ dataset, past }: { dataset: Dataset; past: boolean }): JSX.Elem
   );
 }
 
+function useCommands(id: DatasetId, fresh: number): Answer<EventPage> {
+  const answer = useAnswer(`commands/${id.namespace}\n${id.name}`, (signal) => lineage.history(id, { limit: 100 }, signal));
+  useEffect(() => {
+    if (fresh > 0) answer.reload();
+  }, [fresh]);
+  return answer;
+}
+
 /** What was defined, deleted and tagged, and by which key. */
-function Commands({ id, fresh }: { id: DatasetId; fresh: number }): JSX.Element | null {
-  const answer = useAnswer(`commands/${id.namespace}\n${id.name}\n${fresh}`, (signal) => lineage.history(id, { limit: 100 }, signal));
+function Commands({ answer }: { answer: Answer<EventPage> }): JSX.Element | null {
   const events = answer.data?.events ?? [];
   if (events.length === 0) return null;
   return (

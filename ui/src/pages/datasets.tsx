@@ -48,7 +48,7 @@ export function DatasetsPage(): JSX.Element {
     <>
       <div class="head">
         <h1>Datasets</h1>
-        <span class="faint">{answer.data ? total.toLocaleString() : ""}</span>
+        <span class="faint count">{answer.data ? total.toLocaleString() : ""}</span>
         <span class="space" />
         <CurlButton path={target(path, parameters)} />
       </div>

@@ -5,13 +5,13 @@ import { DurationBars, expected, type Expected, RunGrid } from "../components/ba
 import { CurlButton, Empty, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
 import { DatasetLink, LineageButton } from "../components/dataset_link";
 import { Facets, SafeLink } from "../components/facets";
-import { JobVersions } from "../components/job_versions";
+import { JobVersions, useJobVersions } from "../components/job_versions";
 import { errorOf, Marks } from "../components/run_row";
 import { Tags } from "../components/tags";
 import { api, target } from "../lib/api";
 import type { DatasetId, Job, Run } from "../lib/api_types";
 import { lineage, nodes } from "../lib/lineage_api";
-import { useAnswer } from "../lib/query";
+import { useAnswer, useSettled } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
 import { duration, ms, now } from "../lib/time";
@@ -24,6 +24,8 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
   useTitle(name);
   const job = useAnswer(`job/${namespace}\n${name}`, (signal) => api.job(namespace, name, signal));
   const runs = useAnswer(`job/runs/${namespace}\n${name}`, (signal) => api.runsOfJob(namespace, name, { limit: RUNS }, signal));
+  const versions = useJobVersions(namespace, name, job.data?.currentVersion);
+  const whole = useSettled(job, runs, versions);
   const reload = useThrottled(() => {
     job.reload();
     runs.reload();
@@ -41,7 +43,7 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
       <Problem error={job.error} retry={job.reload} />
     );
   }
-  if (!job.data) return <Skeleton rows={14} />;
+  if (!job.data || !whole) return <Skeleton rows={14} />;
   const all = runs.data?.runs ?? [];
   const typical = expected(all);
   return (
@@ -79,7 +81,7 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
         <Recent runs={all} />
         <div class="stack">
           <DatasetNames job={job.data} />
-          <JobVersions namespace={namespace} name={name} current={job.data.currentVersion} />
+          <JobVersions answer={versions} current={job.data.currentVersion} />
           <Facets title="Facets" facets={job.data.facets} />
         </div>
       </div>

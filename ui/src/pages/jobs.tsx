@@ -77,7 +77,7 @@ export function JobsPage(): JSX.Element {
     <>
       <div class="head">
         <h1>Jobs</h1>
-        <span class="faint">{answer.data ? `${jobs.length.toLocaleString()} of ${answer.data.total.toLocaleString()}` : ""}</span>
+        <span class="faint count">{answer.data ? `${jobs.length.toLocaleString()} of ${answer.data.total.toLocaleString()}` : ""}</span>
         <span class="space" />
         <CurlButton path={target("/jobs/latest-runs", { limit: PAGE })} />
       </div>
@@ -99,7 +99,7 @@ export function JobsPage(): JSX.Element {
         </div>
         {jobs.length > 0 ? (
           <Windowed items={jobs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Jobs" table selected={selected} of={[selected]}
-            row={(job, index, top) => <Row key={`${job.namespace}\n${job.name}`} job={job} top={top} selected={index === selected} />} />
+            row={(job, index, top) => <Row key={`${job.namespace}\n${job.name}`} job={job} index={index} top={top} selected={index === selected} />} />
         ) : answer.data && !answer.loading ? (
           <Empty title="No job has such a name"><button type="button" class="button" onClick={() => go("/jobs")}>Clear all filters</button></Empty>
         ) : (
@@ -110,10 +110,10 @@ export function JobsPage(): JSX.Element {
   );
 }
 
-function Row({ job, top, selected }: { job: JobInBrief; top: number; selected: boolean }): JSX.Element {
+function Row({ job, index, top, selected }: { job: JobInBrief; index: number; top: number; selected: boolean }): JSX.Element {
   const run = job.latestRuns[0];
   return (
-    <div class="line row job-line" role="row" aria-selected={selected} style={{ top: `${top}px` }}>
+    <div class="line row job-line" role="row" aria-rowindex={index + 1} aria-selected={selected} style={{ top: `${top}px` }}>
       <span role="cell">{run ? <State state={run.state} /> : <span class="faint">none</span>}</span>
       <span role="cell" class="cut">
         <a class="cover" href={href(paths.job(job.namespace, job.name))}><span class="faint">{job.namespace} / </span>{job.name}</a>

@@ -5,12 +5,14 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { CurlButton, Empty, Problem, Skeleton, useTitle } from "../components/basics";
 import { EventList } from "../components/event_list";
 import { NamespaceFilter, StateChips, TextFilter, TimeInput } from "../components/run_filter_bar";
+import { Growth } from "../components/growth";
 import { Hours, Verification } from "../components/ledger_parts";
 import { ApiError, api, type Query, target } from "../lib/api";
 import type { LedgerEvent } from "../lib/api_types";
 import { download } from "../lib/download";
 import { useShortcuts } from "../lib/keys";
 import { go, query, setQuery } from "../lib/router";
+import { access, isBound } from "../lib/lineage_api";
 import { useEvents as useArriving } from "../lib/stream";
 import { FirstSteps } from "./runs";
 
@@ -56,6 +58,8 @@ function useEvents(key: string, following: boolean): { list: Listed; more: () =>
   const [list, setList] = useState<Listed>(NOTHING);
   const current = useRef(list);
   const busy = useRef(false);
+  const wanted = useRef(key); // an answer to other filters may arrive later than one to these
+  wanted.current = key;
   function put(change: Partial<Listed>): void {
     current.current = { ...current.current, ...change };
     setList(current.current);
@@ -65,15 +69,17 @@ function useEvents(key: string, following: boolean): { list: Listed; more: () =>
     busy.current = true;
     try {
       const page = await api.events({ ...eventQuery(new URLSearchParams(key)), order: "desc", limit: PAGE, cursor });
+      if (wanted.current !== key) return;
       const before = cursor === null ? [] : current.current.events;
       const last = before.at(-1)?.position ?? Infinity;
       put({ ...NOTHING, key, events: [...before, ...page.events.filter((event) => event.position < last)], next: page.next, loading: false });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (wanted.current !== key) return;
       put({ error, loading: false });
-      if (error.passing) setTimeout(() => void read(cursor), 4_000);
+      if (error.passing) setTimeout(() => wanted.current === key && void read(cursor), 4_000);
     } finally {
-      busy.current = false;
+      if (wanted.current === key) busy.current = false;
     }
   }
   useEffect(() => {
@@ -107,12 +113,14 @@ export function LedgerPage(): JSX.Element {
   const following = filters.get("tail") !== "off";
   filters.delete("event");
   filters.delete("tail");
+  filters.delete("stats");
   const { list, more, reload } = useEvents(filters.toString(), following);
   const toggle = (): void => setQuery({ tail: following ? "off" : null }, true);
   useShortcuts("Ledger", [{ keys: "p", text: "Pause or follow", action: toggle }]);
   const path = target("/events", { ...eventQuery(filters), order: "desc", limit: PAGE });
   const all = target("/events", eventQuery(filters));
   const filtered = [...filters.keys()].length > 0;
+  if (access.value === undefined) return <Skeleton rows={20} />;
   return (
     <div class="stack">
       <div class="head">
@@ -125,9 +133,10 @@ export function LedgerPage(): JSX.Element {
         <button type="button" class="button quiet" onClick={() => void download(all, "application/x-ndjson", "events.ndjson")}>NDJSON</button>
         <CurlButton path={path} />
       </div>
-      <div class="columns">
-        <Verification />
+      <div class="columns small-parts">
+        {!isBound.value && <Verification />}
         <Hours filters={eventQuery(filters)} />
+        <Growth />
       </div>
       <div class="filters">
         <StateChips />

@@ -3,6 +3,7 @@
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
 import { CurlButton, Empty, Problem, useTitle } from "../components/basics";
+import { BehindTag } from "../components/behind";
 import { AsOf, MomentBar } from "../components/moment_bar";
 import { type Query, target } from "../lib/api";
 import { lineage } from "../lib/lineage_api";
@@ -41,6 +42,7 @@ interface Read {
   centre: string;
   truncated: number; // how many nodes have neighbours that are left out
   from: number; // when the oldest node was first seen
+  behind: string | null; // how much of what was recorded last is missing
 }
 
 function centreOf(model: Model, node: string): string {
@@ -72,12 +74,12 @@ async function readGraph(node: string, columns: boolean, parameters: Query, sign
     const answer = await lineage.columns({ ...others, withDownstream: direction !== "up" }, signal);
     const whole = modelOfColumns(answer);
     const model = directed(whole, centreOf(whole, node), String(direction));
-    return { model, centre: centreOf(model, node), truncated: answer.truncatedAt?.length ?? 0, from: Date.now() - FIRST_DAY_MS };
+    return { model, centre: centreOf(model, node), truncated: answer.truncatedAt?.length ?? 0, from: Date.now() - FIRST_DAY_MS, behind: answer.behind };
   }
   const answer = await lineage.graph(parameters, signal);
   const model = modelOf(answer);
   const from = answer.graph.reduce((least, each) => Math.min(least, ms(each.data.createdAt)), Date.now() - FIRST_DAY_MS);
-  return { model, centre: centreOf(model, node), truncated: answer.truncatedAt?.length ?? 0, from };
+  return { model, centre: centreOf(model, node), truncated: answer.truncatedAt?.length ?? 0, from, behind: answer.behind };
 }
 
 function foldsOf(): Set<string> {
@@ -110,8 +112,8 @@ function GraphPage({ node }: { node: string }): JSX.Element {
   if (answer.data) last.current = answer.data;
   const read = answer.data ?? (answer.error ? undefined : last.current);
   const reload = useThrottled(answer.reload, RELOAD_MS);
-  useStream((events) => {
-    if (!past && !columns && (events === null || events.some((event) => event.kind !== "running"))) reload();
+  useStream(() => {
+    if (!past && !columns) reload();
   });
   const path = columns
     ? target("/column-lineage", { nodeId: node, depth: depthOf(), withDownstream: direction !== "up", limit: MOST_NODES, ...moment })
@@ -120,13 +122,13 @@ function GraphPage({ node }: { node: string }): JSX.Element {
     <>
       <div class="head">
         <h1>Lineage</h1>
-        <span class="faint cut">{read ? `${nameOf(read.model, read.centre)} · ${read.model.boxes.length.toLocaleString()} ${columns ? "datasets" : "nodes"}` : node}</span>
+        <span class="faint cut about">{read ? `${nameOf(read.model, read.centre)} · ${read.model.boxes.length.toLocaleString()} ${columns ? "datasets" : "nodes"}` : node}</span>
         {read && read.truncated > 0 && (
           <span class="tag warn" role="status" title="Ask for the graph around a node at its border, or for less depth">
             not all: {read.truncated.toLocaleString()} nodes have neighbours that are left out
           </span>
         )}
-        <span class="space" />
+        <BehindTag answer={answer} />
         <CurlButton path={path} />
       </div>
       <MomentBar moment={moment} from={read?.from ?? Date.now() - FIRST_DAY_MS} />

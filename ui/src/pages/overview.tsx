@@ -156,23 +156,25 @@ function ShortList({ title, answer, none, to, row }: ListProps): JSX.Element {
         <span class="space" />
         <a href={href(to)}>all</a>
       </header>
-      <ul class="short-list">
-        {runs.slice(0, LISTED).map((run) => (
-          <li key={run.id}>
-            <State state={run.state} short />
-            <span class="cut">
-              <a class="cover" href={href(paths.run(run.id))} title={`${run.job?.namespace ?? ""} / ${run.job?.name ?? run.id}`}>
-                {run.job?.name ?? run.id}
-              </a>
-              {errorOf(run) && run.state === "FAILED" && <span class="error-text small"> {errorOf(run)}</span>}
-            </span>
-            <span class="tags"><Marks run={run} /></span>
-            <span class={overdue(run) ? "overdue nowrap" : "faint nowrap"}>{row(run)}</span>
-          </li>
-        ))}
-      </ul>
-      {!answer.data && !answer.error && <Skeleton rows={LISTED} height="1.875rem" />}
-      {answer.data && runs.length === 0 && <p class="body faint quiet-text">{none}</p>}
+      <div class="listed">
+        <ul class="short-list">
+          {runs.slice(0, LISTED).map((run) => (
+            <li key={run.id}>
+              <State state={run.state} short />
+              <span class="cut">
+                <a class="cover" href={href(paths.run(run.id))} title={`${run.job?.namespace ?? ""} / ${run.job?.name ?? run.id}`}>
+                  {run.job?.name ?? run.id}
+                </a>
+                {errorOf(run) && run.state === "FAILED" && <span class="error-text small"> {errorOf(run)}</span>}
+              </span>
+              <span class="tags"><Marks run={run} /></span>
+              <span class={overdue(run) ? "overdue nowrap" : "faint nowrap"}>{row(run)}</span>
+            </li>
+          ))}
+        </ul>
+        {!answer.data && !answer.error && <Skeleton rows={LISTED} height="1.875rem" />}
+        {answer.data && runs.length === 0 && <p class="body faint quiet-text">{none}</p>}
+      </div>
     </section>
   );
 }

@@ -1,25 +1,26 @@
 // One run: what became of it, why, when that was known, and every event that says so.
 
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { CopyButton, CurlButton, Empty, JobLink, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
 import { Datasets } from "../components/datasets";
 import { EventList } from "../components/event_list";
-import { ErrorMessage, Facets, hasTrace } from "../components/facets";
-import { FailedWithin } from "../components/failed_within";
-import { Gantt, parentOf } from "../components/gantt";
+import { ErrorMessage, Facets } from "../components/facets";
+import { FailedWithin, useFailedWithin } from "../components/failed_within";
+import { Gantt, parentOf, useTree } from "../components/gantt";
 import { HistoryChart } from "../components/history_chart";
 import { KnownAt, knownCount } from "../components/known_at";
 import { Marks } from "../components/run_row";
 import { api, target } from "../lib/api";
-import type { HistoryEvent, Run } from "../lib/api_types";
+import type { FoundPage, History, HistoryEvent, Run } from "../lib/api_types";
 import { useShortcuts } from "../lib/keys";
-import { type Answer, useAnswer } from "../lib/query";
+import { type Answer, useAnswer, useSettled } from "../lib/query";
 import { href, paths, query, setQuery } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
 import { duration, local, MINUTE, ms } from "../lib/time";
 
 const RELOAD_MS = 1_000;
+const WHOLE_MS = 20_000;
 const PAGE = 500;
 const MOST_EVENTS = 10_000;
 const LATE_MS = 5 * MINUTE;
@@ -27,36 +28,52 @@ const LATE_MS = 5 * MINUTE;
 interface Events {
   events: HistoryEvent[];
   more: boolean;
+  last: { cursor: string | null; from: number }; // where the last page begins
 }
 
-async function readEvents(id: string, signal: AbortSignal, show: (part: Events) => void): Promise<Events> {
-  const events: HistoryEvent[] = [];
-  let cursor: string | null = null;
-  do {
-    const page = await api.history(id, { limit: PAGE, cursor }, signal);
+/** Reads the events of a run; of a history that was read before, its last page and what follows. */
+async function readEvents(id: string, before: Events | undefined, signal: AbortSignal, show: (part: Events) => void): Promise<Events> {
+  let last = before?.last ?? { cursor: null, from: 0 };
+  const events = before?.events.slice(0, last.from) ?? [];
+  for (;;) {
+    const page: History = await api.history(id, { limit: PAGE, cursor: last.cursor }, signal);
     events.push(...page.events);
-    cursor = page.next;
-    if (cursor !== null && events.length === page.events.length) show({ events: [...events], more: false });
-  } while (cursor !== null && events.length < MOST_EVENTS);
-  return { events, more: cursor !== null };
+    const more = page.next !== null;
+    if (!more || events.length >= MOST_EVENTS) return { events, more, last };
+    if (last.from === 0) show({ events: [...events], more: false, last });
+    last = { cursor: page.next, from: events.length };
+  }
 }
 
 export function RunPage({ id }: { id: string }): JSX.Element {
   const knownAt = query.value.get("knownAt");
   const current = useAnswer(`run/${id}`, (signal) => api.run(id, {}, signal));
   const past = useAnswer(knownAt ? `run/${id}?${knownAt}` : null, (signal) => api.run(id, { knownAt }, signal));
-  const history = useAnswer<Events>(`events/${id}`, (signal, show) => readEvents(id, signal, show));
+  const anew = useRef(true); // whether the history is read from its beginning: a new event may change what became of older ones
+  const history: Answer<Events> = useAnswer<Events>(`events/${id}`, (signal, show) => {
+    const before = anew.current ? undefined : history.data;
+    anew.current = false;
+    return readEvents(id, before, signal, show);
+  });
   const run = current.data;
+  const within = useFailedWithin(id, run);
+  const whole = useSettled(current, past, history, within);
   useTitle(run?.job ? `${run.job.name} · ${run.state.toLowerCase()}` : "Run");
   const reload = useThrottled(() => {
     current.reload();
     history.reload();
   }, RELOAD_MS);
+  const readAnew = useThrottled(() => {
+    anew.current = true;
+    history.reload();
+  }, WHOLE_MS);
   useStream((events) => {
-    if (events === null || events.some((event) => event.id === run?.id)) reload();
+    if (events !== null && !events.some((event) => event.id === run?.id)) return;
+    reload();
+    if ((history.data?.last.from ?? 0) > 0) readAnew();
   });
-  if (!run) return <NoRun id={id} answer={current} />;
-  return <Known run={run} past={knownAt ? past : null} history={history} knownAt={knownAt} id={id} />;
+  if (!run || !whole) return <NoRun id={id} answer={current} />;
+  return <Known run={run} past={knownAt ? past : null} history={history} within={within} knownAt={knownAt} id={id} />;
 }
 
 function NoRun({ id, answer }: { id: string; answer: Answer<Run> }): JSX.Element {
@@ -79,14 +96,16 @@ interface KnownProps {
   run: Run;
   past: Answer<Run> | null;
   history: Answer<Events>;
+  within: Answer<FoundPage>;
   knownAt: string | null;
   id: string;
 }
 
-function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
+function Known({ run, past, history, within, knownAt, id }: KnownProps): JSX.Element {
   const events = history.data?.events ?? [];
   const unknown = past?.error?.status === 404;
-  const shown = past === null ? run : (past.data ?? run);
+  const before = useRef(run);
+  const shown = (before.current = past === null ? run : (past.data ?? before.current)); // while another moment is read, the one before
   const chosen = query.value.get("event");
   const selected = chosen === null ? null : Number(chosen);
   const choose = (position: number | null): void => setQuery({ event: position === null ? null : String(position) }, true);
@@ -107,12 +126,17 @@ function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
       <Head run={shown} id={id} knownAt={knownAt} />
       {past !== null && (
         <p class="as-of" role="status">
-          {unknown ? "Nothing was known of this run then." : <>This is what was known at <Time at={knownAt} />. Marked values are different now.</>}
+          {unknown
+            ? "Nothing was known of this run then."
+            : past.data
+              ? <>This is what was known at <Time at={knownAt} />. Marked values are different now.</>
+              : <>What was known at <Time at={knownAt} /> is not read yet.</>}
         </p>
       )}
+      {past?.error && !unknown && <Problem error={past.error} retry={past.reload} />}
       {!unknown && <Facts shown={shown} now={run} events={events} knownAt={past === null ? null : knownAt} />}
       {shown.state === "FAILED" && <ErrorMessage facet={shown.facets["errorMessage"]} />}
-      {shown.state === "FAILED" && past === null && !hasTrace(shown.facets["errorMessage"]) && <FailedWithin id={id} />}
+      {past === null && <FailedWithin id={id} answer={within} />}
       <section class="panel" aria-label="History">
         <header>
           <h2>History</h2>
@@ -131,19 +155,26 @@ function Known({ run, past, history, knownAt, id }: KnownProps): JSX.Element {
         )}
         {history.data?.more && <p class="body faint">These are the first {events.length.toLocaleString()} events.</p>}
       </section>
-      <Gantt run={run} />
-      <div class="columns">
-        <Datasets run={shown} events={events} />
-        <Facets title="Facets of the run" facets={shown.facets} />
-        <JobFacets id={id} />
-      </div>
+      <Others run={run} shown={shown} past={past !== null} events={past === null ? events : events.slice(0, knownCount(events, knownAt))} />
     </div>
   );
 }
 
-function JobFacets({ id }: { id: string }): JSX.Element | null {
-  const facets = useAnswer(`facets/${id}`, (signal) => api.jobFacets(id, signal));
-  return facets.data ? <Facets title="Facets of the job" facets={facets.data.facets} /> : null;
+/** What is below the history: it is shown when the tree of runs is there, which has a place above the others. */
+function Others({ run, shown, past, events }: { run: Run; shown: Run; past: boolean; events: readonly HistoryEvent[] }): JSX.Element {
+  const tree = useTree(run);
+  const ofJob = useAnswer(`facets/${run.id}`, (signal) => api.jobFacets(run.id, signal));
+  if (!useSettled(tree, ofJob)) return <Skeleton rows={5} />;
+  return (
+    <>
+      <Gantt run={run} tree={tree.data} past={past} />
+      <div class="columns">
+        <Datasets run={shown} events={events} />
+        <Facets title="Facets of the run" facets={shown.facets} />
+        {ofJob.data && <Facets title={past ? "Facets of the job, as they are now" : "Facets of the job"} facets={ofJob.data.facets} />}
+      </div>
+    </>
+  );
 }
 
 function summary(events: readonly HistoryEvent[], reading: boolean): string {

@@ -6,7 +6,7 @@ import { CurlButton, Command, Empty, Problem, Skeleton, useTitle } from "../comp
 import { RunRow } from "../components/run_row";
 import { RunFilterBar } from "../components/run_filter_bar";
 import { Windowed } from "../components/windowed";
-import { ApiError, api, type Query, target } from "../lib/api";
+import { ApiError, api, curlKey, hasKey, type Query, target } from "../lib/api";
 import type { Run } from "../lib/api_types";
 import { download } from "../lib/download";
 import { useShortcuts } from "../lib/keys";
@@ -38,6 +38,8 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
   const current = useRef(list);
   const busy = useRef(false);
   const retry = useRef(0);
+  const wanted = useRef(key); // an answer to other filters may arrive later than one to these
+  wanted.current = key;
   current.current = list;
 
   function put(change: Partial<Listed>): void {
@@ -50,11 +52,13 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
     clearTimeout(retry.current);
     try {
       const page = await api.runs({ ...parameters, limit: PAGE });
+      if (wanted.current !== key) return;
       const known = new Set(current.current.key === key ? current.current.runs.map((run) => run.id) : []);
       const added = fresh ? page.runs.filter((run) => !known.has(run.id)).map((run) => run.id) : [];
       put({ ...NOTHING, key, query: parameters, runs: page.runs, next: page.next, fresh: new Set(added), loading: false });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
+      if (wanted.current !== key) return;
       put({ key, query: parameters, error, loading: false, ...(current.current.key === key ? {} : { runs: [], next: null }) });
       if (error.passing) retry.current = window.setTimeout(() => void load(fresh), 4_000);
     }
@@ -74,9 +78,11 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
       const page = await api.runs({ ...parameters, limit: PAGE, cursor: next });
       if (current.current.key !== of) return;
       const known = new Set(current.current.runs.map((run) => run.id));
-      put({ runs: [...current.current.runs, ...page.runs.filter((run) => !known.has(run.id))], next: page.next });
+      put({ runs: [...current.current.runs, ...page.runs.filter((run) => !known.has(run.id))], next: page.next, error: null });
     } catch (error) {
-      if (error instanceof ApiError) put({ error });
+      if (!(error instanceof ApiError) || current.current.key !== of) return;
+      put({ error });
+      if (error.passing) retry.current = window.setTimeout(() => void more(), 4_000);
     } finally {
       busy.current = false;
     }
@@ -176,7 +182,7 @@ export function RunsPage(): JSX.Element {
     <>
       <div class="head">
         <h1>Runs</h1>
-        <span class="faint">
+        <span class="faint count">
           {list.loading && list.runs.length === 0 ? "" : `${list.runs.length.toLocaleString()}${list.next ? "+" : ""}`}
         </span>
         <span class="space" />
@@ -199,7 +205,7 @@ export function RunsPage(): JSX.Element {
         {list.runs.length > 0 ? (
           <Windowed items={list.runs} rowHeight={ROW} height="calc(100vh - 12.5rem)" label="Runs" table onEnd={more} selected={selected} of={[selected, list.fresh, longest]}
             row={(run, index, top) => (
-              <RunRow key={run.id} run={run} top={top} selected={index === selected} fresh={list.fresh.has(run.id)} longest={longest} />
+              <RunRow key={run.id} run={run} index={index} top={top} selected={index === selected} fresh={list.fresh.has(run.id)} longest={longest} />
             )} />
         ) : list.loading ? (
           <Skeleton rows={20} />
@@ -234,12 +240,13 @@ export function FirstSteps(): JSX.Element {
     producer: "https://example.com/me",
     schemaURL: "https://openlineage.io/spec/2-0-2/OpenLineage.json",
   });
+  const auth = hasKey.value ? ',"auth":{"type":"api_key","apiKey":"\'"$RUNFOLD_API_KEY"\'"}' : "";
   return (
     <Empty title="Nothing is recorded yet" page>
       <p>Send the first event, and it appears here:</p>
-      <Command text={`curl -X POST ${origin()}/api/v1/lineage -H 'Content-Type: application/json' -d '${event}'`} />
+      <Command text={`curl -X POST${curlKey()} ${origin()}/api/v1/lineage -H 'Content-Type: application/json' -d '${event}'`} />
       <p>Let Airflow report to this service:</p>
-      <Command text={`AIRFLOW__OPENLINEAGE__TRANSPORT='{"type":"http","url":"${origin()}"}'`} />
+      <Command text={`AIRFLOW__OPENLINEAGE__TRANSPORT='{"type":"http","url":"${origin()}"${auth}}'`} />
       <p>Or look at a month of examples first, which has a ledger and an address of its own:</p>
       <Command text="runfold demo --history" />
     </Empty>
