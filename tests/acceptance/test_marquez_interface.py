@@ -150,13 +150,18 @@ async def test_the_list_of_datasets_has_their_quality_and_lineage(interface):
     assert found[RAW]["columnLineage"] is None
 
 
-async def test_the_list_of_events_shows_them_as_they_were_sent(interface):
+async def test_the_list_of_events_shows_those_of_runs_as_they_were_sent(interface):
     now = datetime.now(UTC)
+    for kind in ("Job", "Dataset"):
+        told = {"eventTime": now.isoformat(), "producer": "https://example.com"}
+        told |= {"schemaURL": SCHEMA.replace("Run", kind), kind.lower(): {"namespace": LAKE, "name": "designed"}}
+        await interface.ask("/lineage", "POST", told, 201)
     times = [f"{at:%Y-%m-%dT%H:%M:%S}.000Z" for at in (now + timedelta(days=1), now - timedelta(days=1))]
     answer = await interface.ask(
         f"/events/lineage?limit=50&before={times[0]}&after={times[1]}&offset=0&sortDirection=desc"
     )
     has(answer, {"totalCount": NUMBER, "events": ARRAY})
+    assert answer["totalCount"] == len(answer["events"]) > 0
     for each in answer["events"]:
         has(each, {"eventType": TEXT, "eventTime": TEXT})
         has(each["run"], {"runId": TEXT})

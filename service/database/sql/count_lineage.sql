@@ -1,6 +1,6 @@
--- Counts OpenLineage events: of one namespace (null: of all), from time :after on, before time :before (null: no bound).
+-- Counts OpenLineage events of runs: of one namespace (null: of all), from time :after on, before time :before (null: no bound).
 -- The catalog has counters of whole hours. The events recorded after the position it is projected up to, and those in the
--- hours that the bounds cut, are counted here.
+-- hours that the bounds cut, are counted here. All of these are of any subject; those of jobs and datasets are taken off.
 -- parameters: log, namespace, after, before
 with whole as materialized (
     select coalesce(ceil(extract(epoch from :after::timestamptz) / 3600)::bigint, -1000000000) as first,
@@ -37,4 +37,9 @@ select ((select coalesce(sum(c.total), 0)
               select from runfold.events e
                where e.log = :log and e.source in ('openlineage', 'import') and {of}
                  and e.transitioned_at >= greatest(w.begins, w.ends, :after) and e.transitioned_at < :before
-              offset 0) after_them))::bigint as total
+              offset 0) after_them)
+      - (select count(*)
+           from runfold.events e
+          where e.log = :log and e.source in ('openlineage', 'import') and e.subject <> 'run' and {of}
+            and e.transitioned_at >= coalesce(:after::timestamptz, '-infinity')
+            and e.transitioned_at < coalesce(:before::timestamptz, 'infinity')))::bigint as total

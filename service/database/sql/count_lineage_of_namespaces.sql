@@ -1,4 +1,4 @@
--- Counts OpenLineage events of some namespaces, as count_lineage.sql does.
+-- Counts OpenLineage events of runs of some namespaces, as count_lineage.sql does.
 -- parameters: log, namespaces, after, before
 with whole as materialized (
     select coalesce(ceil(extract(epoch from :after::timestamptz) / 3600)::bigint, -1000000000) as first,
@@ -44,4 +44,13 @@ select ((select coalesce(sum(c.total), 0)
                where e.log = :log and e.source in ('openlineage', 'import')
                  and left(e.namespace, 64) = left(n.namespace, 64) and e.namespace = n.namespace
                  and e.transitioned_at >= greatest(w.begins, w.ends, :after) and e.transitioned_at < :before
-              offset 0) after_them))::bigint as total
+              offset 0) after_them)
+      - (select count(*)
+           from unnest(:namespaces::text[]) as n (namespace)
+          cross join lateral (
+              select from runfold.events e
+               where e.log = :log and e.source in ('openlineage', 'import') and e.subject <> 'run'
+                 and left(e.namespace, 64) = left(n.namespace, 64) and e.namespace = n.namespace
+                 and e.transitioned_at >= coalesce(:after::timestamptz, '-infinity')
+                 and e.transitioned_at < coalesce(:before::timestamptz, 'infinity')
+              offset 0) of_names))::bigint as total

@@ -8,12 +8,21 @@ from uuid import uuid4
 import pytest
 from aiohttp import ClientPayloadError
 from hypothesis import strategies as st
-from lineage_client import BATCH, EVENTS, NDJSON, event, get, send
+from lineage_client import BATCH, EVENTS, NDJSON, SCHEMA, event, get, send
 
 from service.catalog.lineage_events import LineageEventReader, LineageFilter
 from service.catalog.queries import Slice
 from service.database.connections import Connections
 from service.errors import Unavailable
+
+
+def events_of_names(at, namespace):
+    """Return a JobEvent and a DatasetEvent."""
+    told = {"eventTime": at, "producer": "https://example.com"}
+    return [
+        json.dumps(told | {"schemaURL": f"{SCHEMA}{kind}Event", kind.lower(): {"namespace": namespace, "name": "it"}})
+        for kind in ("Job", "Dataset")
+    ]
 
 
 async def test_events_are_listed_as_sent_by_their_own_time(client):
@@ -29,6 +38,17 @@ async def test_events_are_listed_as_sent_by_their_own_time(client):
     found = await get(client, EVENTS, after="2024-02-01T00:00:00Z", before="2024-02-01T00:00:02Z")
     assert found == {"totalCount": 1, "events": [json.loads(sent[1])]}
     assert await get(client, EVENTS, namespace="other") == {"totalCount": 0, "events": []}
+
+
+async def test_events_of_jobs_and_datasets_are_not_listed(client):
+    """As in Marquez, whose interface shows the run of each event."""
+    sent = [event(at="2024-02-01T00:00:01Z"), event(at="2024-02-01T00:00:03Z", run=uuid4())]
+    others = events_of_names("2024-02-01T00:00:02Z", "ns")
+    for one in (*sent, *others):
+        await send(client, one)
+    for query in ({}, {"namespace": "ns"}):
+        found = await get(client, EVENTS, sortDirection="asc", **query)
+        assert found == {"totalCount": 2, "events": [json.loads(one) for one in sent]}
 
 
 @pytest.mark.parametrize(
@@ -93,6 +113,8 @@ async def test_total_counts_are_exact_for_any_bounds_folded_or_not(client):
             event(at=at.isoformat(), run=uuid4(), namespace=space)
             for at, space in zip(clock[half], spaces[half], strict=True)
         ]
+        for at, space in zip(clock[half], spaces[half], strict=True):
+            sent += events_of_names(at.isoformat(), space)
         await send(client, "\n".join(sent), BATCH, NDJSON)
         if half.start == 0:
             await get(client, "/api/v1/namespaces")  # the first half is projected, the rest perhaps not

@@ -1,0 +1,1 @@
+drop index runfold.events_lineage_of_names;

@@ -1,0 +1,18 @@
+"""An index of the OpenLineage events that are not of runs."""
+
+from alembic import op
+from service.database.migrations import run_sql_file
+
+revision = "0023"
+down_revision = "0022"
+
+oldest_program = "0019"
+"""The lowest revision of the programs that go on to work with the schema of this revision (record 0035)."""
+
+
+def upgrade() -> None:
+    run_sql_file(op, "0023_events_of_names.up.sql")
+
+
+def downgrade() -> None:
+    run_sql_file(op, "0023_events_of_names.down.sql")
