@@ -64,6 +64,10 @@ RUN_ELSEWHERE = {
         "A role with least privileges",
     ): "tests/integration/database/test_roles.py and test_backup.py",
     ("docs/marquez.md", "Importing the database"): "tests/acceptance/test_import_marquez.py",
+    (
+        "docs/marquez.md",
+        "Marquez's web interface",
+    ): "needs Marquez's sources; tests/acceptance/test_marquez_interface.py makes its requests",
     ("docs/proxies.md", "TLS and proxies"): "tests/proxies/check_proxies.py starts the service with this option",
     ("docs/testing.md", "Alerts"): "runs for minutes",
     ("docs/testing.md", "Chaos"): "runs for minutes; tests/acceptance/test_chaos.py runs a short form",

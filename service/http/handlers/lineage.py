@@ -189,7 +189,8 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.OPENLINEAGE,
         summary="List OpenLineage events as they were sent, by eventTime",
-        description="RunEvents. JobEvents and DatasetEvents are in `GET /events`, and in the histories of what they name.",
+        description="RunEvents only; JobEvents and DatasetEvents are in `GET /events`, and in the histories of what "
+        "they name.",
         parameters=(_NAMESPACE, _AFTER, _BEFORE, _SORT_DIRECTION, LIMIT, OFFSET),
         answers={200: responses.LineageEvents},
         long_lasting=True,
