@@ -1,19 +1,37 @@
-"""Every table of datasets and lineage can be forged by an UPDATE, and is found by comparing it with the ledger."""
+"""Every derived table can be forged by an UPDATE, and is found by comparing it with the ledger.
 
+Here those of datasets and lineage, and those of the catalog that test_catalog_check.py leaves empty.
+"""
+
+from uuid import uuid4
+
+import msgspec
 import pytest
 from building import unguarded
 from databases import filled
 from lineage_events import columns, dataset, dataset_event, project, record, run_event
 from partitions import project_all
+from test_catalog_check import FORGERIES
 
 from service.database.connections import Connections
+from service.domain import timestamps
+from service.domain.draft import namespace_target
+from service.ledger import drafts
+from service.ledger.drafts import Caller
+from service.ledger.events import append_events
 from service.lineage.statements import TABLES
 from service.maintenance.catalog_check import check_catalog
 from service.maintenance.rebuild import rebuild_catalog
+from service.payloads.contents import namespace_content
+from service.payloads.schemas import PutNamespace
 
 pytestmark = pytest.mark.copy_of("derived_lineage")
 
-FILLED = sorted(set(TABLES) - {"lineage_cursor", "lineage_set_aside"})
+CATALOG = {"run_jobs", "crossing_runs", "dataset_namespaces", "silence_settings"}
+FILLED = sorted(set(TABLES) - {"lineage_cursor", "lineage_set_aside"} | CATALOG)
+EVIDENCE = {"events", "payloads", "ledger_head"}
+NO_ANSWERS = {"catalog_requests", "silence_monitor", "catalog_set_aside", "lineage_set_aside"}
+"""Tables that say how processes take turns, and what could not be projected, which is not derived from the ledger."""
 PACKED = {"dataset_versions": "content"} | dict.fromkeys(
     ("datasets", "run_datasets", "column_mappings", "sources", "tags", "search_entries"), "registers"
 )
@@ -31,6 +49,10 @@ CHANGES = {
     "tags": "name = 'other'",
     "search_entries": "words = 'other'",
     "event_type_counts": "total = total + 1",
+    "run_jobs": "created_at = created_at + interval '1 hour'",
+    "crossing_runs": "namespaces = array[job_id]",
+    "dataset_namespaces": "name = 'other'",
+    "silence_settings": "seconds = seconds + 1",
 }
 
 
@@ -44,8 +66,21 @@ async def derive(dsn):
             "orders", schema=columns(id="bigint"), columnLineage=mapping, dataSource=source, symlinks=links
         )
         tags = {"tags": [{"key": "pii", "value": "yes", "source": "test"}]}
+        definition = PutNamespace("me", silentAfterSeconds=60)
+        content = namespace_content(definition, timestamps.now(), b"0123456789abcdef")
+        draft = drafts.definition(
+            namespace_target("etl"),
+            timestamps.now(),
+            msgspec.json.encode(definition),
+            content,
+            Caller(None, None, None),
+        )
+        await append_events(connections, [draft], [None])
+        run = uuid4()
         await record(
             connections,
+            run_event("load", run=run),
+            run_event("unload", run=run, namespace="elsewhere"),
             run_event("load", ["raw"], [orders]),
             run_event("load", ["raw"], [orders], at=5),
             dataset_event("raw", schema=columns(id="bigint"), tags=tags, at=6),
@@ -68,6 +103,14 @@ async def found(dsn):
 async def test_every_table_is_forged_in_these_tests(db, dsn):
     assert await found(dsn) == set()
     assert set(CHANGES) == set(FILLED)
+    tables = await db.fetch(
+        "select relname from pg_class where relnamespace = 'runfold'::regnamespace and relkind in ('r', 'p')"
+        " and not relispartition"
+    )
+    elsewhere = {name.partition(".")[0] for name in FORGERIES} | {"lineage_cursor"}
+    assert {name for (name,) in tables} == elsewhere | set(FILLED) | EVIDENCE | NO_ANSWERS
+    await db.execute("update runfold.lineage_cursor set position = 1000000")
+    assert await found(dsn) == {"lineage_cursor"}
     for table in FILLED:
         assert await db.fetchval(f"select count(*) from runfold.{table}"), table
 
