@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import uvloop
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from waiting import DEADLINE_S
@@ -34,8 +35,11 @@ def without_short_ways(app: web.Application) -> web.Application:
 
 @contextmanager
 def served_in_thread(dsn: str, server: type[TestServer] = Served) -> Iterator[TestServer]:
-    """Serve a database from an event loop of another thread, so that tests with loops of their own can share it."""
-    loop = asyncio.new_event_loop()
+    """Serve a database from an event loop of another thread, so that tests with loops of their own can share it.
+
+    The loop is of the kind that `runfold serve` has: its transports are of other classes than asyncio's.
+    """
+    loop = uvloop.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Coroutine
 from http import HTTPStatus
 from math import inf
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import hdrs, http_exceptions, web
 
@@ -150,9 +150,9 @@ class _Connection(FastConnection):
         """Serve the client, or answer 503 and close where the limit is reached."""
         self._refused = not self.limit.add()
         if self._refused:
-            assert isinstance(transport, asyncio.Transport)  # noqa: S101  a server's is
-            transport.write(_serialize(of_error(Overloaded(_TOO_MANY), self._prefix)))
-            transport.close()
+            writable = cast("asyncio.WriteTransport", transport)  # uvloop's transports are of classes of their own
+            writable.write(_serialize(of_error(Overloaded(_TOO_MANY), self._prefix)))
+            writable.close()
             return
         super().connection_made(transport)
 

@@ -2,12 +2,12 @@
 
 import asyncio
 
+import pytest
 from aiohttp.test_utils import TestServer
+from served import served_in_thread
 from waiting import wait_until
 
-from service.http.app import build_app
 from service.http.server_protocol import HttpRunner
-from service.settings import Settings
 
 LIMIT = 4
 GET = b"GET /livez HTTP/1.1\r\nHost: runfold\r\n\r\n"
@@ -18,8 +18,14 @@ class Limited(TestServer):
         return HttpRunner(self.app, max_connections=LIMIT, **settings)
 
 
-async def connect(client):
-    return await asyncio.open_connection("127.0.0.1", client.port)
+@pytest.fixture
+def server(dsn):
+    with served_in_thread(dsn, Limited) as started:
+        yield started
+
+
+async def connect(server):
+    return await asyncio.open_connection("127.0.0.1", server.port)
 
 
 async def ask(reader, writer):
@@ -29,23 +35,23 @@ async def ask(reader, writer):
     return head.partition(b"\r\n")[0]
 
 
-async def test_connections_beyond_the_limit_are_refused_until_others_are_closed(dsn, aiohttp_client, caplog):
-    client = await aiohttp_client(Limited(build_app(Settings(database_url=dsn))))
-    opened = [await connect(client) for _ in range(LIMIT)]
+async def test_connections_beyond_the_limit_are_refused_until_others_are_closed(server, caplog):
+    opened = [await connect(server) for _ in range(LIMIT)]
     assert {await ask(*one) for one in opened} == {b"HTTP/1.1 200 OK"}
     for _ in range(3):
-        reader, writer = await connect(client)
+        reader, writer = await connect(server)
         answer = await asyncio.wait_for(reader.read(), 20)
         assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
         assert b"application/problem+json" in answer
         assert b"Retry-After: " in answer
         writer.close()
-    assert caplog.text.count("connections are open, which is the limit") == 1
+    assert [record.levelname for record in caplog.records if record.levelname != "INFO"] == ["ERROR"], caplog.text
+    assert f"{LIMIT} connections are open, which is the limit" in caplog.text
     assert await ask(*opened[0]) == b"HTTP/1.1 200 OK"
     opened.pop()[1].close()
 
     async def answered():
-        reader, writer = await connect(client)
+        reader, writer = await connect(server)
         try:
             return await ask(reader, writer) == b"HTTP/1.1 200 OK"
         except (asyncio.IncompleteReadError, ConnectionError):
