@@ -21,7 +21,13 @@ WAIT_S = 2.0
 """Seconds a request waits for the catalog before it is answered with 503."""
 
 MAX_PENDING_BYTES, MAX_PENDING_EVENTS = 50 * 1024 * 1024, 20_000
-"""How much bulk input may wait to be projected: about a second's work, so that lists stay current under bulk load."""
+"""How much bulk input may wait to be projected: less than requests can wait for, on a machine that is not busy."""
+
+_MIN_PENDING_EVENTS, _BACKLOG_S = 1_000, 1.0
+"""Where projecting MAX_PENDING_EVENTS takes longer than these seconds, no more may wait than is projected in them."""
+
+_MEASURED_S = 0.5
+"""Seconds over which the pace is measured, at least."""
 
 _STALLED_S = 30.0
 """Seconds without progress, while events are pending, after which the projector is said not to work."""
@@ -40,6 +46,32 @@ class _PendingBatch(NamedTuple):
     position: int
     events: int
     size: int
+
+
+class Pace:
+    """How many events of bulk input may wait, by how many are projected per second while some do.
+
+    A page costs less per event the larger it is, so twice as many may wait once all are projected.
+    """
+
+    def __init__(self) -> None:
+        """Begin with the most that may ever wait."""
+        self.max_pending = MAX_PENDING_EVENTS
+        self._begin: tuple[float, int] | None = None
+
+    def observe(self, position: int, now: float, *, is_busy: bool) -> None:
+        """Learn the position up to which all is projected at a time; `is_busy`: whether bulk input waits then."""
+        if self._begin is None:
+            self._begin = (now, position) if is_busy else None
+        elif not is_busy:
+            self._allow(2 * self.max_pending)
+            self._begin = None
+        elif (seconds := now - self._begin[0]) >= _MEASURED_S:
+            self._allow(int((position - self._begin[1]) / seconds * _BACKLOG_S))
+            self._begin = now, position
+
+    def _allow(self, events: int) -> None:
+        self.max_pending = max(_MIN_PENDING_EVENTS, min(MAX_PENDING_EVENTS, events))
 
 
 class LagWatch:
@@ -92,6 +124,7 @@ class CatalogFreshness:
         self._readers: dict[object, float] = {}
         """When each request began to wait, oldest first."""
         self._lag = LagWatch()
+        self._pace = Pace()
 
     def start(self) -> None:
         """Start projecting; events that are not projected yet come first."""
@@ -176,7 +209,7 @@ class CatalogFreshness:
     def _is_behind(self) -> bool:
         self._pending = [batch for batch in self._pending if batch.position > self._projected]
         return bool(self._pending) and (
-            sum(batch.events for batch in self._pending) > MAX_PENDING_EVENTS
+            sum(batch.events for batch in self._pending) > self._pace.max_pending
             or sum(batch.size for batch in self._pending) > MAX_PENDING_BYTES
             or self._longest_wait_s() > _READER_PATIENCE_S
         )
@@ -235,6 +268,8 @@ class CatalogFreshness:
 
     def _on_progress(self, position: int) -> None:
         self._projected = max(self._projected, position)
+        is_busy = any(batch.position > self._projected for batch in self._pending)
+        self._pace.observe(self._projected, asyncio.get_running_loop().time(), is_busy=is_busy)
         progress, self._progress = self._progress, asyncio.get_running_loop().create_future()
         if progress is not None and not progress.done():
             progress.set_result(None)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from service.catalog.freshness import MAX_PENDING_BYTES, MAX_PENDING_EVENTS, CatalogFreshness
+from service.catalog.freshness import MAX_PENDING_BYTES, MAX_PENDING_EVENTS, CatalogFreshness, Pace
 from service.database.connections import Connections
 
 
@@ -94,3 +94,24 @@ async def test_requests_that_are_answered_soon_hold_no_bulk_writer(catalog):
     await a_moment()
     await asyncio.wait_for(catalog.throttle(100, 1, 1), 1)
     reader.cancel()
+
+
+def test_no_more_may_wait_than_is_projected_in_a_second():
+    pace, position = Pace(), 0
+    assert pace.max_pending == MAX_PENDING_EVENTS
+    pace.observe(position, 0.0, is_busy=True)
+    for now, each in enumerate((8_000, 3_000, 10, 12_000, 90_000), start=1):
+        position += each
+        pace.observe(position, float(now), is_busy=True)
+        assert pace.max_pending == min(max(1_000, each), MAX_PENDING_EVENTS)
+
+
+def test_what_has_caught_up_is_trusted_with_more():
+    pace = Pace()
+    for position, now in ((0, 0.0), (10, 1.0)):
+        pace.observe(position, now, is_busy=True)
+    assert pace.max_pending == 1_000
+    for most in (2_000, 4_000, 8_000, 16_000, MAX_PENDING_EVENTS, MAX_PENDING_EVENTS):
+        pace.observe(20, 1.1, is_busy=False)
+        assert pace.max_pending == most
+        pace.observe(30, 1.2, is_busy=True)
