@@ -53,17 +53,18 @@ def catalog_statements(schema: str) -> CatalogStatements:
     def statement(name: str, **parts: str) -> str:
         return load(name, schema=schema, **parts)
 
-    put = {Subject.RUN: "put_runs", Subject.JOB: "put_jobs", Subject.NAMESPACE: "put_namespaces"}
-    rows = {
-        subject: statement("page_rows", catalog=aggregate.table) for subject, aggregate in CATALOG_AGGREGATES.items()
-    }
+    def put_rows(name: str) -> str:
+        return statement("put_rows", rows=load_text(name, schema=schema))
+
+    put = {Subject.JOB: put_rows("put_jobs"), Subject.NAMESPACE: put_rows("put_namespaces")}
+    rows = {subject: statement("page_rows", catalog=CATALOG_AGGREGATES[subject].table) for subject in put}
     parts = ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move")
     return CatalogStatements(
         cursor=statement("catalog_cursor"),
         lock=statement("catalog_lock"),
         events=statement("events_after"),
         rows=rows | {Subject.RUN: statement("run_rows")},
-        put={subject: statement(name) for subject, name in put.items()},
+        put=put | {Subject.RUN: statement("put_runs")},
         write_page=statement("write_page", **{name: load_text(name, schema=schema) for name in parts}),
         put_runs_of_jobs=statement("put_runs_of_jobs"),
         mark_inferred=statement("mark_inferred"),

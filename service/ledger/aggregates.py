@@ -37,7 +37,8 @@ class AggregateType(NamedTuple):
     """A type of aggregate: its table in the catalog, and the functions on its registers.
 
     `from_event` returns the registers of one event, `merge` those of two parts of a history, `apply` registers merged
-    with an event, and `without` registers without the values of an erased payload.
+    with an event, and `without` registers without the values of an erased payload. `has_versions`: the position is part
+    of the table's key, and the newest version of a row is found first.
     """
 
     table: str
@@ -46,6 +47,7 @@ class AggregateType(NamedTuple):
     merge: Callable[[Any, Any], Any]
     apply: Callable[[Any, Event, PayloadContent], Any]
     without: Callable[[Any, Stamp], Any]
+    has_versions: bool = True
 
     def next_state(self, registers: Any, event: Event, decoded: PayloadContent) -> Any:  # noqa: ANN401  of any type
         """Return a stream's registers after an event; before its first event they are None."""
@@ -109,7 +111,9 @@ def _apply_to_tag(tag: TagRegisters, event: Event, decoded: PayloadContent) -> T
 
 
 CATALOG_AGGREGATES = {
-    Subject.RUN: AggregateType("runs", unpack_run, _run_of, merge_runs, _apply_to_run, run_without),
+    Subject.RUN: AggregateType(
+        "runs", unpack_run, _run_of, merge_runs, _apply_to_run, run_without, has_versions=False
+    ),
     Subject.JOB: AggregateType("jobs", unpack_job, _job_of, merge_jobs, _apply_to_job, job_without),
     Subject.NAMESPACE: AggregateType(
         "namespaces",
@@ -125,7 +129,7 @@ CATALOG_AGGREGATES = {
 AGGREGATES = {
     **CATALOG_AGGREGATES,
     Subject.DATASET: AggregateType(
-        "datasets", unpack_dataset, _dataset_of, merge_datasets, _apply_to_dataset, dataset_without
+        "datasets", unpack_dataset, _dataset_of, merge_datasets, _apply_to_dataset, dataset_without, has_versions=False
     ),
     Subject.SOURCE: AggregateType(
         "sources", unpack_source, _source_of, merge_sources, _apply_to_source, source_without

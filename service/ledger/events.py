@@ -33,7 +33,13 @@ _HEAD = load("head")
 _RECORDED_TRANSITIONS = load("recorded_transitions")
 _PAYLOADS = load("payloads")
 _READ_STREAMS = {
-    subject: load("read_streams", subject=subject, catalog=aggregate.table) for subject, aggregate in AGGREGATES.items()
+    subject: load(
+        "read_streams",
+        subject=subject,
+        catalog=aggregate.table,
+        version="order by t.position desc limit 1" if aggregate.has_versions else "offset 0",
+    )
+    for subject, aggregate in AGGREGATES.items()
 }
 
 

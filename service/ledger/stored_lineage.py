@@ -8,7 +8,7 @@ from service.domain.dataset import DatasetRegisters
 from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.ledger.stored_registers import pack_registers, unpacker
 
-LINEAGE_FORMAT = 1
+LINEAGE_FORMAT = 2
 """The version of what the projection of datasets writes; every change needs the next number (FORMAT)."""
 
 LINEAGE_READABLE_FROM = 1

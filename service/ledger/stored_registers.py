@@ -18,7 +18,7 @@ from service.domain.run import UNKNOWN_DATASETS, RunRegisters
 
 R = TypeVar("R", bound=tuple[Any, ...])
 
-FORMAT = 4
+FORMAT = 5
 """The version of what the projector writes: the registers, and the columns and tables that are made of them.
 
 Every change of these needs the next number: the projectors of earlier versions stop once one of this version has

@@ -58,14 +58,14 @@ class Link(NamedTuple):
 
 
 class LineageChanges(NamedTuple):
-    """What a page of events changes."""
+    """What a page of events changes; `edges`: with the earliest time of an event that tells them."""
 
     datasets: dict[UUID, DatasetRegisters]
     events: list[DatasetEvent]
     versions: dict[tuple[UUID, UUID], ToldVersion]
     links: dict[tuple[UUID, UUID], Link]
     runs: dict[RunKey, RunDatasets]
-    edges: dict[Edge, tuple[datetime, datetime]]
+    edges: dict[Edge, datetime]
     mappings: dict[tuple[UUID, UUID], ColumnMapping]
     sources: dict[UUID, SourceRegisters]
     tags: dict[UUID, TagRegisters]

@@ -118,10 +118,8 @@ class LineageEraser:
     async def _connect_again(self, job: JobName, datasets: set[UUID]) -> None:
         """Write the edges between a job and datasets that the remaining events tell, and which are current."""
         rows = await self._connection.fetch(self._erasing.edges, LOG, job_id(*job), *job, list(datasets))
-        spans = {
-            Edge(row["job_id"], row["direction"], row["dataset_id"]): (row["first_at"], row["last_at"]) for row in rows
-        }
-        await self._writer.write_edges_of([job_id(*job)], spans)
+        edges = {Edge(row["job_id"], row["direction"], row["dataset_id"]): row["first_at"] for row in rows}
+        await self._writer.write_edges_of([job_id(*job)], edges)
 
     async def _remove_from_datasets(self, ids: set[UUID], stamps: list[Stamp]) -> None:
         """Remove payloads from datasets that they name; those that have values of them are projected again."""

@@ -6,6 +6,7 @@ Rows are read and written by arrays, so a page takes the same number of statemen
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -35,7 +36,8 @@ from service.lineage.stored import (
 K = TypeVar("K")
 V = TypeVar("V")
 R = TypeVar("R", bound=tuple[Any, ...])
-Spans = Mapping[Edge, tuple[Any, Any]]
+Edges = Mapping[Edge, datetime]
+"""Edges, each with the earliest time of an event that tells it."""
 
 
 class TooLarge(Exception):
@@ -98,31 +100,31 @@ class LineageWriter:
             await self._execute(self._statements.put_runs, part)
         return before, after
 
-    async def write_edges_of(self, jobs: Collection[UUID], spans: Spans) -> None:
+    async def write_edges_of(self, jobs: Collection[UUID], edges: Edges) -> None:
         """Write edges of jobs, and let those be current that the latest run of each names."""
         latest = {}
         rows = await self._rows(self._statements.latest_runs, list(jobs))
         keys = [(row["run_id"], row["job_id"]) for row in rows]
         for row in await self._fetch(self._statements.runs, *as_columns(keys, 2)):
             latest[row["job_id"]] = unpack_run_datasets(row["registers"])
-        await self._put_edges(spans, {job: latest.get(job) for job in jobs})
+        await self._put_edges(edges, {job: latest.get(job) for job in jobs})
 
     async def _write_edges(
-        self, spans: Spans, before: Mapping[RunKey, RunDatasets], after: Mapping[RunKey, RunDatasets]
+        self, edges: Edges, before: Mapping[RunKey, RunDatasets], after: Mapping[RunKey, RunDatasets]
     ) -> None:
         """Write the edges that a page names, and let those be current that the latest run of each job names."""
-        await self._put_edges(spans, await self._latest_runs(before, after))
+        await self._put_edges(edges, await self._latest_runs(before, after))
 
-    async def _put_edges(self, spans: Spans, latest: Mapping[UUID, RunDatasets | None]) -> None:
+    async def _put_edges(self, edges: Edges, latest: Mapping[UUID, RunDatasets | None]) -> None:
         """Write edges; those of the jobs in `latest` are current that this run names (None: there is none)."""
         current: set[Edge] = set()
         for job, run in latest.items():
             current |= edges_of(job, run) if run is not None else set()
         if latest:
             await self._connection.execute(self._statements.unset_edges, list(latest), *as_columns(list(current), 3))
-        rows = _in_order([(*edge, edge in current, *span) for edge, span in spans.items()])
+        rows = _in_order([(*edge, edge in current, first_at) for edge, first_at in edges.items()])
         await self._execute(self._statements.put_edges, rows)
-        await self._execute(self._statements.set_edges, list(current - spans.keys()))
+        await self._execute(self._statements.set_edges, list(current - edges.keys()))
 
     async def _latest_runs(
         self, before: Mapping[RunKey, RunDatasets], after: Mapping[RunKey, RunDatasets]

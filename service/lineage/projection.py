@@ -72,7 +72,7 @@ class PageProjection:
     def __init__(self) -> None:
         """Begin without changes."""
         self._tellings: dict[tuple[DatasetName, int, int, JobName | None], Telling] = {}
-        self._edges: dict[tuple[JobName, int, DatasetName], tuple[datetime, datetime]] = {}
+        self._edges: dict[tuple[JobName, int, DatasetName], datetime] = {}
         self._runs: dict[RunKey, RunDatasets] = {}
         self._input_facets: dict[DatasetName, Mapping[str, StampedFacet]] = {}
         self._jobs: dict[tuple[JobName, str | None, tuple[TagChange, ...]], JobTelling] = {}
@@ -165,13 +165,9 @@ class PageProjection:
         self._changes.events.append(make_tuple(DatasetEvent, row))
 
     def _connect(self, edge: tuple[JobName, int, DatasetName], at: datetime) -> None:
-        span = self._edges.get(edge)
-        if span is None:
-            self._edges[edge] = (at, at)
-        elif at > span[1]:
-            self._edges[edge] = (span[0], at)
-        elif at < span[0]:
-            self._edges[edge] = (at, span[1])
+        first_at = self._edges.get(edge)
+        if first_at is None or at < first_at:
+            self._edges[edge] = at
 
     def _tell_job(self, event: Event, description: str | None = None, tags: tuple[TagChange, ...] = ()) -> JobName:
         """Add what an event tells of its job, mostly only that there is one; return the job."""
@@ -253,8 +249,8 @@ class PageProjection:
             self._merge_job(told, of_job.entry(told))
             self._merge_tags(of_job.tags())
             yield
-        for (from_job, direction, name), span in self._edges.items():
-            self._changes.edges[Edge(job_id(*from_job), direction, dataset_id(*name))] = span
+        for (from_job, direction, name), first_at in self._edges.items():
+            self._changes.edges[Edge(job_id(*from_job), direction, dataset_id(*name))] = first_at
             yield
         for collected in (self._tellings, self._input_facets, self._jobs, self._edges):
             collected.clear()

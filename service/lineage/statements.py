@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from service.database.statements import LINEAGE, SCHEMA, load
+from service.database.statements import LINEAGE, SCHEMA, load, load_text
 
 TABLES = (
     "lineage_cursor",
@@ -72,6 +72,9 @@ def lineage_statements(schema: str) -> LineageStatements:
     def statement(name: str, **parts: str) -> str:
         return load(name, schema=schema, projection=LINEAGE, **parts)
 
+    def put_rows(name: str) -> str:
+        return statement("put_rows", rows=load_text(name, schema=schema))
+
     return LineageStatements(
         cursor=statement("catalog_cursor"),
         lock=statement("catalog_lock"),
@@ -88,7 +91,7 @@ def lineage_statements(schema: str) -> LineageStatements:
         tags=statement("page_rows", catalog="tags"),
         job_entries=statement("lineage_job_entries"),
         put_datasets=statement("put_datasets"),
-        put_namespaces=statement("put_lineage_namespaces"),
+        put_namespaces=put_rows("put_lineage_namespaces"),
         move_primaries=statement("move_primaries"),
         settle_names=statement("settle_names"),
         put_events=statement("put_dataset_events"),
@@ -98,11 +101,11 @@ def lineage_statements(schema: str) -> LineageStatements:
         unset_edges=statement("unset_edges"),
         put_edges=statement("put_edges"),
         set_edges=statement("set_edges"),
-        put_mappings=statement("put_column_mappings"),
+        put_mappings=put_rows("put_column_mappings"),
         drop_inputs=statement("drop_column_inputs"),
         put_inputs=statement("put_column_inputs"),
-        put_sources=statement("put_sources"),
-        put_tags=statement("put_tags"),
+        put_sources=put_rows("put_sources"),
+        put_tags=put_rows("put_tags"),
         put_entries=statement("put_search_entries"),
         touch_entries=statement("touch_search_entries"),
         drop_entries=statement("drop_search_entries"),

@@ -9,5 +9,6 @@
                        order by d.id <> d.primary_id, d.id
                        limit 1) t
   where not (t.hidden and t.deleted <= :known)
-    and not exists (select from (select n.deleted from runfold.namespaces n where n.id = t.namespace_id offset 0) n
+    and not exists (select from (select n.deleted from runfold.namespaces n where n.id = t.namespace_id
+                                             order by n.position desc limit 1) n
                      where n.deleted > t.seen and n.deleted <= :known))

@@ -2,4 +2,4 @@
 -- parameters: ids
 select c.id, c.registers
   from unnest(:ids::uuid[]) as w (id)
- cross join lateral (select t.id, t.registers from {schema}.{catalog} t where t.id = w.id offset 0) c
+ cross join lateral (select t.id, t.registers from {schema}.{catalog} t where t.id = w.id order by t.position desc limit 1) c

@@ -3,7 +3,8 @@
 -- parameters: id
 select t.id, t.registers,
        not t.hidden and not exists (
-           select from runfold.namespaces n where n.id = t.namespace_id and n.deleted > t.seen
+           select from (select n.deleted from runfold.namespaces n where n.id = t.namespace_id order by n.position desc limit 1) n
+            where n.deleted > t.seen
        ) as visible
   from (select p.primary_id from runfold.datasets p where p.id = :id offset 0) a
  cross join lateral (select d.* from runfold.datasets d where d.primary_id = a.primary_id offset 0) t

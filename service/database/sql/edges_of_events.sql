@@ -1,6 +1,6 @@
 -- Returns the edges between a job and datasets, of the events that are known to name these. Role: bit 1 reads, bit 2 writes.
 -- parameters: log, job_id, namespace, name, dataset_ids
-select :job_id::uuid as job_id, d.direction, e.dataset_id, min(e.at) as first_at, max(e.at) as last_at
+select :job_id::uuid as job_id, d.direction, e.dataset_id, min(e.at) as first_at
   from unnest(:dataset_ids::uuid[]) as w (id)
   join {schema}.dataset_events e on e.dataset_id = w.id
  cross join lateral (

@@ -3,5 +3,5 @@
 select w.id, t.registers
   from unnest(:ids::uuid[]) with ordinality as w (id, n)
  cross join lateral {job} v
- cross join lateral (select j.registers from runfold.jobs j where j.id = v.id offset 0) t
+ cross join lateral (select j.registers from runfold.jobs j where j.id = v.id order by j.position desc limit 1) t
  order by w.n

@@ -3,3 +3,5 @@
 select j.namespace, j.name, j.position, coalesce(j.seen, j.position) as seen, j.updated_at
   from runfold.jobs j
  where j.id = :id
+ order by j.position desc
+ limit 1

@@ -6,6 +6,7 @@ select s.dataset_id, s.job_id, case when s.size <= :max_bytes then s.registers e
         from unnest(:dataset_ids::uuid[], :job_ids::uuid[]) as w (dataset_id, job_id)
        cross join lateral (
            select t.dataset_id, t.job_id, t.registers
-             from {schema}.column_mappings t where t.dataset_id = w.dataset_id and t.job_id = w.job_id offset 0
+             from {schema}.column_mappings t where t.dataset_id = w.dataset_id and t.job_id = w.job_id
+            order by t.position desc limit 1
        ) c
   ) s

@@ -7,3 +7,5 @@ select n.name, n.position, n.hidden, n.deleted, e.recorded_at
        where t.log = :log and t.position between n.position and n.position order by t.position offset 0
   ) e on true
  where n.id = :id
+ order by n.position desc
+ limit 1

@@ -1,5 +1,17 @@
--- Writes tags, one array for each column.
+-- Parts of a statement that write tags, one array for each column (put_rows.sql).
 -- parameters: ids, names, positions, registers
-insert into {schema}.tags as t (id, name, position, registers)
-select * from unnest(:ids::uuid[], :names::text[], :positions::bigint[], :registers::bytea[])
-on conflict (id) do update set position = excluded.position, registers = excluded.registers
+wanted as materialized (
+    select w.*, c.position as known
+      from unnest(:ids::uuid[], :names::text[], :positions::bigint[], :registers::bytea[])
+        as w (id, name, position, registers)
+      left join lateral (
+          select t.position from {schema}.tags t where t.id = w.id order by t.position desc limit 1
+      ) c on true
+), changed as (
+    update {schema}.tags t set position = w.position, registers = w.registers
+      from wanted w
+     where t.id = w.id and t.position = w.known
+), added as (
+    insert into {schema}.tags (id, name, position, registers)
+    select w.id, w.name, w.position, w.registers from wanted w where w.known is null
+)

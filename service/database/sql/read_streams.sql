@@ -1,13 +1,13 @@
 -- Returns for the nth stream the registers of its catalog row (part `catalog`), the events recorded after that (`event`), and
 -- the event that has the nth fact (`known`; null: none is looked up). `offset 0` and `lateral` keep each look-up an index
 -- probe; a join would scan once the tables have grown. `order by` makes the planner take the primary key: by the key of facts,
--- a long stream would be read from its beginning.
+-- a long stream would be read from its beginning. version: `offset 0`, or the newest one (put_rows.sql).
 -- parameters: log, streams, facts
 with wanted as materialized (
     select w.n, w.stream, w.fact, coalesce(c.position, 0) as position, c.registers
       from unnest(:streams::uuid[], :facts::bytea[]) with ordinality as w (stream, fact, n)
       left join lateral (
-          select t.position, t.registers from runfold.{catalog} t where t.id = w.stream offset 0
+          select t.position, t.registers from runfold.{catalog} t where t.id = w.stream {version}
       ) c on true
 )
 select w.n, 'catalog' as part, w.registers, w.position, '{subject}' as subject, w.stream, null as kind, null as state,

@@ -14,7 +14,7 @@ with page as materialized (
                 when above.seconds is not null then 'namespace'
                 else 'service' end as set_by
       from page g
-      left join lateral (select j.namespace_id from runfold.jobs j where j.id = g.job_id offset 0) j on true
+      left join lateral (select j.namespace_id from runfold.jobs j where j.id = g.job_id order by j.position desc limit 1) j on true
       left join lateral (select s.seconds from runfold.silence_settings s where s.id = g.job_id offset 0) own on true
       left join lateral (select s.seconds from runfold.silence_settings s where s.id = j.namespace_id offset 0) above on true
      where coalesce(own.seconds, above.seconds, :default::int) = :seconds::int

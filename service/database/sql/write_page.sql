@@ -1,9 +1,5 @@
 -- Writes the jobs, namespaces and counters that a page of events changed, and moves the cursor: one round trip for all.
-with jobs_written as (
-{put_jobs}
-), namespaces_written as (
-{put_namespaces}
-), counters_moved as (
+with {put_jobs}, {put_namespaces}, counters_moved as (
 {move_run_counts}
 ), counters_added as (
 {add_run_counts}

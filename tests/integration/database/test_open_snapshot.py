@@ -7,12 +7,15 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 from building import fact
+from lineage_events import columns, dataset, record, run_event
 
+from service.catalog.ledger_projection import project_next_page
 from service.catalog.statements import LIVE_STATEMENTS
 from service.database.connections import Connections
 from service.database.statements import load
 from service.ledger.events import LOG, append_events
 from service.ledger.stored_registers import FORMAT
+from service.lineage.pages import projections
 
 BATCHES = 1000
 """Appends between two measurements; in the ledger before the first one, too, so that its indexes have their depth."""
@@ -169,3 +172,53 @@ async def test_a_page_of_the_catalog_reads_as_many_pages_after_thousands_of_them
     assert [tuple(row) for row in await db.fetch("select total, position from runfold.run_counts")] == [(PAGES, PAGES)]
     counted = await db.fetch("select total, position from runfold.lineage_counts")
     assert [tuple(row) for row in counted] == [(PAGES, PAGES)] * 2  # of the namespace, of all
+
+
+ROUNDS, MEASURED = 200, 20
+"""Pages of one event that are written while a snapshot is open, and those of them that are measured, at both ends."""
+
+GROWTH = 2
+"""Pages that a page of the projection may read more of a table and its indexes; 180 versions of a row are at least three."""
+
+HOT_ROWS_ARE_READ_BY_EVERY_VERSION = {"datasets", "search_entries"}
+"""Tables for which the rule does not hold: docs/decisions/0018-newest-version-first.md says why."""
+
+PAGES_READ = """
+select t.relname, t.heap_blks_read + t.heap_blks_hit + coalesce(t.idx_blks_read + t.idx_blks_hit, 0) as pages
+  from pg_statio_user_tables t where t.schemaname = 'runfold'
+"""
+
+
+def an_event():
+    """Return an event of a run of its own that tells all that events tell of one job and its datasets."""
+    mapping = {"fields": {"id": {"inputFields": [{"namespace": "ds", "name": "raw", "field": "id"}]}}}
+    tags = {"tags": [{"key": "pii", "value": "yes", "source": "test"}]}
+    told = {"schema": columns(id="bigint"), "dataSource": {"name": "warehouse", "uri": "postgres://warehouse"}}
+    output = dataset("orders", columnLineage=mapping, tags=tags, **told)
+    return run_event("load", [dataset("raw", **told)], [output], tags=tags)
+
+
+async def test_a_page_reads_as_many_pages_of_every_table_after_hundreds_that_change_the_same_rows(dsn, db, connections):
+    await record(connections, *(an_event() for _ in range(ROUNDS)))
+
+    async with Connections(dsn) as projector, open_snapshot(dsn):
+
+        async def project(rounds):
+            for _ in range(rounds):
+                for projection in projections(projector):
+                    await project_next_page(projection, 1)
+            async with projector.connection() as connection:
+                await connection.execute("select pg_stat_force_next_flush()")
+                await connection.execute("select")
+                return {row["relname"]: row["pages"] for row in await connection.fetch(PAGES_READ)}
+
+        counts = [await project(rounds) for rounds in (1, MEASURED, ROUNDS - 1 - 2 * MEASURED, MEASURED)]
+    first, last = ({name: b[name] - a[name] for name, b in after.items()} for a, after in pairs(counts))
+    grown = {name: (first[name], last[name]) for name in last if last[name] > first[name] + GROWTH * MEASURED}
+    assert set(grown) - HOT_ROWS_ARE_READ_BY_EVERY_VERSION == set(), grown
+    assert {"jobs", "namespaces", "sources", "tags", "lineage_edges"} <= {name for name in first if first[name]}
+
+
+def pairs(counts):
+    """Return the counts before and after the first pages that are measured, and the last ones."""
+    return [(counts[0], counts[1]), (counts[2], counts[3])]

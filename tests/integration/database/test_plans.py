@@ -127,7 +127,7 @@ async def test_plans_made_on_small_tables_use_keys_and_stay_when_the_tables_have
     async with connections.connection() as connection:
         calls = {}
         for statement, (types, values) in PARAMETERS.items():
-            parts = {"subject": "run", "catalog": "runs", "least": "128", "visible_run": EVERY}
+            parts = {"subject": "run", "catalog": "runs", "version": "offset 0", "least": "128", "visible_run": EVERY}
             sql = load(statement, **parts).rstrip().rstrip(";")
             calls[statement] = await prepare(connection, sql, types, values.replace("{run}", str(run)))
         small = {statement: await plan(connection, call) for statement, call in calls.items()}

@@ -151,7 +151,7 @@ async def test_a_graph_in_which_everything_touches_one_dataset_is_cut(client, db
         "   from runfold.jobs, generate_series(1, 50000) n where name = 'reader'"
     )
     await db.execute(
-        "insert into runfold.lineage_edges select md5(n::text)::uuid, 0, dataset_id, true, first_at, last_at"
+        "insert into runfold.lineage_edges select md5(n::text)::uuid, 0, dataset_id, true, first_at"
         "  from runfold.lineage_edges, generate_series(1, 50000) n where job_id ="
         " (select id from runfold.jobs where name = 'reader')"
     )

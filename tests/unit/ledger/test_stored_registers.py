@@ -28,7 +28,13 @@ from service.ledger.stored_registers import (
 )
 
 UNPACK = {RunRegisters: unpack_run, JobRegisters: unpack_job, NamespaceRegisters: unpack_namespace}
-SHAPES = {1: "b106b7ab66e97d2e", 2: "0fe2959de4791cf2", 3: "0fe2959de4791cf2", 4: "34cec44f801ec57b"}
+SHAPES = {
+    1: "b106b7ab66e97d2e",
+    2: "0fe2959de4791cf2",
+    3: "0fe2959de4791cf2",
+    4: "34cec44f801ec57b",
+    5: "34cec44f801ec57b",
+}
 """By format, the digest of what is stored. Add a line for a new format; never change one of a released version."""
 
 
