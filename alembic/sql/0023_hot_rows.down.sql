@@ -6,6 +6,8 @@ alter table runfold.lineage_cursor
     drop constraint lineage_cursor_pkey, add constraint lineage_cursor_pkey primary key (log);
 alter table runfold.tags
     drop constraint tags_pkey, add constraint tags_pkey primary key (id);
+alter table runfold.datasets
+    drop constraint datasets_pkey, add constraint datasets_pkey primary key (id);
 alter table runfold.sources
     drop constraint sources_pkey, add constraint sources_pkey primary key (id);
 alter table runfold.column_mappings

@@ -15,10 +15,11 @@ create unique index jobs_newest on runfold.jobs (id, position);
 create unique index namespaces_newest on runfold.namespaces (id, position);
 create unique index lineage_namespaces_newest on runfold.lineage_namespaces (id, position);
 create unique index column_mappings_newest on runfold.column_mappings (dataset_id, job_id, position);
+create unique index datasets_newest on runfold.datasets (id, position);
 create unique index sources_newest on runfold.sources (id, position);
 create unique index tags_newest on runfold.tags (id, position);
 create unique index lineage_cursor_newest on runfold.lineage_cursor (log, position);
-lock table runfold.jobs, runfold.namespaces, runfold.lineage_namespaces, runfold.column_mappings,
+lock table runfold.jobs, runfold.datasets, runfold.namespaces, runfold.lineage_namespaces, runfold.column_mappings,
            runfold.sources, runfold.tags, runfold.lineage_cursor, runfold.lineage_edges
         in access exclusive mode;
 alter table runfold.jobs
@@ -29,6 +30,8 @@ alter table runfold.lineage_namespaces
     drop constraint lineage_namespaces_pkey, add constraint lineage_namespaces_pkey primary key using index lineage_namespaces_newest;
 alter table runfold.column_mappings
     drop constraint column_mappings_pkey, add constraint column_mappings_pkey primary key using index column_mappings_newest;
+alter table runfold.datasets
+    drop constraint datasets_pkey, add constraint datasets_pkey primary key using index datasets_newest;
 alter table runfold.sources
     drop constraint sources_pkey, add constraint sources_pkey primary key using index sources_newest;
 alter table runfold.tags

@@ -129,7 +129,7 @@ CATALOG_AGGREGATES = {
 AGGREGATES = {
     **CATALOG_AGGREGATES,
     Subject.DATASET: AggregateType(
-        "datasets", unpack_dataset, _dataset_of, merge_datasets, _apply_to_dataset, dataset_without, has_versions=False
+        "datasets", unpack_dataset, _dataset_of, merge_datasets, _apply_to_dataset, dataset_without
     ),
     Subject.SOURCE: AggregateType(
         "sources", unpack_source, _source_of, merge_sources, _apply_to_source, source_without

@@ -90,7 +90,7 @@ def lineage_statements(schema: str) -> LineageStatements:
         sources=statement("page_rows", catalog="sources"),
         tags=statement("page_rows", catalog="tags"),
         job_entries=statement("lineage_job_entries"),
-        put_datasets=statement("put_datasets"),
+        put_datasets=put_rows("put_datasets"),
         put_namespaces=put_rows("put_lineage_namespaces"),
         move_primaries=statement("move_primaries"),
         settle_names=statement("settle_names"),

@@ -2,7 +2,7 @@
 -- there under the first of its other names. `offset 0` keeps the search by the index on primary names.
 -- parameters: known
 (select t.id
-   from (select p.primary_id from runfold.datasets p where p.id = {name_id} offset 0) a
+   from (select p.primary_id from runfold.datasets p where p.id = {name_id} order by p.position desc limit 1) a
   cross join lateral (select d.*
                         from (select c.* from runfold.datasets c where c.primary_id = a.primary_id offset 0) d
                        where {within}

@@ -6,7 +6,7 @@ select t.id, t.registers,
            select from (select n.deleted from runfold.namespaces n where n.id = t.namespace_id order by n.position desc limit 1) n
             where n.deleted > t.seen
        ) as visible
-  from (select p.primary_id from runfold.datasets p where p.id = :id offset 0) a
+  from (select p.primary_id from runfold.datasets p where p.id = :id order by p.position desc limit 1) a
  cross join lateral (select d.* from runfold.datasets d where d.primary_id = a.primary_id offset 0) t
  where {within}
  order by t.id <> t.primary_id, t.id

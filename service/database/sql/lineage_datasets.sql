@@ -5,6 +5,7 @@ select s.id, s.primary_id, case when s.size <= :max_bytes then s.registers end a
       select c.id, c.primary_id, c.registers, sum(octet_length(c.registers)) over (rows unbounded preceding) as size
         from unnest(:ids::uuid[]) as w (id)
        cross join lateral (
-           select t.id, t.primary_id, t.registers from {schema}.datasets t where t.id = w.id offset 0
+           select t.id, t.primary_id, t.registers
+             from {schema}.datasets t where t.id = w.id order by t.position desc limit 1
        ) c
   ) s

@@ -2,6 +2,6 @@
 -- parameters: ids
 select w.id, t.id as shown_id, t.namespace, t.name
   from unnest(:ids::uuid[]) as w (id)
- cross join lateral (select p.id from runfold.datasets p where p.id = w.id offset 0) k
+ cross join lateral (select p.id from runfold.datasets p where p.id = w.id order by p.position desc limit 1) k
   left join lateral {dataset} v on true
-  left join lateral (select d.id, d.namespace, d.name from runfold.datasets d where d.id = v.id offset 0) t on true
+  left join lateral (select d.id, d.namespace, d.name from runfold.datasets d where d.id = v.id order by d.position desc limit 1) t on true
