@@ -4,7 +4,7 @@
 -- move_run_counts.sql.
 -- parameters: log, after, upto
 with page as materialized (
-    select p.log, p.namespace, p.hour, p.total, c.position
+    select p.log, p.namespace, p.hour, p.total, c.ctid as version
       from (
           select h.log, coalesce(pg_catalog.sha256(pg_catalog.convert_to(h.namespace, 'UTF8')), '') as namespace,
                  h.hour, count(*) as total
@@ -19,13 +19,13 @@ with page as materialized (
            order by 2, 3
       ) p
       left join lateral (
-          select t.position from {schema}.lineage_counts t
+          select t.ctid from {schema}.lineage_counts t
            where t.log = p.log and t.namespace = p.namespace and t.hour = p.hour order by t.position desc limit 1
       ) c on true
 ), moved as (
     update {schema}.lineage_counts c set total = c.total + p.total, position = :upto
       from page p
-     where c.log = p.log and c.namespace = p.namespace and c.hour = p.hour and c.position = p.position
+     where c.ctid = p.version
 )
 insert into {schema}.lineage_counts (log, namespace, hour, total, position)
-select p.log, p.namespace, p.hour, p.total, :upto from page p where p.position is null
+select p.log, p.namespace, p.hour, p.total, :upto from page p where p.version is null

@@ -73,7 +73,7 @@ async def write(db, graph):
         ],
     )  # fmt: skip
     await db.executemany(
-        "insert into runfold.lineage_edges values ($1, $2, $3, $4, now(), now())",
+        "insert into runfold.lineage_edges values ($1, $2, $3, $4, now())",
         [(JOB_IDS[job], direction, DATASET_IDS[dataset], current)
          for (job, direction, dataset), current in graph["edges"].items()],
     )  # fmt: skip

@@ -35,6 +35,8 @@ PARTS = {
     "columns": load_text("summary_columns"),
     "marquez": "public",
     "indexed": "e.words like :longest",
+    "version": "offset 0",
+    "rows": load_text("put_jobs"),
     **{
         name: load_text(name)
         for name in ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move", "head")
