@@ -182,6 +182,7 @@ BETWEEN, MEASURED = 160, 10
 GROWTH = 3
 """Pages of a table that a page of the projection may read more."""
 
+DERIVED = [*CATALOG_TABLES, *LINEAGE_TABLES]
 READ_BY_EVERY_VERSION = {"search_entries"}
 """Tables for which the rule does not hold: docs/decisions/0018-newest-version-first.md says why."""
 
@@ -201,6 +202,8 @@ def an_event():
 
 
 async def test_a_page_reads_as_many_pages_of_every_table_after_hundreds_that_change_the_same_rows(dsn, db, connections):
+    for table in DERIVED:  # where autovacuum has been, a page tries several pages of a table for a new row
+        await db.execute(f"alter table runfold.{table} set (autovacuum_enabled = off)")
 
     async with Connections(dsn) as projector, open_snapshot(dsn):
 
@@ -212,7 +215,7 @@ async def test_a_page_reads_as_many_pages_of_every_table_after_hundreds_that_cha
             async with projector.connection() as connection:
                 await connection.execute("select pg_stat_force_next_flush()")
                 await connection.execute("select")
-                return {row["relname"]: row["pages"] for row in await connection.fetch(PAGES_READ, [*CATALOG_TABLES, *LINEAGE_TABLES])}
+                return {row["relname"]: row["pages"] for row in await connection.fetch(PAGES_READ, DERIVED)}
 
         begun = await project(MEASURED)
         first = growth(begun, await project(MEASURED))
@@ -220,7 +223,7 @@ async def test_a_page_reads_as_many_pages_of_every_table_after_hundreds_that_cha
         await db.execute("analyze")  # few rows, many pages
         last = growth(middle, await project(MEASURED))
     grown = {name: (first[name], last[name]) for name in last if last[name] > first[name] + GROWTH * MEASURED}
-    assert set(grown) - READ_BY_EVERY_VERSION == set(), grown
+    assert set(grown) - READ_BY_EVERY_VERSION == set(), str(grown)
     assert {"jobs", "namespaces", "sources", "tags", "lineage_edges"} <= {name for name in first if first[name]}
 
 
