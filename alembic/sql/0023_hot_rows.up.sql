@@ -3,7 +3,10 @@
 -- finds the newest version first (docs/decisions/0018-newest-version-first.md).
 
 -- Programs of the version before write these rows with `on conflict (id)`, which needs a key that is gone. They stop as they do when a
--- newer one has projected; the locks on the cursors let a page that is under way end first. Rows of format 4 lack nothing.
+-- newer one has projected; the locks on the cursors let a page that is under way end first. The one on the table of the second cursor,
+-- whose key changes below, is taken before its row is locked: a projector that waits for the row would hold the table. Rows of format 4
+-- lack nothing.
+lock table runfold.lineage_cursor in exclusive mode;
 update runfold.catalog_cursor
    set format = 5,
        oldest_format = case when position = 0 or (oldest_format = format and format = 4) then 5 else oldest_format end;
@@ -19,8 +22,8 @@ create unique index datasets_newest on runfold.datasets (id, position);
 create unique index sources_newest on runfold.sources (id, position);
 create unique index tags_newest on runfold.tags (id, position);
 create unique index lineage_cursor_newest on runfold.lineage_cursor (log, position);
-lock table runfold.jobs, runfold.datasets, runfold.namespaces, runfold.lineage_namespaces, runfold.column_mappings,
-           runfold.sources, runfold.tags, runfold.lineage_cursor, runfold.lineage_edges
+lock table runfold.lineage_cursor, runfold.jobs, runfold.datasets, runfold.namespaces, runfold.lineage_namespaces, runfold.column_mappings,
+           runfold.sources, runfold.tags, runfold.lineage_edges
         in access exclusive mode;
 alter table runfold.jobs
     drop constraint jobs_pkey, add constraint jobs_pkey primary key using index jobs_newest;

@@ -111,9 +111,7 @@ def _apply_to_tag(tag: TagRegisters, event: Event, decoded: PayloadContent) -> T
 
 
 CATALOG_AGGREGATES = {
-    Subject.RUN: AggregateType(
-        "runs", unpack_run, _run_of, merge_runs, _apply_to_run, run_without, has_versions=False
-    ),
+    Subject.RUN: AggregateType("runs", unpack_run, _run_of, merge_runs, _apply_to_run, run_without, has_versions=False),
     Subject.JOB: AggregateType("jobs", unpack_job, _job_of, merge_jobs, _apply_to_job, job_without),
     Subject.NAMESPACE: AggregateType(
         "namespaces",
