@@ -30,7 +30,7 @@ from service.database.statements import load
 from service.domain.event import RunState
 from service.domain.registers import FACET_LIMITS
 from service.ledger.events import append_events, read_head
-from service.maintenance import catalog_check, rebuild
+from service.maintenance import rebuild, second_tables
 from service.maintenance.archive import archive_payloads
 from service.maintenance.catalog_check import check_catalog
 from service.maintenance.erase import erase_payloads
@@ -56,7 +56,7 @@ def small(monkeypatch):
     """Make summaries of few events."""
     for name, value in {"LEAF_EVENTS": 4, "FANOUT": 2, "_STEP_LEAVES": 3}.items():
         monkeypatch.setattr(summarizer, name, value)
-    for module in (rebuild, catalog_check):
+    for module in (rebuild, second_tables):
         due = load("due_run", schema=module.SCHEMA, least="4")
         statements = module._STATEMENTS
         monkeypatch.setattr(
