@@ -173,7 +173,7 @@ class _Connection(FastConnection):
         """
         if self._admission.limit == UNLIMITED and not self._refusing:
             self._to_come, self._parsed = _UNKNOWN, True
-            super().data_received(data)
+            self._feed(data)
         elif rest := data and self._refuse_early(data):
             self._refusing = False
             self.write_refusal()
@@ -181,7 +181,22 @@ class _Connection(FastConnection):
         elif not data:
             self.write_refusal()
             self._to_come, self._parsed = _UNKNOWN, True
-            super().data_received(data)
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        """Parse what was received, and free the place of a request that was taken before its body was complete.
+
+        aiohttp's parser holds what follows so many requests that are complete and not taken. It counts a request when
+        its body is complete, and uncounts it when it is taken: one that was taken before would be counted for ever, and
+        what is held would be parsed no more.
+        """
+        body = self._body
+        taken = body is not None and not self._messages and not body.is_eof()
+        super().data_received(data)
+        if taken and body is not None and body.is_eof() and self._parser is not None:
+            self._parser.message_consumed()
+            if self._messages:
+                super().data_received(b"")
 
     def _parse(self, data: bytes) -> None:
         """Parse what was received, and find out where the next request begins.
@@ -196,7 +211,7 @@ class _Connection(FastConnection):
         elif not (self._is_parsing() or self.writing_paused) and (request := read_usual_request(data)) is not None:
             to_come, expected = request[0] - len(data), 1
         self._parsed = True
-        super().data_received(data)
+        self._feed(data)
         self._to_come = to_come if to_come >= 0 and self._request_count - received == expected else _UNKNOWN
 
     def _refuse_early(self, data: bytes) -> bytes:

@@ -209,6 +209,25 @@ async def test_requests_that_the_parser_holds_are_answered(connection):
         assert (await connection.answer())[0] == 503
 
 
+async def test_requests_that_the_parser_holds_are_answered_after_bodies_that_came_late(served):
+    """Their handlers take them before they are complete, which aiohttp's count of requests does not expect."""
+    made = Connection(*await asyncio.open_connection("127.0.0.1", served.port))
+
+    async def is_taken():
+        return served.admission.under_way == 1
+
+    for _ in range(3):
+        made.writer.write(PUT)
+        await wait_until(is_taken, "the head is parsed")
+        assert (await made.ask(BODY))[0] == 200
+    made.writer.write(PUT)
+    await wait_until(is_taken, "the head is parsed")
+    made.writer.write(BODY + 99 * b"GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    for _ in range(100):
+        assert (await made.answer())[0] == 200
+    made.writer.close()
+
+
 async def test_probes_and_scrapes_are_answered(connection):
     for path in (b"/livez", b"/readyz", b"/metrics"):
         status, _, body = await connection.ask(b"GET %b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % path)

@@ -154,6 +154,19 @@ async def knows_whether_reading_is_paused(_app, server):
         assert connection._reading_paused is False
 
 
+async def holds_what_follows_requests_that_are_not_taken(_app, server):
+    ours, theirs = socket.socketpair()
+    with ours:
+        _, connection = await asyncio.get_running_loop().connect_accepted_socket(server, theirs)
+        connection.data_received(100 * b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        held = len(connection._messages)
+        assert held < 100
+        for _ in range(8):
+            connection._parser.message_consumed()
+        connection.data_received(b"")
+        assert len(connection._messages) == held + 8
+
+
 async def has_what_says_that_a_response_was_sent(_app, _server):
     response = web.Response(body=b"x")
     assert (response.prepared, response.keep_alive, response.body_length) == (False, None, 0)
@@ -181,6 +194,8 @@ CHECKS = {
     "RequestHandler._current_request": has_current_request,
     "RequestHandler.handle_error": has_handle_error,
     "RequestHandler.finish_response": has_finish_response,
+    "RequestHandler._parser": holds_what_follows_requests_that_are_not_taken,
+    "HttpRequestParser.message_consumed": holds_what_follows_requests_that_are_not_taken,
     "RequestHandler._reading_paused": knows_whether_reading_is_paused,
     "Response._eof_sent": has_what_says_that_a_response_was_sent,
     "Response._keep_alive": has_what_says_that_a_response_was_sent,
