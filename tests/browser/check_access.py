@@ -154,14 +154,14 @@ def test_a_bound_key_is_offered_nothing_about_all_of_the_ledger_and_is_told_how_
 
 
 @contextmanager
-def no_projection(dsn):
-    """Lock the cursor of datasets and lineage within the block, from a thread that has an event loop of its own."""
+def no_projection(dsn, projection="lineage"):
+    """Lock the cursor of a projection within the block, from a thread that has an event loop of its own."""
     locked, done = threading.Event(), threading.Event()
 
     async def lock():
         connection = await asyncpg.connect(dsn)
         async with connection.transaction():
-            await connection.execute("select from runfold.lineage_cursor for update")
+            await connection.execute(f"select from runfold.{projection}_cursor for update")
             locked.set()
             await asyncio.to_thread(done.wait, 300)
         await connection.close()
@@ -201,6 +201,26 @@ def test_what_lacks_the_latest_events_says_so_until_it_has_them(make, browser):
         expect(missing).to_be_visible()
     expect(page.get_by_role("link", name="job etl / more")).to_be_visible()
     expect(missing).to_have_count(0)
+    assert tab.refusals() == []
+    tab.close()
+
+
+def test_while_the_catalog_lags_a_banner_says_so_and_the_list_has_what_was_missing_afterwards(make, browser):
+    service = make()
+    url = service.start()
+    post(f"{url}/api/v1/lineage", EVENT)
+    tab = Tab(browser, url)
+    page = tab.open("/runs")
+    row = page.locator(f"#run-{RUN}")
+    expect(row).to_contain_text("Running")
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
+    banner = page.get_by_role("alert")
+    with no_projection(service.dsn, "catalog"):
+        post(f"{url}/api/v1/lineage", EVENT.replace(b"START", b"FAIL"))
+        expect(banner).to_contain_text("does not have the last events yet. What is shown may be old; it is tried again")
+        expect(row).to_be_visible()
+    expect(row).to_contain_text("Failed")
+    expect(banner).to_be_hidden()
     assert tab.refusals() == []
     tab.close()
 

@@ -1,10 +1,13 @@
-"""The view of the ledger: each filter, what is known and reported, and the lists of jobs."""
+"""The view of the ledger: each filter, and the statistics. The list of jobs, and a timeline of too many runs."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
+from uuid import uuid4
 
 import pytest
+from browsing import post
 from playwright.sync_api import expect
 
 ROWS = ".table .line.row"
@@ -86,3 +89,27 @@ def test_jobs_are_found_by_words_namespace_and_the_state_of_their_latest_run(ope
         opened.open(f"/jobs?{address}")
         table = page.get_by_role("table", name="Jobs")
         expect(table).to_have_attribute("aria-rowcount", str(sum(bool(wanted(job)) for job in jobs)))
+
+
+def test_a_timeline_of_too_many_runs_says_from_when_on_it_has_all(opened, url):
+    begin = datetime.now(UTC) - timedelta(hours=3)
+    events = [
+        {
+            "eventType": kind,
+            "eventTime": (begin + timedelta(seconds=number * 5)).isoformat(),
+            "run": {"runId": run},
+            "job": {"namespace": "many", "name": "runs"},
+            "producer": "https://example.com/me",
+        }
+        for number, run in enumerate(map(str, (uuid4() for _ in range(1_600))))
+        for kind in ("START", "COMPLETE")
+    ]
+    lines = b"\n".join(json.dumps(each).encode() for each in events)
+    post(f"{url}/api/v1/lineage/batch", lines, "application/x-ndjson")
+    page = opened.open("/?span=21600000")
+    timeline = page.get_by_role("region", name="Timeline")
+    left_out = timeline.get_by_text("without runs that started before")
+    expect(left_out).to_be_visible()
+    timeline.get_by_role("button", name="1 h").click()
+    expect(timeline.locator("a", has_text="runs").first).to_be_visible()
+    expect(left_out).to_have_count(0)

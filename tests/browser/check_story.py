@@ -110,5 +110,8 @@ def test_pictures(page, url, ask, tmp_path):
         expect(page.locator(".live[data-state=live]")).to_be_visible()
         if path.startswith("/runs/"):
             expect(page.locator(".gantt-row").first).to_be_visible()
+        if name == "ledger":
+            expect(page.get_by_role("region", name="Events by hour")).to_contain_text("at most")
+            expect(page.get_by_role("region", name="Known and reported")).to_contain_text(re.compile(r"Failed\d"))
         page.screenshot(path=directory / f"{name}.png")
     assert sum((directory / f"{name}.png").stat().st_size for name in paths) < MOST_BYTES

@@ -3,12 +3,14 @@
 import csv
 import json
 import re
+import subprocess
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
 from browsing import post
 from playwright.sync_api import expect
+from waiting import DEADLINE_S
 
 ROWS = ".table .line.row"
 DAYS = [f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:00Z}" for days in range(3)]
@@ -304,6 +306,18 @@ def test_the_download_has_exactly_the_runs_that_match(opened, ask):
     assert [each["id"] for each in records] == [
         run["id"] for run in ask("/runs?state=FAILED&namespace=ingest&limit=1000")["runs"]
     ]
+
+
+def test_what_is_copied_as_curl_reads_what_is_shown(opened):
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = opened.open("/runs?state=FAILED&namespace=ingest&sort=duration")
+    expect(page.locator(ROWS).first).to_be_visible()
+    shown = [row.get_attribute("id") for row in page.locator(ROWS).all()]
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.get_by_text("Command copied")).to_be_visible()
+    command = page.evaluate("navigator.clipboard.readText()")
+    read = subprocess.run(command, shell=True, check=True, capture_output=True, timeout=DEADLINE_S)  # noqa: S602  that is what it is for
+    assert [f"run-{run['id']}" for run in json.loads(read.stdout)["runs"]][: len(shown)] == shown
 
 
 def test_the_ledger_follows_pauses_and_is_verified(opened, url):

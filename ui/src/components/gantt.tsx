@@ -95,13 +95,13 @@ function startOf(run: Run): number {
 }
 
 /** Reads the tree of a run, and again when something is recorded of it. What grows no more in height is shown before all of it is read. */
-export function useTree(run: Run): Answer<Tree> {
-  const answer = useAnswer<Tree>(`tree/${run.id}`, (signal, show) => readTree(run, signal, show));
+export function useTree(run: Run | undefined): Answer<Tree> {
+  const answer = useAnswer<Tree>(run ? `tree/${run.id}` : null, async (signal, show) => (run ? readTree(run, signal, show) : { branches: [], omitted: 0 }));
   const tree = answer.data;
   const reload = useThrottled(answer.reload, RELOAD_MS);
   useEffect(() => {
-    if (tree && !tree.branches.some((branch) => branch.run.id === run.id && branch.run.state === run.state)) answer.reload();
-  }, [run.state]);
+    if (run && tree && !tree.branches.some((branch) => branch.run.id === run.id && branch.run.state === run.state)) answer.reload();
+  }, [run?.state]);
   useStream((events) => {
     const ids = new Set(tree?.branches.map((branch) => branch.run.id));
     if (events === null || events.some((event) => ids.has(event.id) || (event.parentRun !== null && ids.has(event.parentRun)))) reload();

@@ -149,7 +149,7 @@ export function Hours({ filters }: { filters: Query }): JSX.Element {
     <section class="panel" aria-label="Events by hour">
       <header>
         <h2>Recorded by hour</h2>
-        <span class="faint count">{answer.data ? `${total.toLocaleString()} in ${HOURS} hours, ${most.toLocaleString()} at most` : ""}</span>
+        <span class="faint count">{answer.data ? `${total.toLocaleString()} in ${HOURS} h, ${most.toLocaleString()} at most` : ""}</span>
       </header>
       <div class="body">
         <div ref={box}>

@@ -151,7 +151,7 @@ function Banner(): JSX.Element | null {
   }, [lost]);
   const failing = Object.entries(ready.data?.checks ?? {}).filter(([, state]) => state !== "ok");
   const text = outage.value
-    ? `${outage.value} What is shown may be old; it is tried again by itself.`
+    ? `${sentence(outage.value)} What is shown may be old; it is tried again by itself.`
     : failing.length > 0
       ? `The service is not ready: ${failing.map(([name, state]) => `${name}: ${state}`).join("; ")}`
       : (ready.data?.warnings ?? []).join("; ");
@@ -160,6 +160,12 @@ function Banner(): JSX.Element | null {
       {text}
     </div>
   ) : null;
+}
+
+/** Returns the text of an error as a sentence, without what a program is told to do. */
+function sentence(text: string): string {
+  const said = text.replace(/; (repeat the request|ask again)\.?$/, "");
+  return `${said.charAt(0).toUpperCase()}${said.slice(1)}${/[.!?]$/.test(said) ? "" : "."}`;
 }
 
 function KeyDialog({ reason }: { reason: string }): JSX.Element {

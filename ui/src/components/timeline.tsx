@@ -128,6 +128,11 @@ export function Timeline(): JSX.Element {
       <header>
         <h2>Timeline</h2>
         <span class="faint">{view.end === null ? `the last ${duration(view.length)}` : `${local(from)} – ${local(to)}`}</span>
+        {read.since !== null && read.since > from && (
+          <span class="tag warn" role="status" title={`The latest ${MOST_RUNS.toLocaleString()} of this time are shown; a shorter time has all of them`}>
+            without runs that started before {local(read.since)}
+          </span>
+        )}
         <span class="space" />
         <label class="small faint"><input type="checkbox" checked={nested} onChange={() => setQuery({ nested: nested ? null : "true" }, true)} /> with children</label>
         <div class="chips" role="group" aria-label="Span">

@@ -72,12 +72,13 @@ export interface LiveRuns {
   runs: ReadonlyMap<string, LiveRun>;
   error: ApiError | null;
   loading: boolean;
+  since: number | null; // earlier runs are left out, in ms; null: none are
 }
 
 /** Reads the runs of some queries, `most` of each, and keeps them current. */
 export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
   const [, draw] = useReducer((count: number) => count + 1, 0);
-  const state = useRef<LiveRuns>({ runs: new Map(), error: null, loading: true });
+  const state = useRef<LiveRuns>({ runs: new Map(), error: null, loading: true, since: null });
   const doubtful = useRef(new Set<string>());
   const complete = useRef(false); // whether all runs of the queries are known
   const asking = useRef(0); // requests under way, whose answers may be older than what is heard meanwhile
@@ -85,13 +86,16 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
 
   function put(found: Iterable<LiveRun>): void {
     const runs = new Map(state.current.runs);
+    let { since } = state.current;
     for (const run of found) runs.set(run.id, run);
     if (runs.size > FULL * most) {
       const ended = [...runs.values()].filter((run) => run.ended !== null).sort((one, other) => startOf(one) - startOf(other));
-      for (const run of ended.slice(0, runs.size - KEPT * most)) runs.delete(run.id);
+      const dropped = ended.slice(0, runs.size - KEPT * most);
+      for (const run of dropped) runs.delete(run.id);
       complete.current = false;
+      since = dropped.reduce((latest, run) => Math.max(latest, startOf(run)), since ?? -Infinity);
     }
-    state.current = { runs, error: null, loading: false };
+    state.current = { runs, error: null, loading: false, since };
   }
 
   async function ask<T>(request: Promise<T>): Promise<T> {
@@ -105,20 +109,27 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
 
   async function read(stopped: AbortSignal): Promise<void> {
     let all = true;
+    let since: number | null = null;
     for (const query of queries()) {
       let cursor: string | null = null;
       let count = 0;
+      let oldest = Infinity;
       do {
         const page: FoundPage = await ask(api.runs({ ...query, limit: Math.min(PAGE, most), cursor }, stopped));
         if (stopped.aborted) return;
-        put(page.runs.map(live));
+        const found = page.runs.map(live);
+        oldest = found.reduce((least, run) => Math.min(least, startOf(run)), oldest);
+        put(found);
         draw(0);
         cursor = page.next;
         count += page.runs.length;
       } while (cursor !== null && count < most);
+      if (cursor !== null && query["sort"] === "start") since = oldest;
       all &&= cursor === null;
     }
     complete.current = all;
+    state.current = { ...state.current, since };
+    draw(0);
   }
 
   useEffect(() => {
@@ -141,7 +152,7 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
     };
   }, [key]);
 
-  const look = useThrottled(() => {
+  const look: () => void = useThrottled(() => {
     const ids = [...doubtful.current].slice(0, MOST_LOOKED_UP);
     for (const id of ids) doubtful.current.delete(id);
     void ask(api.lookUp(ids)).then(
@@ -150,7 +161,7 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
         redraw();
         if (doubtful.current.size > 0) look();
       },
-      () => undefined, // the next event looks again
+      (error: unknown) => error instanceof ApiError && error.passing && doubt(ids),
     );
   }, LOOK_MS);
 

@@ -7,12 +7,12 @@ import { Datasets } from "../components/datasets";
 import { EventList } from "../components/event_list";
 import { ErrorMessage, Facets } from "../components/facets";
 import { FailedWithin, useFailedWithin } from "../components/failed_within";
-import { Gantt, parentOf, useTree } from "../components/gantt";
+import { Gantt, parentOf, type Tree, useTree } from "../components/gantt";
 import { HistoryChart } from "../components/history_chart";
 import { KnownAt, knownCount } from "../components/known_at";
 import { Marks } from "../components/run_row";
 import { api, target } from "../lib/api";
-import type { FoundPage, History, HistoryEvent, Run } from "../lib/api_types";
+import type { Facets as FacetsOfJob, FoundPage, History, HistoryEvent, Run } from "../lib/api_types";
 import { useShortcuts } from "../lib/keys";
 import { type Answer, useAnswer, useSettled } from "../lib/query";
 import { href, paths, query, setQuery } from "../lib/router";
@@ -57,6 +57,7 @@ export function RunPage({ id }: { id: string }): JSX.Element {
   });
   const run = current.data;
   const within = useFailedWithin(id, run);
+  const below: Below = { tree: useTree(run), ofJob: useAnswer(`facets/${id}`, (signal) => api.jobFacets(id, signal)) };
   const whole = useSettled(current, past, history, within);
   useTitle(run?.job ? `${run.job.name} · ${run.state.toLowerCase()}` : "Run");
   const reload = useThrottled(() => {
@@ -73,7 +74,7 @@ export function RunPage({ id }: { id: string }): JSX.Element {
     if ((history.data?.last.from ?? 0) > 0) readAnew();
   });
   if (!run || !whole) return <NoRun id={id} answer={current} />;
-  return <Known run={run} past={knownAt ? past : null} history={history} within={within} knownAt={knownAt} id={id} />;
+  return <Known run={run} past={knownAt ? past : null} history={history} within={within} below={below} knownAt={knownAt} id={id} />;
 }
 
 function NoRun({ id, answer }: { id: string; answer: Answer<Run> }): JSX.Element {
@@ -97,11 +98,12 @@ interface KnownProps {
   past: Answer<Run> | null;
   history: Answer<Events>;
   within: Answer<FoundPage>;
+  below: Below;
   knownAt: string | null;
   id: string;
 }
 
-function Known({ run, past, history, within, knownAt, id }: KnownProps): JSX.Element {
+function Known({ run, past, history, within, below, knownAt, id }: KnownProps): JSX.Element {
   const events = history.data?.events ?? [];
   const unknown = past?.error?.status === 404;
   const before = useRef(run);
@@ -155,15 +157,26 @@ function Known({ run, past, history, within, knownAt, id }: KnownProps): JSX.Ele
         )}
         {history.data?.more && <p class="body faint">These are the first {events.length.toLocaleString()} events.</p>}
       </section>
-      <Others run={run} shown={shown} past={past !== null} events={past === null ? events : events.slice(0, knownCount(events, knownAt))} />
+      <Others below={below} run={run} shown={shown} past={past !== null} events={past === null ? events : events.slice(0, knownCount(events, knownAt))} />
     </div>
   );
 }
 
+interface Below {
+  tree: Answer<Tree>;
+  ofJob: Answer<FacetsOfJob>;
+}
+
+interface OthersProps {
+  below: Below;
+  run: Run;
+  shown: Run;
+  past: boolean;
+  events: readonly HistoryEvent[];
+}
+
 /** What is below the history: it is shown when the tree of runs is there, which has a place above the others. */
-function Others({ run, shown, past, events }: { run: Run; shown: Run; past: boolean; events: readonly HistoryEvent[] }): JSX.Element {
-  const tree = useTree(run);
-  const ofJob = useAnswer(`facets/${run.id}`, (signal) => api.jobFacets(run.id, signal));
+function Others({ below: { tree, ofJob }, run, shown, past, events }: OthersProps): JSX.Element {
   if (!useSettled(tree, ofJob)) return <Skeleton rows={5} />;
   return (
     <>

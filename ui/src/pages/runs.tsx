@@ -6,7 +6,7 @@ import { CurlButton, Command, Empty, Problem, Skeleton, useTitle } from "../comp
 import { RunRow } from "../components/run_row";
 import { RunFilterBar } from "../components/run_filter_bar";
 import { Windowed } from "../components/windowed";
-import { ApiError, api, curlKey, hasKey, type Query, target } from "../lib/api";
+import { ApiError, api, curlKey, hasKey, outage, type Query, target } from "../lib/api";
 import type { Run } from "../lib/api_types";
 import { download } from "../lib/download";
 import { useShortcuts } from "../lib/keys";
@@ -89,7 +89,7 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
   }
 
   const changed = useRef(new Set<string>());
-  const look = useThrottled(() => {
+  const look: () => void = useThrottled(() => {
     void (async () => {
       const { runs, query: parameters, key: of } = current.current;
       const ids = runs.map((run) => run.id).filter((id) => changed.current.has(id));
@@ -104,8 +104,11 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
           waiting: first.runs.filter((run) => !known.has(run.id)).length,
           fresh: new Set(ids),
         });
-      } catch {
-        // The next event, or the stream that opens again, looks again.
+      } catch (error) {
+        if (!(error instanceof ApiError) || !error.passing || current.current.key !== of) return;
+        outage.value = error.message;
+        for (const id of ids) changed.current.add(id);
+        look();
       }
     })();
   }, LOOK_MS);
