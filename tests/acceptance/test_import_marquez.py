@@ -1,6 +1,7 @@
 """runfold import --marquez: what Marquez holds is in the ledger afterwards, once, whatever interrupts it."""
 
 import json
+import shlex
 import signal
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from databases import copy, database, execute
+from documents import blocks
 from marquez_database import START, Marquez
 from programs import program, run
 from served import Served
@@ -83,9 +85,13 @@ async def fill(marquez):
 
 
 async def imported(tmp_path, dsn, url, *arguments):
-    """Return the exit status, the result, and what was printed besides."""
-    options = "--marquez", url, "--database-url", dsn, "--checkpoint", tmp_path / "checkpoint", "--json"
-    ended = await run(tmp_path / "log", "import", *options, *arguments)
+    """Run the documented command; return the exit status, the result, and what was printed besides."""
+    variable, line = blocks("docs/marquez.md", "Importing the database")
+    assert variable.startswith("export RUNFOLD_MARQUEZ=")
+    command = [url if word == "$RUNFOLD_MARQUEZ" else word for word in shlex.split(line, comments=True)[1:]]
+    assert url in command
+    options = "--database-url", dsn, "--checkpoint", tmp_path / "checkpoint", "--json"
+    ended = await run(tmp_path / "log", *command, *options, *arguments)
     return ended.status, json.loads(ended.output) if ended.output else None, ended.errors
 
 

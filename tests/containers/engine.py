@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import time
 import urllib.error
@@ -13,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
+
+from documents import blocks
 
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE_S = 120.0
@@ -53,10 +56,12 @@ def wait_for(condition: Callable[[], object], what: str, deadline_s: float = DEA
 
 
 def build(tag: str, **arguments: str) -> None:
-    """Build the image of this checkout; the arguments of run.sh are passed on."""
+    """Build the image of this checkout by the documented command; the arguments of run.sh are passed on."""
+    (line,) = blocks("docs/containers.md", "The image")
+    command = [tag if word == "runfold" else word for word in shlex.split(line)[1:]]
     passed = {name: os.environ[name] for name in BUILD_ARGUMENTS if name in os.environ} | arguments
     options = [option for name, value in passed.items() for option in ("--build-arg", f"{name}={value}")]
-    docker("build", "--progress=plain", *options, "--file", "deploy/Dockerfile", "--tag", tag, ".", DOCKER_BUILDKIT="1")
+    docker(*command, "--progress=plain", *options, DOCKER_BUILDKIT="1")
 
 
 class Container:

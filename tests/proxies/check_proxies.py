@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import re
+import shlex
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import aiohttp
 import pytest
+from documents import blocks
 from programs import REPOSITORY, program
 from waiting import wait_until
 
@@ -100,7 +102,8 @@ def certificate(tmp_path_factory):
 @pytest.fixture(params=["nginx", "caddy"])
 async def ways(request, certificate, dsn, tmp_path):
     behind, secure, _ = ports = free_ports(3)
-    options = ("serve", "--port", behind, "--base-path", "/runfold", "--trusted-proxies", "127.0.0.1")
+    (line,) = blocks("docs/proxies.md", "TLS and proxies")
+    options = (*shlex.split(line)[1:], "--port", behind, "--base-path", "/runfold")
     names = {"RUNFOLD_DATABASE_URL": dsn, "RUNFOLD_ALLOWED_HOSTS": f"{NAME}:{secure}"}
     logs = {"RUNFOLD_ACCESS_LOG": "1", "RUNFOLD_LOG_FORMAT": "json"}
     trust = ssl.create_default_context(cafile=str(certificate))

@@ -58,17 +58,14 @@ RUN_ELSEWHERE = {
         "Saving heads elsewhere",
     ): "needs an account with a cloud; docs/backup.md saves a head to a file",
     ("docs/containers.md", "Compose"): "the lines of README.md, In production",
-    ("docs/containers.md", "The image"): "tests/containers/engine.py builds the image with arguments for its index",
     (
         "docs/operations.md",
         "A role with least privileges",
     ): "tests/integration/database/test_roles.py and test_backup.py",
-    ("docs/marquez.md", "Importing the database"): "tests/acceptance/test_import_marquez.py",
     (
         "docs/marquez.md",
         "Marquez's web interface",
     ): "needs Marquez's sources; tests/acceptance/test_marquez_interface.py makes its requests",
-    ("docs/proxies.md", "TLS and proxies"): "tests/proxies/check_proxies.py starts the service with this option",
     ("docs/testing.md", "Alerts"): "runs for minutes",
     ("docs/testing.md", "Chaos"): "runs for minutes; tests/acceptance/test_chaos.py runs a short form",
     ("docs/testing.md", "Mutants"): "runs for an hour; tests/acceptance/test_planted_faults.py runs a short form",
