@@ -64,6 +64,23 @@ def is_alive(pid: int) -> bool:
     return False
 
 
+def set_apart(pid: int) -> None:
+    """Leave a processor to a process alone: its descendants, this program, and what these start have the others.
+
+    Raises OSError where there is one processor only.
+    """
+    first, *others = sorted(os.sched_getaffinity(0))
+    for each in family(pid):
+        _bind(each, {first} if each == pid else set(others))
+    _bind(os.getpid(), set(others))
+
+
+def _bind(pid: int, processors: set[int]) -> None:
+    with suppress(*_GONE):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            os.sched_setaffinity(int(task.name), processors)
+
+
 def resident(pid: int) -> int:
     """Return the proportional set size of a process in bytes: shared pages are divided among their users."""
     with suppress(*_GONE, PermissionError):

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chaos import processes
 from chaos.examiner import CHECKED, Examiner
 from chaos.journal import Journal
 from chaos.load import Load
@@ -42,7 +43,13 @@ class Soaked:
 
 
 async def soak(
-    ground: Ground, seconds: float, clients: int, progress: Callable[[str], None], overload_times: OverloadTimes = LONG
+    ground: Ground,
+    seconds: float,
+    clients: int,
+    progress: Callable[[str], None],
+    overload_times: OverloadTimes = LONG,
+    *,
+    alone: bool = False,
 ) -> Soaked:
     """Run the load for `seconds`, checking everything once a minute, then an overload.
 
@@ -55,6 +62,8 @@ async def soak(
         try:
             await load.caller(there.client, there.random).define()
             await _run_load(there, load, examiner, (seconds, soaked, progress))
+            if alone:
+                processes.set_apart(there.service.pid)
             soaked.overloaded = await overload(there, overload_times)
             soaked.verified = await there.verify()
             await there.service.stop()
@@ -85,7 +94,7 @@ async def _run_load(
 
 async def _run(given: argparse.Namespace, base: Path) -> None:
     ground = Ground(base, f"{given.seed}/soak", given.workers, embedded=True)
-    soaked = await soak(ground, given.seconds, given.clients, print_progress)
+    soaked = await soak(ground, given.seconds, given.clients, print_progress, alone=given.alone)
     for what, count in sorted(soaked.counts.items()):
         print(f"{count:10,} {what}")
     print(f"{soaked.transitions:10,} commands acknowledged")
@@ -106,7 +115,15 @@ def main() -> int:
     reader.add_argument(
         "--workers", type=int, choices=range(1, 9), default=1, help="worker processes of the service (default 1)"
     )
+    reader.add_argument(
+        "--alone",
+        action="store_true",
+        help="during the overload, leave a processor to the service alone, and the others to the projector, PostgreSQL"
+        " and the program that sends; with one worker",
+    )
     given = reader.parse_args()
+    if given.alone and given.workers > 1:
+        reader.error("--alone needs one worker")
     with directory(given.keep) as base:
         return report(given.seed, _run(given, base))
 
