@@ -150,6 +150,10 @@ class CatalogFreshness:
         if position > self._projected:
             self._projector.prioritize(position)
 
+    def pace(self, *, slow: bool) -> None:
+        """Have it projected slowly, as requests are refused that wait for the same processors, or quickly again."""
+        self._projector.pace(slow=slow)
+
     def link(self, position: int, batch: TraceContext) -> None:
         """Name the span of the batch that ends at a position, for traces."""
         self._projector.link(position, batch)

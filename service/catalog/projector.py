@@ -1,7 +1,8 @@
 """Decides when the ledger is projected, into the catalog or into datasets and lineage.
 
-Late while appends are dense and no reader waits, at once when one does. A projector runs in a process of its own beside
-the serving one (lineage/projector_process.py), or inside the serving one.
+Late while appends are dense and no reader waits, at once when one does, and slowly while the service refuses requests
+because it is overloaded. A projector runs in a process of its own beside the serving one
+(lineage/projector_process.py), or inside the serving one.
 """
 
 from __future__ import annotations
@@ -57,6 +58,12 @@ _MAX_BATCHES = 1000
 _AFTER_OUTAGE_S = 2.5
 """Longest time without work after a failed statement: more than that after which an outage has ended (outages.py)."""
 
+_SLOW_PAGE_EVENTS, _MAX_SLOW_EVENTS = 100, 20_000
+"""Most events of a page while it projects slowly, and pending events with which it is as fast as possible again."""
+
+_REST, _MAX_REST_S = 8.0, 0.5
+"""The rest after such a page while few events are pending: relative to the time that the page took, and at most."""
+
 _MAX_DELAY_S = 4.0
 """Longest time that events stay pending."""
 
@@ -102,6 +109,8 @@ class Projector(Generic[P]):
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._on_progress: OnProgress | None = None
+        self._slow = False
+        """Whether it leaves the processors to others for most of the time."""
         self._following = False
         """Whether a newer version projects, and this process waits for it."""
 
@@ -138,6 +147,14 @@ class Projector(Generic[P]):
             self._wake.set()
             self._turn.set()
 
+    def pace(self, *, slow: bool) -> None:
+        """Project small pages with rests from now on, or as fast as possible again.
+
+        It is as fast as possible, too, while a reader or a bulk writer waits, or too many events are pending.
+        """
+        self._slow = slow
+        self._turn.set()
+
     def status(self) -> ProjectorStatus:
         """Return whether the task runs."""
         return ProjectorStatus("it has ended" if self._task is None or self._task.done() else None, 0)
@@ -164,6 +181,24 @@ class Projector(Generic[P]):
                 while first.is_awaited and not self.is_awaited:
                     self._turn.clear()
                     await self._turn.wait()
+
+    @property
+    def _may_rest(self) -> bool:
+        return self._slow and not self.is_awaited and self._pending < _MAX_SLOW_EVENTS
+
+    async def _rest(self, took: float) -> None:
+        """Do nothing after a page for some time, the less the more events are pending, as long as that may be."""
+        seconds = _REST * took * (1 - self._pending / _MAX_SLOW_EVENTS)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, _MAX_REST_S)):
+                while self._may_rest:
+                    self._turn.clear()
+                    await self._turn.wait()
+
+    @property
+    def _pending(self) -> int:
+        """How many events are recorded and not projected, as far as is known."""
+        return self._target - self._projected
 
     @property
     def _target(self) -> int:
@@ -240,7 +275,7 @@ class Projector(Generic[P]):
         clock = asyncio.get_running_loop().time
         end = clock() + _IDLE_WORK_S
         try:
-            while not self.is_awaited:
+            while not (self.is_awaited or self._slow):
                 if not await self._projection.work_when_idle():
                     return
                 if clock() >= end:
@@ -264,18 +299,19 @@ class Projector(Generic[P]):
         is set aside.
         """
         prefetch: _Prefetch[P] | None = None
+        clock = asyncio.get_running_loop().time
         position = after = await self._projection.read_cursor()
         self._advance(position, on_progress)  # another process may have moved the cursor
         try:
             while True:
                 current, prefetch = prefetch or self._read(position), None
-                after = position
+                after, began = position, clock()
                 page = await current.task
                 if not page.events:
                     return self._finish(page.upto, current, on_progress)
                 position = page.upto
                 await self._give_way()
-                if page.events >= _PREFETCH_EVENTS:
+                if page.events >= _PREFETCH_EVENTS and not self._may_rest:
                     prefetch = self._read(position)
                 with self._span(page):
                     written = await self._projection.write_page(page)
@@ -286,6 +322,8 @@ class Projector(Generic[P]):
                 self._advance(position, on_progress)
                 if position >= max(written.end, self._target):
                     return True
+                if self._may_rest:
+                    await self._rest(clock() - began)
         except Exception as error:
             if not is_caused_by_page(error):
                 raise
@@ -317,7 +355,8 @@ class Projector(Generic[P]):
             await self._projection.set_aside(after, error)
 
     def _read(self, after: int) -> _Prefetch[P]:
-        task = asyncio.create_task(self._projection.read_page(after, self._page_size.events), name="page")
+        events = min(self._page_size.events, _SLOW_PAGE_EVENTS) if self._may_rest else self._page_size.events
+        task = asyncio.create_task(self._projection.read_page(after, events), name="page")
         return _Prefetch(task, self._target)
 
     def _finish(self, position: int, empty: _Prefetch[P], on_progress: OnProgress) -> bool:

@@ -36,6 +36,9 @@ class CatalogProjector(Protocol):
     def prioritize(self, position: int) -> None:
         """Project up to a position as soon as possible: a reader waits for it."""
 
+    def pace(self, *, slow: bool) -> None:
+        """Project slowly from now on, or as fast as possible again. A position that a reader waits for is not late."""
+
     def status(self) -> ProjectorStatus:
         """Return whether it works."""
 

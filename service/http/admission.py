@@ -68,6 +68,10 @@ def _nothing_waits() -> float:
     return 0.0
 
 
+def _ignore() -> None:
+    pass
+
+
 class Admission:
     """Counts the requests under way, and limits them while the service is overloaded."""
 
@@ -88,6 +92,8 @@ class Admission:
         self.watching = False
         self.batches_waiting: Callable[[], float] = _nothing_waits
         """Returns how many full batches of events wait to be appended."""
+        self.on_limiting: Callable[[], None] = _ignore
+        """Is called when it begins, and ceases, to limit the number of requests."""
         self._looked = self._busy_at = self._refused_at = 0.0
         self._late = self._full = 0
         """Spans in which the event loop, and the database, were behind."""
@@ -170,10 +176,12 @@ class Admission:
             self._refused_at = now
         elif now - self._refused_at > QUIET_S:
             self.limit = UNLIMITED
+            self.on_limiting()
 
     def _begin(self, now: float) -> None:
         self.limit = max(ALWAYS, self.under_way // 4)
         self._refused_at = now
+        self.on_limiting()
         if now - self._logged_at > _LOG_INTERVAL_S:
             self._logged_at = now
             _log.warning("overloaded: %d requests are under way; some are answered 503 now", self.under_way)

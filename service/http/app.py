@@ -242,7 +242,13 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
     monitor = SilenceMonitor(auditors, appender, end, settings.silent_after)
     for resource in (catalog, lineage, appender, reader, posting, *tails, watch, monitor):
         resource.start()
+
+    def pace_projectors() -> None:
+        for each in (catalog, lineage):
+            each.pace(slow=app[ADMISSION].limiting)
+
     app[ADMISSION].batches_waiting = lambda: appender.depth / settings.max_batch
+    app[ADMISSION].on_limiting = pace_projectors
     app[RESOURCES] = Resources(
         settings,
         app[ADDRESSES],

@@ -56,9 +56,9 @@ _CLOSE_S = 5.0
 _CATALOG, _LINEAGE = b"c", b"l"
 """First byte of a line of either process: which projector it is about."""
 
-_PRIORITIZED, _APPENDED, _FORGET, _LINK = b"p", b"a", b"f", b"s"
-"""Second byte of a line that the parent writes; a position follows, and after _LINK a space and a span. Both projectors
-are told what was appended."""
+_PRIORITIZED, _APPENDED, _FORGET, _LINK, _PACE = b"p", b"a", b"f", b"s", b"w"
+"""Second byte of a line that the parent writes. A position follows, and after _LINK a space and a span; after _PACE, 1
+(slow) or 0. Both projectors are told what was appended."""
 
 _MAX_WAITING_BYTES = 64 * 1024
 """Spans are not sent to a child that has left this much unread."""
@@ -75,6 +75,7 @@ class ProjectorChannel:
         self._projector = projector
         self._on_progress: OnProgress | None = None
         self._prioritized = 0
+        self._slow = False
         self._forgetting = False
         """Whether the child was sent _FORGET and has not reported position 0 yet: its reports are older than that."""
 
@@ -108,6 +109,11 @@ class ProjectorChannel:
         self._process.forget_appended()
         self._process.send(self._projector + _FORGET, 0)
 
+    def pace(self, *, slow: bool) -> None:
+        """Have the child project slowly, or as fast as possible again."""
+        self._slow = slow
+        self._process.send(self._projector + _PACE, slow)
+
     def status(self) -> ProjectorStatus:
         """Return whether children stay alive, and how many were started in place of one that ended."""
         return self._process.status()
@@ -116,6 +122,7 @@ class ProjectorChannel:
         """Tell a new child what it has to know."""
         self._forgetting = False
         self._process.send(self._projector + _PRIORITIZED, self._prioritized)
+        self._process.send(self._projector + _PACE, self._slow)
 
     def child_reports(self, position: int) -> None:
         """Pass on how far the child has projected."""
@@ -175,7 +182,7 @@ class ProjectorProcess:
         self.send(_CATALOG + _APPENDED, self._appended)
 
     def send(self, command: bytes, position: int) -> None:
-        """Write a line to the child, if there is one now; a child receives the current positions when it starts."""
+        """Write a line to the child, if there is one now; a new child is told the current positions and its pace."""
         pipe = self._process.stdin if self._process is not None else None
         if pipe is not None and not pipe.is_closing():
             pipe.write(b"%b%d\n" % (command, position))
@@ -303,6 +310,8 @@ def _obey(projectors: Mapping[bytes, CatalogProjector], line: bytes) -> None:
             projector.link(position, batch)
     elif command == _PRIORITIZED:
         projector.prioritize(position)
+    elif command == _PACE:
+        projector.pace(slow=bool(position))
     elif command == _FORGET:
         projector.forget_positions()
     else:

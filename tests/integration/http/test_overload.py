@@ -12,6 +12,7 @@ from waiting import wait_until
 
 from service.http.admission import ADMISSION, ALWAYS, LEAST
 from service.http.app import build_app
+from service.http.resources import RESOURCES
 from service.settings import Settings
 
 BODY = b'{"ownerName":"me"}'
@@ -267,6 +268,8 @@ async def test_a_loop_that_is_behind_limits_what_is_under_way_and_ends_that_when
     """The loop is blocked for real: by work that takes longer than a turn may."""
     app = build_app(Settings(database_url="postgresql://127.0.0.1:1/none"))
     admission, loop = app[ADMISSION], asyncio.get_running_loop()
+    told = []
+    admission.on_limiting = lambda: told.append(admission.limiting)
     admission.under_way = 10 * ALWAYS
     admission.watch()
     async with asyncio.timeout(20):
@@ -281,3 +284,12 @@ async def test_a_loop_that_is_behind_limits_what_is_under_way_and_ends_that_when
         while admission.watching:  # noqa: ASYNC110  the watch sends no signal
             await asyncio.sleep(0.01)
     assert not admission.limiting
+    assert told == [True, False]
+
+
+async def test_the_projectors_are_slow_while_requests_are_refused(served):
+    resources = served.app[RESOURCES]
+    for limit, slow in ((ALWAYS, True), (sys.maxsize, False)):
+        served.admission.limit = limit
+        served.admission.on_limiting()
+        assert [each._projector._slow for each in (resources.catalog, resources.lineage)] == [slow, slow]
