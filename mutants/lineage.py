@@ -107,11 +107,11 @@ LINEAGE = (
         (f"{_OF_PROJECTION}test_a_run_with_an_input_and_an_output_is_in_all_tables",),
     ),
     Mutant(
-        "an edge ends with the event that is projected first",
+        "an edge begins with the event that is projected first",
         _PROJECTION,
-        "self._edges[edge] = (span[0], at)",
-        "pass",
-        (f"{_OF_PROJECTION}test_pages_of_any_size_make_the_same_tables",),
+        "if first_at is None or at < first_at:",
+        "if first_at is None:",
+        (f"{_OF_PROJECTION}test_the_latest_run_by_its_start_makes_the_edges_and_the_others_stay_known",),
     ),
     Mutant(
         "a reader of a dataset tells its mapping of columns",
