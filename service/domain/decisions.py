@@ -224,8 +224,8 @@ class DefineJob(NamedTuple):
         return _unchanged_if(current == self[:5] and _is_set(job.silent_after, self.silent_after))
 
 
-class RestoreJob(NamedTuple):
-    """Defines a job as it was, because its namespace was deleted since: the event brings the job back."""
+class Restore(NamedTuple):
+    """Defines a job or a dataset as it was, because its namespace was deleted since: the event brings it back."""
 
     def decide(self, _state: Any, known: KnownEvent | None = None, /) -> Decision:  # noqa: ANN401  of any kind
         """Append unless the same definition is recorded."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 from service.domain import timestamps
 from service.domain.dataset_decisions import ChangeTag, DefineDataset, DefineSource, DefineTag
 from service.domain.dataset_definitions import DatasetDefinition, SourceDefinition
-from service.domain.decisions import Command, Decision, Delete
+from service.domain.decisions import Command, Decision, Delete, Restore
 from service.domain.draft import Draft, dataset_target, job_target, source_target, tag_target
 from service.domain.event import DatasetName, Subject
 from service.domain.ids import source_id
 from service.domain.tags import MAX_FIELD_TAGS, MAX_TAGS, TagChange
 from service.errors import Invalid
+from service.http.dataset_reads import wait_until_current
 from service.http.definitions import find_namespace
 from service.http.json_bodies import read_put_dataset, read_put_source, read_put_tag
 from service.http.permissions import check_write, visible
@@ -61,7 +62,12 @@ async def define_dataset(resources: Resources, dataset: DatasetName, body: bytes
     payload = command_records.write_dataset(dataset, body)
     draft = drafts.definition(dataset_target(dataset), at, payload, content, caller)
     command = DefineDataset(content.definition, content.tags)
-    return _checked(await _append_below_source(resources, draft, command, fields.sourceName, caller))
+    result = _checked(await _append_below_source(resources, draft, command, fields.sourceName, caller))
+    if result.decision is Decision.UNCHANGED:
+        await wait_until_current(resources)
+        if await resources.datasets.find(dataset, caller.binding, None) is None:  # deleted with its namespace
+            result = await resources.appender.command(draft, Restore())
+    return result
 
 
 async def _append_below_source(

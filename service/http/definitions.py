@@ -11,7 +11,7 @@ from uuid import UUID
 from service.catalog.queries import JobItem
 from service.domain import timestamps
 from service.domain.binding import Binding
-from service.domain.decisions import Create, Decision, DefineJob, DefineNamespace, Delete, RestoreJob
+from service.domain.decisions import Create, Decision, DefineJob, DefineNamespace, Delete, Restore
 from service.domain.draft import Target, job_target, namespace_target
 from service.domain.event import Subject
 from service.domain.ids import job_id, namespace_id, uuid7, uuid_of_key
@@ -77,7 +77,7 @@ async def define_job(resources: Resources, namespace: str, job: str, body: bytes
     if result.decision is Decision.UNCHANGED:
         await resources.catalog.wait_until_current()
         if await resources.queries.job(namespace, job, caller.binding) is None:  # deleted with its namespace
-            result = await resources.appender.command(draft, RestoreJob())
+            result = await resources.appender.command(draft, Restore())
     return await _in_catalog(resources, result)
 
 

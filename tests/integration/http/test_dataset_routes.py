@@ -194,6 +194,17 @@ async def test_a_deleted_namespace_hides_its_datasets(client):
     assert (await get(client, f"{BASE}/namespaces/lake/datasets"))["totalCount"] == 1
 
 
+async def test_a_definition_again_brings_back_what_was_deleted_with_its_namespace(shop, db):
+    shown = (await call(shop, "PUT", at(PATH), ORDERS))[2]
+    await call(shop, "DELETE", at("/namespaces/shop"))
+    await call(shop, "PUT", at("/namespaces/shop"), {"ownerName": "me"})
+    assert (await call(shop, "GET", at(PATH)))[0] == 404
+    status, position, again = await call(shop, "PUT", at(PATH), ORDERS)
+    assert (status, position) == (200, await head(db))
+    assert again == shown | {"updatedAt": again["updatedAt"]}
+    assert (await call(shop, "PUT", at(PATH), ORDERS))[1] == "none"
+
+
 async def test_lists_have_pages_totals_and_a_prefix(client):
     names = ["a", "a_b", "aB", "b", "ab%", "ü", "üx", "\U0010ffff"]
     for number, name in enumerate(names):
