@@ -1,7 +1,7 @@
 """Ingests streams of events: reads them one by one and appends them in batches.
 
-A few batches are in flight while the next one is read. A caller that adds more waits, so that memory is bounded by the
-batches in flight, however long the stream is.
+A few batches are in flight while the next one is read, except those with events of the same run, which keep their
+order. A caller that adds more waits, so that memory is bounded by the batches in flight, however long the stream is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from service.domain.draft import Draft
 from service.errors import RunfoldError, TooLarge, Unavailable
 from service.ingest.event_reading import read_event
 from service.ledger.bulk_appender import RecordedFact
+from service.ledger.stream_order import StreamOrder
 from service.payloads.event_slices import LeftOut
 from service.payloads.openlineage import Origin
 from service.payloads.splitters import RawEvent
@@ -79,6 +80,7 @@ class Ingestion:
         self._size = 0
         self._read_since_yield = 0
         self._in_flight: deque[asyncio.Task[None]] = deque()
+        self._order = StreamOrder()
         self._size_in_flight = 0
         self._timer: asyncio.TimerHandle | None = None
         self.received = 0
@@ -164,7 +166,8 @@ class Ingestion:
 
     async def _record(self, drafts: list[Draft], sources: list[tuple[int, RawEvent]], size: int) -> None:
         try:
-            results: Sequence[RecordedFact | RunfoldError] = await self._append(drafts)
+            async with self._order.turn(draft.stream for draft in drafts):
+                results: Sequence[RecordedFact | RunfoldError] = await self._append(drafts)
         except RunfoldError as error:
             results = [error] * len(drafts)
         except Exception as error:  # noqa: BLE001  one batch must not end the stream

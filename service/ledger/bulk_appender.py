@@ -18,6 +18,7 @@ from service.ledger.batch import outcome_unknown
 from service.ledger.bound_runs import Ownership, read_ownership
 from service.ledger.events import AppendOutcome, append_events
 from service.ledger.ledger_end import LedgerEnd
+from service.ledger.stream_order import StreamOrder
 
 _MAX_ATTEMPTS = 3
 _PAUSE_AFTER_LOSS_S = 0.2
@@ -70,16 +71,25 @@ class BulkAppender:
     async def append(
         self, drafts: Sequence[Draft], binding: Binding | None = None
     ) -> list[RecordedFact | RunfoldError]:
-        """Append facts durably. Result i is that of draft i: Invalid or Unavailable where it was not recorded.
+        """Append facts durably, those of a run in their order.
+
+        Result i is that of draft i: Invalid or Unavailable where it was not recorded.
 
         `binding`: the namespaces that the API key is bound to, in which all drafts are. OutsideNamespaces is the result
         for an event of a run that exists in other namespaces only.
         """
-        parts = await asyncio.gather(*(self._bisect(part, binding) for part in self._split(drafts)))
+        order = StreamOrder()
+        parts = await asyncio.gather(*(self._in_order(part, binding, order) for part in self._split(drafts)))
         results = [result for part in parts for result in part]
         last = max((result.position for result in results if isinstance(result, RecordedFact)), default=0)
         await self._throttle(last, len(drafts), sum(len(draft.payload or "") for draft in drafts))
         return results
+
+    async def _in_order(
+        self, drafts: list[Draft], binding: Binding | None, order: StreamOrder
+    ) -> list[RecordedFact | RunfoldError]:
+        async with order.turn(draft.stream for draft in drafts):
+            return await self._bisect(drafts, binding)
 
     def _split(self, drafts: Sequence[Draft]) -> list[list[Draft]]:
         parts: list[list[Draft]] = [[]]

@@ -17,6 +17,14 @@ async def test_a_batch_that_was_recorded_whole_is_answered_204(client, db):
     assert await db.fetchval("select count(*) from runfold.events where source = 'openlineage'") == 1200
 
 
+async def test_the_events_of_a_run_are_recorded_in_the_order_of_the_stream(client, db):
+    """Parts of a stream are appended at the same time; those with events of the same run are not."""
+    run = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
+    lines = [event(run=run, event_type="RUNNING", f=number) for number in range(2500)]
+    assert await send(client, "\n".join(lines), BATCH, NDJSON) == (204, b"")
+    assert (await bodies(db))[-len(lines) :] == lines
+
+
 async def test_a_batch_says_which_events_were_not_recorded_and_records_the_others(client, db):
     good = many(3)
     status, body = await send(client, f'[{good[0]}, 5, {good[1]}, {{"eventTime":"x"}}, {good[2]}]', BATCH)
