@@ -23,6 +23,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Some images set it. The tests start hundreds of programs, each of which would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 # A file of tests stays in one process, which has a PostgreSQL of its own. In the order of collection, the slow ones are first.
 # Two processes more than there are cores: some tests wait for clocks and for programs.
 WORKERS = $(shell $(BIN)/python -c 'import os; print(min(6, os.cpu_count() + 2))')
