@@ -95,7 +95,7 @@ async def test_verify_that_could_not_look_is_neither_right_nor_wrong(log, tmp_pa
     ("table", "options", "known"),
     [
         ("payloads", (), "Interrupted. Nothing is known."),
-        ("event_postings", ("--catalog",), "Interrupted. The ledger holds, nothing is known of the catalog."),
+        ("event_postings", ("--catalog",), "Interrupted. Positions 1 to 3 hold, nothing is known of the catalog."),
     ],
 )
 async def test_verify_that_is_interrupted_exits_as_a_shell_expects(table, options, known, dsn, connections, log):

@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913  one for each option
                 saved = saved_heads.read_saved_head(against) if against else None
                 report = asyncio.run(_verify(dsn, last, saved, found, progress))
                 if catalog and report.ledger.ok:
-                    found.checks_catalog = True
+                    found.unknown = "the catalog. The same command goes on with what is projected of it"
                     checked = asyncio.run(check_catalog(dsn, progress, archives, restart=restart))
                     report = report._replace(catalog=checked)
             except (saved_heads.UnreadableHead, ValueError) as error:
@@ -101,22 +101,19 @@ def command(  # noqa: PLR0913  one for each option
 
 
 class _Found:
-    """What was found out before an interruption."""
+    """What was found out before an interruption; `unknown`: what is looked at once the whole range holds."""
 
     def __init__(self, first: int) -> None:
         self.first = first
         self.verified = 0
-        self.checks_catalog = False
+        self.unknown = ""
 
     def __str__(self) -> str:
-        if self.checks_catalog:
-            return "The ledger holds, nothing is known of the catalog. The same command goes on with what is projected."
         last = self.first + self.verified - 1
         if not self.verified:
             return "Nothing is known."
-        return (
-            f"Positions {self.first} to {last} hold, nothing is known of the rest. `--from {last + 1}` goes on there."
-        )
+        unknown = self.unknown or f"the rest. `--from {last + 1}` goes on there"
+        return f"Positions {self.first} to {last} hold, nothing is known of {unknown}."
 
 
 async def _verify(
@@ -129,6 +126,8 @@ async def _verify(
         progress(done, total)
 
     result = await verify_ledger(dsn, found.first, last, verified)
+    if result.ok:
+        found.unknown = "what was saved"
     return _Verification(result, await saved_heads.compare_with_ledger(dsn, saved, progress) if saved else None)
 
 

@@ -1,14 +1,19 @@
 """A check of the catalog that is interrupted goes on where it was; what it cannot trust, it projects anew."""
 
+import asyncio
+import json
 from uuid import UUID, uuid4
 
 import pytest
 from building import fact, new, unguarded
+from click.testing import CliRunner
 from databases import filled
 from lineage_events import record, run_event
 from partitions import append, project_all
 
+from service.audit import saved_heads
 from service.catalog.catalog_projection import CatalogProjection
+from service.cli.main import cli
 from service.database.connections import Connections
 from service.lineage.pages import LineageProjection
 from service.maintenance.catalog_check import check_catalog
@@ -137,3 +142,17 @@ async def test_rights_to_read_do_no_harm(db, dsn):
         f"grant usage on schema {SCHEMA} to public; grant select on all tables in schema {SCHEMA} to public"
     )
     assert (await check_catalog(dsn)).continued_from == 30
+
+
+async def test_an_interrupted_comparison_says_that_the_ledger_holds(db, dsn, tmp_path, monkeypatch):
+    async def interrupted(*_arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(saved_heads, "compare_with_ledger", interrupted)
+    head = await db.fetchrow("select position, encode(hash, 'hex') as hash from runfold.ledger_head")
+    saved = tmp_path / "head.json"
+    saved.write_text(json.dumps(dict(head)))
+    arguments = ("verify", "--against", str(saved), "--database-url", dsn)
+    result = await asyncio.to_thread(CliRunner().invoke, cli, arguments)
+    assert result.exit_code == 130
+    assert f"Interrupted. Positions 1 to {EVENTS} hold, nothing is known of what was saved." in result.stderr
