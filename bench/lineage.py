@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import statistics
 import sys
 import time
@@ -188,7 +189,9 @@ async def _run(dsn: str, directory: Path, times: int) -> None:
         held.push_async_callback(connection.close)
         for statement in (_RUNS, _RUN_DATASETS):
             await connection.execute(statement, RUNS_OF_JOB, timeout=900)
-        await connection.execute("vacuum (analyze)", timeout=900)
+        for statement in ("vacuum (analyze)", "checkpoint"):
+            await connection.execute(statement, timeout=900)
+        await asyncio.to_thread(os.sync)  # else the runs are written to the disk while the questions are asked
         runs = await connection.fetchval("select count(*) from runfold.runs")
         print(f"{runs:,} runs\n")
         await _measure(http, times)

@@ -7,12 +7,15 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
+T = TypeVar("T")
 R = TypeVar("R", bound=tuple[Any, ...])
 
 _STATEMENT_BYTES = 4 * 1024 * 1024
 """Most bytes of registers that a statement writes; registers that have more are written alone."""
 
 _BURST_S = 0.005
+
+_PART = 500
 
 
 def in_slices(rows: Iterable[R], column: int) -> Iterator[list[R]]:
@@ -33,6 +36,12 @@ def in_slices(rows: Iterable[R], column: int) -> Iterator[list[R]]:
 def as_columns(rows: Sequence[tuple[object, ...]], count: int) -> list[Sequence[object]]:
     """Return the columns of rows; `count`: their number, where there are no rows."""
     return list(zip(*rows, strict=True)) if rows else [()] * count
+
+
+def in_parts(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Yield items some at a time: as many as are dealt with in a millisecond or less; `Pauses` come between them."""
+    for start in range(0, len(items), _PART):
+        yield items[start : start + _PART] if len(items) > _PART else items
 
 
 class Pauses:

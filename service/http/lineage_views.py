@@ -14,7 +14,7 @@ from uuid import UUID
 import orjson
 from orjson import Fragment
 
-from service.catalog.batches import Pauses
+from service.catalog.batches import Pauses, in_parts
 from service.domain.dataset import DatasetRegisters
 from service.domain.dataset_definitions import DatasetField
 from service.domain.event import DatasetName, JobName
@@ -94,9 +94,7 @@ async def graph_json(graph: Graph, *, past: bool = False, parents: bool = False)
             id_, kind, data = jobs[node.name], b"JOB", _job_data(node, graph.runs, past=past)
         else:
             id_, kind, data = encoded[node.name], b"DATASET", _dataset_data(node, fields, past=past)
-        text = dump(data)
-        await pauses.pause()
-        texts.append(b'{"id":%b,"type":"%b","data":%b%b' % (id_, kind, text, edges.members(id_)))
+        texts.append(b'{"id":%b,"type":"%b","data":%b%b' % (id_, kind, dump(data), edges.members(id_)))
     return b"[%b]" % b",".join(texts)
 
 
@@ -113,13 +111,13 @@ async def _edges(
         if not isinstance(job, GraphJob):
             continue
         node = jobs[job.name]
-        for name in job.inputs:
+        for names in in_parts(job.inputs):
             await pauses.pause()
-            if (dataset := datasets.get(name)) is not None:
+            for dataset in filter(None, map(datasets.get, names)):
                 edges.add(dataset, node)
-        for name in job.outputs:
+        for names in in_parts(job.outputs):
             await pauses.pause()
-            if (dataset := datasets.get(name)) is not None:
+            for dataset in filter(None, map(datasets.get, names)):
                 edges.add(node, dataset)
         if parents and job.parent is not None and job.parent in jobs:
             edges.add(jobs[job.parent], node)

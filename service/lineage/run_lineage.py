@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
+from service.catalog.batches import Pauses
 from service.catalog.queries import PAGE_BYTES, load_page
 from service.database.connections import Connections
 from service.domain.binding import Binding
@@ -25,7 +26,10 @@ T = TypeVar("T")
 _OF_RUNS = load_page("datasets_of_runs")
 
 _LARGE_BYTES = 64 * 1024
-"""Bytes of registers that take some milliseconds to unpack; more of them are unpacked in a thread."""
+"""Bytes of the registers of one run that take some milliseconds to unpack; what has more is dealt with in a thread."""
+
+_MANY_DATASETS = 300
+"""Datasets of one run that take as long."""
 
 
 class RunDatasetVersion(NamedTuple):
@@ -87,20 +91,23 @@ class RunLineageReader:
         rows = await self._connections.fetch(_OF_RUNS, list(jobs), PAGE_BYTES)
         known = _known(runs, rows)
         omitted = {run for run, _ in runs[known:] if run in jobs}
-        is_large = sum(len(row["registers"]) for row in rows) > _LARGE_BYTES
-        read = [row for row in rows if row["run_id"] not in omitted]
-        named = await _call(_unpack, read, moment, binding, in_thread=is_large)
-        wanted = await _call(_untold_versions, named, in_thread=is_large)
+        read = [row for row in rows if row["run_id"] not in omitted] if omitted else rows
+        pauses = Pauses()
+        named = await _unpack(read, moment, binding, pauses)
+        wanted = await _untold_versions(named, pauses)
         versions: dict[DatasetMoment, UUID] = {}
         if wanted:
             found = await self._connections.fetch(UNTIL, *zip(*wanted, strict=True))
             versions = {(row["id"], row["at"]): row["version"] for row in found}
-        lineage = await _call(_lineage_of, named, jobs, versions, in_thread=is_large)
+        lineage = await _lineage_of(named, jobs, versions, pauses)
         return LineageOfRuns(lineage | dict.fromkeys(omitted, _OMITTED), known)
 
 
 async def _call(function: Callable[..., T], *arguments: object, in_thread: bool) -> T:
-    """Call a function that does not wait: in a thread, so that other requests are answered meanwhile, or at once."""
+    """Call a function that does not wait: in a thread, so that other requests are answered meanwhile, or at once.
+
+    Threads are for the few runs that are large: for each run, they would take longer than the work.
+    """
     return await asyncio.to_thread(function, *arguments) if in_thread else function(*arguments)
 
 
@@ -116,6 +123,11 @@ class _Named(NamedTuple):
     job: UUID | None
     job_version: UUID | None
 
+    @property
+    def is_large(self) -> bool:
+        """Whether there are many datasets."""
+        return len(self.datasets.inputs) + len(self.datasets.outputs) > _MANY_DATASETS
+
     def version_of(self, job: JobName) -> UUID:
         """Return the version of the run's job."""
         if self.job_version is not None and self.job == job_id(*job):
@@ -123,10 +135,12 @@ class _Named(NamedTuple):
         return self.datasets.job_version(job)
 
 
-def _unpack(rows: Iterable[Any], moment: Moment, binding: Binding | None) -> dict[UUID, _Named]:
+async def _unpack(rows: Iterable[Any], moment: Moment, binding: Binding | None, pauses: Pauses) -> dict[UUID, _Named]:
     found: dict[UUID, tuple[RunDatasets, UUID | None, UUID | None]] = {}
     for row in rows:
-        datasets, before = unpack_run_datasets(row["registers"]), found.get(row["run_id"])
+        await pauses.pause()
+        stored, before = row["registers"], found.get(row["run_id"])
+        datasets = await _call(unpack_run_datasets, stored, in_thread=len(stored) > _LARGE_BYTES)
         merged = None if before is None else merge_run_datasets(before[0], datasets)
         found[row["run_id"]] = (merged, None, None) if merged else (datasets, row["job_id"], row["job_version"])
     named = {}
@@ -136,26 +150,42 @@ def _unpack(rows: Iterable[Any], moment: Moment, binding: Binding | None) -> dic
     return named
 
 
-def _untold_versions(named: Mapping[UUID, _Named]) -> set[DatasetMoment]:
+async def _untold_versions(named: Mapping[UUID, _Named], pauses: Pauses) -> set[DatasetMoment]:
     """Return the datasets of which a run tells no version itself, with the time at which their versions are wanted."""
+    wanted: set[DatasetMoment] = set()
+    for each in named.values():
+        await pauses.pause()
+        wanted |= await _call(_untold_by, each.visible, in_thread=each.is_large)
+    return wanted
+
+
+def _untold_by(datasets: RunDatasets) -> set[DatasetMoment]:
     return {
         (dataset_id(*name), dataset.moments[0].at)
-        for each in named.values()
-        for name, dataset in (*each.visible.inputs.items(), *each.visible.outputs.items())
+        for named in (datasets.inputs, datasets.outputs)
+        for name, dataset in named.items()
         if dataset.version is None
     }
 
 
-def _lineage_of(
-    named: Mapping[UUID, _Named], jobs: Mapping[UUID, JobName | None], versions: Mapping[DatasetMoment, UUID]
+async def _lineage_of(
+    named: Mapping[UUID, _Named],
+    jobs: Mapping[UUID, JobName | None],
+    versions: Mapping[DatasetMoment, UUID],
+    pauses: Pauses,
 ) -> dict[UUID, RunLineage]:
     lineage = {}
     for run, each in named.items():
-        visible = each.visible
-        if (job := jobs[run]) is not None and (visible.inputs or visible.outputs):
-            inputs, outputs = _versions_of(visible.inputs, versions), _versions_of(visible.outputs, versions)
-            lineage[run] = RunLineage(job, each.version_of(job), inputs, outputs)
+        await pauses.pause()
+        visible, job = each.visible, jobs[run]
+        if job is not None and (visible.inputs or visible.outputs):
+            lineage[run] = await _call(_lineage_of_run, job, each, versions, in_thread=each.is_large)
     return lineage
+
+
+def _lineage_of_run(job: JobName, named: _Named, versions: Mapping[DatasetMoment, UUID]) -> RunLineage:
+    inputs, outputs = _versions_of(named.visible.inputs, versions), _versions_of(named.visible.outputs, versions)
+    return RunLineage(job, named.version_of(job), inputs, outputs)
 
 
 def _known(runs: Sequence[tuple[UUID, RunRegisters]], rows: Sequence[Any]) -> int:
@@ -186,14 +216,15 @@ def _where(datasets: RunDatasets, chosen: Callable[[DatasetName, RunDataset], bo
 def _versions_of(
     datasets: Mapping[DatasetName, RunDataset], versions: Mapping[DatasetMoment, UUID]
 ) -> list[RunDatasetVersion]:
+    """Return the version of each dataset: the one that the run tells, else that of its time."""
     return [
-        RunDatasetVersion(name, _version(name, datasets[name], versions), datasets[name].facets)
-        for name in sorted(datasets)
+        RunDatasetVersion(
+            name, told.version if (told := dataset.version) else _then(name, dataset, versions), dataset.facets
+        )
+        for name, dataset in sorted(datasets.items())
     ]
 
 
-def _version(name: DatasetName, dataset: RunDataset, versions: Mapping[DatasetMoment, UUID]) -> UUID:
-    """Return the version that a run tells, else the one of its time, else that of a dataset without a schema."""
-    if dataset.version is not None:
-        return dataset.version.version
+def _then(name: DatasetName, dataset: RunDataset, versions: Mapping[DatasetMoment, UUID]) -> UUID:
+    """Return the version that a dataset had when the run named it, else that of a dataset without a schema."""
     return versions.get((dataset_id(*name), dataset.moments[0].at)) or dataset_version_id(name, ())
