@@ -218,6 +218,7 @@ async def read_runs(story: Recorder) -> None:
     await story.send("GET", f"{path}?knownAt=2024-01-01T00:00:00Z", status=404)
     await story.send("GET", f"{BASE}/jobs/runs/{CHILD}/facets?type=run")
     await story.send("GET", f"{path}/children?limit=10&offset=0")
+    await story.send("GET", f"{path}/tree?depth=2&limit=10")
     await story.send("POST", f"{BASE}/runs/lookup", {"ids": [RUN, UNKNOWN]})
     await story.send("GET", f"{JOB}/runs?state=COMPLETED,FAILED&limit=2&offset=0")
     await story.send("GET", f"{BASE}/runs?namespace=etl&job=load&state=COMPLETED&startedAfter=2024-01-01T00:00:00Z")

@@ -21,6 +21,7 @@ from service.catalog.projector_interface import CatalogProjector
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
 from service.catalog.run_totals import RunTotals
+from service.catalog.run_tree import RunTrees
 from service.database.connections import Connections
 from service.database.outages import DatabaseState
 from service.domain.registers import FACET_LIMITS
@@ -268,6 +269,7 @@ async def _resources(app: web.Application) -> AsyncIterator[None]:
         Graphs.of(registry.for_requests(_GRAPHS, keep_plans=True)),
         RunSearch(auditors),
         RunTotals(lists),
+        RunTrees(lists),
         Search(lists),
         Statistics(auditors),
         *tails,

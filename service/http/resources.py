@@ -16,6 +16,7 @@ from service.catalog.lineage_events import LineageEventReader
 from service.catalog.queries import CatalogQueries
 from service.catalog.run_search import RunSearch
 from service.catalog.run_totals import RunTotals
+from service.catalog.run_tree import RunTrees
 from service.errors import Unavailable
 from service.http.addresses import Addresses
 from service.http.ledger_verification import LedgerVerifier
@@ -56,6 +57,7 @@ class Resources(NamedTuple):
     graphs: Graphs
     run_search: RunSearch
     run_totals: RunTotals
+    run_trees: RunTrees
     search: Search
     statistics: Statistics
     tail: LedgerTail

@@ -12,6 +12,7 @@ from msgspec import Struct
 from orjson import Fragment
 
 from service.catalog.queries import JobInBrief, JobItem, RunInBrief
+from service.catalog.run_tree import RunTree
 from service.domain.event import MONITOR, JobName, RunState
 from service.domain.ids import job_id
 from service.domain.job import JobDefinition, JobRegisters
@@ -242,6 +243,25 @@ def _run_in_brief_view(run: RunInBrief) -> dict[str, Any]:
     begin, end = run.started_at, run.ended_at
     length = None if begin is None or end is None else max(0, milliseconds(end) - milliseconds(begin))
     return {"id": str(run.id), "state": run.state, "startedAt": begin, "durationMs": length}
+
+
+def tree_view(tree: RunTree) -> dict[str, Any]:
+    """Return a page of a tree of runs."""
+    runs = [
+        {
+            "id": run.id,
+            "parent": run.parent,
+            "depth": run.depth,
+            "namespace": run.namespace,
+            "job": run.job,
+            "state": run.state,
+            "createdAt": run.created_at,
+            "startedAt": run.started_at,
+            "endedAt": run.ended_at,
+        }
+        for run in tree.runs
+    ]
+    return {"root": tree.root, "runs": runs, "next": tree.following, "isWhole": tree.is_whole}
 
 
 def _setting_view(setting: StampedSilentAfter | None) -> dict[str, int]:

@@ -1,15 +1,16 @@
-"""The facets and the children of a run."""
+"""The facets of a run, its children, and the tree that it is part of."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from service.auth.keys import Scope
+from service.catalog.run_tree import MAX_LEVELS, MAX_RUNS, Extent
 from service.http import views
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs
-from service.http.openapi import responses
-from service.http.parameters import LIMIT, OFFSET, choice
+from service.http.openapi import brief_responses, responses
+from service.http.parameters import LIMIT, OFFSET, PAGE_LIMIT, choice, integer, run_reference
 from service.http.paths import RUN
 from service.http.permissions import binding_of, visible
 from service.http.request_values import run_id, run_not_found, slice_of
@@ -19,6 +20,9 @@ from service.not_found import RunNotFound
 from service.payloads.json_writer import dump
 
 _TYPE = choice("type", "Whose facets.", ("run", "job"))
+_ABOVE = integer("above", "The number of levels above the run at which the tree begins, at most.", 0, MAX_LEVELS, 8)
+_DEPTH = integer("depth", "The number of levels below the root, at most.", 0, MAX_LEVELS, 8)
+_CURSOR = run_reference("cursor", "`next` of the page before.")
 
 
 async def facets(request: web.Request) -> web.Response:
@@ -48,6 +52,19 @@ async def children(request: web.Request) -> web.Response:
     return json_response(request, dump(views.runs_view(runs[: max(1, lineage.known)], total, lineage.found)))
 
 
+async def tree(request: web.Request) -> web.Response:
+    """Read the tree of runs that a run is part of."""
+    resources, parameters = request.app[RESOURCES], parameters_of(request)
+    _, run = run_id(request)
+    extent = Extent(parameters[_ABOVE], parameters[_DEPTH])
+    await resources.catalog.wait_until_current()
+    binding, cursor = binding_of(request), parameters[_CURSOR]
+    found = await resources.run_trees.read(run, extent, cursor, parameters[PAGE_LIMIT], binding)
+    if not found.runs and cursor is None and visible(binding, await resources.reader.read(run)) is None:
+        raise run_not_found(request)
+    return json_response(request, dump(views.tree_view(found)))
+
+
 ROUTES = (
     Route(
         method="GET",
@@ -71,6 +88,20 @@ ROUTES = (
         summary="List the runs that name this one as their parent",
         parameters=(LIMIT, OFFSET),
         answers={200: responses.Runs},
+        errors=(RunNotFound,),
+    ),
+    Route(
+        method="GET",
+        path=f"{RUN}/tree",
+        handler=tree,
+        scope=Scope.READ,
+        reach=Reach.WITHIN,
+        tag=Tag.RUNS,
+        summary="Read the tree of runs that a run is part of",
+        description="The topmost run that it is below, by what runs name as their parents, and all runs below that "
+        f"one, in brief: at most {MAX_RUNS:,} of them. With `above=0` the tree begins with the run itself.",
+        parameters=(_ABOVE, _DEPTH, PAGE_LIMIT, _CURSOR),
+        answers={200: brief_responses.RunTree},
         errors=(RunNotFound,),
     ),
 )

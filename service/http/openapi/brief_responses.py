@@ -1,4 +1,4 @@
-"""The types of answers about many jobs in brief, for /openapi.json only; see responses.py."""
+"""The types of answers about many jobs or runs in brief, for /openapi.json only; see responses.py."""
 
 from datetime import datetime
 from typing import Literal
@@ -32,3 +32,31 @@ class JobsInBrief(Struct, forbid_unknown_fields=True):
 
     totalCount: int
     jobs: list[JobInBrief]
+
+
+class RunOfTree(Struct, forbid_unknown_fields=True):
+    """A run in a tree of runs. `depth`: levels below the root. `parent`: the run that it names as its parent."""
+
+    id: UUID
+    parent: UUID | None
+    depth: int
+    namespace: str
+    job: str
+    state: Literal["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"]
+    createdAt: datetime
+    startedAt: datetime | None
+    endedAt: datetime | None
+
+
+class RunTree(Struct, forbid_unknown_fields=True):
+    """A page of a tree of runs: level by level, the children of a run together, the oldest first.
+
+    `root`: the topmost run. It is not among the runs where nothing was reported of it but that it is a parent. `next`:
+    the cursor of the page after this one. `isWhole`, decided on the last page: whether there are no more levels nor
+    runs.
+    """
+
+    root: UUID
+    runs: list[RunOfTree]
+    next: UUID | None
+    isWhole: bool

@@ -17,6 +17,7 @@ from service.catalog.ledger_projection import project_next_page
 from service.catalog.lineage_events import LineageEventReader, LineageFilter
 from service.catalog.queries import CatalogQueries, JobFilter, Slice
 from service.catalog.run_search import Order, RunFilters, RunSearch
+from service.catalog.run_tree import Extent, RunTrees
 from service.domain.binding import parse_binding
 from service.domain.registers import EPOCH
 from service.ledger.events import append_events
@@ -118,6 +119,10 @@ async def test_a_list_reads_what_is_the_keys_own_and_little_else(connections):
         assert len(found) == count, name
         assert all(PARENT.int < run.id.int < 30 for run in found)
         assert await rows_read(connections) - before < MOST, name
+    before = await rows_read(connections)
+    tree = await RunTrees(connections).read(UUID(int=15), Extent(8, 8), None, 5, BINDING)
+    assert (tree.root, len(tree.runs), tree.following) == (PARENT, 5, tree.runs[-1].id)
+    assert await rows_read(connections) - before < MOST, "tree"
     for name, asked, most in (
         ("a page of events", ledger.collect(filters, span, 5), MOST),
         ("the newest events", ledger.collect(filters, span, 5, ReadOrder.NEWEST_FIRST), MOST + UNPOSTED),

@@ -128,6 +128,7 @@ def questions_on_runs():
     for run in RUNS[INSIDE] + RUNS[OUTSIDE]:
         path = f"/jobs/runs/{run}"
         yield from (path, f"{path}?validAt={at(4)}", f"{path}/children?limit=1", f"{path}/events")
+        yield from (f"{path}/tree", f"{path}/tree?above=1&depth=1", f"{path}/tree?above=0&limit=2")
         yield from (f"{path}/facets?type=job", f"/events?run={run}", f"/events/count?run={run}")
 
 

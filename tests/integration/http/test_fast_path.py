@@ -98,6 +98,7 @@ words = st.sampled_from(
         "events",
         "facets",
         "children",
+        "tree",
         "%41",
         "a b",
     ]
@@ -312,5 +313,7 @@ async def test_the_access_log_has_every_request_and_leaves_the_short_ways_as_the
 
 def test_the_short_ways_are_those_of_runs():
     posts = {("POST", f"/{verb}") for verb in ("start", "complete", "fail", "abort")}
-    reads = {(method, below) for method in ("GET", "HEAD") for below in ("", "/events", "/facets", "/children")}
+    reads = {
+        (method, below) for method in ("GET", "HEAD") for below in ("", "/events", "/facets", "/children", "/tree")
+    }
     assert FRONT._routes.keys() == posts | reads

@@ -133,6 +133,7 @@ def lives(run: str, lost: str) -> Iterator[tuple[str, str, Any, int]]:
     yield "POST", f"{BASE}/lineage/batch", [event, {}], 200
     yield "GET", f"{BASE}/events/lineage", None, 200
     yield "GET", f"{BASE}/jobs/runs/{run}/children", None, 200
+    yield "GET", f"{BASE}/jobs/runs/{run}/tree?limit=1", None, 200
     yield "GET", f"{BASE}/jobs/runs/{run}?knownAt=2999-01-01T00:00:00Z", None, 200
     yield "GET", f"{BASE}/jobs/runs/{run}/events", None, 200
     yield "GET", f"{BASE}/jobs/runs/{run}/events?limit=1", None, 200

@@ -3,33 +3,33 @@
 import type { JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { api } from "../lib/api";
-import type { Run } from "../lib/api_types";
+import type { Run, RunOfTree, RunTree } from "../lib/api_types";
 import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { useStream, useThrottled } from "../lib/stream";
 import { duration, ms, now, ticks, tickText } from "../lib/time";
 import { Shape, useWidth } from "./basics";
-import { attemptOf, field } from "./run_row";
+import { field } from "./run_row";
 import { Windowed } from "./windowed";
 
 const ROW = 26;
 const LABELS = 300;
-const MOST_RUNS = 1_000;
-const MOST_CHILDREN = 200;
-const HIGHEST = 8;
+const PAGE = 1_000;
+const MOST_RUNS = 5_000;
 const HIGHEST_PANEL = 16; // rows
-const AT_ONCE = 3; // requests; the browser has six connections to the service
-const RELOAD_MS = 3_000;
+const RELOAD_MS = 3_000; // for each page of the tree
 
 export interface Branch {
-  run: Run;
+  run: RunOfTree;
   name: string; // without the name of the parent's job, where it begins with it
   depth: number;
+  turn: string; // "2 of 3": the second of three runs of one job below the same parent
 }
 
 export interface Tree {
   branches: Branch[];
-  omitted: number;
+  isWhole: boolean;
+  unknownRoot: string | null; // the id of the topmost run, where nothing is known of it
 }
 
 export function parentOf(run: Run): string | null {
@@ -37,68 +37,72 @@ export function parentOf(run: Run): string | null {
   return typeof id === "string" ? id : null;
 }
 
-async function root(run: Run, signal: AbortSignal): Promise<Run> {
-  let top = run;
-  const seen = new Set([run.id]);
-  for (let level = 0; level < HIGHEST; level++) {
-    const parent = parentOf(top);
-    if (!parent || seen.has(parent)) break;
-    seen.add(parent);
-    try {
-      top = await api.run(parent, {}, signal);
-    } catch {
-      break; // a parent that nothing was reported of, or that this key may not see
-    }
-  }
-  return top;
+/** Says of each of some siblings which of the runs of its job it is: those that are tried again, or mapped. */
+function turnsOf(siblings: readonly RunOfTree[]): string[] {
+  const jobOf = (run: RunOfTree): string => `${run.namespace}\n${run.job}`;
+  const counts = new Map<string, number>();
+  const places = siblings.map((run) => {
+    const place = (counts.get(jobOf(run)) ?? 0) + 1;
+    counts.set(jobOf(run), place);
+    return place;
+  });
+  return siblings.map((run, index) => {
+    const count = counts.get(jobOf(run)) ?? 1;
+    return count > 1 ? `${places[index]} of ${count}` : "";
+  });
 }
 
-/** Returns the runs below `top`, each behind its parent, children in the order of their starts. */
-function branchesOf(top: Run, childrenOf: ReadonlyMap<string, readonly Run[]>): Branch[] {
+/** Returns runs that come level by level with each one behind its parent, children in the order of their starts. */
+function treeOf(root: string, runs: readonly RunOfTree[], isWhole: boolean): Tree {
+  const childrenOf = new Map<string, RunOfTree[]>();
+  const seen = new Set([root]);
+  for (const run of runs) {
+    if (run.parent === null || seen.has(run.id)) continue;
+    seen.add(run.id);
+    const siblings = childrenOf.get(run.parent);
+    if (siblings) siblings.push(run);
+    else childrenOf.set(run.parent, [run]);
+  }
   const branches: Branch[] = [];
-  function add(run: Run, depth: number, above: string): void {
-    const own = run.job?.name ?? run.id;
-    branches.push({ run, depth, name: above && own.startsWith(`${above}.`) ? own.slice(above.length + 1) : own });
-    for (const child of childrenOf.get(run.id) ?? []) add(child, depth + 1, own);
+  function add(run: RunOfTree, depth: number, above: string, turn: string): void {
+    branches.push({ run, depth, turn, name: above && run.job.startsWith(`${above}.`) ? run.job.slice(above.length + 1) : run.job });
+    addBelow(run.id, depth + 1, run.job);
   }
-  add(top, 0, "");
-  return branches;
+  function addBelow(parent: string, depth: number, above: string): void {
+    const children = (childrenOf.get(parent) ?? []).toSorted((one, other) => startOf(one) - startOf(other));
+    const turns = turnsOf(children);
+    for (const [index, child] of children.entries()) add(child, depth, above, turns[index] ?? "");
+  }
+  const top = runs.find((run) => run.id === root);
+  if (top) add(top, 0, "", "");
+  else addBelow(root, 0, "");
+  return { branches, isWhole, unknownRoot: top ? null : root };
 }
 
-/** Reads the tree of which a run is a part, from its topmost known parent, level by level; shows what is read of it. */
-export async function readTree(run: Run, signal: AbortSignal, show: (part: Tree) => void): Promise<Tree> {
-  const top = await root(run, signal);
-  const childrenOf = new Map<string, readonly Run[]>();
-  const seen = new Set([top.id]);
-  let omitted = 0;
-  async function readChildren(parents: Run[]): Promise<void> {
-    for (let parent = parents.shift(); parent && seen.size < MOST_RUNS; parent = parents.shift()) {
-      const page = await api.children(parent.id, { limit: MOST_CHILDREN }, signal);
-      const children = page.runs.filter((child) => !seen.has(child.id)).slice(0, Math.max(0, MOST_RUNS - seen.size));
-      omitted += page.totalCount - children.length;
-      for (const child of children) seen.add(child.id);
-      childrenOf.set(parent.id, children.toSorted((one, other) => startOf(one) - startOf(other)));
-    }
+/** Reads the tree of which a run is a part, page by page; shows what is read of it. */
+async function readTree(id: string, signal: AbortSignal, show: (part: Tree) => void): Promise<Tree> {
+  const runs: RunOfTree[] = [];
+  let cursor: string | null = null;
+  for (;;) {
+    const page: RunTree = await api.tree(id, { limit: PAGE, cursor }, signal);
+    runs.push(...page.runs);
+    const tree = treeOf(page.root, runs, page.isWhole);
+    cursor = page.next;
+    if (cursor === null || runs.length >= MOST_RUNS) return tree;
+    show(tree);
   }
-  let level = [top];
-  for (let depth = 0; depth < HIGHEST && level.length > 0; depth++) {
-    const waiting = [...level];
-    await Promise.all(Array.from({ length: AT_ONCE }, () => readChildren(waiting)));
-    level = level.flatMap((each) => childrenOf.get(each.id) ?? []);
-    if (level.length > 0) show({ branches: branchesOf(top, childrenOf), omitted });
-  }
-  return { branches: branchesOf(top, childrenOf), omitted };
 }
 
-function startOf(run: Run): number {
+function startOf(run: RunOfTree): number {
   return ms(run.startedAt ?? run.createdAt);
 }
 
 /** Reads the tree of a run, and again when something is recorded of it. What grows no more in height is shown before all of it is read. */
 export function useTree(run: Run | undefined): Answer<Tree> {
-  const answer = useAnswer<Tree>(run ? `tree/${run.id}` : null, async (signal, show) => (run ? readTree(run, signal, show) : { branches: [], omitted: 0 }));
+  const id = run?.id ?? "";
+  const answer = useAnswer<Tree>(run ? `tree/${id}` : null, (signal, show) => readTree(id, signal, show));
   const tree = answer.data;
-  const reload = useThrottled(answer.reload, RELOAD_MS);
+  const reload = useThrottled(answer.reload, RELOAD_MS * Math.ceil(Math.max(1, tree?.branches.length ?? 0) / PAGE));
   useEffect(() => {
     if (run && tree && !tree.branches.some((branch) => branch.run.id === run.id && branch.run.state === run.state)) answer.reload();
   }, [run?.state]);
@@ -116,11 +120,12 @@ export function Gantt({ run, tree, past }: { run: Run; tree: Tree | undefined; p
       <header>
         <h2>Parents and children</h2>
         <span class="faint">
-          {tree.branches.length.toLocaleString()} runs{tree.omitted > 0 ? `, ${tree.omitted.toLocaleString()} more are not shown` : ""}
+          {tree.branches.length.toLocaleString()} runs{tree.isWhole ? "" : "; there are more, which are not shown"}
+          {tree.unknownRoot && <>, below the run <code title={tree.unknownRoot}>{tree.unknownRoot.slice(0, 8)}</code>, of which nothing is known</>}
         </span>
         {past && <span class="tag">as they are now</span>}
         <span class="space" />
-        {tree.branches.some((branch) => parentOf(branch.run) === run.id) && <a href={href(paths.runs({ parent: run.id, order: "asc" }))}>children as a list</a>}
+        {tree.branches.some((branch) => branch.run.parent === run.id) && <a href={href(paths.runs({ parent: run.id, order: "asc" }))}>children as a list</a>}
       </header>
       <Bars branches={tree.branches} current={run.id} />
     </section>
@@ -132,7 +137,7 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
   const width = useWidth(box);
   const running = branches.some((branch) => branch.run.state === "RUNNING");
   const present = running ? now.value : 0;
-  const endOf = (run: Run): number => (run.endedAt ? ms(run.endedAt) : run.state === "RUNNING" ? present : startOf(run));
+  const endOf = (run: RunOfTree): number => (run.endedAt ? ms(run.endedAt) : run.state === "RUNNING" ? present : startOf(run));
   const from = branches.reduce((least, branch) => Math.min(least, startOf(branch.run)), Infinity);
   const to = Math.max(branches.reduce((most, branch) => Math.max(most, endOf(branch.run)), -Infinity), from + 1_000);
   const labels = Math.min(LABELS, width * 0.45);
@@ -149,17 +154,17 @@ export function Bars({ branches, current }: { branches: readonly Branch[]; curre
       <Windowed items={branches} rowHeight={ROW} height={`${Math.min(branches.length, HIGHEST_PANEL) * ROW}px`} label="Runs"
         of={[from, to, width, current]}
         selected={branches.findIndex((branch) => branch.run.id === current)}
-        row={({ run, depth, name }, _, top) => {
+        row={({ run, depth, name, turn }, _, top) => {
           const start = x(startOf(run));
           const end = Math.max(x(endOf(run)), start + 3);
           const length = endOf(run) - startOf(run);
           return (
             <a key={run.id} class={`gantt-row ${run.state}`} href={href(paths.run(run.id))} aria-current={run.id === current ? "true" : undefined}
               style={{ top: `${top}px`, height: `${ROW}px` }}
-              title={`${run.job?.namespace ?? ""} / ${run.job?.name ?? run.id}\n${run.state}, ${duration(length)}`}>
+              title={`${run.namespace} / ${run.job}\n${run.state}, ${duration(length)}${turn && `\n${turn} runs of this job here`}`}>
               <span class="cut" style={{ width: `${labels - 12}px`, paddingLeft: `${Math.min(depth, 6) * 14}px` }}>
                 <Shape state={run.state} /> {name}
-                {attemptOf(run) > 1 && <span class="faint"> · try {attemptOf(run)}</span>}
+                {turn && <span class="faint"> · {turn}</span>}
               </span>
               <i class={run.state === "RUNNING" ? "under-way" : ""} style={{ left: `${start}px`, width: `${end - start}px` }} />
               <span class="faint small nowrap" style={{ left: `${end + 6}px` }}>{duration(length)}</span>

@@ -16,6 +16,7 @@ import type {
   Readiness,
   Run,
   Runs,
+  RunTree,
   Verification,
 } from "./api_types";
 import { origin } from "./router";
@@ -165,8 +166,7 @@ export const api = {
   history: (id: string, query: Query, signal?: AbortSignal): Promise<History> =>
     get(`/jobs/runs/${segment(id)}/events`, query, signal),
   jobFacets: (id: string, signal?: AbortSignal): Promise<Facets> => get(`/jobs/runs/${segment(id)}/facets`, { type: "job" }, signal),
-  children: (id: string, query: Query, signal?: AbortSignal): Promise<Runs> =>
-    get(`/jobs/runs/${segment(id)}/children`, query, signal),
+  tree: (id: string, query: Query, signal?: AbortSignal): Promise<RunTree> => get(`/jobs/runs/${segment(id)}/tree`, query, signal),
   lookUp: async (ids: string[]): Promise<FoundRuns> => {
     const headers = { "Content-Type": "application/json" };
     const response = await request("/api/v1/runs/lookup", { method: "POST", body: JSON.stringify({ ids }), headers });

@@ -108,6 +108,25 @@ export interface Run {
   asOf?: AsOf;
 }
 
+export interface RunOfTree {
+  id: string;
+  parent: string | null;
+  depth: number;
+  namespace: string;
+  job: string;
+  state: "ABORTED" | "COMPLETED" | "FAILED" | "NEW" | "RUNNING";
+  createdAt: string;
+  startedAt: string | null;
+  endedAt: string | null;
+}
+
+export interface RunTree {
+  root: string;
+  runs: RunOfTree[];
+  next: string | null;
+  isWhole: boolean;
+}
+
 export interface Runs {
   runs: Run[];
   totalCount: number;
