@@ -25,7 +25,7 @@ from service.payloads.contents import decode_payload
 # Looking up a member of an enum is slow, and these are needed several times for every item.
 _RUN = Subject.RUN
 _APPEND, _CONFLICT = Decision.APPEND, Decision.CONFLICT
-_RECORDED = AppendOutcome.RECORDED.value
+_RECORDED, _LOST = AppendOutcome.RECORDED.value, AppendOutcome.LOST.value
 
 OUTCOME_UNKNOWN = (
     "this may have been recorded or not; repeat it, unless it creates a run without id and Idempotency-Key"
@@ -297,7 +297,8 @@ class AppendBatch:
         lost: list[PendingAppend] = []
         for item in self._items:
             key, recorded = item.key, item.outcome == _RECORDED
-            if item.command is not None:
+            # A fact expects nothing of its stream, but is lost with a command of its batch that has the same fact.
+            if item.command is not None or item.outcome == _LOST:
                 if item.outcome is not None and not recorded:
                     lost_streams.add(key)  # also if another process appended the same fact: the next read returns it
                 if key in lost_streams:
