@@ -131,12 +131,22 @@ async def _pages(reader: EvidenceReader, first: int, last: int) -> AsyncGenerato
 
 async def _read(reader: EvidenceReader, first: int, last: int) -> _Page:
     rows, digests = await asyncio.gather(reader.rows(first, last), reader.payload_digests(first, last))
-    missing = [
+    missing = _missing(rows, digests)
+    explained = await reader.explained_absences(missing)
+    if len(explained) < len(missing):
+        # An archive may have been restored after its payloads were looked for: then it is not recorded as one any more.
+        digests |= await reader.payload_digests(first, last)
+        missing = _missing(rows, digests)
+        explained = await reader.explained_absences(missing)
+    return _Page(first, last, rows, digests, explained)
+
+
+def _missing(rows: list[Any], digests: dict[int, bytes]) -> list[PayloadOwner]:
+    return [
         PayloadOwner(row["position"], row["subject"], row["stream"])
         for row in rows
         if row["payload_digest"] is not None and row["position"] not in digests
     ]
-    return _Page(first, last, rows, digests, await reader.explained_absences(missing))
 
 
 def _check(page: _Page, before: bytes) -> bytes:
