@@ -117,7 +117,7 @@ class WorkerSiblings:
             self._writer = None
 
 
-class _Link:
+class Link:
     """The parent's connection to one worker process."""
 
     def __init__(self, reader: StreamReader, writer: StreamWriter) -> None:
@@ -149,19 +149,19 @@ class ReportExchange:
     def __init__(self, workers: int) -> None:
         """Take the number of workers that are to run."""
         self._workers = workers
-        self._links: set[_Link] = set()
+        self._links: set[Link] = set()
         self._ended: Report = []
         self._restarts = 0
         self._questions: set[asyncio.Task[None]] = set()
 
-    async def attach(self, connection: socket.socket) -> _Link:
+    async def attach(self, connection: socket.socket) -> Link:
         """Serve the parent's socket of the pair of a new worker process."""
-        link = _Link(*await asyncio.open_connection(sock=connection))
+        link = Link(*await asyncio.open_connection(sock=connection))
         self._links.add(link)
         link.task = asyncio.create_task(self._serve(link), name="reports")
         return link
 
-    async def detach(self, link: _Link, *, replaced: bool) -> None:
+    async def detach(self, link: Link, *, replaced: bool) -> None:
         """Close the connection of a process that has ended, after what it sent; `replaced`: another one follows."""
         if link.task is not None:
             with suppress(TimeoutError):
@@ -174,7 +174,7 @@ class ReportExchange:
             self._ended = merge([self._ended, growing_only(decode(link.last_report))])
         self._restarts += replaced
 
-    async def _serve(self, link: _Link) -> None:
+    async def _serve(self, link: Link) -> None:
         """Handle the messages of a worker until it ends."""
         try:
             with suppress(asyncio.IncompleteReadError, ConnectionError):
@@ -190,7 +190,7 @@ class ReportExchange:
         except (ValueError, msgspec.DecodeError) as error:
             _log.error("a worker's metrics cannot be read: %s", error)
 
-    async def _answer(self, asking: _Link, number: int) -> None:
+    async def _answer(self, asking: Link, number: int) -> None:
         others = [link for link in self._links if link is not asking]
         answers = {link.ask(): link for link in others}
         done, _ = await asyncio.wait(answers, timeout=_ANSWER_S) if answers else (set(), None)

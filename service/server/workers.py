@@ -18,7 +18,7 @@ import uvloop
 from service import logs
 from service.os_process import python_command, terminate_with_parent
 from service.server.serve import CLOSE_S, HealthCheck, ProcessLost, serve, wait_for_stop
-from service.server.siblings import ReportExchange, WorkerSiblings
+from service.server.siblings import Link, ReportExchange, WorkerSiblings
 from service.server.stop_signals import stop_requested
 from service.settings import Settings, unpack
 
@@ -45,7 +45,7 @@ async def supervise(
     workers = [_Worker(settings, listener, stop, exchange) for listener in listeners]
     announcement = asyncio.create_task(_announce(workers, ready))
     try:
-        await wait_for_stop(stop, lambda: check() or next((w.failure for w in workers if w.failure), None))
+        await wait_for_stop(stop, lambda: check() or next(filter(None, (worker.problem for worker in workers)), None))
     finally:
         stop.set()
         announcement.cancel()
@@ -85,12 +85,26 @@ class _Worker:
             self._signal(signal.SIGKILL)
         await self._supervision
 
+    @property
+    def problem(self) -> str | None:
+        """Why the socket has no process, and gets none any more, as a sentence."""
+        task = self._supervision
+        if task.done() and not task.cancelled() and (error := task.exception()) is not None:
+            return f"A worker process is not supervised any more ({type(error).__name__})."
+        return self.failure
+
     async def _supervise(self) -> None:
         while not self._stop.is_set():
-            ours, theirs = socket.socketpair()
-            with theirs:
-                self._process = process = await self._start(theirs)
-            link = await self._exchange.attach(ours)
+            try:
+                process, link = await self._start()
+            except OSError as error:
+                # The kernel has no memory, processes or files left. Clients wait at the socket until it has.
+                if not self.started.is_set():
+                    self.failure = f"A worker process cannot be started: {error}."
+                    return
+                _log.error("a worker cannot be started, which is tried again: %s", error)
+                await self._pause()
+                continue
             if self._stop.is_set():
                 self._signal(signal.SIGTERM)
             status = await self._wait(process)
@@ -101,10 +115,26 @@ class _Worker:
                 self.failure = f"A worker process ended with {status} before it was ready."
                 return
             _log.error("worker %d ended with %d and is replaced", process.pid, status)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), _RESTART_DELAY_S)
+            await self._pause()
 
-    async def _start(self, siblings: socket.socket) -> Process:
+    async def _pause(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stop.wait(), _RESTART_DELAY_S)
+
+    async def _start(self) -> tuple[Process, Link]:
+        """Start a process, and return it with the connection for its reports. Raises OSError where that fails."""
+        ours, theirs = socket.socketpair()
+        with theirs:
+            link = await self._exchange.attach(ours)
+            try:
+                self._process = process = await self._start_process(theirs)
+            except BaseException:
+                theirs.close()
+                await self._exchange.detach(link, replaced=False)
+                raise
+        return process, link
+
+    async def _start_process(self, siblings: socket.socket) -> Process:
         inherited = (self._listener, siblings.fileno())
         process = await asyncio.create_subprocess_exec(
             *python_command("service.server.workers", *map(str, inherited), str(os.getpid())),

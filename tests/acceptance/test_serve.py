@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 
@@ -144,6 +145,31 @@ async def test_a_worker_that_dies_is_followed_by_another(serving, log):
         service.send(signal.SIGTERM)
         assert (await service.end()).status == 0
     assert f"worker {first} ended with -9 and is replaced" in log.read_text()
+
+
+async def test_a_worker_that_cannot_be_started_for_a_while_is_started_later(serving, log):
+    """As where memory or processes have run out, so that the kernel ends a worker and refuses to start another."""
+    async with serving("--workers", 2) as service:
+        await service.wait_until_ready()
+        first, second = service.children("service.server.workers")
+        parent = service.process.pid
+        limits = resource.prlimit(parent, resource.RLIMIT_NOFILE)
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, (3, limits[1]))
+        os.kill(first, signal.SIGKILL)
+
+        async def told():
+            return "a worker cannot be started, which is tried again" in log.read_text()
+
+        await wait_until(told, "it has tried, and says why that has failed")
+        resource.prlimit(parent, resource.RLIMIT_NOFILE, limits)
+
+        async def replaced():
+            now = set(service.children("service.server.workers"))
+            return second in now and len(now - {first}) == 2
+
+        await wait_until(replaced, "there are two again")
+        service.send(signal.SIGTERM)
+        assert (await service.end()).status == 0
 
 
 async def test_workers_die_with_their_parent(serving):
