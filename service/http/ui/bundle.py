@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 from html import escape
 from http import HTTPStatus
@@ -17,6 +17,9 @@ _ENCODINGS = (("br", ".br"), ("gzip", ".gz"))
 """Encodings as Accept-Encoding names them, the best first, and the ends of file names."""
 
 _BASE = b"@base@"
+
+_PREFIXES = 16
+"""Paths below which clients find the service, for which the page is kept; one for each proxy in front of it."""
 
 SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -41,7 +44,7 @@ def _page() -> bytes | None:
     return path.read_bytes() if path.is_file() else None
 
 
-@cache
+@lru_cache(maxsize=_PREFIXES)  # a proxy may let clients choose the prefix: their number has no bound
 def _page_below(prefix: str) -> tuple[bytes, str]:
     body = (_page() or b"").replace(_BASE, escape(f"{prefix}/").encode())
     return body, f'"{sha256(body).hexdigest()[:32]}"'

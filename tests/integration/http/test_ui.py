@@ -7,6 +7,7 @@ import pytest
 from served import Served
 
 from service.http.app import build_app
+from service.http.ui import bundle
 from service.settings import Settings
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -93,3 +94,12 @@ async def test_who_does_not_read_html_gets_the_reference_as_before(client):
         got = await client.get("/", headers=headers, allow_redirects=False)
         assert (got.status, got.headers["Location"]) == (302, "/docs")
         assert got.headers["Vary"] == "Accept"
+
+
+async def test_pages_below_paths_that_clients_choose_are_not_kept_for_ever(dsn, aiohttp_client):
+    settings = Settings(database_url=dsn, trusted_proxies="127.0.0.0/8")
+    client = await aiohttp_client(Served(build_app(settings)))
+    for number in range(40):
+        got = await client.get("/runs", headers={**BROWSER, "X-Forwarded-Prefix": f"/p{number}"})
+        assert f'<base href="/p{number}/">' in await got.text()
+    assert bundle._page_below.cache_info().currsize <= bundle._PREFIXES
