@@ -31,10 +31,13 @@ RunfoldError
     └── DatabaseUnavailable   the database did not execute a statement, and why
 
 OperatorError                 a command of the program failed; for operators, not for callers of the API
+└── ExtraMissing              a package that only an extra installs is needed
 """
 
 from __future__ import annotations
 
+import shlex
+import sys
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
@@ -296,3 +299,13 @@ class DatabaseUnavailable(Unavailable):
 
 class OperatorError(Exception):
     """A command failed. The message has the cause, and what the operator can do about it."""
+
+
+class ExtraMissing(OperatorError):
+    """A package that only an extra of Runfold installs is needed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        python = shlex.quote(sys.executable)
+        super().__init__(
+            f"{what}: {python} -m pip install 'runfold[{extra}]' (an image is built with {extra.upper()}=yes)."
+        )

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from service.errors import OperatorError
+from service.errors import ExtraMissing, OperatorError
 from service.trace_context import TraceContext
 
 if TYPE_CHECKING:
@@ -59,9 +59,10 @@ def _import_sdk() -> None:
         import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: PLC0415  see the module's docstring
         import opentelemetry.sdk.trace.export  # noqa: F401, PLC0415
     except ImportError as error:
-        raise OperatorError(
-            "The variables OTEL_… ask for traces, and OpenTelemetry is not installed: pip install 'runfold[otel]';"
-            f" or set OTEL_TRACES_EXPORTER=none ({error})."
+        raise ExtraMissing(
+            f"The variables OTEL_… ask for traces, and OpenTelemetry is not installed ({error}):"
+            " set OTEL_TRACES_EXPORTER=none, or install it",
+            "otel",
         ) from error
 
 

@@ -17,7 +17,7 @@ from service.audit.event_text import as_record
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.database.connections import Connections
-from service.errors import OperatorError
+from service.errors import ExtraMissing
 from service.ledger.events import Head
 
 _CONNECTIONS = 2
@@ -124,7 +124,7 @@ class _ParquetWriter:
             self._arrow: Any = import_module("pyarrow")
             parquet: Any = import_module("pyarrow.parquet")
         except ImportError:
-            raise OperatorError("Parquet needs the extra: pip install 'runfold[parquet]'") from None
+            raise ExtraMissing("Parquet files need pyarrow", "parquet") from None
         self._schema = _schema(self._arrow)
         self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
 

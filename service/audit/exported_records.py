@@ -16,7 +16,7 @@ from uuid import UUID
 
 from service.audit.event_text import on_one_line
 from service.audit.hash_chain import ChainRow
-from service.errors import OperatorError
+from service.errors import ExtraMissing
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG
 
@@ -122,7 +122,7 @@ class _ParquetReader:
             import_module("pyarrow")
             parquet: Any = import_module("pyarrow.parquet")
         except ImportError:
-            raise OperatorError("Parquet needs the extra: pip install 'runfold[parquet]'") from None
+            raise ExtraMissing("Parquet files need pyarrow", "parquet") from None
         self._names = header.split(",")
         try:
             self._file = parquet.ParquetFile(path)

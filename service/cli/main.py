@@ -63,7 +63,11 @@ class _Program(click.Group):
         """Return the command and its arguments. Raises UsageError for a misspelt variable, unless help is wanted."""
         if not set(ctx.help_option_names) & set(args):
             self._check_environment()
-        return super().resolve_command(ctx, args)
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            # click compares the name with the commands that are loaded.
+            raise click.NoSuchCommand(error.command_name, possibilities=_MODULES, ctx=ctx) from None
 
     def _check_environment(self) -> None:
         """Raise UsageError for a misspelt variable.

@@ -115,7 +115,7 @@ class Authenticator:
         Raises like `admit`, and Unauthenticated for a key that is not known any more.
         """
         if not self.admit(request, request[CONTEXT].route):
-            raise Unauthenticated("the API key is not known")
+            raise Unauthenticated("the API key is not known, or was revoked")
 
     async def admit_later(self, request: web.Request, route: Route) -> None:
         """Admit a request whose key is found by the next refresh: it may have been created a moment ago."""
@@ -128,7 +128,7 @@ class Authenticator:
             return
         if self._refreshes == refreshes:
             raise Unavailable(f"the API key cannot be checked: {self._failure}")
-        raise Unauthenticated("the API key is not known")
+        raise Unauthenticated("the API key is not known, or was revoked")
 
     def forget_positions(self) -> None:
         """Read all keys again: the ledger has lost its tail, and a key may be created or revoked at an old position.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
@@ -18,6 +18,8 @@ from service.payloads.schemas import (
     URI,
     URL,
     CreateRun,
+    DatasetType,
+    JobType,
     LookUpRuns,
     PutDataset,
     PutJob,
@@ -40,7 +42,8 @@ _URL, _URI = re.compile(URL), re.compile(URI)
 _SURROGATE_ESCAPE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
-def _read(body: bytes, decode: Callable[[bytes], T]) -> T:
+def _read(body: bytes, decode: Callable[[bytes], T], types: tuple[str, ...] = ()) -> T:
+    """Decode a body; `types` are the values that its field `type` may have, for the error."""
     if too_deep(body):
         raise Malformed(f"the body is nested deeper than {MAX_DEPTH} levels")
     try:
@@ -49,7 +52,10 @@ def _read(body: bytes, decode: Callable[[bytes], T]) -> T:
     except UnicodeDecodeError as error:
         raise Malformed(f"the body is not UTF-8: {error.reason} at byte {error.start}") from None
     except msgspec.ValidationError as error:
-        raise Malformed(_without_dollar(str(error))) from None
+        message = _without_dollar(str(error))
+        if types and message.startswith("Invalid enum value") and message.endswith("at `type`"):
+            message += f": it is none of {', '.join(types)}"
+        raise Malformed(message) from None
     except msgspec.DecodeError as error:
         raise Malformed(_describe_failure(body, error)) from None
     except RecursionError:
@@ -112,12 +118,12 @@ def read_put_namespace(body: bytes) -> PutNamespace:
 
 def read_put_job(body: bytes) -> PutJob:
     """Read the body that defines a job. Raises Malformed or Invalid."""
-    return _read(body, decode_put_job)
+    return _read(body, decode_put_job, get_args(JobType))
 
 
 def read_put_dataset(body: bytes) -> PutDataset:
     """Read the body that defines a dataset. Raises Malformed or Invalid."""
-    request = _read(body, decode_put_dataset)
+    request = _read(body, decode_put_dataset, get_args(DatasetType))
     if request.runId is not None and parse_uuid(request.runId) is None:
         raise Malformed(f"runId {request.runId[:64]!r} is not a UUID")
     if request.type == "STREAM" and _URL.match(request.schemaLocation or "") is None:

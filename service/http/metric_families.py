@@ -6,6 +6,8 @@ docs/metrics.md lists them all; a test compares it with what is served.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib.metadata import version
 from typing import NamedTuple
 
 from aiohttp import web
@@ -39,6 +41,7 @@ def process_families(app: web.Application) -> Iterator[Metric]:
     """Yield the metrics that this process knows by itself."""
     yield from app[REGISTRY].collect()
     yield from app[REQUEST_METRICS].families()
+    yield _build_info()
     resources, budget = app[RESOURCES], app[BODY_BUDGET]
     appender, settings = resources.appender, resources.settings
     yield GaugeMetricFamily("runfold_queue_depth", "Items that wait to be appended.", appender.depth)
@@ -95,6 +98,13 @@ def process_families(app: web.Application) -> Iterator[Metric]:
     )
     yield _writable(health.problem is None)
     yield _projector_up(resources.catalog.projector_problem is None)
+
+
+@cache
+def _build_info() -> Metric:
+    family = GaugeMetricFamily("runfold_build_info", "1; the label has the version of Runfold.", labels=["version"])
+    family.add_metric([version("runfold")], 1)
+    return family
 
 
 def _limit_families(app: web.Application) -> Iterator[Metric]:

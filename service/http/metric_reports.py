@@ -80,6 +80,7 @@ SIBLINGS: web.AppKey[Siblings] = web.AppKey("siblings", Siblings)
 
 
 _LARGEST = frozenset({
+    "runfold_build_info",
     "runfold_ledger_losses",  # every worker sees the same losses
     "runfold_queue_saturation",
     "runfold_recorded_at_ahead_seconds",

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from service.errors import OperatorError
+from service.errors import ExtraMissing, OperatorError
 
 _ROW_GROUP_BYTES = 8 * 1024 * 1024
 """Payload bytes in a row group, which is in memory as a whole."""
@@ -49,7 +49,7 @@ def import_pyarrow() -> ModuleType:
     try:
         return import_module("pyarrow.parquet")
     except ImportError:
-        raise OperatorError("Parquet files need pyarrow: pip install 'runfold[parquet]'") from None
+        raise ExtraMissing("Parquet files need pyarrow", "parquet") from None
 
 
 class PayloadWriter:

@@ -42,6 +42,9 @@ SilentAfterSeconds = Annotated[
     ),
 ]
 
+JobType = Literal["BATCH", "STREAM", "SERVICE"]
+DatasetType = Literal["DB_TABLE", "STREAM"]
+
 
 class CreateRun(Struct):
     """POST /namespaces/{ns}/jobs/{job}/runs. `args`: strings, numbers or booleans, kept as strings."""
@@ -70,7 +73,7 @@ class DatasetId(Struct):
 class PutJob(Struct):
     """PUT /namespaces/{ns}/jobs/{job}."""
 
-    type: Literal["BATCH", "STREAM", "SERVICE"]
+    type: JobType
     inputs: list[DatasetId]
     outputs: list[DatasetId]
     location: Text | None = None
@@ -90,7 +93,7 @@ class PutDatasetField(Struct):
 class PutDataset(Struct):
     """PUT /namespaces/{ns}/datasets/{dataset}. Tags are added; without a description, the old one stays."""
 
-    type: Literal["DB_TABLE", "STREAM"]
+    type: DatasetType
     physicalName: Name  # noqa: N815
     sourceName: Name  # noqa: N815
     schemaLocation: Annotated[Text | None, Meta(description="A URL; required for a STREAM.")] = None  # noqa: N815

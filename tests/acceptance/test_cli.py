@@ -334,6 +334,17 @@ async def test_demo_reports_a_month_to_a_service_that_runs_and_says_that_it_is_r
     assert f"See them at {server.url}/" in ended.output
 
 
+async def test_what_has_no_job_is_named_without_one_before_it_is_erased(server, log):
+    ended = await run(log, "erase", "1", "--why", "x", "--dry-run", "--database-url", server.dsn)
+    assert re.search(r"position 1: defined, namespace \S+ of 'default', recorded \S+Z from ", ended.output)
+
+
+async def test_a_month_is_reported_only_to_a_url_that_is_given_with_the_command(server, log):
+    ended = await run(log, "demo", "--history", "--exit", "--data-dir", "/dev/null/data", RUNFOLD_URL=server.url)
+    assert (ended.status, ended.output) == (1, "")
+    assert "PostgreSQL cannot be started in /dev/null/data" in ended.errors
+
+
 async def test_demo_keeps_its_service_until_ctrl_c_when_asked_to_stay(log, tmp_path):
     url = f"http://127.0.0.1:{free_port()}"
     async with program(log, "demo", "--stay", "--url", url, "--data-dir", tmp_path / "data") as demo:

@@ -77,9 +77,10 @@ async def test_a_run_is_shown_with_its_latest_events(known, dsn, log):
     shown = json.loads((await run(log, "show", known[0], "--json", "--database-url", dsn)).output)
     assert shown["run"]["state"] == "COMPLETED"
     assert [event["position"] for event in shown["latest"]] == [1, 2]
-    missing = await run(log, "show", uuid4(), "--database-url", dsn)
-    assert (missing.status, missing.output) == (1, "")
-    assert "There is no run" in missing.errors
+    for other in (str(uuid4()), "nightly-2026-11-27"):
+        missing = await run(log, "show", other, "--database-url", dsn)
+        assert (missing.status, missing.output) == (1, "")
+        assert f"There is no run {other} in the ledger." in missing.errors
 
 
 async def test_runs_are_as_the_api_shows_them_with_what_they_read_and_wrote(connections, dsn, log, aiohttp_client):

@@ -15,6 +15,7 @@ def test_the_requests_of_the_readme_show_a_run_that_is_running(server):
     ]
     assert len(answers) == 4
     example = json.loads("".join(line for line in lines if line.startswith(("{", " "))))
+    assert example.keys() == answers[-1].keys()
     own = {"createdAt", "updatedAt"}
     assert {name: answers[-1][name] for name in example.keys() - own} == {
         name: example[name] for name in example.keys() - own

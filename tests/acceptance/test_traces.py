@@ -176,7 +176,7 @@ def test_nothing_of_opentelemetry_is_imported_where_it_is_not_asked_for():
 @pytest.mark.parametrize(
     ("variables", "sentence"),
     [
-        ({"OTEL_TRACES_EXPORTER": "otlp"}, "pip install 'runfold[otel]'"),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, f"{sys.executable} -m pip install 'runfold[otel]'"),
         ({"OTEL_TRACES_EXPORTER": "jaeger"}, "Runfold exports traces by otlp, or none"),
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://x", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "by http/protobuf"),
     ],

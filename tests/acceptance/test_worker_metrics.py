@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from importlib.metadata import version
 
 import aiohttp
 import pytest
@@ -41,6 +42,7 @@ async def test_any_worker_answers_for_all_and_counters_never_fall(service):
     for found in await asyncio.gather(*(scraped(service.url) for _ in range(30))):
         assert found[ANSWERED] == 40
         assert found["runfold_queue_capacity", ()] == 10_000 * WORKERS
+        assert found["runfold_build_info", (("version", version("runfold")),)] == 1
         assert found["runfold_workers", ()] == found["runfold_workers_answering", ()] == WORKERS
 
     stopped, killed, _ = service.children("service.server.workers")

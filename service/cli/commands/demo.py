@@ -42,7 +42,7 @@ def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) 
     "--url",
     default=f"http://{DEFAULTS.host}:{DEFAULTS.port}",
     callback=_parse_url,
-    help="URL of the service; if none answers there, one is started.",
+    help="URL of the service; if none answers there, one is started. With --history the variable is ignored.",
     envvar="RUNFOLD_URL",
     show_default=True,
     show_envvar=True,
@@ -83,14 +83,12 @@ def command(
     if stays is None:
         stays = sys.stdout.isatty()
 
-    def is_given(name: str) -> bool:
-        return context.get_parameter_source(name) is not ParameterSource.DEFAULT
-
     if history:
         past = History(datetime.now().astimezone(), days, seed)
-        HistoryDemo(past, key).run(
-            url if is_given("url") else None, data_dir if is_given("data_dir") else None, stays=stays
-        )
+        # The variable may be there for producers: a month must not be reported to their service by mistake.
+        to_url = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
+        into_directory = context.get_parameter_source("data_dir") is not ParameterSource.DEFAULT
+        HistoryDemo(past, key).run(url if to_url else None, data_dir if into_directory else None, stays=stays)
     else:
         asyncio.run(_Demo(url, data_dir).run(key, stays=stays))
 

@@ -10,6 +10,7 @@ import click
 from service.cli.commands.database import attached
 from service.cli.commands.options import actor_option, database_options, limit_facets
 from service.cli.json_output import json_option, print_json
+from service.cli.text import time_of
 from service.maintenance.erase import ErasableEvent, ErasureResult, erasable_events, erase_payloads
 from service.payloads.run_ids import parse_uuid
 
@@ -88,13 +89,13 @@ def _preview(events: list[ErasableEvent]) -> str:
     size = sum(event.payload_bytes for event in events)
     lines = [f"Payloads to erase: {len(events)}, {size:,} bytes in all."]
     for event in events[:_SHOWN]:
-        # A name may have any characters: !a keeps it on its line, and escape sequences away from the terminal.
-        of_job = f" of {event.namespace!a} {event.job!a}" if event.namespace is not None else ""
+        # A name may have any characters: ascii() keeps it on its line, and escape sequences away from the terminal.
+        names = [ascii(name) for name in (event.namespace, event.job) if name is not None]
+        of_names = f" of {' '.join(names)}" if names else ""
         what = " ".join(filter(None, (event.kind, event.state)))
-        recorded = event.recorded_at.isoformat(timespec="seconds")
         lines.append(
-            f"  position {event.position}: {what}, {event.subject} {event.stream}{of_job}, recorded {recorded}"
-            f" from {event.source}, {event.payload_bytes:,} bytes"
+            f"  position {event.position}: {what}, {event.subject} {event.stream}{of_names},"
+            f" recorded {time_of(event.recorded_at)} from {event.source}, {event.payload_bytes:,} bytes"
         )
     if len(events) > _SHOWN:
         lines.append(f"  … and {len(events) - _SHOWN} more, up to position {events[-1].position}")

@@ -78,11 +78,13 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
 @setting(
     "--base-path",
     "Path below which clients find the service, such as /runfold. Requests are answered there and at the root.",
+    show_default="none",
     callback=_check_base_path,
 )
 @setting(
     "--trusted-proxies",
     "Addresses and CIDR blocks of proxies, separated by commas, whose X-Forwarded-… headers are used.",
+    show_default="none",
     callback=_check_networks,
 )
 @setting("--access-log/--no-access-log", "Log each request on one line.")

@@ -28,23 +28,29 @@ class _Run(NamedTuple):
     events: int
 
 
+def _with_id(context: click.Context, parameter: click.Parameter, name: str) -> tuple[str, UUID]:
+    """Return a run's id as it was given, and its UUID."""
+    return name, RunId().convert(name, parameter, context)
+
+
 @click.command("show", short_help="Show a run and its latest events.")
-@click.argument("run", type=RunId())
+@click.argument("given", metavar="RUN", callback=_with_id)
 @click.option(
     "--events", "limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Latest events."
 )
 @json_option("run", "job", "events", "latest")
 @database_options
-def command(run: UUID, limit: int, *, as_json: bool, database_url: str, data_dir: Path) -> None:
+def command(given: tuple[str, UUID], limit: int, *, as_json: bool, database_url: str, data_dir: Path) -> None:
     """Show a run as merged from its events, and the latest of them, read from the ledger.
 
     RUN is its UUID, or the runId that its OpenLineage events had. With --json, `run` is as the API shows it; what it
     read and wrote is left out (`datasetsOmitted`) while that is not projected.
     """
+    name, run = given
     with attached(database_url, data_dir) as dsn:
         found = asyncio.run(_read(dsn, run, limit))
     if found is None:
-        raise click.ClickException(f"There is no run {run} in the ledger.")
+        raise click.ClickException(f"There is no run {printable(name)} in the ledger.")
     view, job = found.view, found.view["job"]
     if as_json:
         latest = [_event_view(event) for event in found.latest]

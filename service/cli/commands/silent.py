@@ -13,6 +13,11 @@ from service.cli.text import printable, time_of
 from service.database.connections import Connections
 from service.monitor.silent_runs import MAX_LEVELS, SilentRun, SilentRuns
 
+_UNSET = (
+    "Only runs whose job or namespace has a setting were looked at, because none was given for the others:"
+    " use --silent-after."
+)
+
 
 @click.command("silent", short_help="List the runs that have been silent for too long.")
 @click.option(
@@ -34,8 +39,10 @@ def command(*, limit: int, silent_after: int, as_json: bool, database_url: str, 
         return
     for run in runs[:limit]:
         click.echo(_line(run))
+    shown = min(len(runs), limit)
     more = " There are more." if len(runs) > limit else ""
-    click.echo(f"{min(len(runs), limit)} silent runs.{more} Nothing was recorded.", err=True)
+    unset = "" if silent_after else f" {_UNSET}"
+    click.echo(f"{shown} silent run{'' if shown == 1 else 's'}.{more} Nothing was recorded.{unset}", err=True)
 
 
 async def _find(dsn: str, silent_after: int, limit: int) -> list[SilentRun]:

@@ -101,7 +101,7 @@ REFUSED = [
     ({"sourceName": "nope"}, PATH, 404, "Source 'nope' not found."),
     ({"runId": UNKNOWN}, PATH, 404, f"Run '{UNKNOWN}' not found."),
     ({"runId": "x"}, PATH, 400, "runId 'x' is not a UUID"),
-    ({"type": "VIEW"}, PATH, 400, "Invalid enum value 'VIEW'"),
+    ({"type": "VIEW"}, PATH, 400, "Invalid enum value 'VIEW' at `type`: it is none of DB_TABLE, STREAM"),
     ({"type": None}, PATH, 400, "Expected `str`, got `null`"),
     ({"physicalName": ""}, PATH, 400, "physicalName"),
     ({"fields": [{"type": "INT"}]}, PATH, 400, "missing required field `name`"),

@@ -35,10 +35,12 @@ async def test_the_commands_list_silent_runs_and_inferred_ends(dsn, connections,
     await project_next_page(CatalogProjection(connections))
     await wait_until(lambda: db.fetchval(OLD), "a second has passed")
 
-    assert (await run("silent")).stdout == ""
+    unset = await run("silent")
+    assert unset.stdout == ""
+    assert "0 silent runs. Nothing was recorded. Only runs whose job or namespace has a setting" in unset.stderr
     found = await run("silent", RUNFOLD_SILENT_AFTER="1s")
     assert found.stdout.split()[0] == str(silent)
-    assert "1 silent runs. Nothing was recorded." in found.stderr
+    assert found.stderr == "1 silent run. Nothing was recorded.\n"
     (listed,) = json.loads((await run("silent", "--silent-after", "1", "--json")).stdout)
     assert (listed["id"], listed["job"]) == (str(silent), {"namespace": "etl", "name": "load"})
     assert (listed["lastEventPosition"], listed["silentAfterSeconds"], listed["setBy"]) == (1, 1, "service")

@@ -73,7 +73,12 @@ def test_no_garbage_is_collected_meanwhile_and_that_is_so_again_afterwards():
         gc.enable()
 
 
+def test_shells_complete_commands_that_are_not_loaded():
+    words = {"_RUNFOLD_COMPLETE": "bash_complete", "COMP_WORDS": "runfold se", "COMP_CWORD": "1"}
+    assert CliRunner().invoke(cli, env=words, prog_name="runfold").stdout == "plain,serve\n"
+
+
 def test_there_is_no_other_command():
     result = CliRunner().invoke(cli, ["kays"])
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "No such command 'kays'" in result.stderr
+    assert "No such command 'kays'. Did you mean 'keys'?" in result.stderr
