@@ -1,9 +1,15 @@
-"""The requests of README.md, word by word."""
+"""The requests of README.md, word by word, and the demo that it names."""
 
+import asyncio
 import json
 import subprocess
 
+import aiohttp
+import asyncpg
 from documents import blocks
+from programs import run
+from scraping import scrape
+from waiting import wait_until
 
 
 def test_the_requests_of_the_readme_show_a_run_that_is_running(server):
@@ -20,3 +26,21 @@ def test_the_requests_of_the_readme_show_a_run_that_is_running(server):
     assert {name: answers[-1][name] for name in example.keys() - own} == {
         name: example[name] for name in example.keys() - own
     }
+
+
+async def test_the_demo_repeats_what_is_answered_with_503(server, tmp_path):
+    async def refused():
+        async with aiohttp.ClientSession(server.url) as session:
+            return any(dict(labels).get("status") == "503" for _, labels in await scrape(session))
+
+    connection = await asyncpg.connect(server.dsn)
+    try:
+        async with connection.transaction():
+            await connection.execute("lock table runfold.jobs in access exclusive mode")
+            demo = asyncio.create_task(run(tmp_path / "stderr", "demo", "--url", server.url))
+            await wait_until(refused, "a request has been refused")
+        ended = await demo
+    finally:
+        await connection.close()
+    assert (ended.status, ended.errors) == (0, "")
+    assert "complete the run that is still running" in ended.output

@@ -1,6 +1,8 @@
 """The runs of the demo: their reports as data, and the client that sends them."""
 
+import asyncio
 import json
+import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -11,7 +13,10 @@ import click
 from service.domain.ids import uuid7
 
 NAMESPACE, JOB = "demo", "nightly-load"
-_OK, _CREATED, _UNAUTHENTICATED, _CONFLICT = 200, 201, 401, 409
+_OK, _CREATED, _UNAUTHENTICATED, _CONFLICT, _UNAVAILABLE = 200, 201, 401, 409, 503
+_PATIENCE_S = 60.0
+"""Seconds for which a request is repeated that is answered with 503."""
+
 _AUTHORIZATION = '"Authorization: Bearer $RUNFOLD_API_KEY"'
 """The header of printed commands. The secret is not printed: a terminal keeps what was printed."""
 
@@ -109,11 +114,17 @@ class Player:
         return Step(life, report, at, view["state"])
 
     async def _send(self, method: str, path: str, body: object, expected: int) -> dict[str, Any]:
-        async with self._session.request(method, self._api + path, json=body) as response:
-            if response.status != expected:
-                raise click.ClickException(explain(method, path, response.status, await response.read()))
-            answer: dict[str, Any] = await response.json(content_type=None)
-            return answer
+        """Send a request, and repeat it after a 503: that records nothing twice, as each run has an id."""
+        end = time.monotonic() + _PATIENCE_S
+        while True:
+            async with self._session.request(method, self._api + path, json=body) as response:
+                if response.status == expected:
+                    answer: dict[str, Any] = await response.json(content_type=None)
+                    return answer
+                if response.status != _UNAVAILABLE or time.monotonic() > end:
+                    raise click.ClickException(explain(method, path, response.status, await response.read()))
+                wait = float(response.headers.get("Retry-After", "2"))
+            await asyncio.sleep(wait)
 
     def commands(self) -> Iterator[tuple[str, str]]:
         """Yield descriptions and shell commands that show the runs."""
