@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.request import Request, urlopen
 
 import pytest
@@ -25,6 +26,9 @@ new PerformanceObserver(list => {
   for (const each of list.getEntries())
     if (!each.hadRecentInput) shifts.push([each.value, each.sources.map(source => source.node?.className ?? '')]);
 }).observe({type: 'layout-shift', buffered: true});"""
+
+_AXE = Path(__file__).parents[1] / "ui/node_modules/axe-core/axe.min.js"
+_RULES = "{runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']}"
 
 HOSTILE = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
@@ -79,6 +83,13 @@ def watch_shifts(page: Page) -> None:
 def shifted(page: Page) -> list:
     """Return what was moved, each with its share of the window and the classes of the elements."""
     return [shift for shift in page.evaluate("shifts") if shift[0] >= LEAST_SHIFT]
+
+
+def violations(page: Page) -> list:
+    """Return what makes a page hard to use for some, each with the first elements that do."""
+    page.evaluate(_AXE.read_text())
+    found = page.evaluate(f"axe.run(document, {_RULES})")
+    return [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found["violations"]]
 
 
 @contextmanager

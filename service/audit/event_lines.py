@@ -17,10 +17,11 @@ PAGE_BYTES = 4 * 1024 * 1024
 
 
 class TextFormat(StrEnum):
-    """The text form of an event."""
+    """The text form of an event. OUTLINE: as JSON, without its payload."""
 
     JSON = "json"
     CSV = "csv"
+    OUTLINE = "outline"
 
 
 CSV_HEADER = (
@@ -52,6 +53,10 @@ class PositionRange(NamedTuple):
         if order is ReadOrder.OLDEST_FIRST:
             return PositionRange(self.after, min(self.upto, self.after + count))
         return PositionRange(max(self.after, self.upto - count), self.upto)
+
+    def at(self, position: int) -> PositionRange:
+        """Return the part with one position: that, or none."""
+        return PositionRange(max(self.after, position - 1), max(self.after, min(self.upto, position)))
 
     def beyond(self, position: int, order: ReadOrder) -> PositionRange:
         """Return the part that is read after a position in an order."""
@@ -108,6 +113,13 @@ _BOUNDS = {
 }
 """The bounds of a range in the statements: the one that a stream is read from, and the one where reading ends."""
 
+JSON_LINE = load_text("line_json", absent=load_text("payload_archived"))
+_FORMS = {
+    TextFormat.JSON: {"line": JSON_LINE, "wanted": "true"},
+    TextFormat.CSV: {"line": load_text("line_csv"), "wanted": "true"},
+    TextFormat.OUTLINE: {"line": load_text("line_json", absent=load_text("payload_omitted")), "wanted": "false"},
+}
+
 LineStatements = Mapping[tuple[TextFormat, ReadOrder], str]
 
 
@@ -120,10 +132,9 @@ def selection(which: str, order: ReadOrder, subject: str = Subject.RUN) -> str:
 
 
 def _line_statements(which: str, subject: str = Subject.RUN) -> LineStatements:
-    lines = {form: load_text(f"line_{form}") for form in TextFormat}
     return {
-        (form, order): load("event_lines", which=selection(which, order, subject), line=line, direction=order)
-        for form, line in lines.items()
+        (form, order): load("event_lines", which=selection(which, order, subject), direction=order, **parts)
+        for form, parts in _FORMS.items()
         for order in ReadOrder
     }
 

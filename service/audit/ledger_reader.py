@@ -17,6 +17,7 @@ from service.audit.event_lines import (
     BY_POSITIONS,
     BY_RANGE,
     BY_STREAM,
+    JSON_LINE,
     PAGE_BYTES,
     EventLine,
     EventLinePage,
@@ -28,7 +29,7 @@ from service.audit.event_lines import (
 from service.audit.filters import EventFilters, FilteredFields
 from service.audit.postings import LedgerEnds
 from service.database.connections import Connections
-from service.database.statements import load, load_text
+from service.database.statements import load
 from service.domain import timestamps
 from service.domain.binding import Binding
 from service.domain.event import Event, Subject
@@ -50,7 +51,7 @@ UNPOSTED_POSITIONS = 20_000
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
 _STORED_REGISTERS, _LAST_OF_RUN, _COUNT_RANGE = load("stored_registers"), load("last_of_run"), load("count_range")
 _COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
-_RECORDED_AFTER = load("recorded_after", line=load_text("line_json"))
+_RECORDED_AFTER = load("recorded_after", line=JSON_LINE)
 _RECORDED_BRIEFS = load("recorded_briefs")
 
 _TICK = timedelta(microseconds=1)
@@ -200,14 +201,19 @@ class LedgerReader:
         return EventLinePage(found.lines, span.beyond_range(first, order))
 
     async def collect(
-        self, filters: EventFilters, span: PositionRange, limit: int, order: ReadOrder = ReadOrder.OLDEST_FIRST
+        self,
+        filters: EventFilters,
+        span: PositionRange,
+        limit: int,
+        order: ReadOrder = ReadOrder.OLDEST_FIRST,
+        form: TextFormat = TextFormat.JSON,
     ) -> EventLinePage:
         """Return a page with fewer than `limit` events only where the span ends or payloads are large."""
         lines: list[EventLine] = []
         size = 0
         filters = await self.resolve(filters)
         while True:
-            page = await self.page(filters, span, limit - len(lines), order=order)
+            page = await self.page(filters, span, limit - len(lines), form, order)
             lines += page.lines
             size += sum(len(line.text) for line in page.lines)
             if page.done or len(lines) >= limit or size >= PAGE_BYTES:

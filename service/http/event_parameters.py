@@ -12,7 +12,18 @@ from service.audit.ledger_reader import LedgerReader
 from service.domain.binding import Binding
 from service.domain.event import SOURCES, Kind
 from service.errors import Malformed
-from service.http.parameters import Location, Parameter, choices, run_reference, run_states, text, time
+from service.http.parameters import (
+    MAX_INTEGER,
+    Location,
+    Parameter,
+    boolean,
+    choices,
+    optional_integer,
+    run_reference,
+    run_states,
+    text,
+    time,
+)
 from service.http.route import RequestParameters
 from service.ledger import cursors
 from service.ledger.cursors import PositionCursor
@@ -35,6 +46,10 @@ FILTERS: tuple[Parameter[Any], ...] = (_NAMESPACE, _JOB, _RUN, _KIND, _STATE, _A
 
 SINCE = time("since", "Only events recorded at this time or later.")
 UNTIL = time("until", "Only events recorded before this time.")
+POSITION = optional_integer("position", "Only the event at this position.", 1, MAX_INTEGER)
+WITHOUT_PAYLOADS = boolean(
+    "withoutPayloads", "`true`: without payloads; an event that has one says `payloadOmitted`. Not for CSV."
+)
 
 
 def _decode_cursor(texts: Sequence[str]) -> Cursor:

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from browsing import Tab, chromium, post
+from browsing import NARROW, Tab, chromium, post, violations
 from databases import TEMPLATE, database, execute
 from playwright.sync_api import expect
 from programs import REPOSITORY
@@ -102,6 +102,34 @@ def test_a_key_is_asked_for_once_and_again_when_it_is_revoked_and_is_never_in_an
     page.goto(f"{url}/jobs")
     expect(dialog).to_contain_text("revoked")
     assert not [address for address in asked if secret in address]
+    assert tab.refusals() == []
+    tab.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_in_a_narrow_window_the_header_has_two_lines_with_a_key_too(make, browser, theme):
+    service = make()
+    url = service.start()
+    secret = re.search(r"rf_\S+", service.run("keys", "create", "reader", "--scope", "write"))[0]
+    post(f"{url}/api/v1/lineage", EVENT, key=secret)
+    tab = Tab(browser, url, size=NARROW, theme=theme)
+    page = tab.open("/runs")
+    page.get_by_role("textbox", name="API key").fill(secret)
+    page.get_by_role("button", name="Use this key").click()
+    expect(page.locator(f"#run-{RUN}")).to_be_visible()
+    expect(page.locator(".live[data-state=live]")).to_be_visible()
+    header = page.locator("header.top")
+    assert header.bounding_box()["height"] < 80
+    for link in header.get_by_role("link").all():
+        box = link.bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= NARROW["width"]
+    assert violations(page) == []
+    expect(header.get_by_role("status")).to_have_text("Live")
+    page.keyboard.press("Escape")
+    forget = header.get_by_role("button", name="Forget key")
+    forget.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_contain_text("This service needs an API key")
     assert tab.refusals() == []
     tab.close()
 

@@ -1,12 +1,8 @@
 """Every page in both themes and three widths: accessible, within the window, still while it opens; pictures of them."""
 
-from pathlib import Path
-
 import pytest
-from browsing import NARROW, VERY_WIDE, WIDE, shifted, tab, watch_shifts
+from browsing import NARROW, VERY_WIDE, WIDE, shifted, tab, violations, watch_shifts
 from playwright.sync_api import expect
-
-AXE = Path(__file__).parents[2] / "ui/node_modules/axe-core/axe.min.js"
 
 
 @pytest.fixture(scope="module")
@@ -72,12 +68,7 @@ def test_a_page_is_accessible_within_the_window_and_still_while_it_opens(
                 path=screenshots / f"{name}-{size['width']}-{theme}.png", full_page=name in {"run", "event", "dataset"}
             )
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls to the side"
-        page.evaluate(AXE.read_text())
-        found = page.evaluate(
-            "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice']})"
-        )
-        problems = [(each["id"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found["violations"]]
-        assert problems == []
+        assert violations(page) == []
         assert opened.errors == []
 
 

@@ -1,7 +1,7 @@
 -- Returns events as text, in order of position. The page ends before :limit where its payloads exceed :max_bytes, as text; `found` is
 -- the number of events without that bound. A compressed payload has to be decompressed to be measured: it is done once, and
 -- for no more payloads than may fit, taking a compressed one for 16 times as large as it is stored. The part `which` selects
--- the events, `line` writes one.
+-- the events, `line` writes one, `wanted` says whether payloads are read.
 -- parameters: log, after, upto, limit, max_bytes, kinds, states, sources, namespace, job, actor, within
 select x.position, convert_to({line}, 'UTF8') as line, x.found
   from (
@@ -22,7 +22,7 @@ select x.position, convert_to({line}, 'UTF8') as line, x.found
                     select t.body, pg_column_size(t.body) * case when pg_column_compression(t.body) is null then 1 else 16 end
                                as estimate
                       from runfold.payloads t
-                     where w.payload_digest is not null and t.log = :log and t.position = w.position offset 0
+                     where {wanted} and w.payload_digest is not null and t.log = :log and t.position = w.position offset 0
                  ) p on true
             ) e
            where e.estimated_before < 4 * :max_bytes::int

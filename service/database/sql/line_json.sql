@@ -11,7 +11,4 @@ concat('{"log":', x.log, ',"position":', x.position, ',"subject":"', x.subject, 
               ',"payloadDigest":', coalesce('"' || encode(x.payload_digest, 'hex') || '"', 'null'),
               ',"hash":"', encode(x.hash, 'hex'), '","payload":', coalesce(x.body::text, 'null'),
               case when x.body is null and x.payload_digest is not null then (
-                  select concat(',"payloadArchived":{"file":', to_json(a.file), ',"sha256":"', a.sha256, '"}')
-                    from runfold.archives a
-                   where a.log = x.log and a.first <= x.position and a.last >= x.position
-                   order by a.first desc limit 1) end, '}')
+                  {absent}) end, '}')

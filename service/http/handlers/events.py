@@ -10,7 +10,16 @@ from aiohttp import hdrs, web
 from service.audit.event_lines import CSV_HEADER, EventLinePage, PositionRange, ReadOrder, TextFormat
 from service.audit.event_text import as_record, next_cursor
 from service.auth.keys import Scope
-from service.http.event_parameters import CURSOR, FILTERS, SINCE, UNTIL, bounded_event_filters, selected_positions
+from service.http.event_parameters import (
+    CURSOR,
+    FILTERS,
+    POSITION,
+    SINCE,
+    UNTIL,
+    WITHOUT_PAYLOADS,
+    bounded_event_filters,
+    selected_positions,
+)
 from service.http.fast_path import json_response
 from service.http.openapi import responses
 from service.http.parameters import MAX_PAGE_EVENTS, choice, optional_integer
@@ -37,12 +46,15 @@ async def read(request: web.Request) -> web.StreamResponse:
     ledger = request.app[RESOURCES].ledger
     order = ReadOrder(parameters[_ORDER])
     span = await selected_positions(ledger, filters, cursor, order)
+    if (position := parameters[POSITION]) is not None:
+        span = span.at(position)
+    form = TextFormat.OUTLINE if parameters[WITHOUT_PAYLOADS] else TextFormat.JSON
     accepted = request.headers.get(hdrs.ACCEPT, "")
     if any(kind in accepted for kind in NDJSON_TYPES):
-        return await _stream(request, ledger.pages(filters, span, TextFormat.JSON, order), span, NDJSON_TYPES[0], limit)
+        return await _stream(request, ledger.pages(filters, span, form, order), span, NDJSON_TYPES[0], limit)
     if _CSV_TYPE in accepted:
         return await _stream(request, ledger.pages(filters, span, TextFormat.CSV, order), span, _CSV_TYPE, limit)
-    page = await ledger.collect(filters, span, limit or _DEFAULT_LIMIT, order)
+    page = await ledger.collect(filters, span, limit or _DEFAULT_LIMIT, order, form)
     following = b"null" if page.done else dump(next_cursor(page.covered(order)))
     return json_response(
         request, b'{"events":[%b],"next":%b}' % (b",".join([line.text for line in page.lines]), following)
@@ -113,7 +125,7 @@ ROUTES = (
         summary="Read the ledger's events",
         description="Oldest first, or newest first with `order=desc`. "
         "With `Accept: application/x-ndjson` or `text/csv`, all that match or the first `limit` of them, as a stream.",
-        parameters=(*FILTERS, SINCE, UNTIL, _ORDER, _LIMIT, CURSOR),
+        parameters=(*FILTERS, SINCE, UNTIL, POSITION, WITHOUT_PAYLOADS, _ORDER, _LIMIT, CURSOR),
         answers={200: responses.EventPage},
         long_lasting=True,
     ),

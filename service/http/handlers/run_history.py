@@ -9,7 +9,7 @@ from uuid import UUID
 
 from aiohttp import hdrs, web
 
-from service.audit.event_lines import EventLine, PositionRange
+from service.audit.event_lines import PAGE_BYTES, EventLine, PositionRange, TextFormat
 from service.audit.event_text import next_cursor
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
@@ -18,7 +18,7 @@ from service.audit.run_verdicts import HistoryVerdict, RunVerdicts
 from service.auth.keys import Scope
 from service.domain.run import NO_DATASETS
 from service.http import views
-from service.http.event_parameters import CURSOR, position_after
+from service.http.event_parameters import CURSOR, WITHOUT_PAYLOADS, position_after
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_run
 from service.http.openapi import responses
@@ -41,7 +41,9 @@ _PAGE_EVENTS = 250
 
 _KNOWN_AT = time("knownAt", "As it was known then: by the events recorded up to this time.")
 _VALID_AT = time("validAt", "As it was then, by what is known now: by transitions up to this time.")
-_LIMIT = optional_integer("limit", "The maximum number of events; else all.", 1, _NO_LIMIT)
+_LIMIT = optional_integer(
+    "limit", "The maximum number of events, fewer where payloads are large; else all.", 1, _NO_LIMIT
+)
 
 
 async def read(request: web.Request) -> web.Response:
@@ -93,10 +95,11 @@ def _as_of_view(past: PastRun, known: Head) -> dict[str, object]:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Read the events of a run, oldest first: all, unless limit or cursor are given."""
+    """Read the events of a run, oldest first: all, unless a limit or a cursor is given."""
     text, run = run_id(request)
     parameters = parameters_of(request)
-    limit, cursor = parameters[_LIMIT] or _NO_LIMIT, parameters[CURSOR]
+    limit, cursor = parameters[_LIMIT], parameters[CURSOR]
+    form = TextFormat.OUTLINE if parameters[WITHOUT_PAYLOADS] else TextFormat.JSON
     ledger = request.app[RESOURCES].ledger
     head = await ledger.head()
     span = PositionRange(position_after(cursor, head), head.position)
@@ -107,7 +110,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         return web.Response(headers={hdrs.CONTENT_TYPE: "application/json"})
     verdicts = RunVerdicts(request.app[RESOURCES].history, run, last[0].position)
     response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "application/json"})
-    async with aclosing(_judged(verdicts, ledger, EventFilters(run=run), span, limit)) as pages:
+    async with aclosing(_judged(verdicts, _Events(ledger, run, form), span, limit)) as pages:
         page = await anext(pages)  # before the answer begins, so that an unavailable database is a 503
         await response.prepare(request)
         with streaming(request):
@@ -127,21 +130,33 @@ class _JudgedPage(NamedTuple):
     last: int
 
 
+class _Events(NamedTuple):
+    """The events of a run in a form."""
+
+    ledger: LedgerReader
+    run: UUID
+    form: TextFormat
+
+
 async def _judged(
-    verdicts: RunVerdicts, ledger: LedgerReader, run: EventFilters, span: PositionRange, limit: int
+    verdicts: RunVerdicts, events: _Events, span: PositionRange, limit: int | None
 ) -> AsyncGenerator[_JudgedPage]:
-    """Yield the first `limit` events of a run in a span, with their verdicts: pages with events, or one without."""
-    left = limit
+    """Yield the events of a run in a span, with their verdicts: pages with events, or one without.
+
+    They are the first `limit` of them, and fewer where their payloads exceed PAGE_BYTES; None: all.
+    """
+    left, size = limit or _NO_LIMIT, 0
     while True:
-        page = await ledger.page(run, span, min(left, _PAGE_EVENTS))
+        page = await events.ledger.page(EventFilters(run=events.run), span, min(left, _PAGE_EVENTS), events.form)
         if page.lines:
             last = page.lines[-1].position
             by_position = await verdicts.judge(span.after, last)
             yield _JudgedPage(b",".join([_event_json(line, by_position[line.position]) for line in page.lines]), last)
-        elif left == limit:
+        elif not size:
             yield _JudgedPage(b"", 0)
         left -= len(page.lines)
-        if page.done or not left or not page.lines:
+        size += sum(len(line.text) for line in page.lines)
+        if page.done or not left or not page.lines or (limit is not None and size >= PAGE_BYTES):
             return
         span = page.rest
 
@@ -184,8 +199,8 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.LEDGER,
         summary="Read a run's history",
-        description="Oldest first, every event whole, with its effect on the run, and the attempt that it belongs to.",
-        parameters=(_LIMIT, CURSOR),
+        description="Oldest first, every event with its effect on the run, and the attempt that it belongs to.",
+        parameters=(_LIMIT, WITHOUT_PAYLOADS, CURSOR),
         answers={200: responses.History},
         errors=(RunNotFound,),
         long_lasting=True,

@@ -303,7 +303,10 @@ class PayloadArchived(Struct, forbid_unknown_fields=True):
 
 
 class LedgerEvent(Struct, forbid_unknown_fields=True, kw_only=True):
-    """An event of the ledger, whole; `payload` is null where it was archived or erased."""
+    """An event of the ledger; `payload` is null where it was archived or erased.
+
+    `payloadOmitted`: it is not read, because the request was for events without payloads.
+    """
 
     log: int
     position: int
@@ -324,6 +327,7 @@ class LedgerEvent(Struct, forbid_unknown_fields=True, kw_only=True):
     hash: str
     payload: Any
     payloadArchived: PayloadArchived | UnsetType = UNSET
+    payloadOmitted: Literal[True] | UnsetType = UNSET
 
 
 class EventPage(Struct, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from partitions import LATER, append, holds, project_all, small_partitions, time_of
 
+from service.audit.event_lines import JSON_LINE
 from service.audit.verification import verify_ledger
 from service.database import migrations, statements
 from service.database.connections import Connections
@@ -82,7 +83,8 @@ PARTS = {
     "subject": "run",
     "direction": "asc",
     "which": load_text("which_range", direction="asc"),
-    "line": load_text("line_json"),
+    "line": JSON_LINE,
+    "wanted": "true",
 }
 
 

@@ -44,6 +44,37 @@ async def pages(client, path, **params):
     return found
 
 
+async def test_a_page_of_a_history_ends_by_its_bytes_and_without_a_limit_it_is_whole(filled):
+    path = f"/api/v1/jobs/runs/{RUN}/events"
+    found = await pages(filled, path, limit=1000)
+    assert len(found) > 1
+    assert max(size for size, _ in found) < 2 * PAGE_BYTES + BIG
+    whole = await (await filled.get(path)).json()
+    assert [one for _, page in found for one in page["events"]] == whole["events"]
+    assert (len(whole["events"]), whole["next"]) == (COUNT // 2, None)
+
+
+async def test_events_without_payloads_say_so_and_each_is_whole_by_its_position(filled):
+    for path, params in (
+        ("/events", {"limit": 1000}),
+        ("/events", {"run": str(RUN)}),
+        (f"/jobs/runs/{RUN}/events", {}),
+    ):
+        whole = await pages(filled, f"/api/v1{path}", **params)
+        ((size, outlines),) = await pages(filled, f"/api/v1{path}", withoutPayloads="true", **params)
+        events = [one for _, page in whole for one in page["events"]]
+        assert size < len(events) * KIB
+        omitted = {"payload": None, "payloadOmitted": True}
+        assert outlines["events"] == [one | (omitted if one["payloadDigest"] else {}) for one in events]
+    for event_ in outlines["events"][:3]:
+        position = event_["position"]
+        page = await (await filled.get(f"/api/v1/events?position={position}")).json()
+        assert [one["position"] for one in page["events"]] == [position]
+        assert page["events"][0]["payload"]["run"]["facets"]["padding"]["text"] == "x" * BIG
+    for nothing in (f"position={position}&state=FAILED", "position=9000000"):
+        assert (await (await filled.get(f"/api/v1/events?{nothing}")).json())["events"] == []
+
+
 @pytest.mark.parametrize(
     "filters",
     [{}, {"run": str(RUN)}, {"namespace": "ns"}, {"kind": "transition,facts"}],

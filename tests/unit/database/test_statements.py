@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.audit.event_lines import ReadOrder, selection
+from service.audit.event_lines import JSON_LINE, ReadOrder, selection
 from service.database import statements
 from service.database.statements import load, load_text
 
@@ -28,7 +28,9 @@ PARTS = {
     "begin": "t.position > :after",
     "end": "s.position <= :upto",
     "which": load_text("which_range", direction="desc"),
-    "line": load_text("line_json"),
+    "line": JSON_LINE,
+    "wanted": "true",
+    "absent": load_text("payload_omitted"),
     "least": "128",
     "levels": "5",
     "overlaps": load_text("summary_overlaps"),
@@ -134,7 +136,7 @@ def test_every_file_loads(name):
 @pytest.mark.parametrize("order", ReadOrder)
 def test_every_part_loads_within_its_statement(name, order):
     which = selection(name.removeprefix("which_"), order)
-    assert "$" in load("event_lines", which=which, line=load_text("line_csv"), direction=order)
+    assert "$" in load("event_lines", which=which, line=load_text("line_csv"), direction=order, wanted="true")
 
 
 def test_parameters_are_numbered_in_the_order_of_the_list(write):

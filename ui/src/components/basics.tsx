@@ -119,7 +119,7 @@ export async function copy(text: string, what: string): Promise<void> {
 }
 
 interface CopyProps {
-  text: string;
+  text: string | (() => string); // a function where it takes time to make
   what: string;
   disabled?: boolean;
   children?: ComponentChildren;
@@ -127,7 +127,7 @@ interface CopyProps {
 
 export function CopyButton({ text, what, disabled = false, children }: CopyProps): JSX.Element {
   return (
-    <button type="button" class="button quiet" disabled={disabled} onClick={() => void copy(text, what)} title={`Copy ${what.toLowerCase()}`}>
+    <button type="button" class="button quiet" disabled={disabled} onClick={() => void copy(typeof text === "string" ? text : text(), what)} title={`Copy ${what.toLowerCase()}`}>
       {children ?? "Copy"}
     </button>
   );

@@ -4,8 +4,9 @@ import type { JSX } from "preact";
 import { useState } from "preact/hooks";
 import type { HistoryEvent, LedgerEvent, Verdict } from "../lib/api_types";
 import { href, paths } from "../lib/router";
+import { useWhole } from "../lib/run_events";
 import { duration, ms } from "../lib/time";
-import { CopyButton, State, Time } from "./basics";
+import { CopyButton, Problem, Skeleton, State, Time } from "./basics";
 import { Json } from "./json";
 import { Windowed } from "./windowed";
 
@@ -88,13 +89,14 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
 function EventDetail({ event, onClose, withRun }: { event: HistoryEvent | LedgerEvent; onClose: () => void; withRun: boolean }): JSX.Element {
   const [search, setSearch] = useState("");
   const verdict = verdictOf(event);
+  const whole = useWhole(event);
   return (
     <aside class="detail" aria-label={`Event ${event.position}`}>
       <div class="head">
         <h3>Event {event.position}</h3>
         <VerdictTags event={event} />
         <span class="space" />
-        <CopyButton text={JSON.stringify(event, null, 2)} what="Event" />
+        <CopyButton text={() => JSON.stringify(whole.data, null, 2)} what="Event" disabled={!whole.data} />
         <button type="button" class="button quiet" onClick={onClose} aria-label="Close the event">✕</button>
       </div>
       <dl class="facts">
@@ -106,15 +108,28 @@ function EventDetail({ event, onClose, withRun }: { event: HistoryEvent | Ledger
         <dt>Hash</dt><dd class="mono small">{event.hash}</dd>
         {event.payloadDigest && <><dt>Payload’s SHA-256</dt><dd class="mono small">{event.payloadDigest}</dd></>}
       </dl>
-      {event.payload === null || event.payload === undefined ? (
-        <p class="faint">{event.payloadArchived ? `The payload is in the archive ${event.payloadArchived.file}.` : "It came without a payload."}</p>
-      ) : (
-        <>
-          <input type="search" placeholder="Search the payload" aria-label="Search the payload" value={search}
-            onInput={(input) => setSearch(input.currentTarget.value)} />
-          <div class="json"><Json value={event.payload} name="payload" search={search.toLowerCase()} /></div>
-        </>
-      )}
+      {whole.error && <Problem error={whole.error} retry={whole.reload} />}
+      {whole.data ? <Payload event={whole.data} search={search} setSearch={setSearch} /> : !whole.error && <Skeleton rows={3} />}
     </aside>
+  );
+}
+
+interface PayloadProps {
+  event: LedgerEvent;
+  search: string;
+  setSearch: (search: string) => void;
+}
+
+function Payload({ event, search, setSearch }: PayloadProps): JSX.Element {
+  if (event.payload === null || event.payload === undefined) {
+    const archived = event.payloadArchived && `The payload is in the archive ${event.payloadArchived.file}.`;
+    return <p class="faint">{archived ?? (event.payloadDigest ? "The payload is not in the database any more." : "It came without a payload.")}</p>;
+  }
+  return (
+    <>
+      <input type="search" placeholder="Search the payload" aria-label="Search the payload" value={search}
+        onInput={(input) => setSearch(input.currentTarget.value)} />
+      <div class="json"><Json value={event.payload} name="payload" search={search.toLowerCase()} /></div>
+    </>
   );
 }

@@ -28,6 +28,18 @@ export function field(value: unknown, name: string): unknown {
   return typeof value === "object" && value !== null ? (value as Record<string, unknown>)[name] : undefined;
 }
 
+const LONGEST_MESSAGE = 500;
+
+/** Returns what a row shows of a run: a list of thousands must not keep what was reported with each. */
+export function inRow(run: Run): Run {
+  const message = errorOf(run);
+  const attempt = attemptOf(run);
+  // Copied: a part of a string keeps all of it in memory.
+  const cut = message !== null && message.length > LONGEST_MESSAGE ? structuredClone(`${message.slice(0, LONGEST_MESSAGE)}…`) : message;
+  const facets = { ...(cut !== null && { errorMessage: { message: cut } }), ...(attempt > 1 && { airflow: { taskInstance: { try_number: attempt } } }) };
+  return { ...run, args: {}, inputDatasetVersions: [], outputDatasetVersions: [], facets };
+}
+
 /** Returns the message of a run's `errorMessage` facet. */
 export function errorOf(run: Run): string | null {
   const message = field(run.facets["errorMessage"], "message");

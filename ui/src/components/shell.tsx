@@ -102,7 +102,7 @@ function Live(): JSX.Element {
   return (
     <span class="live" data-state={streamState.value} title={title} role="status">
       <i />
-      {text}
+      <span class="word">{text}</span>
     </span>
   );
 }

@@ -10,6 +10,7 @@ import type {
   History,
   Job,
   JobsInBrief,
+  LedgerEvent,
   LedgerHead,
   Namespaces,
   Problem,
@@ -135,9 +136,21 @@ export async function problemOf(response: Response): Promise<ApiError> {
   }
 }
 
+const read = new WeakMap<AbortSignal, number>();
+
+/** The number of characters of all answers that were read with a signal: about as many bytes as they keep in memory, or a few times as many. */
+export function charactersRead(signal: AbortSignal): number {
+  return read.get(signal) ?? 0;
+}
+
+async function jsonOf<T>(response: Response, signal: AbortSignal | undefined): Promise<T> {
+  const text = await response.text();
+  if (signal) read.set(signal, charactersRead(signal) + text.length);
+  return JSON.parse(text) as T;
+}
+
 export async function get<T>(path: string, query: Query, signal?: AbortSignal, headers: Record<string, string> = {}): Promise<T> {
-  const response = await request(target(path, query), signal ? { signal, headers } : { headers });
-  return (await response.json()) as T;
+  return jsonOf(await request(target(path, query), signal ? { signal, headers } : { headers }), signal);
 }
 
 /** An answer that may lack what was recorded last: how many events, or "some"; null where it lacks none. */
@@ -145,7 +158,7 @@ export type Behind<T> = T & { behind: string | null };
 
 export async function answerOf<T>(path: string, query: Query, signal?: AbortSignal): Promise<Behind<{ answer: T }>> {
   const response = await request(target(path, query), signal ? { signal } : {});
-  return { answer: (await response.json()) as T, behind: response.headers.get("Runfold-Behind") };
+  return { answer: await jsonOf<T>(response, signal), behind: response.headers.get("Runfold-Behind") };
 }
 
 export async function getBehind<T extends object>(path: string, query: Query, signal?: AbortSignal): Promise<Behind<T>> {
@@ -179,6 +192,13 @@ export const api = {
     get(`/namespaces/${segment(namespace)}/jobs/${segment(name)}/runs`, query, signal),
   namespaces: (signal?: AbortSignal): Promise<Namespaces> => get("/namespaces", { limit: 1000 }, signal),
   events: (query: Query, signal?: AbortSignal): Promise<EventPage> => get("/events", query, signal),
+  /** The event at a position, whole. */
+  event: async (position: number, signal?: AbortSignal): Promise<LedgerEvent> => {
+    const { events } = await get<EventPage>("/events", { position }, signal);
+    const [event] = events;
+    if (!event) throw new ApiError(404, "There is no such event", `The ledger has no event at position ${position}.`);
+    return event;
+  },
   countEvents: (query: Query, signal?: AbortSignal): Promise<Count> => get("/events/count", query, signal),
   head: (signal?: AbortSignal): Promise<LedgerHead> => get("/ledger/head", {}, signal),
   verify: (query: Query, signal?: AbortSignal): Promise<Verification> => get("/ledger/verify", query, signal),

@@ -1,20 +1,34 @@
 // What a view reads: shown at once where it was read before, read anew when something changes, repeated after errors.
 
 import { useEffect, useReducer, useRef } from "preact/hooks";
-import { ApiError, outage } from "./api";
+import { ApiError, charactersRead, outage } from "./api";
 
 const REMEMBERED = 100;
+const MOST_CHARACTERS = 32 * 1024 * 1024; // of all that is remembered
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
-const remembered = new Map<string, unknown>();
+interface Remembered {
+  data: unknown;
+  size: number; // characters that were read for it
+}
 
-function remember(key: string, data: unknown): void {
+const remembered = new Map<string, Remembered>();
+let characters = 0;
+
+function forget(key: string): void {
+  characters -= remembered.get(key)?.size ?? 0;
   remembered.delete(key);
-  remembered.set(key, data);
+}
+
+/** Keeps an answer to show it at once where the view is opened again; the oldest ones go, and one that is too large itself. */
+function remember(key: string, data: unknown, size: number): void {
+  forget(key);
+  remembered.set(key, { data, size });
+  characters += size;
   for (const oldest of remembered.keys()) {
-    if (remembered.size <= REMEMBERED) break;
-    remembered.delete(oldest);
+    if (remembered.size <= REMEMBERED && characters <= MOST_CHARACTERS) break;
+    forget(oldest);
   }
 }
 
@@ -45,16 +59,20 @@ export function useSettled(...answers: readonly Answer<unknown>[]): boolean {
 /**
  * Reads once for each key, and again on `reload`; a null key reads nothing. Errors that may pass are tried again, after
  * 1, 2, 4 … 30 seconds, and meanwhile the data that was read before stays. `read` may show a part of what it reads: it is
- * shown where nothing is shown yet.
+ * shown where nothing is shown yet. `sizeOf`: the characters of what it returns, where it does not read all of it each time.
  */
-export function useAnswer<T>(key: string | null, read: (signal: AbortSignal, show: (part: T) => void) => Promise<T>): Answer<T> {
+export function useAnswer<T>(
+  key: string | null,
+  read: (signal: AbortSignal, show: (part: T) => void) => Promise<T>,
+  sizeOf?: (data: T) => number,
+): Answer<T> {
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const state = useRef<State<T>>({ key: null, data: undefined, error: undefined, loading: false });
   const latest = useRef(read);
   const start = useRef<() => void>(() => undefined);
   latest.current = read;
   if (state.current.key !== key) {
-    const before = key === null ? undefined : (remembered.get(key) as T | undefined);
+    const before = key === null ? undefined : (remembered.get(key)?.data as T | undefined);
     state.current = { key, data: before, error: undefined, loading: key !== null };
   }
   useEffect(() => {
@@ -80,7 +98,7 @@ export function useAnswer<T>(key: string | null, read: (signal: AbortSignal, sho
           redraw(0);
         });
         if (stopped.signal.aborted) return;
-        remember(key ?? "", data);
+        remember(key ?? "", data, sizeOf?.(data) ?? charactersRead(own));
         state.current = { key, data, error: undefined, loading: false };
         pause = FIRST_PAUSE_MS;
       } catch (error) {

@@ -6,6 +6,7 @@ import { useEffect, useRef } from "preact/hooks";
 import { askForKey, keyHeader, problemOf } from "./api";
 import type { LedgerEvent } from "./api_types";
 import { origin } from "./router";
+import { outlineOf } from "./run_events";
 
 export type StreamState = "connecting" | "live" | "paused" | "lost";
 
@@ -76,7 +77,7 @@ function flush(): void {
 function gather(event: LedgerEvent | null): void {
   if (event?.kind === "transition") queue.transitions++;
   if (event === null || queue.events.length >= MAX_QUEUED) queue.gap = true;
-  else queue.events.push(event);
+  else queue.events.push(outlineOf(event));
   flushing ||= window.setTimeout(flush, FLUSH_MS);
 }
 

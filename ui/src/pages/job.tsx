@@ -6,7 +6,7 @@ import { CurlButton, Empty, Length, Problem, Skeleton, State, Time, useTitle } f
 import { DatasetLink, LineageButton } from "../components/dataset_link";
 import { Facets, SafeLink } from "../components/facets";
 import { JobVersions, useJobVersions } from "../components/job_versions";
-import { errorOf, Marks } from "../components/run_row";
+import { errorOf, inRow, Marks } from "../components/run_row";
 import { Tags } from "../components/tags";
 import { api, target } from "../lib/api";
 import type { DatasetId, Job, Run } from "../lib/api_types";
@@ -23,7 +23,10 @@ const RELOAD_MS = 2_000;
 export function JobPage({ namespace, name }: { namespace: string; name: string }): JSX.Element {
   useTitle(name);
   const job = useAnswer(`job/${namespace}\n${name}`, (signal) => api.job(namespace, name, signal));
-  const runs = useAnswer(`job/runs/${namespace}\n${name}`, (signal) => api.runsOfJob(namespace, name, { limit: RUNS }, signal));
+  const runs = useAnswer(`job/runs/${namespace}\n${name}`, async (signal) => {
+    const page = await api.runsOfJob(namespace, name, { limit: RUNS }, signal);
+    return { ...page, runs: page.runs.map(inRow) };
+  });
   const versions = useJobVersions(namespace, name, job.data?.currentVersion);
   const whole = useSettled(job, runs, versions);
   const reload = useThrottled(() => {

@@ -68,7 +68,7 @@ function useEvents(key: string, following: boolean): { list: Listed; more: () =>
     if (busy.current && cursor !== null) return;
     busy.current = true;
     try {
-      const page = await api.events({ ...eventQuery(new URLSearchParams(key)), order: "desc", limit: PAGE, cursor });
+      const page = await api.events({ ...eventQuery(new URLSearchParams(key)), order: "desc", limit: PAGE, cursor, withoutPayloads: true });
       if (wanted.current !== key) return;
       const before = cursor === null ? [] : current.current.events;
       const last = before.at(-1)?.position ?? Infinity;

@@ -12,38 +12,17 @@ import { HistoryChart } from "../components/history_chart";
 import { KnownAt, knownCount } from "../components/known_at";
 import { Marks } from "../components/run_row";
 import { api, target } from "../lib/api";
-import type { Facets as FacetsOfJob, FoundPage, History, HistoryEvent, Run } from "../lib/api_types";
+import type { Facets as FacetsOfJob, FoundPage, HistoryEvent, Run } from "../lib/api_types";
 import { useShortcuts } from "../lib/keys";
 import { type Answer, useAnswer, useSettled } from "../lib/query";
 import { href, paths, query, setQuery } from "../lib/router";
+import { type Events, readEvents } from "../lib/run_events";
 import { useStream, useThrottled } from "../lib/stream";
 import { duration, local, MINUTE, ms } from "../lib/time";
 
 const RELOAD_MS = 1_000;
 const WHOLE_MS = 20_000;
-const PAGE = 500;
-const MOST_EVENTS = 10_000;
 const LATE_MS = 5 * MINUTE;
-
-interface Events {
-  events: HistoryEvent[];
-  more: boolean;
-  last: { cursor: string | null; from: number }; // where the last page begins
-}
-
-/** Reads the events of a run; of a history that was read before, its last page and what follows. */
-async function readEvents(id: string, before: Events | undefined, signal: AbortSignal, show: (part: Events) => void): Promise<Events> {
-  let last = before?.last ?? { cursor: null, from: 0 };
-  const events = before?.events.slice(0, last.from) ?? [];
-  for (;;) {
-    const page: History = await api.history(id, { limit: PAGE, cursor: last.cursor }, signal);
-    events.push(...page.events);
-    const more = page.next !== null;
-    if (!more || events.length >= MOST_EVENTS) return { events, more, last };
-    if (last.from === 0) show({ events: [...events], more: false, last });
-    last = { cursor: page.next, from: events.length };
-  }
-}
 
 export function RunPage({ id }: { id: string }): JSX.Element {
   const knownAt = query.value.get("knownAt");
@@ -54,7 +33,7 @@ export function RunPage({ id }: { id: string }): JSX.Element {
     const before = anew.current ? undefined : history.data;
     anew.current = false;
     return readEvents(id, before, signal, show);
-  });
+  }, (all) => all.read);
   const run = current.data;
   const within = useFailedWithin(id, run);
   const below: Below = { tree: useTree(run), ofJob: useAnswer(`facets/${id}`, (signal) => api.jobFacets(id, signal)) };
@@ -155,7 +134,7 @@ function Known({ run, past, history, within, below, knownAt, id }: KnownProps): 
         ) : (
           !history.error && <Skeleton rows={9} />
         )}
-        {history.data?.more && <p class="body faint">These are the first {events.length.toLocaleString()} events.</p>}
+        {history.data && <NotRead all={history.data} />}
       </section>
       <Others below={below} run={run} shown={shown} past={past !== null} events={past === null ? events : events.slice(0, knownCount(events, knownAt))} />
     </div>
@@ -187,6 +166,18 @@ function Others({ below: { tree, ofJob }, run, shown, past, events }: OthersProp
         {ofJob.data && <Facets title={past ? "Facets of the job, as they are now" : "Facets of the job"} facets={ofJob.data.facets} />}
       </div>
     </>
+  );
+}
+
+/** Says what of a history is not on the page. */
+function NotRead({ all: { events, more } }: { all: Events }): JSX.Element | null {
+  const outlines = events.filter((event) => event.payloadOmitted).length;
+  if (!more && outlines === 0) return null;
+  return (
+    <p class="body faint">
+      {more && <>These are the first {events.length.toLocaleString()} events. </>}
+      {outlines > 0 && <>The payloads of the last {outlines.toLocaleString()} are large, and are read when one is opened; what they say of datasets is not below.</>}
+    </p>
   );
 }
 

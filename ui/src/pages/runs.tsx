@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CurlButton, Command, Empty, Problem, Skeleton, useTitle } from "../components/basics";
-import { RunRow } from "../components/run_row";
+import { inRow, RunRow } from "../components/run_row";
 import { RunFilterBar } from "../components/run_filter_bar";
 import { Windowed } from "../components/windowed";
 import { ApiError, api, curlKey, hasKey, outage, type Query, target } from "../lib/api";
@@ -18,6 +18,7 @@ const PAGE = 100;
 const ROW = 32;
 const LOOK_MS = 2_000;
 const MOST_LOOKED_UP = 500;
+const MOST_LISTED = 20_000;
 
 interface Listed {
   key: string;
@@ -55,7 +56,7 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
       if (wanted.current !== key) return;
       const known = new Set(current.current.key === key ? current.current.runs.map((run) => run.id) : []);
       const added = fresh ? page.runs.filter((run) => !known.has(run.id)).map((run) => run.id) : [];
-      put({ ...NOTHING, key, query: parameters, runs: page.runs, next: page.next, fresh: new Set(added), loading: false });
+      put({ ...NOTHING, key, query: parameters, runs: page.runs.map(inRow), next: page.next, fresh: new Set(added), loading: false });
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       if (wanted.current !== key) return;
@@ -72,13 +73,13 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
 
   async function more(): Promise<void> {
     const { next, query: parameters, key: of } = current.current;
-    if (next === null || busy.current || of !== key) return;
+    if (next === null || busy.current || of !== key || current.current.runs.length >= MOST_LISTED) return;
     busy.current = true;
     try {
       const page = await api.runs({ ...parameters, limit: PAGE, cursor: next });
       if (current.current.key !== of) return;
       const known = new Set(current.current.runs.map((run) => run.id));
-      put({ runs: [...current.current.runs, ...page.runs.filter((run) => !known.has(run.id))], next: page.next, error: null });
+      put({ runs: [...current.current.runs, ...page.runs.filter((run) => !known.has(run.id)).map(inRow)], next: page.next, error: null });
     } catch (error) {
       if (!(error instanceof ApiError) || current.current.key !== of) return;
       put({ error });
@@ -100,7 +101,10 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
         if (current.current.key !== of) return;
         const known = new Set(current.current.runs.map((run) => run.id));
         put({
-          runs: current.current.runs.map((run) => found[run.id] ?? run),
+          runs: current.current.runs.map((run) => {
+            const changed = found[run.id];
+            return changed ? inRow(changed) : run;
+          }),
           waiting: first.runs.filter((run) => !known.has(run.id)).length,
           fresh: new Set(ids),
         });
@@ -196,6 +200,7 @@ export function RunsPage(): JSX.Element {
       <RunFilterBar />
       {list.error && <Problem error={list.error} retry={reload} />}
       <div class="notice" aria-live="polite">
+        {list.next !== null && list.runs.length >= MOST_LISTED && <span class="faint">The list ends at {list.runs.length.toLocaleString()} runs; CSV and NDJSON have all of them.</span>}
         {list.waiting > 0 && (
           <button type="button" class="button primary" onClick={reload}>
             {list.waiting === PAGE ? `${PAGE}+` : list.waiting} new

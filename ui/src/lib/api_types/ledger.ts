@@ -35,6 +35,7 @@ export interface HistoryEvent {
   hash: string;
   payload: unknown;
   payloadArchived?: PayloadArchived;
+  payloadOmitted?: true;
   verdict: Verdict;
 }
 
@@ -58,6 +59,7 @@ export interface LedgerEvent {
   hash: string;
   payload: unknown;
   payloadArchived?: PayloadArchived;
+  payloadOmitted?: true;
 }
 
 export interface LedgerHead {

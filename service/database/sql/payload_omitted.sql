@@ -1,0 +1,2 @@
+-- The member of an event whose payload is not read.
+select concat(',"payloadOmitted":', 'true')
