@@ -6,8 +6,8 @@ import { type Answer, useAnswer } from "./query";
 
 const PAGE = 500;
 const MOST_EVENTS = 10_000;
-/** Characters of a history that are read with payloads. What is read of them takes up to five times as many bytes. */
-const MOST_WITH_PAYLOADS = 32 * 1024 * 1024;
+/** Characters after which a history is read without payloads: a page of 4 MiB takes the service longer than all that follow without them. */
+const MOST_WITH_PAYLOADS = 8 * 1024 * 1024;
 
 interface Page {
   cursor: string | null;
