@@ -5,7 +5,7 @@ has fallen behind them reads the ledger itself, so that no listener waits for an
 task. Appends of other processes are found by polling a few times a second, while there are listeners.
 
 A process has two such tasks: one for listeners that get every event with its payload, at once, and one for those that
-get in brief, once a second, what was recorded.
+get in brief, once a second at most, what was recorded.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ _PAUSE_PER_LISTENER_S, _MOST_PAUSE_S = 0.001, 0.25
 """Seconds between two batches: the more listeners there are, the more events a batch has, so that a thousand writes a
 second reach all of them. Each write takes as long, however many events it has."""
 
-_BRIEF_PAUSE_S = 1.0
-"""Seconds between two batches in brief."""
+_BRIEF_PAUSE_S, _BRIEF_PAUSE_PER_LISTENER_S, _MOST_BRIEF_PAUSE_S = 1.0, 0.01, 3.0
+"""Seconds between two batches in brief: with a few listeners, for each more, and at most. What a second of any number
+of listeners costs is then bounded by some 300 writes, and a page shows what happened 3 s ago at the latest."""
 
 _PAGE = 1000
 """Most events in a batch."""
@@ -71,10 +72,14 @@ def _pause_s(listeners: int) -> float:
     return min(_MOST_PAUSE_S, listeners * _PAUSE_PER_LISTENER_S)
 
 
+def _brief_pause_s(listeners: int) -> float:
+    return min(_MOST_BRIEF_PAUSE_S, _BRIEF_PAUSE_S + listeners * _BRIEF_PAUSE_PER_LISTENER_S)
+
+
 WHOLE_EVENTS = Form(LedgerReader.recorded_after, _each_event, _pause_s)
 """Each event is sent as it is recorded."""
 
-BRIEFS = Form(LedgerReader.briefs_after, _in_brief, lambda _: _BRIEF_PAUSE_S)
+BRIEFS = Form(LedgerReader.briefs_after, _in_brief, _brief_pause_s)
 """It is sent how many events were recorded, and what the last of them are about."""
 
 

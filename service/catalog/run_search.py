@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from service.catalog.queries import PAGE_BYTES, VISIBLE_RUN, condition, load_page, may_see
+from service.catalog.queries import PAGE_BYTES, VISIBLE_RUN, condition, may_see
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.binding import Binding
@@ -93,10 +93,14 @@ class FoundRun(NamedTuple):
 
 
 class FoundRuns(NamedTuple):
-    """A page of runs, and the cursor after which there are more; None: there are none."""
+    """A page of runs, and the cursor after which there are more; None: there are none.
+
+    `count`: how many runs match, from this page on, as far as they were counted.
+    """
 
     runs: list[FoundRun]
     following: RunCursor | None
+    count: int
 
 
 _START_KEY, _END_KEY = "coalesce(t.started_at, t.created_at)", "t.ended_at"
@@ -130,12 +134,17 @@ _MARKS = ("contradicted", "restarted", "inferred")
 """Names of columns of runs, and of fields of RunFilters."""
 
 
+def _page(name: str, **parts: str) -> str:
+    """Return a statement of which the first rows are read, and the others are counted."""
+    return load("first_within_bytes", statement=load_text(name, **parts))
+
+
 def _by_time(name: str, key: str, filters: str) -> dict[Order, str]:
-    return {order: load_page(name, key=key, filters=filters, **parts) for order, parts in _TIME_PARTS.items()}
+    return {order: _page(name, key=key, filters=filters, **parts) for order, parts in _TIME_PARTS.items()}
 
 
 def _by_update(name: str, filters: str) -> dict[Order, str]:
-    return {order: load_page(name, filters=filters, **parts) for order, parts in _UPDATE_PARTS.items()}
+    return {order: _page(name, filters=filters, **parts) for order, parts in _UPDATE_PARTS.items()}
 
 
 BY_START = _by_time("runs_by_time", _START_KEY, _FILTERS)
@@ -154,8 +163,8 @@ OF_NAMESPACES = {
 """The statements for bound keys: what others record does not make them slower."""
 
 RUNNING_AT = {
-    False: load_page("runs_running_at", filters=_FILTERS),
-    True: load_page("runs_of_namespaces_running_at", filters=_FILTERS_BY_BOUND[True]),
+    False: _page("runs_running_at", filters=_FILTERS),
+    True: _page("runs_of_namespaces_running_at", filters=_FILTERS_BY_BOUND[True]),
 }
 
 
@@ -202,11 +211,13 @@ class RunSearch:
         limit: int,
         order: Order = Order.DESC,
         binding: Binding | None = None,
+        most_counted: int = 0,
     ) -> FoundRuns:
         """Return runs in order: by the time that `order_of` names; by start, those that have not started by creation.
 
         They are at most `limit`, and fewer where their registers take more than PAGE_BYTES. `after` must be a cursor of
         a list in the same order. `running_at` means DESC. `binding`: only runs that an API key with it may see.
+        `most_counted`: how many runs are counted at most, where that is more than there are in the page.
         Raises Unavailable when the database does not answer, and Invalid for a binding with too many namespaces.
         """
         by = order_of(filters)
@@ -214,25 +225,27 @@ class RunSearch:
         if binding is not None:
             namespaces = await self._namespaces(filters, binding)
             if not namespaces:
-                return FoundRuns([], None)
+                return FoundRuns([], None, 0)
             within = (namespaces, *condition(binding))
         if filters.running_at is not None:
             order = Order.DESC
         async with self._connections.connection() as connection:
             bounds = await _position_bounds(connection, filters)
-            last = (*_row_filters(filters, bounds), *within, PAGE_BYTES)
+            last = (*_row_filters(filters, bounds), *within, limit, PAGE_BYTES)
+            most = max(limit + 1, most_counted)
             statement = _statement(filters, by, order, bound=binding is not None)
             if by is RunOrder.UPDATE:
                 first_and_far = _update_bounds(after, bounds, order)
-                rows = await connection.fetch(statement, _states(filters), *first_and_far, limit + 1, *last)
+                rows = await connection.fetch(statement, _states(filters), *first_and_far, most, *last)
             else:
                 first, far = _time_bounds(filters, after, by, order)
                 at = () if filters.running_at is None else (filters.running_at,)
-                rows = await connection.fetch(statement, _states(filters), *first, far, limit + 1, *at, *last)
-        more = bool(rows) and rows[0]["found"] > min(limit, len(rows))
-        registers = await read_registers(self._connections, LOG, Subject.RUN, rows[:limit])
-        found = [_found(*pair, by) for pair in zip(rows, registers, strict=False)]
-        return FoundRuns([run for run in found if may_see(binding, run.registers)], found[-1].row if more else None)
+                rows = await connection.fetch(statement, _states(filters), *first, far, most, *at, *last)
+        count = rows[0]["found"] if rows else 0
+        registers = await read_registers(self._connections, LOG, Subject.RUN, rows)
+        found = [_found(*pair, by) for pair in zip(rows, registers, strict=True)]
+        following = found[-1].row if count > len(found) else None
+        return FoundRuns([run for run in found if may_see(binding, run.registers)], following, count)
 
     async def _namespaces(self, filters: RunFilters, binding: Binding) -> list[str]:
         """Return the namespaces within a binding that runs may have."""

@@ -94,6 +94,13 @@ _SORT = choice(
     "",
 )
 _LIMIT = optional_integer("limit", f"The maximum number of runs; else {_PAGE}, or all as lines.", 1, MAX_PAGE_EVENTS)
+_COUNT = optional_integer(
+    "count",
+    "Say in `count` how many runs match, from this page on, and count so many at most: where it is so many, there may "
+    "be more. Not with lines.",
+    1,
+    MAX_PAGE_EVENTS,
+)
 
 
 def _decode_cursor(texts: Sequence[str]) -> RunCursor | None:
@@ -113,13 +120,15 @@ async def search(request: web.Request) -> web.StreamResponse:
     """Find runs by filters: a page of them, or all that match as NDJSON or CSV."""
     parameters = parameters_of(request)
     filters, limit, after = _filters(parameters), parameters[_LIMIT], parameters[_CURSOR]
-    order = Order(parameters[ORDER])
+    order, most_counted = Order(parameters[ORDER]), parameters[_COUNT]
     _check_list(filters, after, order)
     resources, binding = request.app[RESOURCES], binding_of(request)
     runs = resources.run_search
     accepted = request.headers.get(hdrs.ACCEPT, "")
     for media_type, as_lines in ((NDJSON_TYPES[0], partial(_json_lines, request)), (_CSV_TYPE, _csv_lines)):
         if media_type in accepted:
+            if most_counted is not None:
+                raise Malformed(f"{_COUNT.name} is for a page: lines are as many as there are")
             await wait_unless_stale(request)
             pages = _pages(runs, filters, after, limit, order, binding)
             return await _stream(request, pages, media_type, as_lines)
@@ -127,16 +136,17 @@ async def search(request: web.Request) -> web.StreamResponse:
     async def make(wait: Wait) -> bytes:
         if not parameters[STALE]:
             await wait()
-        page, following = await runs.runs(filters, after, limit or _PAGE, order, binding)
+        page, following, count = await runs.runs(filters, after, limit or _PAGE, order, binding, most_counted or 0)
         lineage = await lineage_of_runs(request, _with_registers(page))
         if lineage.known < len(page):  # what the others read and wrote takes too much space: they are on the next page
             page = page[: max(1, lineage.known)]
             following = page[-1].row
         run_views = await list_fragment(_views(page, lineage), max_bytes=None)
         cursor = None if following is None else _encode_cursor(following)
-        return dump({"runs": run_views, "next": cursor})
+        counted = {} if most_counted is None else {"count": min(count, most_counted)}
+        return dump({"runs": run_views, "next": cursor, **counted})
 
-    question = "runs", filters, after, limit, order, parameters[STALE], binding
+    question = "runs", filters, after, limit, order, most_counted, parameters[STALE], binding
     return json_response(request, await resources.shared.answer(question, parameters[MAX_AGE], make))
 
 
@@ -151,7 +161,7 @@ async def _pages(
     """Yield all runs that match, or the first `limit` of them."""
     while True:
         size = _LINES_PAGE if limit is None else min(limit, _LINES_PAGE)
-        page, after = await search.runs(filters, after, size, order, binding)
+        page, after, _ = await search.runs(filters, after, size, order, binding)
         yield page
         if limit is not None:
             limit -= len(page)
@@ -289,6 +299,7 @@ ROUTES = (
             _SORT,
             ORDER,
             _LIMIT,
+            _COUNT,
             _CURSOR,
             STALE,
             MAX_AGE,

@@ -289,10 +289,11 @@ class Readiness(Struct, forbid_unknown_fields=True):
 
 
 class FoundPage(Struct, forbid_unknown_fields=True):
-    """Runs, newest first; `next` is the cursor of the page after this one."""
+    """Runs, newest first; `next` is the cursor of the page after this one. `count` is there where it was asked for."""
 
     runs: list[Run]
     next: str | None
+    count: int | UnsetType = UNSET
 
 
 class PayloadArchived(Struct, forbid_unknown_fields=True):

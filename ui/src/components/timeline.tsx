@@ -12,6 +12,8 @@ import { Windowed } from "./windowed";
 
 const ROW = 24;
 const SMALLEST = 3; // pixels of a bar
+const WIDEST = 65_536;
+const STATES: readonly LiveRun["state"][] = ["NEW", "RUNNING", "COMPLETED", "FAILED", "ABORTED"];
 const LEAST_ROWS = 8;
 const MOST_ROWS = 18; // of windows that have no room for more
 const MOST_RUNS = 1_500;
@@ -57,10 +59,9 @@ function rowsOf(runs: Iterable<LiveRun>, from: number, to: number, nested: boole
     const start = startOf(run);
     if (start > to || (run.ended !== null && run.ended < from) || (run.state === "NEW" && start < from)) continue;
     if (!run.job || (!nested && run.nested)) continue;
-    const key = `${run.job.namespace}\n${run.job.name}`;
-    const row = rows.get(key) ?? { key, namespace: run.job.namespace, name: run.job.name, runs: [] };
-    row.runs.push(run);
-    rows.set(key, row);
+    const row = rows.get(run.key);
+    if (row) row.runs.push(run);
+    else rows.set(run.key, { key: run.key, namespace: run.job.namespace, name: run.job.name, runs: [run] });
   }
   const sorted = [...rows.values()].sort((one, other) => one.key.localeCompare(other.key));
   return sorted.flatMap((row, index) => (row.namespace === sorted[index - 1]?.namespace ? [row] : [{ namespace: row.namespace, runs: null }, row]));
@@ -101,7 +102,7 @@ export function Timeline(): JSX.Element {
   const drawn = useRef<TimelineRow[]>([]);
   const rows = useMemo(
     () => (drawn.current = unchanged(rowsOf(read.runs.values(), from, view.end ?? Infinity, nested), drawn.current)),
-    [read.runs, Math.floor(from / MINUTE), Math.floor(to / MINUTE), nested],
+    [read.version, Math.floor(from / MINUTE), Math.floor(to / MINUTE), nested],
   );
   const labels = Math.min(230, width * 0.4);
   const space = Math.max(80, width - labels - 14);
@@ -177,24 +178,28 @@ interface RowProps {
 }
 
 interface Bar {
+  place: number; // of runs that look the same in the same place
   run: LiveRun;
   left: number;
   width: number;
   others: number; // runs that look the same in the same place, below this one
 }
 
-/** Returns the bars of runs, those under way below the others. Of runs that look the same in the same place, the last one is drawn. */
+/**
+ * Returns the bars of runs, those under way below the others. Of runs that look the same in the same place, the last one is
+ * drawn: the element stays as it is when another one takes its place, so that the browser has nothing to paint.
+ */
 function barsOf(runs: readonly LiveRun[], x: (at: number) => number, to: number): Bar[] {
-  const bars = new Map<string, Bar>();
+  const bars = new Map<number, Bar>();
   for (const run of runs) {
     const start = startOf(run);
     const end = run.ended ?? (run.state === "RUNNING" ? to : start);
     const left = Math.max(0, Math.min(Math.round(x(start)), Math.floor(x(to)) - SMALLEST)); // the present moves in steps
     const width = Math.max(SMALLEST, Math.round(Math.min(x(end), x(to))) - left - 1);
-    const place = `${left} ${width} ${run.state} ${run.contradicted}`;
+    const place = ((left * WIDEST + width) * STATES.length + STATES.indexOf(run.state)) * 2 + Number(run.contradicted);
     const below = bars.get(place);
     bars.delete(place); // the last one is drawn above the others
-    bars.set(place, { run, left, width, others: below ? below.others + 1 : 0 });
+    bars.set(place, { place, run, left, width, others: below ? below.others + 1 : 0 });
   }
   return [...bars.values()].sort((one, other) => Number(other.run.state === "RUNNING") - Number(one.run.state === "RUNNING"));
 }
@@ -207,11 +212,11 @@ function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
         {row.name}
       </a>
       <div class="timeline-bars" style={{ left: `${labels}px` }}>
-        {barsOf(row.runs, x, to).map(({ run, left, width, others }) => {
+        {barsOf(row.runs, x, to).map(({ place, run, left, width, others }) => {
           const start = startOf(run);
           const length = (run.ended ?? (run.state === "RUNNING" ? to : start)) - start;
           return (
-            <a key={run.id} class={`${run.state}${run.contradicted ? " contradicted" : ""}`} href={href(paths.run(run.id))} tabIndex={-1} aria-label={`${row.name}, ${run.state}`}
+            <a key={place} class={`${run.state}${run.contradicted ? " contradicted" : ""}`} href={href(paths.run(run.id))} tabIndex={-1} aria-label={`${row.name}, ${run.state}`}
               title={`${row.name}\n${run.state}, ${duration(length)}\n${clock(start)}${run.ended === null ? "" : ` – ${clock(run.ended)}`}${others ? `\nand ${others} more in the same place` : ""}`}
               style={{ left: `${left}px`, width: `${width}px` }} />
           );

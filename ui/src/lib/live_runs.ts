@@ -3,12 +3,11 @@
 
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { parentOf } from "../components/gantt";
-import { ApiError, api, type Query } from "./api";
+import { ApiError, api, type Query, SHARED_MS } from "./api";
 import type { FoundPage, JobId, Run } from "./api_types";
-import { type BriefEvent, type Heard, useHeard, useThrottled } from "./stream";
-import { ms } from "./time";
+import { type BriefEvent, type Heard, isBusy, useHeard, useThrottled } from "./stream";
+import { ms, useBeat } from "./time";
 
-const REDRAW_MS = 1_000;
 const LOOK_MS = 2_000;
 const CHECK_MS = 6_000;
 const MOST_LOOKED_UP = 100;
@@ -21,6 +20,7 @@ const KEPT = 3;
 export interface LiveRun {
   id: string;
   job: JobId | null;
+  key: string; // of the job
   state: Run["state"];
   created: number;
   started: number | null;
@@ -31,6 +31,8 @@ export interface LiveRun {
 
 export const startOf = (run: LiveRun): number => run.started ?? run.created;
 
+export const keyOf = (namespace: string, name: string): string => `${namespace}\n${name}`;
+
 export function isEnd(state: Run["state"] | null): boolean {
   return state === "COMPLETED" || state === "FAILED" || state === "ABORTED";
 }
@@ -39,6 +41,7 @@ function live(run: Run): LiveRun {
   return {
     id: run.id,
     job: run.job,
+    key: run.job ? keyOf(run.job.namespace, run.job.name) : "",
     state: run.state,
     created: ms(run.createdAt),
     started: run.startedAt === null ? null : ms(run.startedAt),
@@ -55,12 +58,19 @@ export function after(run: LiveRun | undefined, { id, state, transitionedAt, nam
   if (!run) {
     if (isEnd(state) || namespace === null || job === null) return null;
     const begun = state === "RUNNING";
-    return { id, job: { namespace, name: job }, state: begun ? "RUNNING" : "NEW", created: at, started: begun ? at : null, ended: null, nested: parentRun !== null, contradicted: false };
+    return { id, job: { namespace, name: job }, key: keyOf(namespace, job), state: begun ? "RUNNING" : "NEW", created: at, started: begun ? at : null, ended: null, nested: parentRun !== null, contradicted: false };
   }
   if (state !== null && isEnd(state)) return { ...run, state, ended: at };
   if (state === "RUNNING") return { ...run, state, started: Math.min(at, run.started ?? at) };
   return run;
 }
+
+interface Asked<T> {
+  answer: T;
+  found: LiveRun[];
+}
+
+const pageRuns = (page: FoundPage): Run[] => page.runs;
 
 interface Options {
   key: string;
@@ -70,6 +80,7 @@ interface Options {
 
 export interface LiveRuns {
   runs: ReadonlyMap<string, LiveRun>;
+  version: number; // changes with the runs
   error: ApiError | null;
   loading: boolean;
   since: number | null; // earlier runs are left out, in ms; null: none are
@@ -78,14 +89,27 @@ export interface LiveRuns {
 /** Reads the runs of some queries, `most` of each, and keeps them current. */
 export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
   const [, draw] = useReducer((count: number) => count + 1, 0);
-  const state = useRef<LiveRuns>({ runs: new Map(), error: null, loading: true, since: null });
+  const all = useRef(new Map<string, LiveRun>());
+  const state = useRef<LiveRuns>({ runs: all.current, version: 0, error: null, loading: true, since: null });
   const doubtful = useRef(new Set<string>());
   const complete = useRef(false); // whether all runs of the queries are known
-  const asking = useRef(0); // requests under way, whose answers may be older than what is heard meanwhile
-  const redraw = useThrottled(() => draw(0), REDRAW_MS, 2);
+  const asking = useRef(0); // requests under way
+  const meanwhile = useRef(new Set<string>()); // runs that were heard of since: of these, an answer may be older
+  const stale = useRef(false); // whether something has changed that is not drawn
+  const beats = useRef(0);
+  useBeat(() => {
+    beats.current++;
+    if (!stale.current || (isBusy() && beats.current % 2 === 1)) return;
+    stale.current = false;
+    draw(0);
+  });
+
+  function redraw(): void {
+    stale.current = true;
+  }
 
   function put(found: Iterable<LiveRun>): void {
-    const runs = new Map(state.current.runs);
+    const runs = all.current; // to copy thousands of runs for each message would take longer than to take it
     let { since } = state.current;
     for (const run of found) runs.set(run.id, run);
     if (runs.size > FULL * most) {
@@ -95,15 +119,24 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
       complete.current = false;
       since = dropped.reduce((latest, run) => Math.max(latest, startOf(run)), since ?? -Infinity);
     }
-    state.current = { runs, error: null, loading: false, since };
+    state.current = { runs, version: state.current.version + 1, error: null, loading: false, since };
   }
 
-  async function ask<T>(request: Promise<T>): Promise<T> {
+  /** Asks for runs, and takes them. */
+  async function ask<T>(request: Promise<T>, runsOf: (answer: T) => (Run | null)[]): Promise<Asked<T>> {
     asking.current++;
     try {
-      return await request;
+      const answer = await request;
+      const found = runsOf(answer).flatMap((run) => (run ? [live(run)] : []));
+      const unsure = found.filter((run) => meanwhile.current.has(run.id));
+      // Where it was under way, what was heard is later. Where it had ended, the service says what stands.
+      const kept = new Set(unsure.filter((run) => run.ended === null && state.current.runs.has(run.id)).map((run) => run.id));
+      put(found.filter((run) => !kept.has(run.id)));
+      doubt(unsure.filter((run) => !kept.has(run.id)).map((run) => run.id));
+      return { answer, found };
     } finally {
       asking.current--;
+      if (asking.current === 0) meanwhile.current.clear();
     }
   }
 
@@ -115,14 +148,12 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
       let count = 0;
       let oldest = Infinity;
       do {
-        const page: FoundPage = await ask(api.runs({ ...query, limit: Math.min(PAGE, most), cursor }, stopped));
+        const page: Asked<FoundPage> = await ask(api.runs({ ...query, limit: Math.min(PAGE, most), cursor }, stopped), pageRuns);
         if (stopped.aborted) return;
-        const found = page.runs.map(live);
-        oldest = found.reduce((least, run) => Math.min(least, startOf(run)), oldest);
-        put(found);
+        oldest = page.found.reduce((least, run) => Math.min(least, startOf(run)), oldest);
         draw(0);
-        cursor = page.next;
-        count += page.runs.length;
+        cursor = page.answer.next;
+        count += page.found.length;
       } while (cursor !== null && count < most);
       if (cursor !== null && query["sort"] === "start") since = oldest;
       all &&= cursor === null;
@@ -155,9 +186,8 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
   const look: () => void = useThrottled(() => {
     const ids = [...doubtful.current].slice(0, MOST_LOOKED_UP);
     for (const id of ids) doubtful.current.delete(id);
-    void ask(api.lookUp(ids)).then(
-      ({ runs }) => {
-        put(Object.values(runs).flatMap((run) => (run ? [live(run)] : [])));
+    void ask(api.lookUp(ids), ({ runs }) => Object.values(runs)).then(
+      () => {
         redraw();
         if (doubtful.current.size > 0) look();
       },
@@ -170,15 +200,17 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
     if (doubtful.current.size > 0) look();
   }
 
-  /** Where more is recorded than is heard: reads which runs are under way, and doubts those that are not among them. */
+  /** Where not all is heard or known: reads which runs are under way, and doubts those that are not among them. */
   const check = useThrottled(() => {
-    void ask(api.sharedRuns({ state: "RUNNING", sort: "start", limit: PAGE })).then(
-      (page) => {
-        const found = page.runs.map(live);
-        put(found);
+    void ask(api.sharedRuns({ state: "RUNNING", sort: "start", limit: PAGE }), pageRuns).then(
+      ({ answer, found }) => {
         const known = new Set(found.map((run) => run.id));
-        const oldest = page.next === null ? -Infinity : Math.min(...found.map(startOf));
-        doubt([...state.current.runs.values()].filter((run) => run.state === "RUNNING" && startOf(run) > oldest && !known.has(run.id)).map((run) => run.id));
+        const starts = found.map(startOf);
+        const oldest = answer.next === null ? -Infinity : Math.min(...starts);
+        const newest = Math.max(...starts, answer.next === null ? Date.now() - SHARED_MS : -Infinity); // later ones are not in a shared answer
+        for (const run of all.current.values()) {
+          if (run.state === "RUNNING" && startOf(run) > oldest && startOf(run) < newest && !known.has(run.id)) doubt([run.id]);
+        }
         redraw();
       },
       () => undefined,
@@ -187,16 +219,21 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
 
   useHeard(({ events, omitted, gap }: Heard) => {
     if (gap) void read(new AbortController().signal).catch(() => undefined);
-    if (omitted) check();
+    let guessed = omitted;
     const changed = new Map<string, LiveRun>();
     const asked: string[] = [];
     for (const event of events) {
       if (event.subject !== "run" || event.kind !== "transition") continue;
+      if (asking.current > 0) meanwhile.current.add(event.id);
       const before = changed.get(event.id) ?? state.current.runs.get(event.id);
-      const run = before || complete.current || event.state === "NEW" ? after(before, event) : null;
+      const isNew = complete.current || event.state === "NEW";
+      // On a busy ledger, one that starts is taken for a new one: to look up each would cost the service more than to list them.
+      const run = before || isNew || omitted || isBusy() ? after(before, event) : null;
       if (run) changed.set(event.id, run);
-      if (!run || asking.current > 0) asked.push(event.id);
+      else if (before || !omitted) asked.push(event.id);
+      guessed ||= !before && !isNew && run !== null;
     }
+    if (guessed) check();
     if (changed.size > 0) {
       put(changed.values());
       redraw();

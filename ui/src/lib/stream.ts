@@ -1,5 +1,5 @@
 // The ledger as it grows: one stream for the page, read by fetch so that the key is a header, shared by all views. It is in
-// brief, a message a second, unless a view lists the events themselves.
+// brief, a message a second at most, unless a view lists the events themselves.
 
 import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
@@ -51,6 +51,9 @@ let slower = 1;
 
 let rate = 0; // events a second, a mean of the last ten seconds or so
 let counted = performance.now();
+
+/** Whether so much is recorded that views wait for as long as they may. */
+export const isBusy = (): boolean => slower === SLOWEST;
 
 /** Counts events, and returns by how much views are to wait longer than usual: 1 up to 10 events a second, 5 from 50 on. */
 function busy(events: number): number {

@@ -11,7 +11,7 @@ import { type Answer, useAnswer } from "../lib/query";
 import { isEnd } from "../lib/live_runs";
 import { href, paths } from "../lib/router";
 import { type BriefEvent, useHeard, useThrottled } from "../lib/stream";
-import { clock, DAY, HOUR, MINUTE, ms, now, SECOND } from "../lib/time";
+import { clock, DAY, HOUR, MINUTE, ms, now, SECOND, useBeat } from "../lib/time";
 import { FirstSteps } from "./runs";
 
 const MOST = 100;
@@ -28,12 +28,12 @@ interface List extends Answer<FoundPage> {
   has: (event: BriefEvent) => boolean;
 }
 
-/** Reads a list: the answer is of this moment at first, and later one that is shared with other pages. */
-function useRuns(name: string, make: () => Query): List {
+/** Reads the first runs of a list and their number: the answer is of this moment at first, later one that pages share. */
+function useRuns(name: string, limit: number, make: () => Query): List {
   const opened = useRef(Date.now());
   const answer = useAnswer(`overview/${name}`, (signal) => {
     const read = Date.now() - opened.current < SHARED_MS ? api.runs : api.sharedRuns;
-    return read({ ...make(), limit: MOST }, signal);
+    return read({ ...make(), limit, count: MOST + 1 }, signal);
   });
   return { ...answer, has: (event) => answer.data?.runs.some((run) => run.id === event.id) ?? false };
 }
@@ -61,10 +61,10 @@ function useReloads(running: List, failed: List, silent: List, contradicted: Lis
 
 export function Overview(): JSX.Element {
   useTitle("");
-  const running = useRuns("running", () => ({ state: "RUNNING", sort: "start", order: "asc" }));
-  const failed = useRuns("failed", () => ({ state: "FAILED,ABORTED", endedAfter: ago(DAY), sort: "end" }));
-  const silent = useRuns("silent", () => ({ state: "RUNNING", updatedBefore: ago(SILENT_MS), sort: "update", order: "asc" }));
-  const contradicted = useRuns("contradicted", () => ({ contradicted: true, endedAfter: ago(7 * DAY), sort: "end" }));
+  const running = useRuns("running", LISTED, () => ({ state: "RUNNING", sort: "start", order: "asc" }));
+  const failed = useRuns("failed", LISTED, () => ({ state: "FAILED,ABORTED", endedAfter: ago(DAY), sort: "end" }));
+  const silent = useRuns("silent", MOST, () => ({ state: "RUNNING", updatedBefore: ago(SILENT_MS), sort: "update", order: "asc" }));
+  const contradicted = useRuns("contradicted", 1, () => ({ contradicted: true, endedAfter: ago(7 * DAY), sort: "end" }));
   const all = [running, failed, silent, contradicted];
   useReloads(running, failed, silent, contradicted);
   const error = all.find((each) => each.error && !each.data)?.error;
@@ -97,8 +97,8 @@ export function Overview(): JSX.Element {
 }
 
 function Tile({ state, name, answer, to }: { state: Run["state"]; name: string; answer: Answer<FoundPage>; to: string }): JSX.Element {
-  const count = answer.data?.runs.length;
-  const text = count === undefined ? "–" : answer.data?.next ? `${count}+` : String(count);
+  const count = answer.data?.count;
+  const text = count === undefined ? "–" : count > MOST ? `${MOST}+` : String(count);
   return (
     <a class={`panel tile ${count ? state : "none"}`} href={href(to)}>
       <b>{text}</b>
@@ -108,22 +108,30 @@ function Tile({ state, name, answer, to }: { state: Run["state"]; name: string; 
 }
 
 const SECONDS = 60;
+const MOST_GATHERED = 3; // seconds between two messages, of the more the more pages there are; a first one comes at once
+
+/** Returns in how many seconds the transitions of a message were recorded, after one that came at a time. */
+function secondsSince(at: number): number {
+  const passed = Math.round((performance.now() - at) / SECOND);
+  return passed > MOST_GATHERED ? 1 : Math.max(1, passed);
+}
 
 function Rate(): JSX.Element {
   const counts = useRef<number[]>(Array.from({ length: SECONDS }, () => 0));
   const [, redraw] = useReducer((count: number) => count + 1, 0);
+  const heardAt = useRef(0);
   useHeard(({ transitions }) => {
-    counts.current[SECONDS - 1] = (counts.current[SECONDS - 1] ?? 0) + transitions;
+    const gathered = secondsSince(heardAt.current);
+    heardAt.current = performance.now();
+    for (let second = SECONDS - gathered; second < SECONDS; second++) {
+      counts.current[second] = (counts.current[second] ?? 0) + transitions / gathered;
+    }
   });
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (document.hidden) return;
-      const still = counts.current.every((count) => count === 0);
-      counts.current = [...counts.current.slice(1), 0];
-      if (!still) redraw(0);
-    }, SECOND);
-    return () => clearInterval(timer);
-  }, []);
+  useBeat(() => {
+    const still = counts.current.every((count) => count === 0);
+    counts.current = [...counts.current.slice(1), 0];
+    if (!still) redraw(0);
+  });
   const most = Math.max(1, ...counts.current);
   const recent = counts.current.slice(-11, -1);
   const mean = recent.reduce((sum, count) => sum + count, 0) / recent.length;
@@ -158,7 +166,7 @@ function ShortList({ title, answer, none, to, row }: ListProps): JSX.Element {
       </header>
       <div class="listed">
         <ul class="short-list">
-          {runs.slice(0, LISTED).map((run) => (
+          {runs.map((run) => (
             <li key={run.id}>
               <State state={run.state} short />
               <span class="cut">

@@ -44,6 +44,7 @@ export interface FailedEvent {
 export interface FoundPage {
   runs: Run[];
   next: string | null;
+  count?: number;
 }
 
 export interface FoundRuns {
