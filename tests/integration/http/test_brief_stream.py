@@ -103,6 +103,14 @@ async def test_what_is_recorded_is_gathered_for_all_listeners(client, monkeypatc
     assert len(await whole(client)) == before + 60
 
 
+def test_messages_come_more_seldom_the_more_listeners_there_are():
+    pauses = [tails.BRIEFS.pause_s(listeners) for listeners in range(1, 2_000)]
+    assert pauses == sorted(pauses)
+    assert pauses[0] < 0.1
+    assert pauses[-1] == tails._MOST_BRIEF_PAUSE_S
+    assert max(listeners / pause for listeners, pause in enumerate(pauses[:200], 1)) <= 100
+
+
 @given(st.integers(1, 3 * MOST_BRIEFS))
 def test_a_message_describes_so_many_events_at_most(count):
     frame = brief_frame(count, [b'{"position":%d}' % position for position in range(1, count + 1)], count)

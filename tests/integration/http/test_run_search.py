@@ -243,11 +243,49 @@ async def test_every_search_goes_by_an_index(connections, statement, index, name
     async with connections.connection() as connection:
         prepared = await connection.prepare(statement)
         bound = ["etl"], ["etl"], []
-        within = bound if len(prepared.get_parameters()) > len((*bounds, *filters)) + 2 else ()
-        plan = str(await prepared.explain(["RUNNING"], *bounds, *filters, *within, PAGE_BYTES))
+        within = bound if len(prepared.get_parameters()) > len((*bounds, *filters)) + 3 else ()
+        plan = str(await prepared.explain(["RUNNING"], *bounds, *filters, *within, 8, PAGE_BYTES))
     assert index in plan
     assert "Seq Scan" not in plan
     assert "Sort Key: t." not in plan, plan
+
+
+COUNTED = [
+    {},
+    {"state": "COMPLETED", "sort": "end"},
+    {"job": "load", "sort": "start", "order": "asc"},
+    {"sort": "update", "state": "RUNNING"},
+    {"contradicted": "true"},
+    {"runningAt": at(40).isoformat()},
+    {"minDurationMs": "60000"},
+]
+
+
+@pytest.mark.parametrize("params", COUNTED)
+async def test_a_page_of_any_size_says_how_many_runs_match_from_it_on(client, params):
+    whole = await everything(client, **params)
+    for limit in (1, 4, 100):
+        cursor, before = "start", 0
+        while cursor:
+            for most in (1, 3, len(whole) + 1, 1000):
+                page = await search(client, limit=limit, count=most, cursor=cursor, **params)
+                assert page["runs"] == whole[before : before + limit]
+                assert page["count"] == min(most, len(whole) - before)
+                assert bool(page["next"]) == (before + limit < len(whole))
+            cursor, before = page["next"], before + limit
+    assert "count" not in await search(client, **params)
+
+
+async def test_a_page_that_ends_because_its_registers_are_large_counts_the_others(client, monkeypatch):
+    monkeypatch.setattr("service.catalog.run_search.PAGE_BYTES", 1)
+    page = await search(client, limit=10, count=1000)
+    assert (len(page["runs"]), page["count"]) == (1, 60)
+
+
+@pytest.mark.parametrize("accept", ["application/x-ndjson", "text/csv"])
+async def test_lines_are_not_counted(client, accept):
+    answer = await client.get(f"{BASE}/runs", params={"count": 9}, headers={"Accept": accept})
+    assert answer.status == 400, await answer.text()
 
 
 @pytest.mark.parametrize("limit", ["--5", "1e3", " 7", "٣", "9" * 400])

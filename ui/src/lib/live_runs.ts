@@ -11,6 +11,7 @@ import { ms, useBeat } from "./time";
 const LOOK_MS = 2_000;
 const CHECK_MS = 6_000;
 const MOST_LOOKED_UP = 100;
+const MISSED_MS = 60_000;
 const PAGE = 250;
 const RETRY_MS = 4_000;
 const FULL = 4; // where there are so many times as many runs as were read, the oldest that have ended are dropped
@@ -185,6 +186,7 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
 
   const look: () => void = useThrottled(() => {
     const ids = [...doubtful.current].slice(0, MOST_LOOKED_UP);
+    if (ids.length === 0) return;
     for (const id of ids) doubtful.current.delete(id);
     void ask(api.lookUp(ids), ({ runs }) => Object.values(runs)).then(
       () => {
@@ -217,8 +219,13 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
     );
   }, CHECK_MS);
 
+  const missedAt = useRef(-Infinity); // when events were left out
+
   useHeard(({ events, omitted, gap }: Heard) => {
     if (gap) void read(new AbortController().signal).catch(() => undefined);
+    if (omitted) missedAt.current = performance.now();
+    // So much happens that not all is heard: to look up each run that is not known would cost the service more than all else.
+    const much = isBusy() || performance.now() - missedAt.current < MISSED_MS;
     let guessed = omitted;
     const changed = new Map<string, LiveRun>();
     const asked: string[] = [];
@@ -227,10 +234,9 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
       if (asking.current > 0) meanwhile.current.add(event.id);
       const before = changed.get(event.id) ?? state.current.runs.get(event.id);
       const isNew = complete.current || event.state === "NEW";
-      // On a busy ledger, one that starts is taken for a new one: to look up each would cost the service more than to list them.
-      const run = before || isNew || omitted || isBusy() ? after(before, event) : null;
+      const run = before || isNew || much ? after(before, event) : null; // one that starts is taken for a new one
       if (run) changed.set(event.id, run);
-      else if (before || !omitted) asked.push(event.id);
+      else if (before || !much) asked.push(event.id);
       guessed ||= !before && !isNew && run !== null;
     }
     if (guessed) check();

@@ -193,18 +193,26 @@ export function useStream(listener: (events: BriefEvent[] | null) => void): void
 }
 
 /**
- * Returns a function that calls `action` at most every `interval` ms, and once more after the last call. On a busy ledger
- * less often, up to `most` times as seldom.
+ * Returns a function that calls `action` at most every `interval` ms, and once more so long after the last call: what
+ * `action` reads may be shared with other pages, and lack what was recorded shortly before. On a busy ledger less often, up
+ * to `most` times as seldom.
  */
 export function useThrottled(action: () => void, interval: number, most = SLOWEST): () => void {
   const latest = useRef(action);
   const timer = useRef(0);
+  const again = useRef(false); // whether it was called since it waits
   latest.current = action;
   useEffect(() => () => clearTimeout(timer.current), []);
-  return () => {
-    timer.current ||= window.setTimeout(() => {
+  function wait(): void {
+    timer.current = window.setTimeout(() => {
       timer.current = 0;
+      if (again.current) wait();
+      again.current = false;
       latest.current();
     }, interval * Math.min(most, slower));
+  }
+  return () => {
+    if (timer.current) again.current = true;
+    else wait();
   };
 }
