@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import math
 import re
 import shutil
 import statistics
@@ -34,16 +35,17 @@ from playwright.async_api import async_playwright
 from bench.interface_fill import EVENTS, fill, known, load_runs
 from bench.interface_load import open_overviews, starts, transitions
 from bench.ledger_stage import open_ledger
+from bench.programs import cpu_s
 from bench.tasks import run_until_terminated
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-    from bench.programs import Program
+    from bench.ledger_stage import LedgerStage
 
 TIMES, RUNS, SCROLLED = 10, 1_000_000, 10_000
 PARTS = ("opening", "scrolling", "overview", "starts")
-OBSERVED_S, PAGES, STARTS_S = 30, 100, 10
+OBSERVED_S, PAGES, STARTS_S, TURNS = 30, 100, 4, 2
 _DIST = Path(__file__).parents[1] / "service/http/ui/dist"
 # When everything is shown: no skeleton, and rows.
 _SHOWN = """rows => new Promise(done => {
@@ -158,23 +160,29 @@ async def _overview_cpu(browser: Browser, http: aiohttp.ClientSession, url: str)
     await context.close()
 
 
-async def _starts_beside_pages(http: aiohttp.ClientSession, url: str, service: Program, times: int) -> None:
+async def _starts_beside_pages(http: aiohttp.ClientSession, stage: LedgerStage, turns: int) -> None:
     """Alternately without pages and with them, each time in the other order. Each change is that of one round."""
     rates: dict[int, list[float]] = {0: [], PAGES: []}
-    cpu: dict[int, list[tuple[float, float]]] = {0: [], PAGES: []}
-    for turn in range(times):
+    cpu: dict[int, list[tuple[float, float, float]]] = {0: [], PAGES: []}
+    service = stage.service
+    for turn in range(turns):
         for pages in (0, PAGES) if turn % 2 else (PAGES, 0):
-            async with open_overviews(url, pages):
-                before = service.usage()
+            async with open_overviews(service.port, pages) as process:
+                before, own = service.usage(), cpu_s(process) if process else 0.0
                 rates[pages].append(await starts(http, STARTS_S))
-                used = service.usage()
-                cpu[pages].append((used.cpu_s - before.cpu_s, used.cpu_postgres_s - before.cpu_postgres_s))
-    print("\n| overviews open | starts a second | service, % of a core | PostgreSQL |\n|---|---|---|---|")
+                used, own = service.usage(), (cpu_s(process) if process else 0.0) - own
+                cpu[pages].append((used.cpu_s - before.cpu_s, used.cpu_postgres_s - before.cpu_postgres_s, own))
+    print("\n| overviews open | starts a second | service, % of a core | PostgreSQL | the pages themselves |")
+    print("|---|---|---|---|---|")
     for pages, found in rates.items():
-        shares = [statistics.median(each) * 100 / STARTS_S for each in zip(*cpu[pages], strict=True)]
-        print(f"| {pages} | {statistics.median(found):.0f} | {shares[0]:.0f} | {shares[1]:.0f} |")
-    changes = sorted(beside / alone - 1 for alone, beside in zip(*rates.values(), strict=True))
-    print(f"Change with {PAGES} overviews: {statistics.median(changes):+.1%} ({changes[0]:+.1%} to {changes[-1]:+.1%})")
+        shares = [statistics.mean(each) * 100 / STARTS_S for each in zip(*cpu[pages], strict=True)]
+        print(f"| {pages} | {statistics.mean(found):.0f} | {shares[0]:.1f} | {shares[1]:.1f} | {shares[2]:.1f} |")
+    changes = [beside / alone - 1 for alone, beside in zip(*rates.values(), strict=True)]
+    error = statistics.stdev(changes) / math.sqrt(turns)
+    print(
+        f"Change with {PAGES} overviews: {statistics.mean(changes):+.1%}, standard error {error:.1%}, "
+        f"median {statistics.median(changes):+.1%} ({min(changes):+.1%} to {max(changes):+.1%})"
+    )
 
 
 async def _measure(options: Options, directory: Path, data_dir: Path) -> None:
@@ -197,7 +205,7 @@ async def _measure(options: Options, directory: Path, data_dir: Path) -> None:
             if "overview" in options.parts:
                 await _overview_cpu(browser, http, url)
         if "starts" in options.parts:
-            await _starts_beside_pages(http, url, stage.service, min(options.times, 5))
+            await _starts_beside_pages(http, stage, TURNS * options.times)
 
 
 @dataclass(frozen=True)
@@ -212,7 +220,12 @@ class Options:
 
 def _options() -> Options:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=TIMES, help="times each page is opened (default %(default)s)")
+    parser.add_argument(
+        "--times",
+        type=int,
+        default=TIMES,
+        help="times each page is opened; twice as often, starts are measured (default %(default)s)",
+    )
     parser.add_argument("--runs", type=int, default=RUNS, help="runs in the ledger (default %(default)s)")
     parser.add_argument(
         "--only", choices=PARTS, nargs="+", default=PARTS, help="what is measured (default: everything)"

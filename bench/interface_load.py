@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import aiohttp
 
 from bench.database import new_id
+from bench.programs import DidNotStartError
 from bench.stage import RUNS
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ async def starts(http: aiohttp.ClientSession, seconds: float) -> float:
 
 @asynccontextmanager
 async def open_overviews(port: int, count: int) -> AsyncIterator[int | None]:
-    """Keep overviews open, as clients in another process: a browser with as many pages would need the machine."""
+    """Keep overviews open, as clients in another process: a browser with as many pages would need the machine.
+
+    Yields the id of that process; None where there are no pages.
+    """
     if not count:
         yield None
         return

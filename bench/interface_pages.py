@@ -50,10 +50,10 @@ def readings() -> list[Reading]:
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     ago = {hours: (minute - timedelta(hours=hours)).isoformat().replace("+00:00", "Z") for hours in (1, 24, 168)}
     return [
-        Reading(f"{API}/runs?state=RUNNING&sort=start&order=asc&limit=100", 15),
-        Reading(f"{API}/runs?state=FAILED&state=ABORTED&endedAfter={ago[24]}&sort=end&limit=100", 15),
-        Reading(f"{API}/runs?state=RUNNING&updatedBefore={ago[1]}&sort=update&order=asc&limit=100", 60),
-        Reading(f"{API}/runs?contradicted=true&endedAfter={ago[168]}&sort=end&limit=100", 60),
+        Reading(f"{API}/runs?state=RUNNING&sort=start&order=asc&limit=8&count=101", 15),
+        Reading(f"{API}/runs?state=FAILED&state=ABORTED&endedAfter={ago[24]}&sort=end&limit=8&count=101", 15),
+        Reading(f"{API}/runs?state=RUNNING&updatedBefore={ago[1]}&sort=update&order=asc&limit=100&count=101", 60),
+        Reading(f"{API}/runs?contradicted=true&endedAfter={ago[168]}&sort=end&limit=1&count=101", 60),
         Reading(f"{API}/runs?state=RUNNING&sort=start&limit=250", 30),
         Reading("/readyz", 15),
     ]
@@ -71,7 +71,10 @@ class _Connection(asyncio.BufferedProtocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.lost.set_exception(exc or ConnectionResetError("the service has closed a connection"))
+        error = exc or ConnectionResetError("the service has closed a connection")
+        self.lost.set_exception(error)
+        if self._answered is not None:
+            self._answered.set_exception(error)
 
     def get_buffer(self, _sizehint: int) -> bytearray:
         return _received
@@ -99,8 +102,7 @@ class _Connection(asyncio.BufferedProtocol):
         port = self._transport.get_extra_info("peername")[1]
         lines = f"GET {path} HTTP/1.1\n{_HEADERS.format(port=port)}{headers}\n"
         self._transport.write(lines.replace("\n", "\r\n").encode())
-        await asyncio.wait((answered, self.lost), return_when=asyncio.FIRST_COMPLETED)
-        (answered if answered.done() else self.lost).result()
+        await answered
 
 
 async def _connect(port: int) -> _Connection:

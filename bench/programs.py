@@ -122,6 +122,11 @@ def serve(data_dir: Path) -> list[str | Path]:
     return ["serve", "--port", "0", "--data-dir", data_dir]
 
 
+def cpu_s(pid: int) -> float:
+    """Return the CPU seconds that a process has used so far."""
+    return _stat(pid)[1]
+
+
 def _family(pid: int) -> Iterator[int]:
     yield pid
     try:

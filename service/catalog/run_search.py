@@ -95,12 +95,12 @@ class FoundRun(NamedTuple):
 class FoundRuns(NamedTuple):
     """A page of runs, and the cursor after which there are more; None: there are none.
 
-    `count`: how many runs match, from this page on, as far as they were counted.
+    `counted`: how many runs match, from this page on, as far as they were counted.
     """
 
     runs: list[FoundRun]
     following: RunCursor | None
-    count: int
+    counted: int
 
 
 _START_KEY, _END_KEY = "coalesce(t.started_at, t.created_at)", "t.ended_at"

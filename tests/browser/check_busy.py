@@ -30,7 +30,9 @@ def test_tiles_count_runs_of_which_eight_are_read(opened, url, ask):
     expect(tile).to_have_text("100+")
     report_many(url, runs, "COMPLETE")
     expect(tile).to_have_text(str(running), timeout=40_000)  # after so many events it is asked for more seldom
-    expect(page.get_by_role("region", name="Running the longest").get_by_role("listitem")).to_have_count(min(8, running))
+    expect(page.get_by_role("region", name="Running the longest").get_by_role("listitem")).to_have_count(
+        min(8, running)
+    )
     limits = {re.search(r"limit=(\d+)", each)[1] for each in asked if "state=RUNNING&sort=start&order=asc" in each}
     assert limits == {"8"}
 
