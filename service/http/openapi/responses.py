@@ -1,7 +1,4 @@
-"""The types of answers, for /openapi.json only: the handlers write JSON from views.
-
-tests/integration/http/test_openapi.py validates real answers against them.
-"""
+"""The types of answers, for /openapi.json only: handlers write JSON from views, which test_openapi.py validates."""
 
 from datetime import datetime
 from typing import Any, Literal
