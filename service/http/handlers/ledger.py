@@ -8,7 +8,7 @@ from service.audit.verification import VerificationResult
 from service.auth.keys import Scope
 from service.http.fast_path import json_response
 from service.http.ledger_verification import MAX_POSITIONS
-from service.http.openapi import responses
+from service.http.openapi import ledger_responses
 from service.http.parameters import MAX_INTEGER, optional_integer
 from service.http.paths import BASE
 from service.http.resources import RESOURCES
@@ -60,7 +60,7 @@ ROUTES = (
         tag=Tag.LEDGER,
         summary="Read the ledger's head",
         description="Keep the hash elsewhere: a later change of any event up to it is then detected.",
-        answers={200: responses.LedgerHead},
+        answers={200: ledger_responses.LedgerHead},
     ),
     Route(
         method="GET",
@@ -73,6 +73,6 @@ ROUTES = (
         description=f"At most {MAX_POSITIONS:,} positions; `runfold verify` has no limit. `ok` is said of the "
         "positions `from` to `to` only; `complete` tells whether these are all positions of the ledger.",
         parameters=(_FROM, _TO),
-        answers={200: responses.Verification},
+        answers={200: ledger_responses.Verification},
     ),
 )
