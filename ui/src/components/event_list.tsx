@@ -71,7 +71,7 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
               onClick={() => onSelect(event.position === selected ? null : event.position)}
               onKeyDown={(key) => key.key === "Enter" && onSelect(event.position)}>
               <span role="cell" class="faint">{event.position}</span>
-              <span role="cell">{event.state ? <State state={event.state} /> : <span class="faint nowrap">{event.subject} {event.kind}</span>}</span>
+              <span role="cell" class={event.state ? undefined : "cut faint"}>{event.state ? <State state={event.state} /> : `${event.subject} ${event.kind}`}</span>
               {withJob && <span role="cell" class="cut"><span class="faint">{event.namespace}{event.job ? " / " : ""}</span>{event.job}</span>}
               <span role="cell"><Time at={event.transitionedAt} /></span>
               <span role="cell"><Time at={event.recordedAt} /></span>

@@ -103,7 +103,7 @@ function Row({ dataset, selected }: { dataset: Dataset; selected: boolean }): JS
       <span role="cell" class="cut">
         <a class="cover" href={href(paths.dataset(dataset.namespace, dataset.name))} title={`${dataset.namespace} / ${dataset.name}`}>
           <span class="faint">{dataset.namespace} / </span>
-          {dataset.name}
+          <span class="own-name">{dataset.name}</span>
         </a>
         {dataset.deleted && <span class="tag warn">dropped</span>}
       </span>

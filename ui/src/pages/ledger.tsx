@@ -115,6 +115,10 @@ export function LedgerPage(): JSX.Element {
   filters.delete("tail");
   filters.delete("stats");
   const { list, more, reload } = useEvents(filters.toString(), following);
+  const there = list.events.length > 0;
+  useEffect(() => {
+    if (there && chosen !== null) document.querySelector(".events")?.scrollIntoView({ block: "nearest" });
+  }, [there]); // what the address names is in view, not what is clicked later
   const toggle = (): void => setQuery({ tail: following ? "off" : null }, true);
   useShortcuts("Ledger", [{ keys: "p", text: "Pause or follow", action: toggle }]);
   const path = target("/events", { ...eventQuery(filters), order: "desc", limit: PAGE });
