@@ -23,6 +23,7 @@ from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.early_refusal import SerializedRefusal, read_usual_request
 from service.http.fast_path import FastConnection, FastRunner, FastServer, PreserializedResponse
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
+from service.http.unread_answers import UnreadAnswers
 
 
 class _ParserErrors(logging.Filter):
@@ -128,6 +129,7 @@ class _Connection(FastConnection):
 
     limit = _ConnectionLimit(inf)
     refusal: SerializedRefusal
+    unread: UnreadAnswers
 
     def __init__(self, server: FastServer, **settings: Any) -> None:  # noqa: ANN401  those of RequestHandler
         super().__init__(server, **settings)
@@ -156,8 +158,22 @@ class _Connection(FastConnection):
             return
         super().connection_made(transport)
 
+    def pause_writing(self) -> None:
+        """Wait until the client has read some of what was written, for a limited time."""
+        super().pause_writing()
+        if self.transport is not None:
+            self.unread.add(self.transport)
+
+    def resume_writing(self) -> None:
+        """Go on to write."""
+        super().resume_writing()
+        if self.transport is not None:
+            self.unread.remove(self.transport)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         """End the connection, and return its share of the budget. A handler that works goes on, and counts."""
+        if self.writing_paused and self.transport is not None:
+            self.unread.remove(self.transport)
         self._unwritten = b""
         self.release_head()
         while self._under_way > self.is_answering:
@@ -341,6 +357,7 @@ class HttpRunner(FastRunner):
         shared = {
             "__slots__": (),
             "limit": _ConnectionLimit(max_connections),
+            "unread": UnreadAnswers(),
             "refusal": SerializedRefusal(of_error(Overloaded(TOO_MANY_REQUESTS), self.base_path)),
         }
         self.connection = type("_LimitedConnection", (_Connection,), shared)

@@ -19,9 +19,6 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-WRITE_TIMEOUT_S = 10.0
-"""Seconds after which a client that does not read is disconnected."""
-
 
 @contextmanager
 def streaming(request: web.Request) -> Iterator[None]:
@@ -30,9 +27,6 @@ def streaming(request: web.Request) -> Iterator[None]:
         yield
     except ConnectionError:
         return  # the client disconnected
-    except TimeoutError:
-        _log.info("%s: disconnected a client that does not read", request.path)
-        _abort(request)
     except Exception:  # noqa: BLE001  whatever it is, a second answer cannot follow
         _log.exception("%s: the answer was aborted", request.path)
         _abort(request)
@@ -84,7 +78,6 @@ def _abort(request: web.Request) -> None:
 
 
 async def write(response: web.StreamResponse, data: bytes) -> None:
-    """Write. Raises TimeoutError where the client does not read."""
+    """Write. Raises ConnectionError where the client has disconnected, or was, as it does not read."""
     if data:
-        async with asyncio.timeout(WRITE_TIMEOUT_S):
-            await response.write(data)
+        await response.write(data)

@@ -16,7 +16,7 @@ from service.audit.event_text import sse_frame
 from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
 from service.audit.ledger_reader import RecordedEvent
 from service.audit.tail import LedgerTail, TailBatch
-from service.http import streaming
+from service.http import unread_answers
 from service.http.app import build_app
 from service.http.event_parameters import event_filters
 from service.http.handlers import event_stream
@@ -271,7 +271,8 @@ def test_filters_with_the_same_words_are_the_same():
 
 
 async def test_who_does_not_read_is_cut_off_and_keeps_nobody_waiting(client, monkeypatch):
-    monkeypatch.setattr(streaming, "WRITE_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(unread_answers, "LOOK_S", 0.1)
+    monkeypatch.setattr(unread_answers, "STALLED_S", 0.3)
     reader, writer = await asyncio.open_connection(client.host, client.port, limit=1024)
     writer.transport.pause_reading()
     writer.write(f"GET {URL}?cursor=start HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
