@@ -95,7 +95,10 @@ OTHERS = {
     "runs_by_update": {"within": ">= :far_position"},
     "count_created_entries": {"within": "true"},
     "search": {"within": "true", "key": load_text("search_rank"), "direction": "asc"},
-    "within_bytes": {"statement": load_text("list_namespaces", within="true")},
+    **{
+        name: {"statement": load_text("list_namespaces", within="true")}
+        for name in ("within_bytes", "first_within_bytes")
+    },
     "count_visible_runs_of_job": {"count": load_text("count_runs_of_job")},
     **{
         name: {"within": "true"}
