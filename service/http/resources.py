@@ -73,12 +73,17 @@ STOPPING = web.AppKey("stopping", asyncio.Event)
 """Set when the process has been asked to stop."""
 
 
+_DEFINED_S = 10.0
+"""Seconds that a definition waits at most, and no longer than --database-timeout, before it is answered with 503: it is
+recorded, and would be repeated, and wait again. Schedulers define their jobs before each run."""
+
+
 async def wait_for_catalog(resources: Resources, result: AppendResult) -> None:
     """Wait until the catalog holds the event of a command, recorded now or before. Raises Unavailable."""
     if result.position is not None:
-        await resources.catalog.wait_for(result.position)
+        await resources.catalog.wait_for(result.position, _DEFINED_S)
     else:
-        await resources.catalog.wait_until_current()
+        await resources.catalog.wait_until_current(_DEFINED_S)
 
 
 _SETTLE_S = 1.0

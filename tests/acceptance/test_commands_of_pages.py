@@ -66,7 +66,8 @@ def test_silence_is_allowed_and_looked_at(shell, server):
     serve, *puts = blocks("docs/silent-runs.md", "Silent runs")
     assert serve.startswith("runfold serve --silent-after 6h ")
     lines = [
-        line.replace("curl ", "curl --fail -sS ") for line in (*puts, *blocks("docs/silent-runs.md", "What to set"))
+        line.replace("curl ", "curl --fail -sS --retry 9 ")
+        for line in (*puts, *blocks("docs/silent-runs.md", "What to set"))
     ]
     said = shell(lines, RUNFOLD_URL=server.url, RUNFOLD_DATABASE_URL=server.dsn)
     namespace, job, runs = map(json.loads, said.splitlines())

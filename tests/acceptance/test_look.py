@@ -48,6 +48,8 @@ async def test_runs_are_listed_newest_first_and_by_state(known, dsn, connections
     listed = json.loads((await run(log, "runs", "--state", "COMPLETED", "--json", "--database-url", dsn)).output)
     assert [(found["id"], found["job"]["name"]) for found in listed] == [(str(known[0]), "load")]
     assert json.loads((await run(log, "runs", "--job", "none", "--json", "--database-url", dsn)).output) == []
+    none = await run(log, "runs", "--job", "none", "--database-url", dsn)
+    assert (none.status, none.output, none.errors) == (0, "", "No run matches.\n")
 
 
 async def test_contradicting_ends_and_second_lives_are_found_and_shown(connections, dsn, log):

@@ -11,6 +11,8 @@ from programs import run
 from scraping import scrape
 from waiting import wait_until
 
+from service.settings import Settings
+
 
 def test_the_requests_of_the_readme_show_a_run_that_is_running(server):
     lines = blocks("README.md", "Quick start")
@@ -28,17 +30,20 @@ def test_the_requests_of_the_readme_show_a_run_that_is_running(server):
     }
 
 
-async def test_the_demo_repeats_what_is_answered_with_503(server, tmp_path):
+async def test_definitions_wait_as_long_as_the_database_may_take_and_the_demo_repeats_a_503(server, tmp_path):
     async def refused():
         async with aiohttp.ClientSession(server.url) as session:
             return any(dict(labels).get("status") == "503" for _, labels in await scrape(session))
 
+    loop = asyncio.get_running_loop()
     connection = await asyncpg.connect(server.dsn)
     try:
         async with connection.transaction():
             await connection.execute("lock table runfold.jobs in access exclusive mode")
+            began = loop.time()
             demo = asyncio.create_task(run(tmp_path / "stderr", "demo", "--url", server.url))
             await wait_until(refused, "a request has been refused")
+            assert loop.time() - began > Settings().database_timeout
         ended = await demo
     finally:
         await connection.close()

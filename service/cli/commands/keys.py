@@ -16,6 +16,7 @@ from service.auth.keys import Key, ScopeName
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import actor_option, database_options
 from service.cli.json_output import json_option, print_json
+from service.cli.text import time_of
 from service.database.connections import Connections
 from service.domain.binding import Binding, parse_binding
 
@@ -163,7 +164,7 @@ def _patterns(binding: Binding | None) -> list[str] | None:
 def _table(listed: list[Key]) -> Table:
     table = Table("name", "scope", "namespaces", "created", "revoked", box=None)
     for key in listed:
-        times = (at.isoformat(timespec="seconds") if at else "" for at in (key.created_at, key.revoked_at))
+        times = time_of(key.created_at), time_of(key.revoked_at)
         bound = "all" if key.binding is None else escape(str(key.binding))
         table.add_row(key.name, key.scope, bound, *times, style="dim" if key.revoked_at else None)
     return table

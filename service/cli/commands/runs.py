@@ -60,6 +60,8 @@ def command(
     else:
         for view in runs:
             click.echo(_line(view))
+        if not runs:
+            click.echo("No run matches." if given or states else "There are no runs yet.", err=True)
     if behind:
         click.echo(f"The catalog is {behind} events behind the ledger; a running service projects them.", err=True)
 
