@@ -3,6 +3,7 @@
 #   make demo   a month of examples, in a ledger of its own, on http://127.0.0.1:5000      make demo ARGS='--days 90'
 #   make test   every check and every test               make test ARGS='-k ledger'
 #   make test-containers   builds the image, and checks it and the compose files, with Docker    ARGS='-k image'
+#   make test-containers-arm64   builds the image of arm64 and checks it, where necessary under emulation
 #   make test-helm    checks the Helm chart; needs helm 3, or Go, which builds it    SERVER=yes: in a real API server, too
 #   make test-systemd    checks the systemd unit
 #   make test-alerts   tests the alerts with Prometheus, from Debian's package     ARGS='-x'
@@ -34,7 +35,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 UI := service/http/ui/dist/index.html
 
-.PHONY: run demo test test-containers test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples pictures ui-types clean
+.PHONY: run demo test test-containers test-containers-arm64 test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples pictures ui-types clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp $(UI)
@@ -50,6 +51,9 @@ test: check
 
 test-containers: $(VENV)/.dev-stamp
 	@tests/containers/run.sh $(ARGS)
+
+test-containers-arm64: $(VENV)/.dev-stamp
+	@PLATFORM=linux/arm64 tests/containers/run.sh $(ARGS)
 
 test-helm: $(VENV)/.dev-stamp
 	@SERVER=$(SERVER) tests/helm/run.sh $(ARGS)

@@ -5,12 +5,15 @@ import re
 
 import pytest
 from documents import blocks
-from engine import docker, http_status, wait_for
+from engine import Container, docker, http_status, wait_for
 from project import Project
 
 RUN = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
 NASTY = 'p@ss/w:rd#1 $HOME ${X} "q" \\ %41 ü'
 UP = "docker compose up --detach --wait"
+
+
+pytestmark = pytest.mark.xdist_group("compose")
 
 
 class Deployed(Project):
@@ -44,7 +47,7 @@ def project(tmp_path_factory):
 
 
 def test_without_passwords_it_says_where_to_look(tmp_path):
-    assert "see .env.example" in Project(tmp_path, "runfold-test-none", 5082).run(UP, status=None)
+    assert "see .env.example" in Project(tmp_path, "runfold-test-none", 5082).run(UP, status=1)
 
 
 def test_the_lines_of_the_readme_make_a_service_with_keys(project):
@@ -80,9 +83,9 @@ def test_containers_have_limits(project):
 
 
 def test_what_an_interrupted_exec_leaves_behind_is_no_zombie(project):
-    project.run("docker compose exec -T runfold bash -c 'sleep 0.1 & disown'")
-    states = "docker compose exec -T runfold bash -c 'cat /proc/[0-9]*/stat | grep -c \") Z \"'"
-    wait_for(lambda: project.run(states, status=None).strip() == "0", "no zombie")
+    left = project.run("docker compose exec -T runfold bash -c 'sleep 0.1 >/dev/null 2>&1 & echo $!'").strip()
+    there = f"docker compose exec -T runfold test -e /proc/{int(left)}"
+    wait_for(lambda: "1" in project.run(f"{there}; echo $?"), "the process has ended and is no zombie", 30)
 
 
 def test_a_password_may_have_any_characters_and_can_be_changed(project):
@@ -101,8 +104,9 @@ def test_postgresql_may_restart(project):
 
 
 def test_runfold_may_be_killed(project):
-    docker("exec", project.container("runfold"), "bash", "-c", "kill -9 $(cat /proc/1/task/1/children)")
-    wait_for(lambda: project.run("docker compose ps --format '{{.Health}}' runfold").strip() == "healthy", "it is back")
+    runfold = Container(project.container("runfold"))
+    runfold.exec("bash", "-c", "kill -9 $(cat /proc/1/task/1/children)")
+    wait_for(lambda: runfold.inspect("RestartCount") == 1 and runfold.health == "healthy", "it is back")
     assert project.has_the_run()
 
 

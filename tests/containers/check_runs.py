@@ -7,14 +7,16 @@ from uuid import uuid4
 
 import pytest
 from documents import blocks
-from engine import PASSWORD, Container, container, create_key, docker, http_status, volume, wait_for
+from engine import EMULATED, PASSWORD, Container, container, create_key, docker, http_status, volume, wait_for
+
+MEMORY = "768m" if EMULATED else "256m"
 
 HARDENED = (
     "--read-only",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges:true",
-    "--memory=256m",
-    "--memory-swap=256m",
+    f"--memory={MEMORY}",
+    f"--memory-swap={MEMORY}",
 )
 PUBLISHED = "--publish=127.0.0.1::5000"
 KEYS = "--env=RUNFOLD_AUTH=on"
@@ -86,6 +88,30 @@ def test_a_user_without_a_name_is_told_what_to_do(image):
 def test_with_a_database_any_user_serves(image, database, user):
     with container(image, options=(KEYS, f"--user={user}", *HARDENED, *database)) as runfold:
         runfold.wait_until_ready()
+
+
+def test_a_run_is_recorded_read_exported_and_verified(image, database):
+    run = "870492da-ecfb-4be0-91b9-9a89ddd3db90"
+    job = "/api/v1/namespaces/etl/jobs/load"
+    with container(image, options=(KEYS, PUBLISHED, *HARDENED, *database)) as runfold:
+        runfold.wait_until_ready()
+        headers = {"Authorization": f"Bearer {create_key(runfold)}"}
+
+        def call(method, path, body=None):
+            content = None if body is None else json.dumps(body).encode()
+            return http_status(runfold.url() + path, method=method, body=content, **headers)
+
+        assert call("PUT", "/api/v1/namespaces/etl", {"ownerName": "me"}) == 200
+        assert call("PUT", job, {"type": "BATCH", "inputs": [], "outputs": []}) == 200
+        assert call("POST", f"{job}/runs", {"id": run}) == 201
+        assert call("POST", f"/api/v1/jobs/runs/{run}/start") == 200
+        assert call("POST", f"/api/v1/jobs/runs/{run}/complete") == 200
+        assert call("GET", f"/api/v1/jobs/runs/{run}") == 200
+        assert call("GET", "/") == 200
+        exported = map(json.loads, runfold.exec("sh", "-c", "runfold export 2>/dev/null").splitlines())
+        assert [event["state"] for event in exported if event.get("id") == run] == ["NEW", "RUNNING", "COMPLETED"]
+        assert " hold. " in runfold.exec("runfold", "verify")
+        assert "No event is set aside" in runfold.exec("runfold", "doctor")
 
 
 def run_lines(lines, image, words, *options, **environment):

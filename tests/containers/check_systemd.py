@@ -8,14 +8,16 @@ from documents import blocks
 from engine import container, docker, wait_for
 from project import copy_checkout
 
-# The stand-in for Python's image has no wheels for venv.
+# The stand-in for Python's image has no wheels for venv. What is masked would change the kernel of this machine: its
+# handlers of foreign programs, its settings, its modules.
 DOCKERFILE = """
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
 RUN apt-get -qq update \\
  && apt-get -qq install -y --no-install-recommends systemd dbus \\
  && if dpkg -s python3-pip-whl >/dev/null 2>&1; then apt-get -qq install -y --reinstall python3-pip-whl; fi \\
- && systemctl mask systemd-modules-load systemd-resolved
+ && systemctl mask systemd-modules-load systemd-resolved systemd-binfmt systemd-sysctl \\
+      proc-sys-fs-binfmt_misc.automount proc-sys-fs-binfmt_misc.mount
 STOPSIGNAL SIGRTMIN+3
 """
 # Kernels with control groups of version 1 need the arguments; they mean nothing to others.

@@ -18,7 +18,11 @@ from uuid import uuid4
 from documents import blocks
 
 REPOSITORY = Path(__file__).parents[2]
-DEADLINE_S = 120.0
+PLATFORM = os.environ.get("PLATFORM", "")
+"""The platform of the image, such as linux/arm64; empty: the engine's."""
+EMULATED = "EMULATED" in os.environ
+"""Whether the processor is emulated: everything takes ten times as long, and more memory."""
+DEADLINE_S = 600.0 if EMULATED else 120.0
 POSTGRES_IMAGE = os.environ.get("POSTGRES_IMAGE", "docker.io/library/postgres:18")
 PASSWORD = "abc-DEF_123"
 BUILD_ARGUMENTS = ("PYTHON_IMAGE", "CA_CERTIFICATES", "PIP_INDEX_URL")
@@ -28,8 +32,8 @@ class Ended(Exception):
     """A command ended with another status than expected; has its output."""
 
 
-def docker(*arguments: str, status: int | None = 0, text: str = "", timeout: float = 600, **env: str) -> str:
-    """Run docker; return its output and errors. `status` None: any."""
+def docker(*arguments: str, status: int | None = 0, text: str = "", timeout: float = DEADLINE_S, **env: str) -> str:
+    """Run docker; return its output and errors. `status` None: any. Raises Ended, and TimeoutExpired."""
     ended = subprocess.run(
         ["docker", *arguments],
         input=text,
@@ -61,7 +65,9 @@ def build(tag: str, **arguments: str) -> None:
     command = [tag if word == "runfold" else word for word in shlex.split(line)[1:]]
     passed = {name: os.environ[name] for name in BUILD_ARGUMENTS if name in os.environ} | arguments
     options = [option for name, value in passed.items() for option in ("--build-arg", f"{name}={value}")]
-    docker(*command, "--progress=plain", *options, DOCKER_BUILDKIT="1")
+    if PLATFORM:
+        options.append(f"--platform={PLATFORM}")
+    docker(*command, "--progress=plain", *options, timeout=2400 if EMULATED else 600, DOCKER_BUILDKIT="1")
 
 
 class Container:

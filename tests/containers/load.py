@@ -23,7 +23,7 @@ class Load:
     def __init__(self, url: str, secret: str, clients: int = 8) -> None:
         self._url, self._headers, self._clients = url, {"Authorization": f"Bearer {secret}"}, clients
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
+        self._thread = threading.Thread(target=self._run_until_the_end)
         self.acknowledged: list[tuple[str, str]] = []
         """(run, state) of each transition whose report was answered with 2xx."""
         self.failures: list[str] = []
@@ -43,6 +43,12 @@ class Load:
     @property
     def count(self) -> int:
         return len(self.acknowledged)
+
+    def _run_until_the_end(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except Exception as error:  # noqa: BLE001  what a client did not expect is a failure, and not the end of a thread
+            self.failures.append(repr(error))
 
     async def _run(self) -> None:
         self._last = time.monotonic()

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from engine import BUILD_ARGUMENTS, REPOSITORY, Ended, docker
+from engine import BUILD_ARGUMENTS, REPOSITORY, Ended
 
 
 def copy_checkout(directory: Path) -> None:
@@ -24,19 +24,11 @@ def copy_checkout(directory: Path) -> None:
             shutil.copy2(REPOSITORY / path, directory / path)
 
 
-def remove_remains(project: str) -> None:
-    """Remove what an earlier run has left of a project, also its image: `up` builds one only where there is none."""
-    of_project = ("--quiet", "--filter", f"label=com.docker.compose.project={project}")
-    for container in docker("ps", "--all", *of_project).split():
-        docker("rm", "--force", container)
-    for volume in docker("volume", "ls", *of_project).split():
-        docker("volume", "rm", volume)
-    for image in docker("image", "ls", "--quiet", project).split():
-        docker("image", "rm", "--force", image, status=None)
-
-
 class Project:
-    """A compose project in a directory of its own; its names and its port are no other project's."""
+    """A compose project in a directory of its own; its names and its port are no other project's.
+
+    run.sh has removed what an earlier run has left of it, also its image: `up` builds one only where there is none.
+    """
 
     def __init__(self, directory: Path, name: str, port: int, file: str = "docker-compose.yml") -> None:
         copy_checkout(directory)
@@ -52,7 +44,6 @@ class Project:
             "COMPOSE_FILE": Path(file).name,
         }
         self.environment = kept | own
-        remove_remains(name)
 
     def run(self, line: str, *, status: int | None = 0, terminal: bool = False, text: str = "") -> str:
         """Run a line of shell; return what it prints. With `terminal`, as if it was typed."""
