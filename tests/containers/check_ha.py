@@ -9,8 +9,6 @@ from engine import Container, docker, http_status, wait_for
 from load import Load
 from project import Project
 
-pytestmark = pytest.mark.xdist_group("ha")
-
 FILE = "deploy/compose-ha.yml"
 MIGRATION = '''"""A migration that replicas of the version before can live with."""
 

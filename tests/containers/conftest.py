@@ -10,7 +10,7 @@ from engine import PASSWORD, POSTGRES_IMAGE, Container, build, container, docker
 pytest.register_assert_rewrite("check_image", "check_runs")
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
-LONGEST_FIRST = ("check_ha", "check_compose", "check_systemd")
+LONGEST_FIRST = ("check_ha", "check_compose", "check_runs", "check_systemd")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -18,7 +18,7 @@ emulate() {
   if [ ! -x "$work/qemu-aarch64" ]; then
     install_mmdebstrap
     rm -rf "$work/qemu"
-    timeout 600 mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$work/qemu"
+    timeout 600 mmdebstrap --quiet --variant=extract --include=qemu-user trixie "$work/qemu" 7>&- 8>&-
     mv "$work/qemu/usr/bin/qemu-aarch64" "$work/"
     rm -rf "$work/qemu"
   fi

@@ -69,12 +69,12 @@ if [ -z "${CA_CERTIFICATES+set}" ]; then CA_CERTIFICATES=$(cat /usr/local/share/
 : "${PYTHON_IMAGE:=$(sed -n 's/^ARG PYTHON_IMAGE=//p' "$repository/deploy/Dockerfile")}"
 : "${POSTGRES_IMAGE:=docker.io/library/postgres:18}"
 : "${HAPROXY_IMAGE:=docker.io/library/haproxy:3.0}"
-files='check_*.py'
-: "${PARALLEL=-n 4 --dist loadgroup --no-loadscope-reorder}"
+# Two processes more than most machines for tests have cores: most checks wait. The checks of a file stay in one process.
+files='check_*.py' parallel='-n 4 --dist loadfile --no-loadscope-reorder'
 images=(PYTHON_IMAGE POSTGRES_IMAGE HAPROXY_IMAGE)
 if [ -n "${PLATFORM:-}" ]; then
   [ "$PLATFORM" = linux/arm64 ] || fail "PLATFORM is $PLATFORM. What can be checked is linux/arm64."
-  files='arm64_*.py' images=(PYTHON_IMAGE POSTGRES_IMAGE)
+  files='arm64_*.py' parallel='-n 2 --dist load' images=(PYTHON_IMAGE POSTGRES_IMAGE)
   # The containers of the image are of that platform; PostgreSQL's is this machine's.
   export PLATFORM DOCKER_DEFAULT_PLATFORM=$PLATFORM NATIVE_PLATFORM=linux/$native
   if [ "$native" != arm64 ]; then export EMULATED=yes; emulate; fi
@@ -97,7 +97,7 @@ remove_remains || true
 cd "$repository"
 # shellcheck disable=SC2086  several options
 env --default-signal=INT,QUIT "$python" -m pytest -o python_files="$files" -p no:cacheprovider --timeout 900 --basetemp "$work/tmp" \
-  $PARALLEL tests/containers "$@" <&0 &
+  ${PARALLEL-$parallel} tests/containers "$@" <&0 &
 tests=$!
 # Whatever ends this script ends the checks as Ctrl-C does, which reaches them from a terminal by itself.
 trap : INT

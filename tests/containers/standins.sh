@@ -14,9 +14,10 @@ debian() {
   [ "$(cat "$1/complete" 2>/dev/null)" != "$2" ] || return 0
   install_mmdebstrap
   rm -rf "$1"
+  # Without the locks' descriptors: it names its own in lines of a shell that knows one digit only.
   timeout 1800 mmdebstrap --quiet --variant=minbase --include="$2" ${3:+--architectures="$3" --skip=check/qemu} \
     --dpkgopt=force-unsafe-io --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/doc/*' \
-    --dpkgopt='path-exclude=/usr/share/locale/*' trixie "$1"
+    --dpkgopt='path-exclude=/usr/share/locale/*' trixie "$1" 7>&- 8>&-
   rm -rf "$1"/var/cache/apt "$1"/var/lib/apt/lists/*
   echo "$2" >"$1/complete"
 }
