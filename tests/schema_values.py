@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator, FormatChecker, ValidationError, validators
 
 from service.ledger.cursors import PositionCursor, RowCursor, encode_position, encode_row
 from service.ledger.events import LOG
@@ -120,6 +120,15 @@ def _is_cursor_of_runs(value: object) -> bool:
     return value in ("", "start", ROW)
 
 
+def _matches(_validator: Any, pattern: str, value: object, _schema: Schema) -> Iterator[ValidationError]:
+    """Check a pattern as JSON Schema means it: `$` is the end; for Python, also before a line break there."""
+    if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+Validator = validators.extend(Draft202012Validator, {"pattern": _matches})
+
+
 class SchemaValues:
     """Proposes values for the schemas of a document."""
 
@@ -129,7 +138,7 @@ class SchemaValues:
     def describes(self, schema: Schema, value: object) -> bool:
         """Whether a value is one that a schema describes."""
         whole = {**schema, "components": self._document["components"]}
-        return Draft202012Validator(whole, format_checker=formats).is_valid(value)
+        return Validator(whole, format_checker=formats).is_valid(value)
 
     def proposed(self, schema: Schema) -> Iterator[Any]:
         """Yield values of JSON at the edges of a schema."""

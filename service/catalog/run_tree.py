@@ -12,7 +12,6 @@ from service.catalog.queries import EVERY, VISIBLE_RUN, condition
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.binding import Binding
-from service.errors import Malformed
 
 MAX_RUNS = 10_000
 """Runs of a tree that are read. The columns of one take 9 KB at most: its names are bounded."""
@@ -73,11 +72,11 @@ class RunTrees:
 
     async def read(
         self, run: UUID, extent: Extent, after: UUID | None, limit: int, binding: Binding | None = None
-    ) -> RunTree:
+    ) -> RunTree | None:
         """Return the runs of the tree of a run that come after one of them (None: from the root on), at most `limit`.
 
-        Of those that the binding of an API key lets it see: nothing is found through others. Raises Malformed for an
-        `after` that the tree does not have.
+        Of those that the binding of an API key lets it see: nothing is found through others. Returns None where the
+        tree does not have the run `after`.
         """
         async with self._connections.connection() as connection:
             ancestors = await connection.fetch(_ANCESTORS[binding is not None], run, extent.above, *condition(binding))
@@ -92,9 +91,7 @@ class RunTrees:
                     if begun:
                         found.append(each)
                     begun = begun or each.id == after
-        if not begun:
-            raise Malformed("parameter cursor is not `next` of a page of this tree")
-        return RunTree(root, found, None, is_whole=ends and walk.is_whole)
+        return RunTree(root, found, None, is_whole=ends and walk.is_whole) if begun else None
 
 
 def _root(run: UUID, ancestors: Sequence[Any], above: int) -> tuple[UUID, Any, bool]:

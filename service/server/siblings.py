@@ -194,7 +194,8 @@ class ReportExchange:
         others = [link for link in self._links if link is not asking]
         answers = {link.ask(): link for link in others}
         done, _ = await asyncio.wait(answers, timeout=_ANSWER_S) if answers else (set(), None)
-        reports = [link.last_report for link in others if link.last_report]
+        # The report of one that has ended meanwhile is among those of the ended.
+        reports = [link.last_report for link in others if link in self._links and link.last_report]
         if self._ended:
             reports.append(encode(self._ended))
         if not asking.writer.is_closing():

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from service.auth.keys import Scope
 from service.catalog.run_tree import MAX_LEVELS, MAX_RUNS, Extent
+from service.errors import Malformed
 from service.http import views
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs
@@ -60,8 +61,11 @@ async def tree(request: web.Request) -> web.Response:
     await resources.catalog.wait_until_current()
     binding, cursor = binding_of(request), parameters[_CURSOR]
     found = await resources.run_trees.read(run, extent, cursor, parameters[PAGE_LIMIT], binding)
-    if not found.runs and cursor is None and visible(binding, await resources.reader.read(run)) is None:
+    is_unknown = found is None or (not found.runs and cursor is None)
+    if is_unknown and visible(binding, await resources.reader.read(run)) is None:
         raise run_not_found(request)
+    if found is None:
+        raise Malformed("parameter cursor is not `next` of a page of this tree")
     return json_response(request, dump(views.tree_view(found)))
 
 

@@ -129,6 +129,7 @@ async def test_a_cursor_of_another_tree_is_refused(client):
     async with client.get(f"/api/v1/jobs/runs/{run}/tree?cursor={uuid4()}") as answer:
         assert answer.status == 400
         assert "of this tree" in (await answer.json())["detail"]
+    assert (await client.get(f"/api/v1/jobs/runs/{uuid4()}/tree?cursor={run}")).status == 404
     for bad in ("depth=33", "above=-1", "limit=0", "cursor="):
         assert (await client.get(f"/api/v1/jobs/runs/{run}/tree?{bad}")).status == 400
 
