@@ -241,7 +241,11 @@ def test_a_job_shows_its_last_runs_what_is_usual_and_the_run_under_way(opened, a
     expect(last.locator(".chart a .sign")).to_have_count(sum(run["state"] != "COMPLETED" for run in runs))
     expect(last).to_contain_text(re.compile("median .*, 95 % within "))
     under_way = page.get_by_role("region", name="Under way").filter(has=page.locator(f"a[href$='{running['id']}']"))
-    expect(under_way).to_contain_text("longer than 95 % of the last")
+    took = [each["durationMs"] for each in runs if each["state"] == "COMPLETED"]
+    since = (datetime.now(UTC) - datetime.fromisoformat(running["startedAt"])) / timedelta(milliseconds=1)
+    shorter = sum(length < since for length in took) / len(took)  # it depends on the time of the day
+    words = "longer than 95 % of the last" if shorter > 0.97 else "about .* left" if shorter < 0.47 else "longer|left"
+    expect(under_way).to_contain_text(re.compile(words))
 
 
 def test_the_tree_of_a_run_has_its_parents_and_siblings(opened, ask):
