@@ -35,7 +35,7 @@ Accept-Language: en-US,en;q=0.9
 _SHARED = "Cache-Control: max-age=3\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)\r\n", re.IGNORECASE)
 _received = bytearray(256 * 1024)
-"""What any connection receives; nobody reads it later."""
+"""The buffer into which all connections receive. Its content is thrown away."""
 
 
 class Reading(NamedTuple):

@@ -96,8 +96,8 @@ _SORT = choice(
 _LIMIT = optional_integer("limit", f"The maximum number of runs; else {_PAGE}, or all as lines.", 1, MAX_PAGE_EVENTS)
 _COUNT = optional_integer(
     "count",
-    "Say in `count` how many runs match, from this page on, and count so many at most: where it is so many, there may "
-    "be more. Not with lines.",
+    "Return in `count` the number of runs that match, from this page on, up to this number: a `count` that equals it "
+    "means that there may be more. Not with lines.",
     1,
     MAX_PAGE_EVENTS,
 )
