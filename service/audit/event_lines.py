@@ -113,6 +113,8 @@ _BOUNDS = {
 }
 """The bounds of a range in the statements: the one that a stream is read from, and the one where reading ends."""
 
+EVENT_FILTERS = load_text("event_filters")
+
 JSON_LINE = load_text("line_json", absent=load_text("payload_archived"))
 _FORMS = {
     TextFormat.JSON: {"line": JSON_LINE, "wanted": "true"},
@@ -128,7 +130,8 @@ def selection(which: str, order: ReadOrder, subject: str = Subject.RUN) -> str:
 
     `subject`: of the stream, where the events of one are selected.
     """
-    return load_text(f"which_{which}", direction=order, subject=subject, **_BOUNDS[order])
+    bounds = _BOUNDS[order]
+    return load_text(f"which_{which}", direction=order, subject=subject, event_filters=EVENT_FILTERS, **bounds)
 
 
 def _line_statements(which: str, subject: str = Subject.RUN) -> LineStatements:

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from service.ledger import cursors
 from service.ledger.cursors import PositionCursor
 from service.ledger.events import LOG
-
-MOST_BRIEFS = 250
-"""Events of which a brief message says what they are about."""
 
 _BREAKS = bytes.maketrans(b"\n\r", b"  ")
 
@@ -34,11 +29,10 @@ def sse_frame(position: int, text: bytes) -> bytes:
     return b"id: %b\ndata: %b\n\n" % (next_cursor(position).encode(), on_one_line(text))
 
 
-def brief_frame(upto: int, texts: Sequence[bytes], transitions: int) -> bytes:
-    """Return some events as one server-sent event: how many they are, and the last ones. Its id is the cursor `upto`.
+def brief_frame(upto: int, events: int, transitions: int, latest: bytes) -> bytes:
+    """Return some events as one server-sent event, whose id is the cursor `upto`.
 
-    `transitions`: how many of them are transitions of runs.
+    `transitions`: how many of them are transitions of runs. `latest`: JSON objects with commas between them.
     """
-    latest = b",".join(texts[-MOST_BRIEFS:])
-    data = b'{"events":%d,"transitions":%d,"latest":[%b]}' % (len(texts), transitions, on_one_line(latest))
+    data = b'{"events":%d,"transitions":%d,"latest":[%b]}' % (events, transitions, on_one_line(latest))
     return b"id: %b\ndata: %b\n\n" % (next_cursor(upto).encode(), data)

@@ -17,6 +17,7 @@ from service.audit.event_lines import (
     BY_POSITIONS,
     BY_RANGE,
     BY_STREAM,
+    EVENT_FILTERS,
     JSON_LINE,
     PAGE_BYTES,
     EventLine,
@@ -29,9 +30,9 @@ from service.audit.event_lines import (
 from service.audit.filters import EventFilters, FilteredFields
 from service.audit.postings import LedgerEnds
 from service.database.connections import Connections
-from service.database.statements import load
+from service.database.statements import load, load_text
 from service.domain import timestamps
-from service.domain.binding import Binding
+from service.domain.binding import NOWHERE, Binding
 from service.domain.event import Event, Subject
 from service.domain.run import RunRegisters
 from service.ledger.archive_records import PayloadLocation, group_by_file
@@ -49,10 +50,10 @@ UNPOSTED_POSITIONS = 20_000
 
 
 _POSITION_AT, _SETTLE, _KNOWN_AT = load("position_at"), load("settle"), load("known_at")
-_STORED_REGISTERS, _LAST_OF_RUN, _COUNT_RANGE = load("stored_registers"), load("last_of_run"), load("count_range")
-_COUNT_STREAM, _COUNT_RUN = load("count_stream"), load("count_run")
+_STORED_REGISTERS, _LAST_OF_RUN, _COUNT_RUN = load("stored_registers"), load("last_of_run"), load("count_run")
+_COUNT_RANGE, _COUNT_STREAM = (load(name, event_filters=EVENT_FILTERS) for name in ("count_range", "count_stream"))
 _RECORDED_AFTER = load("recorded_after", line=JSON_LINE)
-_RECORDED_BRIEFS = load("recorded_briefs")
+_BRIEF = load("brief_of_events", event_filters=EVENT_FILTERS, within=load_text("within", namespace="t.namespace"))
 
 _TICK = timedelta(microseconds=1)
 
@@ -65,6 +66,17 @@ class RecordedEvent(NamedTuple):
     position: int
     fields: FilteredFields
     text: bytes
+
+
+class EventsInBrief(NamedTuple):
+    """How many events there are, how many of them are transitions, and what the last ones are about.
+
+    `latest`: JSON objects in order, with commas between them.
+    """
+
+    events: int
+    transitions: int
+    latest: bytes
 
 
 class StoredRegisters(NamedTuple):
@@ -291,9 +303,14 @@ class LedgerReader:
             rows = await connection.fetch(_RECORDED_AFTER, LOG, position, limit, PAGE_BYTES)
         return list(map(_recorded_event, rows))
 
-    async def briefs_after(self, position: int, limit: int) -> list[RecordedEvent]:
-        """Return the first `limit` events after a position; their text is what they are about, without payloads."""
-        return list(map(_recorded_event, await self.fetch(_RECORDED_BRIEFS, LOG, position, limit)))
+    async def in_brief(self, filters: EventFilters, span: PositionRange, most: int) -> EventsInBrief:
+        """Return what the events of a filter in a span are about: of the last `most` of them, without payloads."""
+        within = filters.within or NOWHERE
+        classes = filters.kinds, filters.states, filters.sources, filters.namespace, filters.job, filters.actor
+        bound = filters.within is not None
+        rows = await self.fetch(_BRIEF, LOG, *span, most, filters.run, bound, *classes, within.names, within.prefixes)
+        events, transitions, latest = rows[0]
+        return EventsInBrief(events, transitions, (latest or "").encode())
 
     async def last_of_run(self, run: UUID, upto: int, limit: int = 1) -> list[Event]:
         """Return the last events of a run up to a position, newest first."""

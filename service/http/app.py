@@ -9,10 +9,12 @@ from typing import Any
 
 from aiohttp import web
 
+from service.audit.brief_batch import BRIEFS
 from service.audit.ledger_reader import LedgerReader
 from service.audit.postings import PostingsWriter
 from service.audit.run_history import RunHistory
-from service.audit.tail import BRIEFS, WHOLE_EVENTS, LedgerTail
+from service.audit.tail import LedgerTail
+from service.audit.tail_batch import WHOLE_EVENTS
 from service.catalog.catalog_projection import CatalogProjection
 from service.catalog.freshness import CatalogFreshness
 from service.catalog.lineage_events import LineageEventReader

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
+from service.single_flight import begin, has_failed
 
 MAX_AGE_S = 3.0
 """Seconds after which a round ends, whatever requests allow. It is longer than the time within which two requests make
@@ -39,21 +39,21 @@ class _Round:
 
     async def wait(self) -> None:
         """Wait until the catalog has everything that was recorded before the round. The first one to wait asks it."""
-        if self._current is None or _has_failed(self._current):
-            self._current = _begin(self._wait())
+        if self._current is None or has_failed(self._current):
+            self._current = begin(self._wait())
         await asyncio.shield(self._current)
 
     async def answer(self, question: Hashable, make: Callable[[Wait], Coroutine[Any, Any, bytes]]) -> bytes:
         """Return the answer to a question, which is made once."""
         task = self._answers.get(question)
         if task is None:
-            task = self._answers[question] = _begin(make(self.wait))
+            task = self._answers[question] = begin(make(self.wait))
             task.add_done_callback(lambda made: self._on_made(question, made))
         return await asyncio.shield(task)
 
     def _on_made(self, question: Hashable, made: asyncio.Task[bytes]) -> None:
         """Keep an answer. One that could not be made is made anew for the next request."""
-        size = 0 if _has_failed(made) else len(made.result()) + _QUESTION_BYTES
+        size = 0 if has_failed(made) else len(made.result()) + _QUESTION_BYTES
         if size and self._size + size <= _KEPT_BYTES:
             self._size += size
         else:
@@ -91,19 +91,3 @@ class SharedAnswers:
     def _end(self, ended: _Round) -> None:
         if self._round is ended:
             self._round = None
-
-
-def _begin(work: Awaitable[T]) -> asyncio.Task[T]:
-    """Return a task that goes on where the request that began it does not; others may wait for it."""
-    task = asyncio.ensure_future(_result(work))
-    task.add_done_callback(_has_failed)
-    return task
-
-
-async def _result(work: Awaitable[T]) -> T:
-    return await work
-
-
-def _has_failed(task: asyncio.Task[Any]) -> bool:
-    """Tell whether a task has ended without a result. Its error counts as seen: nobody may wait for it any more."""
-    return task.done() and (task.cancelled() or task.exception() is not None)

@@ -10,7 +10,7 @@ import pytest
 SERVICE, TESTS = Path(__file__).parents[2] / "service", Path(__file__).parents[1]
 
 LAYERS = (
-    ("errors", "settings", "logs", "os_process", "histograms", "trace_context"),
+    ("errors", "settings", "logs", "os_process", "histograms", "single_flight", "trace_context"),
     ("not_found", "tracing"),
     ("domain",),
     ("payloads", "database", "embedded"),

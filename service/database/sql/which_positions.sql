@@ -8,11 +8,6 @@ select t.* from unnest(:positions::bigint[]) as w (position)
                 where i.log = :log and i.position between w.position and w.position order by i.position offset 0
            ) t
            where t.position > :after and t.position <= :upto
-             and (:kinds::text[] is null or t.kind = any (:kinds))
-             and (:states::text[] is null or t.state = any (:states))
-             and (:sources::text[] is null or t.source = any (:sources))
-             and (:namespace::text is null or t.namespace = :namespace)
-             and (:job::text is null or t.job = :job)
-             and (:actor::text is null or t.actor = :actor)
+             and {event_filters}
              and (:within::text[] is null or t.namespace = any (:within))
            limit :limit

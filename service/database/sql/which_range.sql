@@ -1,11 +1,6 @@
 -- Selects events between two positions.
 select t.* from runfold.events t
            where t.log = :log and t.position > :after and t.position <= :upto
-             and (:kinds::text[] is null or t.kind = any (:kinds))
-             and (:states::text[] is null or t.state = any (:states))
-             and (:sources::text[] is null or t.source = any (:sources))
-             and (:namespace::text is null or t.namespace = :namespace)
-             and (:job::text is null or t.job = :job)
-             and (:actor::text is null or t.actor = :actor)
+             and {event_filters}
              and (:within::text[] is null or t.namespace = any (:within))
            order by t.position {direction} limit :limit

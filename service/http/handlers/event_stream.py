@@ -8,12 +8,14 @@ from contextlib import aclosing
 
 from aiohttp import hdrs, web
 
+from service.audit.brief_batch import MOST_DESCRIBED
 from service.audit.event_lines import PositionRange
-from service.audit.event_text import MOST_BRIEFS, next_cursor, sse_frame
+from service.audit.event_text import next_cursor, sse_frame
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.audit.tail import LedgerTail
 from service.auth.keys import Scope
+from service.errors import Unavailable
 from service.http.event_parameters import FILTERS, LAST_EVENT_ID, STREAM_CURSOR, event_filters, position_after
 from service.http.parameters import MAX_PAGE_EVENTS, boolean
 from service.http.paths import BASE
@@ -25,10 +27,13 @@ from service.http.streaming import disconnection, streaming, write
 HEARTBEAT_S = 15.0
 """Seconds without a write after which a comment is sent, so that proxies do not close the connection as idle."""
 
+RETRY_S = 0.5
+"""Seconds after which the ledger is read again for a listener while the database cannot be used."""
+
 _BRIEF = boolean(
     "brief",
     "`true`: once a second at most, how many events were recorded, and what the last of them are about, at most "
-    f"{MOST_BRIEFS}, without payloads: `{{events, transitions, latest}}`.",
+    f"{MOST_DESCRIBED}, without payloads: `{{events, transitions, latest}}`.",
 )
 
 _HEADERS = {hdrs.CONTENT_TYPE: "text/event-stream", hdrs.CACHE_CONTROL: "no-store", "X-Accel-Buffering": "no"}
@@ -74,7 +79,7 @@ def _whole(ledger: LedgerReader, filters: EventFilters) -> _ReadLedger:
 def _in_brief(tail: LedgerTail, filters: EventFilters) -> _ReadLedger:
     async def read(position: int) -> tuple[bytes, int]:
         batch = await tail.read_ledger(position)
-        return (b"", position) if batch is None else (batch.sse_frames(filters, position), batch.upto)
+        return (b"", position) if batch is None else (await batch.sse_frames(filters, position), batch.upto)
 
     return read
 
@@ -86,6 +91,7 @@ async def _frames(
 
     A filter may match nothing for long while many events are read: a heartbeat is due HEARTBEAT_S after the last write,
     and its id is the cursor up to which events were read, so that a client that resumes does not scan them again.
+    While the database cannot be used, there are only heartbeats.
     """
     clock, generation = asyncio.get_running_loop().time, tail.generation
     written = clock()
@@ -93,20 +99,21 @@ async def _frames(
         if tail.generation != generation:
             yield b": the ledger ends before what was sent; resume, or begin anew if that is refused\n\n"
             return
-        recent = tail.read_after(position)
-        if recent.behind:
-            frames, position = await read_ledger(position)
-            if frames:
-                yield frames
-                written = clock()
-        elif not recent.batches:
-            await tail.wait(position, written + HEARTBEAT_S - clock(), gone)
-        for batch in recent.batches:
-            frames, position = batch.sse_frames(filters, position), batch.upto
-            if frames:
-                yield frames
-                written = clock()
-        if clock() - written >= HEARTBEAT_S:
+        batch, behind = tail.next_after(position)
+        frames = b""
+        try:
+            if batch is not None:
+                frames, position = await batch.sse_frames(filters, position), batch.upto
+            elif behind:
+                frames, position = await read_ledger(position)
+            else:
+                await tail.wait(position, written + HEARTBEAT_S - clock(), gone)
+        except Unavailable:
+            await asyncio.wait((gone,), timeout=RETRY_S)
+        if frames:
+            yield frames
+            written = clock()
+        elif clock() - written >= HEARTBEAT_S:
             yield b": heartbeat\nid: %b\n\n" % next_cursor(position).encode()
             written = clock()
 

@@ -82,7 +82,7 @@ STATEMENTS = {
 PARTS = {
     "subject": "run",
     "direction": "asc",
-    "which": load_text("which_range", direction="asc"),
+    "which": load_text("which_range", direction="asc", event_filters=load_text("event_filters")),
     "line": JSON_LINE,
     "wanted": "true",
 }

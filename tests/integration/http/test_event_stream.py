@@ -11,11 +11,12 @@ from building import fact, facts
 from served import Served
 from waiting import wait_until
 
-from service.audit import tail as tails
+from service.audit import tail_batch
 from service.audit.event_text import sse_frame
 from service.audit.filters import EVERYTHING, EventFilters, FilteredFields
 from service.audit.ledger_reader import RecordedEvent
-from service.audit.tail import LedgerTail, TailBatch
+from service.audit.tail import LedgerTail
+from service.audit.tail_batch import TailBatch
 from service.http import unread_answers
 from service.http.app import build_app
 from service.http.event_parameters import event_filters
@@ -52,6 +53,11 @@ async def stream_events(answer):
 async def take(events, count):
     async with asyncio.timeout(20):
         return [await anext(events) for _ in range(count)]
+
+
+def keep_one_batch(client, monkeypatch):
+    tail = client.app[RESOURCES].tail
+    monkeypatch.setattr(tail, "_form", tail._form._replace(kept_batches=1))
 
 
 async def append(client, count):
@@ -119,8 +125,8 @@ async def test_what_another_process_appends_is_heard(client, aiohttp_client, dsn
 
 
 async def test_who_fell_behind_what_is_kept_catches_up_alone(client, monkeypatch):
-    monkeypatch.setattr(tails, "_KEPT_BATCHES", 1)
-    monkeypatch.setattr(tails, "_PAGE", 3)
+    keep_one_batch(client, monkeypatch)
+    monkeypatch.setattr(tail_batch, "_PAGE", 3)
     async with listening(client, cursor="start") as behind, listening(client) as ahead:
         for _ in range(4):
             await append(client, 10)
@@ -140,17 +146,17 @@ async def test_a_listener_many_pages_behind_gets_each_event_once(client, filters
         assert [event["position"] for _, event in await take(events, 3)] == sorted(more)
 
 
-def test_a_listener_in_the_middle_of_a_batch_hears_the_rest_of_it():
+async def test_a_listener_in_the_middle_of_a_batch_hears_the_rest_of_it():
     fields = FilteredFields("run", UUID(int=1), "transition", "RUNNING", "api", None, None, None)
     texts = [b"%d" % position * 1000 for position in (1, 2, 3)]
     batch = TailBatch(0, 3, [RecordedEvent(position, fields, text) for position, text in enumerate(texts, 1)])
-    assert batch.sse_frames(EVERYTHING, 0).count(b"data: ") == 3
+    assert (await batch.sse_frames(EVERYTHING, 0)).count(b"data: ") == 3
     assert batch._frames  # the form of the whole batch is kept
-    assert batch.sse_frames(EVERYTHING, 2) == sse_frame(3, texts[2])
+    assert await batch.sse_frames(EVERYTHING, 2) == sse_frame(3, texts[2])
 
 
 async def test_who_begins_before_what_is_kept_reads_the_ledger_first(client, monkeypatch):
-    monkeypatch.setattr(tails, "_KEPT_BATCHES", 1)
+    keep_one_batch(client, monkeypatch)
     async with listening(client) as ahead:
         for _ in range(3):
             await append(client, 2)
@@ -164,10 +170,12 @@ async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):
     tail = client.app[RESOURCES].tail
     looks = []
 
-    async def counted(audit, position, limit):
-        found = await audit.recorded_after(position, limit)
-        if found:
-            looks.append(len(found))
+    read = tail._form.read
+
+    async def counted(audit, position):
+        found = await read(audit, position)
+        if found is not None:
+            looks.append(found.upto - found.after)
         return found
 
     monkeypatch.setattr(tail, "_form", tail._form._replace(read=counted))
@@ -189,7 +197,7 @@ async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):
 
 
 async def test_the_more_listeners_there_are_the_fewer_batches_are_made(client, monkeypatch):
-    monkeypatch.setattr(tails, "_PAUSE_PER_LISTENER_S", 0.1)
+    monkeypatch.setattr(tail_batch, "_PAUSE_PER_LISTENER_S", 0.1)
     clock, sizes = asyncio.get_running_loop().time, []
     retain = LedgerTail._retain
     monkeypatch.setattr(
@@ -252,11 +260,11 @@ async def test_a_listener_that_left_is_noticed_at_once(client):
     await wait_until(gone, "the listener is gone", event_stream.HEARTBEAT_S / 3)
 
 
-def test_the_forms_that_are_kept_for_filters_are_bounded_in_bytes():
+async def test_the_frames_that_are_kept_for_filters_are_bounded_in_bytes():
     fields = FilteredFields("run", uuid4(), "transition", "RUNNING", "api", None, None, None)
     batch = TailBatch(0, 10, [RecordedEvent(position, fields, b"x" * 1000) for position in range(1, 11)])
     every = [EventFilters(actor=None, kinds=("transition", str(n))) for n in range(100)]
-    frames = {batch.sse_frames(filters, 0) for filters in every}
+    frames = {await batch.sse_frames(filters, 0) for filters in every}
     assert len(frames) == 1
     assert sum(map(len, batch._frames.values())) <= 2 * batch.size
 

@@ -27,7 +27,8 @@ PARTS = {
     "of": "e.namespace = :namespace",
     "begin": "t.position > :after",
     "end": "s.position <= :upto",
-    "which": load_text("which_range", direction="desc"),
+    "which": load_text("which_range", direction="desc", event_filters=load_text("event_filters")),
+    "event_filters": load_text("event_filters"),
     "line": JSON_LINE,
     "wanted": "true",
     "absent": load_text("payload_omitted"),
@@ -99,6 +100,7 @@ OTHERS = {
         name: {"statement": load_text("list_namespaces", within="true")}
         for name in ("within_bytes", "first_within_bytes")
     },
+    "brief_of_events": {"within": load_text("within", namespace="t.namespace")},
     "count_visible_runs_of_job": {"count": load_text("count_runs_of_job")},
     **{
         name: {"within": "true"}
