@@ -1,8 +1,8 @@
 // The smallest parts of views: states, times, links, errors, empty lists, commands to copy.
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
 import type { ComponentChildren, JSX } from "preact";
-import { useEffect, useLayoutEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useMemo, useState } from "preact/hooks";
 import type { ApiError } from "../lib/api";
 import { curlOf } from "../lib/api";
 import type { JobId, Run } from "../lib/api_types";
@@ -52,21 +52,25 @@ export function Time({ at, ago = false }: { at: string | null | undefined; ago?:
   const time = ms(at);
   return (
     <time dateTime={at} title={`${full(time)}\n${at} (UTC)`} class="nowrap">
-      {ago ? relative(time, now.value) : local(time)}
+      {ago ? <Going since={time} text={relative} /> : local(time)}
     </time>
   );
+}
+
+/** A text that goes on with the present; where it stays the same, nothing is drawn. */
+function Going({ since, text }: { since: number; text: (since: number, now: number) => string }): JSX.Element {
+  return <>{useMemo(() => computed(() => text(since, now.value)), [since])}</>;
 }
 
 /** The duration of a run; that of a run under way keeps counting, or ends at a time that is looked at. */
 export function Length({ run, until = null }: { run: Pick<Run, "state" | "startedAt" | "durationMs">; until?: string | null }): JSX.Element {
   if (run.durationMs !== null) return <span class="nowrap">{duration(run.durationMs)}</span>;
   if (run.state !== "RUNNING" || !run.startedAt) return <span class="faint">–</span>;
-  return until === null ? <Counting since={run.startedAt} /> : <span class="nowrap">{duration(ms(until) - ms(run.startedAt))}</span>;
+  const since = ms(run.startedAt);
+  return <span class="nowrap">{until === null ? <Going since={since} text={lengthSince} /> : duration(ms(until) - since)}</span>;
 }
 
-function Counting({ since }: { since: string }): JSX.Element {
-  return <span class="nowrap">{duration(now.value - ms(since))}</span>;
-}
+const lengthSince = (since: number, present: number): string => duration(present - since);
 
 export function JobLink({ job, namespace = true }: { job: JobId | null; namespace?: boolean }): JSX.Element {
   if (!job) return <span class="faint">no job</span>;

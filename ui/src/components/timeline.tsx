@@ -4,7 +4,7 @@ import { computed } from "@preact/signals";
 import type { JSX } from "preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { useShortcuts } from "../lib/keys";
-import { type LiveRun, startOf, useLiveRuns } from "../lib/live_runs";
+import { BUSY_S, type LiveRun, startOf, useLiveRuns } from "../lib/live_runs";
 import { href, paths, query, setQuery } from "../lib/router";
 import { clock, duration, HOUR, local, MINUTE, ms, now, ticks, tickText } from "../lib/time";
 import { Problem, Skeleton, useWidth } from "./basics";
@@ -17,6 +17,8 @@ const STATES: readonly LiveRun["state"][] = ["NEW", "RUNNING", "COMPLETED", "FAI
 const LEAST_ROWS = 8;
 const MOST_ROWS = 18; // of windows that have no room for more
 const MOST_RUNS = 1_500;
+const COARSE_PIXEL = 12_000; // ms; what happens in some seconds cannot be seen then
+const SPARE_ROWS = 4; // all rows of a busy ledger are drawn anew each time, also those out of view
 const SHORTEST = 5 * MINUTE;
 const LONGEST = 7 * 24 * HOUR;
 const SPANS: readonly [string, number][] = [["1 h", HOUR], ["6 h", 6 * HOUR], ["24 h", 24 * HOUR], ["3 d", 72 * HOUR]];
@@ -94,6 +96,7 @@ export function Timeline(): JSX.Element {
   const read = useLiveRuns({
     key: `${first}/${last}`,
     most: MOST_RUNS,
+    pace: pixel < COARSE_PIXEL ? BUSY_S : 2 * BUSY_S,
     queries: () => [
       { startedAfter: new Date(first).toISOString(), startedBefore: last === null ? null : new Date(last).toISOString(), sort: "start" },
       { runningAt: new Date(first).toISOString() },
@@ -151,7 +154,7 @@ export function Timeline(): JSX.Element {
           {columns.at.map((at) => <text key={at} x={labels + x(at)} y="15" text-anchor="middle">{tickText(at, columns.step)}</text>)}
         </svg>
         {rows.length > 0 ? (
-          <Windowed items={rows} rowHeight={ROW} height={`max(${LEAST_ROWS * ROW}px, min(${rows.length * ROW}px, max(${MOST_ROWS * ROW}px, 100vh - 36rem)))`} label="Jobs" of={[from, to, width]}
+          <Windowed items={rows} rowHeight={ROW} height={`max(${LEAST_ROWS * ROW}px, min(${rows.length * ROW}px, max(${MOST_ROWS * ROW}px, 100vh - 36rem)))`} label="Jobs" spare={SPARE_ROWS} of={[from, to, width]}
             row={(row, _, top) =>
               row.runs ? (
                 <Row key={row.key} row={row} top={top} labels={labels} x={x} to={to} />
@@ -204,25 +207,40 @@ function barsOf(runs: readonly LiveRun[], x: (at: number) => number, to: number)
   return [...bars.values()].sort((one, other) => Number(other.run.state === "RUNNING") - Number(one.run.state === "RUNNING"));
 }
 
+interface DrawnBar {
+  bar: Bar;
+  to: number; // the present, for a run under way
+  link: JSX.Element;
+}
+
 /** A job and its runs. The keyboard goes from job to job, and to the runs on the page of the job. */
 function Row({ row, top, labels, x, to }: RowProps): JSX.Element {
+  const before = useRef<DrawnBar[]>([]);
+  const known = new Map(before.current.map((drawn) => [drawn.bar.place, drawn]));
+  before.current = barsOf(row.runs, x, to).map((bar) => {
+    const same = known.get(bar.place);
+    const unchanged = same && same.bar.run === bar.run && same.bar.others === bar.others && (bar.run.ended !== null || same.to === to);
+    return unchanged ? same : { bar, to, link: linkOf(row.name, bar, to) };
+  });
   return (
     <div class="timeline-row" style={{ top: `${top}px`, height: `${ROW}px` }}>
       <a class="cut" href={href(paths.job(row.namespace, row.name))} title={`${row.namespace} / ${row.name}`} style={{ width: `${labels - 10}px` }}>
         {row.name}
       </a>
       <div class="timeline-bars" style={{ left: `${labels}px` }}>
-        {barsOf(row.runs, x, to).map(({ place, run, left, width, others }) => {
-          const start = startOf(run);
-          const length = (run.ended ?? (run.state === "RUNNING" ? to : start)) - start;
-          return (
-            <a key={place} class={`${run.state}${run.contradicted ? " contradicted" : ""}`} href={href(paths.run(run.id))} tabIndex={-1} aria-label={`${row.name}, ${run.state}`}
-              title={`${row.name}\n${run.state}, ${duration(length)}\n${clock(start)}${run.ended === null ? "" : ` – ${clock(run.ended)}`}${others ? `\nand ${others} more in the same place` : ""}`}
-              style={{ left: `${left}px`, width: `${width}px` }} />
-          );
-        })}
+        {before.current.map((drawn) => drawn.link)}
       </div>
     </div>
+  );
+}
+
+function linkOf(job: string, { place, run, left, width, others }: Bar, to: number): JSX.Element {
+  const start = startOf(run);
+  const length = (run.ended ?? (run.state === "RUNNING" ? to : start)) - start;
+  return (
+    <a key={place} class={`${run.state}${run.contradicted ? " contradicted" : ""}`} href={href(paths.run(run.id))} tabIndex={-1} aria-label={`${job}, ${run.state}`}
+      title={`${job}\n${run.state}, ${duration(length)}\n${clock(start)}${run.ended === null ? "" : ` – ${clock(run.ended)}`}${others ? `\nand ${others} more in the same place` : ""}`}
+      style={{ left: `${left}px`, width: `${width}px` }} />
   );
 }
 

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
-const SPARE = 12;
+const SPARE = 12; // rows above and below those in view
 const STEP = 4; // rows come and go in so many at once: most frames of a scroll then make none
 
 interface Props<T> {
@@ -15,6 +15,7 @@ interface Props<T> {
   of: readonly unknown[]; // what rows show beside their items: while it stays the same, rows are made once
   onEnd?: (() => void) | undefined; // called when the last rows come into view
   selected?: number;
+  spare?: number;
   table?: boolean; // whether the rows are those of a table
 }
 
@@ -23,15 +24,15 @@ interface Made<T> {
   row: JSX.Element;
 }
 
-export function Windowed<T>({ items, rowHeight, height, label, row, of, onEnd, selected, table = false }: Props<T>): JSX.Element {
+export function Windowed<T>({ items, rowHeight, height, label, row, of, onEnd, selected, spare = SPARE, table = false }: Props<T>): JSX.Element {
   const box = useRef<HTMLDivElement>(null);
   const [range, setRange] = useState({ first: 0, last: 60 });
 
   function measure(): void {
     const element = box.current;
     if (!element) return;
-    const first = Math.max(0, Math.floor(element.scrollTop / rowHeight / STEP) * STEP - SPARE);
-    const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight / STEP) * STEP + SPARE;
+    const first = Math.max(0, Math.floor(element.scrollTop / rowHeight / STEP) * STEP - spare);
+    const last = Math.ceil((element.scrollTop + element.clientHeight) / rowHeight / STEP) * STEP + spare;
     setRange((before) => (before.first === first && before.last === last ? before : { first, last }));
   }
 

@@ -14,6 +14,8 @@ const MOST_LOOKED_UP = 100;
 const MISSED_MS = 60_000;
 const PAGE = 250;
 const RETRY_MS = 4_000;
+/** Seconds between two drawings while much is recorded. A multiple of it is drawn together with all that has it. */
+export const BUSY_S = 2;
 const FULL = 4; // where there are so many times as many runs as were read, the oldest that have ended are dropped
 const KEPT = 3;
 
@@ -77,6 +79,7 @@ interface Options {
   key: string;
   queries: () => Query[];
   most: number;
+  pace: number; // seconds between two drawings while much is recorded
 }
 
 export interface LiveRuns {
@@ -88,7 +91,7 @@ export interface LiveRuns {
 }
 
 /** Reads the runs of some queries, `most` of each, and keeps them current. */
-export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
+export function useLiveRuns({ key, queries, most, pace }: Options): LiveRuns {
   const [, draw] = useReducer((count: number) => count + 1, 0);
   const all = useRef(new Map<string, LiveRun>());
   const state = useRef<LiveRuns>({ runs: all.current, version: 0, error: null, loading: true, since: null });
@@ -97,10 +100,8 @@ export function useLiveRuns({ key, queries, most }: Options): LiveRuns {
   const asking = useRef(0); // requests under way
   const meanwhile = useRef(new Set<string>()); // runs that were heard of since: of these, an answer may be older
   const stale = useRef(false); // whether something has changed that is not drawn
-  const beats = useRef(0);
-  useBeat(() => {
-    beats.current++;
-    if (!stale.current || (isBusy() && beats.current % 2 === 1)) return;
+  useBeat((second) => {
+    if (!stale.current || (isBusy() && second % pace !== 0)) return;
     stale.current = false;
     draw(0);
   });

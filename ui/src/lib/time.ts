@@ -6,24 +6,29 @@ import { useEffect, useRef } from "preact/hooks";
 /** The present time in ms, each second while the page is looked at. */
 export const now = signal(Date.now());
 
-const beats = new Set<() => void>();
+type Beat = (second: number) => void;
+
+const beats = new Set<Beat>();
+let seconds = 0;
 setInterval(() => {
   if (document.hidden) return;
+  seconds++;
   batch(() => {
     now.value = Date.now();
-    for (const beat of beats) beat();
+    for (const beat of beats) beat(seconds);
   });
 }, 1_000);
 
 /**
  * Calls `action` each second while the page is looked at, together with all others: what is drawn at once is one frame,
- * and an open page that draws once a second costs half of one that draws two things a second.
+ * and an open page that draws once a second costs half of one that draws two things a second. `second` counts the calls: what
+ * is drawn more seldom is drawn where it is divided by the same number.
  */
-export function useBeat(action: () => void): void {
+export function useBeat(action: Beat): void {
   const latest = useRef(action);
   latest.current = action;
   useEffect(() => {
-    const beat = (): void => latest.current();
+    const beat: Beat = (second) => latest.current(second);
     beats.add(beat);
     return () => void beats.delete(beat);
   }, []);

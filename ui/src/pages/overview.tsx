@@ -8,9 +8,9 @@ import { Timeline } from "../components/timeline";
 import { api, type Query, SHARED_MS, target } from "../lib/api";
 import type { FoundPage, Run } from "../lib/api_types";
 import { type Answer, useAnswer } from "../lib/query";
-import { isEnd } from "../lib/live_runs";
+import { BUSY_S, isEnd } from "../lib/live_runs";
 import { href, paths } from "../lib/router";
-import { type BriefEvent, useHeard, useThrottled } from "../lib/stream";
+import { type BriefEvent, isBusy, useHeard, useThrottled } from "../lib/stream";
 import { clock, DAY, HOUR, MINUTE, ms, now, SECOND, useBeat } from "../lib/time";
 import { FirstSteps } from "./runs";
 
@@ -120,6 +120,7 @@ function Rate(): JSX.Element {
   const counts = useRef<number[]>(Array.from({ length: SECONDS }, () => 0));
   const [, redraw] = useReducer((count: number) => count + 1, 0);
   const heardAt = useRef(0);
+  const stale = useRef(false);
   useHeard(({ transitions }) => {
     const gathered = secondsSince(heardAt.current);
     heardAt.current = performance.now();
@@ -127,10 +128,13 @@ function Rate(): JSX.Element {
       counts.current[second] = (counts.current[second] ?? 0) + transitions / gathered;
     }
   });
-  useBeat(() => {
+  useBeat((second) => {
     const still = counts.current.every((count) => count === 0);
     counts.current = [...counts.current.slice(1), 0];
-    if (!still) redraw(0);
+    stale.current ||= !still;
+    if (!stale.current || (isBusy() && second % BUSY_S !== 0)) return;
+    stale.current = false;
+    redraw(0);
   });
   const most = Math.max(1, ...counts.current);
   const recent = counts.current.slice(-11, -1);
