@@ -161,7 +161,10 @@ async def _overview_cpu(browser: Browser, http: aiohttp.ClientSession, url: str)
 
 
 async def _starts_beside_pages(http: aiohttp.ClientSession, stage: LedgerStage, turns: int) -> None:
-    """Alternately without pages and with them, each time in the other order. Each change is that of one round."""
+    """Alternately without pages and with them, each time in the other order. Each change is that of one round.
+
+    The rate depends on all that the machine does; the CPU time of a start, with that of the pages, on much less.
+    """
     rates: dict[int, list[float]] = {0: [], PAGES: []}
     cpu: dict[int, list[tuple[float, float, float]]] = {0: [], PAGES: []}
     service = stage.service
@@ -172,17 +175,27 @@ async def _starts_beside_pages(http: aiohttp.ClientSession, stage: LedgerStage, 
                 rates[pages].append(await starts(http, STARTS_S))
                 used, own = service.usage(), (cpu_s(process) if process else 0.0) - own
                 cpu[pages].append((used.cpu_s - before.cpu_s, used.cpu_postgres_s - before.cpu_postgres_s, own))
-    print("\n| overviews open | starts a second | service, % of a core | PostgreSQL | the pages themselves |")
-    print("|---|---|---|---|---|")
+    print(
+        "\n| overviews open | starts a second | service, % of a core | PostgreSQL | pages themselves | CPU of a start, ms |"
+    )
+    print("|---|---|---|---|---|---|")
     for pages, found in rates.items():
         shares = [statistics.mean(each) * 100 / STARTS_S for each in zip(*cpu[pages], strict=True)]
-        print(f"| {pages} | {statistics.mean(found):.0f} | {shares[0]:.1f} | {shares[1]:.1f} | {shares[2]:.1f} |")
-    changes = [beside / alone - 1 for alone, beside in zip(*rates.values(), strict=True)]
-    error = statistics.stdev(changes) / math.sqrt(turns)
-    print(
-        f"Change with {PAGES} overviews: {statistics.mean(changes):+.1%}, standard error {error:.1%}, "
-        f"median {statistics.median(changes):+.1%} ({min(changes):+.1%} to {max(changes):+.1%})"
-    )
+        columns = " | ".join(f"{share:.1f}" for share in shares)
+        print(
+            f"| {pages} | {statistics.mean(found):.0f} | {columns} | {10 * sum(shares) / statistics.mean(found):.3f} |"
+        )
+    costs = {
+        pages: [sum(used) / STARTS_S / rate for used, rate in zip(cpu[pages], rates[pages], strict=True)]
+        for pages in cpu
+    }
+    for what, measured in (("starts a second", rates), ("CPU of a start", costs)):
+        changes = [beside / alone - 1 for alone, beside in zip(*measured.values(), strict=True)]
+        error = statistics.stdev(changes) / math.sqrt(turns)
+        print(
+            f"Change of the {what} with {PAGES} overviews: {statistics.mean(changes):+.1%}, "
+            f"standard error {error:.1%}, median {statistics.median(changes):+.1%} ({min(changes):+.1%} to {max(changes):+.1%})"
+        )
 
 
 async def _measure(options: Options, directory: Path, data_dir: Path) -> None:

@@ -4,6 +4,7 @@ from mutants.mutant import Mutant
 
 _VERIFICATION, _READER = "service/audit/verification.py", "service/audit/ledger_reader.py"
 _STREAM, _TAIL = "service/http/handlers/event_stream.py", "service/audit/tail.py"
+_BATCH, _BRIEF = "service/audit/tail_batch.py", "service/audit/brief_batch.py"
 _OF_VERIFICATION = "integration/audit/test_verification.py::"
 _OF_STREAMS, _OF_READER = "integration/http/test_event_stream.py::", "integration/audit/test_ledger_reader.py::"
 _OF_UNTRUSTED = "integration/audit/test_untrusted_database.py::"
@@ -96,14 +97,14 @@ AUDIT = (
     ),
     Mutant(
         "a listener hears events of every filter",
-        _TAIL,
+        _BATCH,
         "if event.position > after and filters.match(event.fields)]",
         "if event.position > after]",
         (f"{_OF_STREAMS}test_of_what_comes_only_what_matches_is_heard",),
     ),
     Mutant(
         "a listener in the middle of a batch hears its beginning again",
-        _TAIL,
+        _BATCH,
         "if after > self.after:",
         "if after > self.upto:",
         (f"{_OF_STREAMS}test_a_listener_in_the_middle_of_a_batch_hears_the_rest_of_it",),
@@ -111,9 +112,16 @@ AUDIT = (
     Mutant(
         "batches that were dropped are skipped",
         _TAIL,
-        "if not self._kept or self._kept[0].after > position:",
-        "if not self._kept:",
+        "return NextBatch(None, behind=True)",
+        "return NextBatch(self._kept[0], behind=False)",
         (f"{_OF_STREAMS}test_who_begins_before_what_is_kept_reads_the_ledger_first",),
+    ),
+    Mutant(
+        "a message in brief counts again what a listener has heard of",
+        _BRIEF,
+        "key = filters, max(after, self.after)",
+        "key = filters, self.after",
+        ("integration/http/test_brief_stream.py::test_who_has_heard_of_a_part_is_told_the_rest",),
     ),
     Mutant(
         "knownAt does not wait for an append under way",

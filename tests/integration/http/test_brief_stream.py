@@ -215,6 +215,16 @@ async def test_who_is_slower_than_the_others_gets_one_message_about_all_that_it_
     assert [each["events"] for _, each in heard] == [6]
 
 
+async def test_who_has_heard_of_a_part_is_told_the_rest(client):
+    await append(client, facts(5))
+    ledger = client.app[RESOURCES].ledger
+    head = (await ledger.head()).position
+    batch = brief_batch.BriefBatch(ledger, head - 5, head, full=False)
+    for heard in range(6):
+        message = await batch.sse_frames(EVERYTHING, head - 5 + heard)
+        assert (b'"events":%d,' % (5 - heard) in message) == (heard < 5)
+
+
 async def test_a_stream_goes_on_when_the_database_can_be_used_again(make_proxy, aiohttp_client, monkeypatch):
     monkeypatch.setattr(event_stream, "HEARTBEAT_S", 0.2)
     proxy = await make_proxy()
