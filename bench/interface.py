@@ -176,7 +176,7 @@ async def _starts_beside_pages(http: aiohttp.ClientSession, stage: LedgerStage, 
                 used, own = service.usage(), (cpu_s(process) if process else 0.0) - own
                 cpu[pages].append((used.cpu_s - before.cpu_s, used.cpu_postgres_s - before.cpu_postgres_s, own))
     print(
-        "\n| overviews open | starts a second | service, % of a core | PostgreSQL | pages themselves | CPU of a start, ms |"
+        "\n| overviews | starts a second | service, % of a core | PostgreSQL | pages themselves | CPU of a start, ms |"
     )
     print("|---|---|---|---|---|---|")
     for pages, found in rates.items():
@@ -192,9 +192,10 @@ async def _starts_beside_pages(http: aiohttp.ClientSession, stage: LedgerStage, 
     for what, measured in (("starts a second", rates), ("CPU of a start", costs)):
         changes = [beside / alone - 1 for alone, beside in zip(*measured.values(), strict=True)]
         error = statistics.stdev(changes) / math.sqrt(turns)
+        mean, median, least, most = statistics.mean(changes), statistics.median(changes), min(changes), max(changes)
         print(
-            f"Change of the {what} with {PAGES} overviews: {statistics.mean(changes):+.1%}, "
-            f"standard error {error:.1%}, median {statistics.median(changes):+.1%} ({min(changes):+.1%} to {max(changes):+.1%})"
+            f"Change of the {what} with {PAGES} overviews: {mean:+.1%}, standard error {error:.1%}, "
+            f"median {median:+.1%} ({least:+.1%} to {most:+.1%})"
         )
 
 
