@@ -9,7 +9,6 @@ from contextlib import aclosing
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
-from importlib import import_module
 from typing import Any, BinaryIO, NamedTuple, Protocol
 
 from service.audit.event_lines import CSV_HEADER, EventLinePage, PositionRange, TextFormat
@@ -17,8 +16,8 @@ from service.audit.event_text import as_record
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader
 from service.database.connections import Connections
-from service.errors import ExtraMissing
 from service.ledger.events import Head
+from service.parquet import import_pyarrow
 
 _CONNECTIONS = 2
 _MAX_FIELD = 2**31 - 1
@@ -120,13 +119,9 @@ class _ParquetWriter:
     form = TextFormat.CSV
 
     def __init__(self, file: _DigestingFile) -> None:
-        try:
-            self._arrow: Any = import_module("pyarrow")
-            parquet: Any = import_module("pyarrow.parquet")
-        except ImportError:
-            raise ExtraMissing("Parquet files need pyarrow", "parquet") from None
+        self._arrow: Any = import_pyarrow()
         self._schema = _schema(self._arrow)
-        self._writer = parquet.ParquetWriter(file, self._schema, compression="zstd")
+        self._writer = self._arrow.parquet.ParquetWriter(file, self._schema, compression="zstd")
 
     def write(self, page: EventLinePage) -> None:
         if page.lines:

@@ -9,16 +9,15 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol
 from uuid import UUID
 
 from service.audit.event_text import on_one_line
 from service.audit.hash_chain import ChainRow
-from service.errors import ExtraMissing
 from service.ledger.archive_records import Archive
 from service.ledger.events import LOG
+from service.parquet import import_pyarrow
 
 _EPOCH_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 _NULL_DIGEST = sha256(b"null").digest()
@@ -118,11 +117,7 @@ class _ParquetReader:
     """The typed columns of the CSV."""
 
     def __init__(self, path: Path, header: str) -> None:
-        try:
-            import_module("pyarrow")
-            parquet: Any = import_module("pyarrow.parquet")
-        except ImportError:
-            raise ExtraMissing("Parquet files need pyarrow", "parquet") from None
+        parquet = import_pyarrow().parquet
         self._names = header.split(",")
         try:
             self._file = parquet.ParquetFile(path)

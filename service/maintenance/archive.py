@@ -29,6 +29,7 @@ from service.maintenance.archived_removal import ArchivedRemoval, Partition, rea
 from service.maintenance.locks import exclusive_maintenance, in_short_transaction
 from service.maintenance.parquet_files import PayloadRow
 from service.maintenance.position_ranges import Positions, pieces, uncovered
+from service.parquet import import_pyarrow
 
 _ARCHIVABLE, _ARCHIVED = load("archivable"), load("archives")
 _PAYLOADS, _POSITIONS = load("payloads_between"), load("archivable_positions")
@@ -62,7 +63,7 @@ async def archive_payloads(
     Raises OperatorError, also where a file cannot be written, and DatabaseUnavailable. Files that were recorded until
     then stay archived, other payloads are unchanged.
     """
-    parquet_files.import_pyarrow()
+    import_pyarrow()
     directory = _make_directory(directory)
     async with Connections(dsn, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
         await require_owner(connections, "Archiving")

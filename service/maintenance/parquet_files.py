@@ -9,12 +9,11 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import file_digest, sha256
-from importlib import import_module
 from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple
 
-from service.errors import ExtraMissing, OperatorError
+from service.errors import OperatorError
+from service.parquet import import_pyarrow
 
 _ROW_GROUP_BYTES = 8 * 1024 * 1024
 """Payload bytes in a row group, which is in memory as a whole."""
@@ -44,27 +43,19 @@ def translate_file_errors(path: Path, action: str) -> Iterator[None]:
         raise OperatorError(f"{path} cannot be {action}: {reason}.") from error
 
 
-def import_pyarrow() -> ModuleType:
-    """Return pyarrow.parquet. Raises OperatorError where it is not installed."""
-    try:
-        return import_module("pyarrow.parquet")
-    except ImportError:
-        raise ExtraMissing("Parquet files need pyarrow", "parquet") from None
-
-
 class PayloadWriter:
     """Writes a file. Rows are added in the order of their positions."""
 
     def __init__(self, path: Path) -> None:
         """Create the file, or replace the one there is. Raises OperatorError, as all methods do."""
-        arrow = import_module("pyarrow")
+        arrow = import_pyarrow()
         self._schema = arrow.schema(
             [("position", arrow.int64()), ("sha256", arrow.binary()), ("body", arrow.large_string())]
         )
         self._table = arrow.Table
         self._path = path
         with translate_file_errors(path, "written"):
-            self._file = import_pyarrow().ParquetWriter(path, self._schema, compression="zstd")
+            self._file = arrow.parquet.ParquetWriter(path, self._schema, compression="zstd")
         self._rows: list[PayloadRow] = []
         self._size = 0
         self.count = 0
@@ -127,7 +118,7 @@ def digest_of(path: Path) -> str:
 
 def read_rows(path: Path) -> Iterator[list[PayloadRow]]:
     """Yield a file's rows, one row group at a time. Raises OperatorError."""
-    with translate_file_errors(path, "read"), import_pyarrow().ParquetFile(path) as file:
+    with translate_file_errors(path, "read"), import_pyarrow().parquet.ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             yield _row_group(file, number)
 
@@ -144,7 +135,7 @@ class PayloadFile:
         """Open the file. Raises OperatorError, as all methods do."""
         self._path = path
         with translate_file_errors(path, "read"):
-            self._file = import_pyarrow().ParquetFile(path)
+            self._file = import_pyarrow().parquet.ParquetFile(path)
         groups = (self._file.metadata.row_group(n).column(0).statistics for n in range(self._file.num_row_groups))
         self._last_positions = [group.max for group in groups]
         self._loaded_group = -1

@@ -18,6 +18,7 @@ from service.maintenance import parquet_files
 from service.maintenance.archived_payloads import checked_path
 from service.maintenance.locks import exclusive_maintenance
 from service.maintenance.parquet_files import PayloadRow
+from service.parquet import import_pyarrow
 
 _DIGESTS, _PUT = load("digests_at"), load("put_payloads")
 _REMOVE_ARCHIVE = load("remove_archive")
@@ -40,7 +41,7 @@ async def restore_payloads(
     Files are read from `directory`, or from where they were written. Raises OperatorError and DatabaseUnavailable; then
     archives that were recorded as restored stay restored, the others are unchanged.
     """
-    parquet_files.import_pyarrow()
+    import_pyarrow()
     async with Connections(dsn, command_timeout_s=_STATEMENT_TIMEOUT_S) as connections:
         await require_owner(connections, "Restoring")
         async with exclusive_maintenance(dsn):
