@@ -31,7 +31,7 @@ PAGE_BYTES = 8 * 1024 * 1024
 
 def load_page(name: str, **parts: str) -> str:
     """Return a statement that lists rows with registers, bounded by a further parameter in bytes; see within_bytes."""
-    return load("within_bytes", statement=load_text(name, **parts))
+    return load("within_bytes", statement=load_text(name, **parts), wanted="true")
 
 
 EVERY = "true"

@@ -136,7 +136,7 @@ _MARKS = ("contradicted", "restarted", "inferred")
 
 def _page(name: str, **parts: str) -> str:
     """Return a statement of which the first rows are read, and the others are counted."""
-    return load("first_within_bytes", statement=load_text(name, **parts))
+    return load("within_bytes", statement=load_text(name, **parts), wanted=load_text("first_rows"))
 
 
 def _by_time(name: str, key: str, filters: str) -> dict[Order, str]:

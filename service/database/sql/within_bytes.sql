@@ -2,11 +2,12 @@
 -- is the number of rows that the statement has. The size of a bytea is known without decompressing it.
 select b.*
   from (
-     select a.*, count(*) over () as found,
+     select a.*, count(*) over () as found, row_number() over () as number,
             sum(octet_length(a.registers)) over (rows unbounded preceding) - octet_length(a.registers) as before
        from (
 {statement}
        ) a
   ) b
- where b.before < :max_bytes
+ where {wanted}
+   and b.before < :max_bytes
 -- parameters: max_bytes

@@ -96,10 +96,7 @@ OTHERS = {
     "runs_by_update": {"within": ">= :far_position"},
     "count_created_entries": {"within": "true"},
     "search": {"within": "true", "key": load_text("search_rank"), "direction": "asc"},
-    **{
-        name: {"statement": load_text("list_namespaces", within="true")}
-        for name in ("within_bytes", "first_within_bytes")
-    },
+    "within_bytes": {"statement": load_text("list_namespaces", within="true"), "wanted": "true"},
     "brief_of_events": {"within": load_text("within", namespace="t.namespace")},
     "count_visible_runs_of_job": {"count": load_text("count_runs_of_job")},
     **{
