@@ -12,6 +12,7 @@ from service.catalog.queries import EVERY, VISIBLE_RUN, condition
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.binding import Binding
+from service.errors import Malformed
 
 MAX_RUNS = 10_000
 """Runs of a tree that are read. The columns of one take 9 KB at most: its names are bounded."""
@@ -75,23 +76,33 @@ class RunTrees:
     ) -> RunTree | None:
         """Return the runs of the tree of a run that come after one of them (None: from the root on), at most `limit`.
 
-        Of those that the binding of an API key lets it see: nothing is found through others. Returns None where the
-        tree does not have the run `after`.
+        Of those that the binding of an API key lets it see: nothing is found through others. Returns None where no run
+        is known, neither of this id nor below it. Raises Malformed where the tree does not have the run `after`.
         """
         async with self._connections.connection() as connection:
             ancestors = await connection.fetch(_ANCESTORS[binding is not None], run, extent.above, *condition(binding))
             root, top, ends = _root(run, ancestors, extent.above)
             walk = _Walk(connection, binding, extent.depth)
             found: list[RunOfTree] = []
-            begun = after is None
+            is_known, begun = False, after is None
             async with aclosing(walk.runs(root, top)) as runs:
                 async for each in runs:
+                    is_known = True
                     if begun and len(found) == limit:
                         return RunTree(root, found, found[-1].id, is_whole=False)
                     if begun:
                         found.append(each)
                     begun = begun or each.id == after
-        return RunTree(root, found, None, is_whole=ends and walk.is_whole) if begun else None
+        if not is_known and walk.is_whole:
+            return None
+        if not begun:
+            raise foreign_cursor()
+        return RunTree(root, found, None, is_whole=ends and walk.is_whole)
+
+
+def foreign_cursor() -> Malformed:
+    """Return the error for a run `after` which pages of a tree cannot go on, as the tree does not have it."""
+    return Malformed("parameter cursor is not `next` of a page of this tree")
 
 
 def _root(run: UUID, ancestors: Sequence[Any], above: int) -> tuple[UUID, Any, bool]:

@@ -42,8 +42,8 @@ async def read(request: web.Request) -> web.Response:
     """Read which columns those of a node are made of."""
     parameters = parameters_of(request)
     query = _Query(parameters[_NODE], ColumnBounds(parameters[_DEPTH], parameters[_LIMIT]), parameters[_DOWNSTREAM])
-    behind = await events_behind(request)
     moment = await past_moment(request)
+    behind = await events_behind(request)
     with looking_in(behind):
         body = await while_connected(request, _body(request, query, moment))
     return web.Response(status=CLIENT_CLOSED_REQUEST) if body is None else json_response(request, body, behind=behind)

@@ -36,8 +36,8 @@ _VERSIONS = f"{DATASET}/versions"
 async def list_versions(request: web.Request) -> web.Response:
     """List the versions of a dataset."""
     resources, dataset, page = request.app[RESOURCES], dataset_name(request), slice_of(request)
-    await wait_for_lineage_unless_stale(request)
     moment, binding = await past_moment(request), binding_of(request)
+    await wait_for_lineage_unless_stale(request)
     item = await find_dataset(resources, dataset, binding, moment)
     versions, total = await resources.datasets.versions(item, page, moment)
     views = await version_list(request, versions, _view_of(item, binding))

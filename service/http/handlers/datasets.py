@@ -46,8 +46,8 @@ async def put_dataset(request: web.Request) -> web.Response:
 async def get_dataset(request: web.Request) -> web.Response:
     """Read a dataset, by any of its names."""
     dataset, binding, datasets = dataset_name(request), binding_of(request), request.app[RESOURCES].datasets
-    await wait_for_lineage_unless_stale(request)
     moment = await past_moment(request)
+    await wait_for_lineage_unless_stale(request)
     if moment is None:
         return await _answer(request, dataset)
     item = await find_dataset(request.app[RESOURCES], dataset, binding, moment)

@@ -43,12 +43,12 @@ async def read(request: web.Request) -> web.StreamResponse:
     """Read a page of events, or all that match as NDJSON or CSV."""
     parameters, binding = parameters_of(request), binding_of(request)
     filters, limit, cursor = bounded_event_filters(parameters, binding), parameters[_LIMIT], parameters[CURSOR]
-    ledger = request.app[RESOURCES].ledger
-    order = ReadOrder(parameters[_ORDER])
-    span = await selected_positions(ledger, filters, cursor, order)
-    if (position := parameters[POSITION]) is not None:
-        span = span.at(position)
     form = TextFormat.OUTLINE if parameters[WITHOUT_PAYLOADS] else TextFormat.JSON
+    order, position = ReadOrder(parameters[_ORDER]), parameters[POSITION]
+    ledger = request.app[RESOURCES].ledger
+    span = await selected_positions(ledger, filters, cursor, order)
+    if position is not None:
+        span = span.at(position)
     accepted = request.headers.get(hdrs.ACCEPT, "")
     if any(kind in accepted for kind in NDJSON_TYPES):
         return await _stream(request, ledger.pages(filters, span, form, order), span, NDJSON_TYPES[0], limit)

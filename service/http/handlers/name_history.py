@@ -51,9 +51,9 @@ async def events_of_dataset(request: web.Request) -> web.Response:
 async def _events(request: web.Request, subject: Subject, stream: UUID) -> web.Response | None:
     """Answer with a page of a stream; None where it has no events at all after the cursor."""
     parameters, ledger = parameters_of(request), request.app[RESOURCES].ledger
-    limit = parameters[PAGE_LIMIT]
+    limit, cursor = parameters[PAGE_LIMIT], parameters[CURSOR]
     head = await ledger.head()
-    span = PositionRange(position_after(parameters[CURSOR], head), head.position)
+    span = PositionRange(position_after(cursor, head), head.position)
     page = await ledger.page_of_stream(subject, stream, span, limit)
     if not page.lines:
         return None

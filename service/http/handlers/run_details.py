@@ -5,8 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from service.auth.keys import Scope
-from service.catalog.run_tree import MAX_LEVELS, MAX_RUNS, Extent
-from service.errors import Malformed
+from service.catalog.run_tree import MAX_LEVELS, MAX_RUNS, Extent, RunTree, foreign_cursor
 from service.http import views
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs
@@ -57,15 +56,16 @@ async def tree(request: web.Request) -> web.Response:
     """Read the tree of runs that a run is part of."""
     resources, parameters = request.app[RESOURCES], parameters_of(request)
     _, run = run_id(request)
-    extent = Extent(parameters[_ABOVE], parameters[_DEPTH])
-    await resources.catalog.wait_until_current()
+    extent, limit = Extent(parameters[_ABOVE], parameters[_DEPTH]), parameters[PAGE_LIMIT]
     binding, cursor = binding_of(request), parameters[_CURSOR]
-    found = await resources.run_trees.read(run, extent, cursor, parameters[PAGE_LIMIT], binding)
-    is_unknown = found is None or (not found.runs and cursor is None)
-    if is_unknown and visible(binding, await resources.reader.read(run)) is None:
-        raise run_not_found(request)
+    await resources.catalog.wait_until_current()
+    found = await resources.run_trees.read(run, extent, cursor, limit, binding)
     if found is None:
-        raise Malformed("parameter cursor is not `next` of a page of this tree")
+        if visible(binding, await resources.reader.read(run)) is None:
+            raise run_not_found(request)
+        if cursor is not None:
+            raise foreign_cursor()
+        found = RunTree(run, [], None, is_whole=True)
     return json_response(request, dump(views.tree_view(found)))
 
 

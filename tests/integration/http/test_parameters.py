@@ -1,12 +1,13 @@
 """Parameters over HTTP: every route takes those of the table, each as often as the table says, and no other."""
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 from building import head
 from served import Served
 from yarl import URL
 
+from service.errors import RunfoldError
 from service.http.app import build_app
 from service.http.openapi.examples import main_example
 from service.http.parameters import Location
@@ -21,12 +22,29 @@ def name(route):
     return f"{route.method} {route.path}"
 
 
+def bad_text(parameter):
+    """Return a text that a parameter refuses; None where it takes any."""
+    for text in ("", "?", "\0", "9" * 18):
+        try:
+            parameter.decode([text])
+        except RunfoldError:
+            return text
+    return None
+
+
 BY_ROUTE = pytest.mark.parametrize("route", [route for route in ROUTES if not route.any_query], ids=name)
 ONCE = [
     (route, parameter)
     for route in ROUTES
     for parameter in route.parameters
     if parameter.location is Location.QUERY and not parameter.repeatable
+]
+
+BAD = [
+    (route, parameter, bad)
+    for route in ROUTES
+    for parameter in route.parameters
+    if parameter.location is Location.QUERY and (bad := bad_text(parameter)) is not None
 ]
 
 
@@ -55,6 +73,21 @@ async def test_a_parameter_that_is_given_twice_is_refused_and_nothing_is_recorde
     response, problem = await send(client, route, f"{parameter.name}=1&{parameter.name}=1")
     assert (response.status, problem["detail"]) == (400, f"parameter {parameter.name} is given more than once")
     assert await head(db) == before
+
+
+async def test_a_malformed_parameter_is_refused_before_anything_is_looked_up(make_proxy, aiohttp_client):
+    proxy = await make_proxy()
+    client = await aiohttp_client(Served(build_app(Settings(database_url=proxy.dsn, auth="off"))))
+    await proxy.stop()  # whatever is looked up is a 503
+    wrong = []
+    for route, parameter, bad in BAD:
+        required = {each.name for each in route.parameters if each.required}
+        example = parse_qsl(urlsplit(main_example(route).request.target).query)
+        query = dict(pair for pair in example if pair[0] in required) | {parameter.name: bad}
+        response, problem = await send(client, route, urlencode(query))
+        if response.status not in {400, 422} or parameter.name not in problem["detail"]:
+            wrong.append((name(route), parameter.name, response.status, problem["detail"]))
+    assert "\n".join(map(str, wrong)) == ""
 
 
 async def test_a_header_that_is_given_twice_is_refused(client):

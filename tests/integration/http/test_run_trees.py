@@ -130,6 +130,14 @@ async def test_a_cursor_of_another_tree_is_refused(client):
         assert answer.status == 400
         assert "of this tree" in (await answer.json())["detail"]
     assert (await client.get(f"/api/v1/jobs/runs/{uuid4()}/tree?cursor={run}")).status == 404
+    lost, task = new(2)
+    await report(client, (task, lost))
+    for parameters in (f"cursor={run}", f"cursor={run}&depth=0", f"cursor={lost}"):
+        assert (await client.get(f"/api/v1/jobs/runs/{lost}/tree?{parameters}")).status == 400
+    assert (await tree(client, lost, depth=0), await tree(client, lost, cursor=str(task))) == (
+        {"root": str(lost), "runs": [], "next": None, "isWhole": False},
+        {"root": str(lost), "runs": [], "next": None, "isWhole": True},
+    )
     for bad in ("depth=33", "above=-1", "limit=0", "cursor="):
         assert (await client.get(f"/api/v1/jobs/runs/{run}/tree?{bad}")).status == 400
 
