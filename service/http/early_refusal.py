@@ -16,6 +16,7 @@ from typing import NamedTuple, Protocol
 from aiohttp import hdrs, web
 
 from service.http.fast_path import REQUEST_ID
+from service.http.server_header import SERVER
 
 _MAX_HEAD_BYTES = 4096
 
@@ -81,7 +82,7 @@ class SerializedRefusal:
         assert isinstance(body, bytes)  # noqa: S101  problem() makes it so
         lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in response.headers.items() if name != hdrs.CONTENT_LENGTH]
-        lines += [f"{hdrs.CONTENT_LENGTH}: {len(body)}", ""]
+        lines += [f"{hdrs.SERVER}: {SERVER}", f"{hdrs.CONTENT_LENGTH}: {len(body)}", ""]
         self._head = "\r\n".join(lines).encode()
         self._body = body
         self.usual = self._head + b"\r\n" + body

@@ -20,13 +20,14 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import aiohttp.http
-from aiohttp import HttpVersion11, StreamReader, hdrs, web
+from aiohttp import HttpVersion11, StreamReader, hdrs, web, web_response
 from aiohttp.abc import AbstractStreamWriter
-from aiohttp.http import SERVER_SOFTWARE, HttpRequestParser, RawRequestMessage
+from aiohttp.http import HttpRequestParser, RawRequestMessage
 from multidict import istr
 from yarl import URL
 
 from service.http.paths import BASE
+from service.http.server_header import SERVER
 
 
 class PrivateName(NamedTuple):
@@ -59,9 +60,11 @@ PRIVATE_NAMES = (
     PrivateName(web.Response, "_keep_alive", "likewise"),
     PrivateName(web.Response, "_body_length", "likewise"),
     PrivateName(aiohttp.http, "RawRequestMessage", "tells a parsed request from a parser's error in _messages"),
-    PrivateName(aiohttp.http, "SERVER_SOFTWARE", "the Server header that aiohttp sends"),
+    PrivateName(web_response, "SERVER_SOFTWARE", "set: the Server header of what is not preserialized"),
 )
 """Every private or undocumented name of aiohttp that the service relies on."""
+
+vars(web_response)["SERVER_SOFTWARE"] = SERVER
 
 BEHIND = istr("Runfold-Behind")
 """The header of a response that lacks the last events recorded before the request: how many (http/behind.py)."""
@@ -235,10 +238,8 @@ class _Heads:
         return self._heads.get(status) or self._make(status)
 
     def _make(self, status: int) -> bytes:
-        line = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
-        head = f"{line}\r\nDate: {formatdate(self._second, usegmt=True)}\r\nServer: {SERVER_SOFTWARE}\r\n".encode()
-        self._heads[status] = head
-        return head
+        line, date = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", formatdate(self._second, usegmt=True)
+        return self._heads.setdefault(status, f"{line}\r\nDate: {date}\r\nServer: {SERVER}\r\n".encode())
 
 
 _heads = _Heads()

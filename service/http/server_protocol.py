@@ -23,6 +23,7 @@ from service.http.body_budget import BODY_BUDGET, BodyBudget
 from service.http.early_refusal import SerializedRefusal, read_usual_request
 from service.http.fast_path import FastConnection, FastRunner, FastServer, PreserializedResponse
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem
+from service.http.server_header import SERVER
 from service.http.unread_answers import UnreadAnswers
 
 
@@ -339,7 +340,11 @@ class _Connection(FastConnection):
 
 def _serialize(response: web.Response) -> bytes:
     """Return a response as it is sent outside of a request: the connection is closed after it."""
-    head = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}", "Connection: close"]
+    head = [
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
+        f"Server: {SERVER}",
+        "Connection: close",
+    ]
     body = response.body
     assert isinstance(body, bytes)  # noqa: S101  of_error makes it so
     head += [f"{name}: {value}" for name, value in response.headers.items() if name != hdrs.CONTENT_LENGTH]
