@@ -20,6 +20,7 @@ from service.cli.commands.database import attached
 from service.cli.commands.options import RunId, database_options, parse_time
 from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_json
+from service.cli.option_groups import GroupedCommand
 from service.domain.event import SOURCES, Kind, RunState
 
 
@@ -68,7 +69,15 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command("export", short_help="Write the ledger's events to a file.")
+_GROUPS = {
+    "Output": ("output", "format_name", "as_json"),
+    "Which events": ("namespace", "job", "run", "kinds", "states", "actor", "sources", "since", "until"),
+    "Database": ("database_url", "data_dir"),
+}
+"""The options, by what they are about."""
+
+
+@click.command("export", cls=GroupedCommand, groups=_GROUPS, short_help="Write the ledger's events to a file.")
 @click.option(
     "--format",
     "format_name",

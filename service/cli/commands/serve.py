@@ -24,6 +24,7 @@ from service.cli.commands.options import (
     setting,
     silent_after_setting,
 )
+from service.cli.option_groups import GroupedCommand
 from service.embedded.files import has_cluster
 from service.errors import OperatorError, RunfoldError
 from service.http.addresses import parse_base_path, parse_networks
@@ -34,6 +35,27 @@ from service.server.workers import supervise
 from service.settings import INLINE, PROCESS, Settings
 
 _POSITIVE = click.IntRange(min=1)
+
+_GROUPS = {
+    "Network": ("host", "port", "base_path", "trusted_proxies", "drain"),
+    "Access": ("auth", "insecure", "allowed_hosts", "requests_per_key"),
+    "Database": ("database_url", "data_dir", "database_wait", "database_timeout", "statement_cache_size"),
+    "Processes": ("workers", "projector"),
+    "Logging": ("log_level", "log_format", "access_log"),
+    "Silent runs": ("silent_after",),
+    "Limits": (
+        "queue_capacity",
+        "queue_bytes",
+        "pending_body_bytes",
+        "max_event_bytes",
+        "max_body_bytes",
+        "max_batch",
+        "max_facets",
+        "max_facets_bytes",
+        "max_clock_lead",
+    ),
+}
+"""The options, in the order in which an operator looks for them."""
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +75,7 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
     return networks
 
 
-@click.command("serve", short_help="Serve the HTTP API.")
+@click.command("serve", cls=GroupedCommand, groups=_GROUPS, short_help="Serve the HTTP API.")
 @setting("--host", "Address to listen on.")
 @setting("--port", "Port to listen on; 0 picks a free one.", type=click.IntRange(0, 65535))
 @setting("--workers", "Number of processes that serve the port.", type=_POSITIVE)
