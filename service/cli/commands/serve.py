@@ -160,7 +160,7 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
 )
 @setting(
     "--max-clock-lead",
-    "Seconds that the time of an event may lie ahead of the service's clock; beyond that nothing is recorded.",
+    "Seconds that the database's clock may be ahead of the service's; beyond that nothing is recorded.",
     type=click.FloatRange(min=1.0, max=315_360_000.0),
 )
 @setting(
