@@ -207,8 +207,11 @@ def test_the_slider_shows_the_run_as_it_was_known_and_marks_what_changed(opened,
     expect(page.locator(".fact.changed").filter(has_text="State")).to_contain_text("Failed")
     page.get_by_label("Events that were known").fill("1")
     expect(page.locator(".fact.changed").filter(has_text="State")).to_contain_text("Running")
+    verdicts = page.get_by_role("table", name="Events").locator(".line.row .tags")
+    expect(verdicts).to_have_text([re.compile("stands"), *["not known then"] * 3])
     page.get_by_role("button", name="Back to now").click()
     expect(page.locator(".fact.changed")).to_have_count(0)
+    expect(page.get_by_text("not known then")).to_have_count(0)
     report(url, "RUNNING", run, now)
     expect(page.get_by_text("5 events, 1 out of order")).to_be_visible()
 
@@ -246,6 +249,40 @@ def test_a_job_shows_its_last_runs_what_is_usual_and_the_run_under_way(opened, a
     shorter = sum(length < since for length in took) / len(took)  # it depends on the time of the day
     words = "longer than 95 % of the last" if shorter > 0.97 else "about .* left" if shorter < 0.47 else "longer|left"
     expect(under_way).to_contain_text(re.compile(words))
+
+
+def test_a_job_whose_runs_have_versions_in_turn_is_shown_while_they_are_reported(opened, url):
+    def report_one(dataset):
+        report(url, "COMPLETE", uuid4(), job="in turn", outputs=[{"namespace": "lake", "name": dataset}])
+
+    report_one("turn/0")
+    waiting = []
+    page = opened.page
+    page.route("**/in%20turn/versions?*", lambda route: waiting.append(route))  # as if it took long
+    opened.open("/jobs/etl/in%20turn")
+    for number in (1, 2):
+        with page.expect_response(re.compile("/jobs/in%20turn$")) as answer:
+            report_one(f"turn/{number}")
+        answer.value.finished()
+    expect(page.locator("main [aria-busy=true]")).to_have_count(1)
+    assert len(waiting) == 1
+    waiting[0].continue_()
+    expect(page.get_by_role("region", name="Last runs")).to_contain_text("Last 3 runs")
+    expect(page.get_by_role("region", name="Versions").get_by_role("listitem")).to_have_count(3)
+
+
+def test_a_name_that_turns_the_direction_of_writing_is_before_the_error_in_every_list(opened, url):
+    name, run = "تقرير \u202e daily", uuid4()
+    report(url, "START", run, job=name, namespace="rtl")
+    report(url, "FAIL", run, job=name, namespace="rtl", errorMessage={"message": name, "programmingLanguage": "SQL"})
+    places = (
+        "row => ['.faint', '.cover', '.error-text'].map(each => row.querySelector(each)?.getBoundingClientRect().x)"
+    )
+    page = opened.open("/runs?namespace=rtl&state=FAILED")
+    namespace, link, error = page.locator(ROWS).first.locator(".job-cell").evaluate(places)
+    assert link <= namespace < error
+    ends = "link => { const range = document.createRange(); range.selectNodeContents(link); return range.getBoundingClientRect().right }"
+    assert page.locator(ROWS).first.locator(".cover").evaluate(ends) <= error + 1
 
 
 def test_the_tree_of_a_run_has_its_parents_and_siblings(opened, ask):

@@ -44,9 +44,10 @@ interface Props {
   withJob?: boolean;
   height?: string;
   fresh?: ReadonlySet<number>;
+  known?: number; // how many of them were known at the time that is shown
 }
 
-export function EventList({ events, selected, onSelect, onEnd, withJob = false, height, fresh }: Props): JSX.Element {
+export function EventList({ events, selected, onSelect, onEnd, withJob = false, height, fresh, known = events.length }: Props): JSX.Element {
   const index = events.findIndex((event) => event.position === selected);
   const chosen = events[index];
   const columns = withJob ? "ledger-line" : "event-line";
@@ -64,9 +65,9 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
           <span role="columnheader" class="source-cell">Source</span>
         </div>
         <Windowed items={events} rowHeight={ROW} height={height ?? `${Math.min(14, Math.max(1, events.length)) * ROW}px`} label="Events" table
-          onEnd={onEnd} selected={index} of={[selected, fresh, columns]}
+          onEnd={onEnd} selected={index} of={[selected, fresh, columns, known]}
           row={(event, place, top) => (
-            <div key={event.position} class={`line row ${columns}${fresh?.has(event.position) ? " fresh" : ""}`} role="row" aria-rowindex={place + 1} tabIndex={0}
+            <div key={event.position} class={`line row ${columns}${fresh?.has(event.position) ? " fresh" : ""}${place < known ? "" : " later"}`} role="row" aria-rowindex={place + 1} tabIndex={0}
               style={{ top: `${top}px` }} aria-selected={event.position === selected}
               onClick={() => onSelect(event.position === selected ? null : event.position)}
               onKeyDown={(key) => key.key === "Enter" && onSelect(event.position)}>
@@ -76,7 +77,7 @@ export function EventList({ events, selected, onSelect, onEnd, withJob = false, 
               <span role="cell"><Time at={event.transitionedAt} /></span>
               <span role="cell"><Time at={event.recordedAt} /></span>
               <span role="cell" class="lag-cell faint nowrap">{lagOf(event) < 1_000 ? "" : duration(lagOf(event))}</span>
-              {!withJob && <span role="cell" class="tags"><VerdictTags event={event} /></span>}
+              {!withJob && <span role="cell" class="tags">{place < known ? <VerdictTags event={event} /> : <span class="tag">not known then</span>}</span>}
               <span role="cell" class="cut faint source-cell">{event.source}{event.actor ? ` · ${event.actor}` : ""}</span>
             </div>
           )} />

@@ -43,7 +43,7 @@ export function ErrorMessage({ facet }: { facet: unknown }): JSX.Element | null 
         <CopyButton text={[message, trace].filter(Boolean).join("\n\n")} what="Error" />
       </header>
       <div class="body stack">
-        {message && <p class="message">{message}</p>}
+        {message && <p class="message" tabIndex={0}>{message}</p>}
         {trace && <StackTrace text={trace} />}
       </div>
     </section>
@@ -79,7 +79,7 @@ function Facet({ name, facet }: { name: string; facet: unknown }): JSX.Element {
   const query = text(field(facet, "query"));
   if (name === "sql" && query) return <Sql text={query} />;
   const description = text(field(facet, "description"));
-  if (name === "documentation" && description) return <p class="prose">{description}</p>;
+  if (name === "documentation" && description) return <p class="prose" tabIndex={0}>{description}</p>;
   const code = text(field(facet, "sourceCode"));
   if (name === "sourceCode" && code) return <pre class="code">{code}</pre>;
   const found = [...new Set(links(facet))].slice(0, 8);

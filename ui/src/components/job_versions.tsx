@@ -1,6 +1,7 @@
 // The versions of a job: each is what its runs read and write, and where its code is.
 
 import type { JSX } from "preact";
+import { useEffect, useRef } from "preact/hooks";
 import type { DatasetId, JobVersion, JobVersions as Listed } from "../lib/api_types";
 import { lineage } from "../lib/lineage_api";
 import { type Answer, useAnswer } from "../lib/query";
@@ -10,10 +11,19 @@ import { DatasetLink } from "./dataset_link";
 
 const LISTED = 20;
 
-/** `current`: the id of the current version, null where there is none, undefined while it is not known. */
+/**
+ * Reads the versions of a job, and again when the current one is another. `current`: its id, null where there is none,
+ * undefined while it is not known. What is being read is not given up then: of a job whose runs have versions in turn,
+ * no answer would arrive in time.
+ */
 export function useJobVersions(namespace: string, name: string, current: string | null | undefined): Answer<Listed> {
-  const key = current === undefined ? null : `job/versions/${namespace}\n${name}\n${current}`;
-  return useAnswer(key, (signal) => lineage.jobVersions(namespace, name, { limit: LISTED }, signal));
+  const answer = useAnswer(`job/versions/${namespace}\n${name}`, (signal) => lineage.jobVersions(namespace, name, { limit: LISTED }, signal));
+  const known = useRef(current);
+  useEffect(() => {
+    if (known.current !== undefined && known.current !== current) answer.reload();
+    known.current = current;
+  }, [current]);
+  return answer;
 }
 
 export function JobVersions({ answer, current }: { answer: Answer<Listed>; current: string | null }): JSX.Element | null {

@@ -8,6 +8,7 @@ export interface LayoutInput {
   heights: number[]; // by node
   edges: number[]; // origin, destination, origin, destination …
   width: number; // of all nodes
+  thickness?: number[]; // by edge: the height of what is drawn along it; 0 where there is none
 }
 
 export interface Layout {
@@ -34,12 +35,13 @@ interface Layered {
   before: number[][]; // neighbours in the column to the left
   after: number[][];
   bends: (number[] | null)[]; // by edge
+  count: number; // of the nodes
 }
 
-export function layOut({ heights, edges, width }: LayoutInput): Layout {
+export function layOut({ heights, edges, width, thickness = [] }: LayoutInput): Layout {
   const count = heights.length;
   const reversed = backEdges(count, edges);
-  const layered = split(heights, edges, reversed, ranks(count, edges, reversed));
+  const layered = split(heights, edges, thickness, reversed, ranks(count, edges, reversed));
   order(layered);
   const middle = place(layered);
   const x = layered.rank.map((rank) => rank * (width + COLUMN_GAP));
@@ -47,7 +49,7 @@ export function layOut({ heights, edges, width }: LayoutInput): Layout {
   const y = middle.map((each, node) => each - (layered.heights[node] ?? 0) / 2 - top);
   const routes = layered.bends.map((bends, edge) => {
     if (!bends) return null;
-    const points = bends.map((bend) => [(x[bend] ?? 0) + width / 2, (y[bend] ?? 0)]);
+    const points = bends.map((bend) => [(x[bend] ?? 0) + width / 2, (y[bend] ?? 0) + (layered.heights[bend] ?? 0) / 2]);
     return (reversed[edge] ? points.reverse() : points).flat();
   });
   const bottom = Math.max(0, ...chunked(y.map((each, node) => each + (layered.heights[node] ?? 0)), Math.max));
@@ -144,7 +146,7 @@ function ranks(count: number, edges: readonly number[], reversed: readonly boole
   return rank.map((each) => column.get(each) ?? 0);
 }
 
-function split(heights: readonly number[], edges: readonly number[], reversed: readonly boolean[], ranksOfNodes: number[]): Layered {
+function split(heights: readonly number[], edges: readonly number[], thickness: readonly number[], reversed: readonly boolean[], ranksOfNodes: number[]): Layered {
   const rank = [...ranksOfNodes];
   const all = [...heights];
   const before: number[][] = heights.map(() => []);
@@ -167,7 +169,7 @@ function split(heights: readonly number[], edges: readonly number[], reversed: r
       let left = from;
       for (let column = (rank[from] ?? 0) + 1; column < (rank[to] ?? 0); column++) {
         const bend = all.length;
-        all.push(0);
+        all.push(thickness[edge] ?? 0);
         rank.push(column);
         before.push([]);
         after.push([]);
@@ -182,7 +184,7 @@ function split(heights: readonly number[], edges: readonly number[], reversed: r
   const layers: number[][] = [];
   rank.forEach((column, node) => (layers[column] ??= []).push(node));
   for (let column = 0; column < layers.length; column++) layers[column] ??= [];
-  return { rank, heights: all, layers, before, after, bends };
+  return { rank, heights: all, layers, before, after, bends, count: heights.length };
 }
 
 /** Puts the nodes of each column in an order with few crossings. */
@@ -263,9 +265,9 @@ function crossings({ layers, after }: Layered, position: Float64Array): number {
 }
 
 /** Returns the height of the middle of each node. */
-function place({ layers, before, after, heights, rank }: Layered): number[] {
+function place({ layers, before, after, heights, rank, count }: Layered): number[] {
   const middle = new Float64Array(rank.length);
-  const real = heights.map((height) => height > 0);
+  const real = heights.map((_, node) => node < count);
   const apart = (upper: number, lower: number): number =>
     ((heights[upper] ?? 0) + (heights[lower] ?? 0)) / 2 + (real[upper] && real[lower] ? GAP : real[upper] || real[lower] ? GAP / 2 : EDGE_GAP);
   for (const layer of layers) {

@@ -7,6 +7,7 @@ export const WIDTH = 230;
 export const HEIGHT = 46;
 export const ROW = 30;
 const HEAD = 46;
+const LINK_GAP = 5; // between links of the same two boxes, on their way past others
 
 export interface Row {
   id: string; // of the column
@@ -124,33 +125,48 @@ export function modelOfColumns(graph: ColumnGraph): Model {
   return connected([...boxes.values()], edgesOfColumns(graph));
 }
 
-export function layoutInput({ boxes, links }: Model): LayoutInput {
-  const seen = new Set<number>();
-  const edges: number[] = [];
-  for (const { from, to } of links) {
-    const key = from * boxes.length + to;
-    if (seen.has(key) || from === to) continue;
-    seen.add(key);
-    edges.push(from, to);
+/** Returns the links between the same two boxes together, in the order of their rows; none of a box with itself. */
+function bundles({ links }: Model): Link[][] {
+  const found = new Map<string, Link[]>();
+  for (const link of links) {
+    if (link.from === link.to) continue;
+    const key = `${link.from} ${link.to}`;
+    const bundle = found.get(key);
+    if (bundle) bundle.push(link);
+    else found.set(key, [link]);
   }
-  return { heights: boxes.map((box) => box.height), edges, width: WIDTH };
+  return [...found.values()].map((bundle) => bundle.sort((one, other) => one.fromRow - other.fromRow || one.toRow - other.toRow));
+}
+
+export function layoutInput(model: Model): LayoutInput {
+  const edges: number[] = [];
+  const thickness: number[] = [];
+  for (const bundle of bundles(model)) {
+    edges.push(bundle[0]?.from ?? 0, bundle[0]?.to ?? 0);
+    thickness.push((bundle.length - 1) * LINK_GAP);
+  }
+  return { heights: model.boxes.map((box) => box.height), edges, width: WIDTH, thickness };
 }
 
 /** Returns the way of each link: x, y, x, y …, from the right of a box to the left of another. */
 export function routesOf(model: Model, layout: Layout): number[][] {
-  const { edges } = layoutInput(model);
-  const bends = new Map<string, number[] | null>();
-  for (let edge = 0; edge < edges.length / 2; edge++) bends.set(`${edges[edge * 2]} ${edges[edge * 2 + 1]}`, layout.routes[edge] ?? null);
+  const bends = new Map<Link, number[]>();
+  bundles(model).forEach((bundle, edge) => {
+    bundle.forEach((link, index) => {
+      const aside = (index - (bundle.length - 1) / 2) * LINK_GAP;
+      bends.set(link, (layout.routes[edge] ?? []).map((each, place) => (place % 2 === 0 ? each : each + aside)));
+    });
+  });
   const end = (box: number, row: number): number => {
     const top = layout.y[box] ?? 0;
     return row < 0 ? top + (model.boxes[box]?.height ?? HEIGHT) / 2 : top + HEAD + row * ROW + ROW / 2;
   };
-  return model.links.map(({ from, to, fromRow, toRow }) => [
-    (layout.x[from] ?? 0) + WIDTH,
-    end(from, fromRow),
-    ...(bends.get(`${from} ${to}`) ?? []),
-    layout.x[to] ?? 0,
-    end(to, toRow),
+  return model.links.map((link) => [
+    (layout.x[link.from] ?? 0) + WIDTH,
+    end(link.from, link.fromRow),
+    ...(bends.get(link) ?? []),
+    layout.x[link.to] ?? 0,
+    end(link.to, link.toRow),
   ]);
 }
 

@@ -54,7 +54,7 @@ function OfBox({ box, moment }: { box: Box; moment: Moment }): JSX.Element {
   const { node, run } = box;
   return (
     <>
-      {node?.data.description && <p class="prose small">{node.data.description}</p>}
+      {node?.data.description && <p class="prose small" tabIndex={0}>{node.data.description}</p>}
       {run && (
         <p class="latest-run">
           <State state={run.state} /> <a href={href(paths.run(run.id))}><Time at={run.startedAt ?? run.createdAt} /> · <Length run={run} /></a>

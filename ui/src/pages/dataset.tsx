@@ -46,7 +46,7 @@ export function DatasetPage({ namespace, name }: DatasetId): JSX.Element {
   return (
     <div class="stack">
       <div class="head">
-        <h1><span class="faint">{namespace} / </span>{name}</h1>
+        <h1 title={`${namespace} / ${name}`}><span class="faint">{namespace} / </span>{name}</h1>
         {shown && <Marks dataset={shown} />}
         {!past && (
           <Tags tags={current.data.tags} of="the dataset" changed={current.reload} change={(tag, present) => lineage.tag(id, null, tag, present)} />
@@ -98,7 +98,7 @@ function Known({ dataset, moment, changed, fresh }: { dataset: Dataset; moment: 
   const withOthers = useSettled(versions, users.answer, commands);
   return (
     <>
-      {dataset.description && <p class="prose">{dataset.description}</p>}
+      {dataset.description && <p class="prose" tabIndex={0}>{dataset.description}</p>}
       <Facts dataset={dataset} past={past} />
       <Fields dataset={dataset} past={past} changed={changed} query={carried(moment)} />
       <VersionsPanel answer={versions} current={dataset.currentVersion} />

@@ -52,22 +52,23 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
   return (
     <div class="stack">
       <div class="head">
-        <h1><span class="faint">{namespace} / </span>{name}</h1>
+        <h1 title={`${namespace} / ${name}`}><span class="faint">{namespace} / </span>{name}</h1>
         {job.data.latestRun && <State state={job.data.latestRun.state} big />}
+        {job.data.latestRun && <span class="faint small">latest run</span>}
         <span class="tag">{job.data.type.toLowerCase()}</span>
         <Tags tags={job.data.tags} of="the job" changed={job.reload} change={(tag, present) => lineage.tagJob(namespace, name, tag, present)} />
         <span class="space" />
         <LineageButton node={nodes.job(namespace, name)} />
-        <a class="button quiet" href={href(paths.runs({ namespace, job: name }))}>All {runs.data ? runs.data.totalCount.toLocaleString() : ""} runs</a>
+        <a class="button quiet" href={href(paths.runs({ namespace, job: name }))}>{runs.data?.totalCount === 1 ? "Its run" : `All ${runs.data?.totalCount.toLocaleString() ?? ""} runs`}</a>
         <a class="button quiet" href={href(paths.events({ namespace, job: name }))}>Events</a>
         <CurlButton path={target(`/namespaces/${encodeURIComponent(namespace)}/jobs/${encodeURIComponent(name)}/runs`, { limit: RUNS })} />
       </div>
-      {job.data.description && <p class="prose">{job.data.description}</p>}
+      {job.data.description && <p class="prose" tabIndex={0}>{job.data.description}</p>}
       {job.data.location && <p><SafeLink url={job.data.location} /></p>}
       {all.filter((run) => run.state === "RUNNING").slice(0, 5).map((run) => <UnderWay key={run.id} run={run} typical={typical} />)}
       <section class="panel" aria-label="Last runs">
         <header>
-          <h2>Last {Math.min(RUNS, all.length)} runs</h2>
+          <h2>{all.length === 1 ? "Last run" : `Last ${all.length} runs`}</h2>
           <span class="faint">{all.length > 0 ? summary(all, typical) : ""}</span>
         </header>
         {runs.error && <Problem error={runs.error} retry={runs.reload} />}

@@ -129,7 +129,7 @@ function Known({ run, past, history, within, below, knownAt, id }: KnownProps): 
         {events.length > 0 ? (
           <>
             <HistoryChart run={run} events={events} knownAt={knownAt === null ? null : ms(knownAt)} selected={selected} onSelect={choose} />
-            <EventList events={events} selected={selected} onSelect={choose} />
+            <EventList events={events} selected={selected} onSelect={choose} known={knownCount(events, knownAt)} />
           </>
         ) : (
           !history.error && <Skeleton rows={9} />
@@ -191,7 +191,7 @@ function Head({ run, id, knownAt }: { run: Run; id: string; knownAt: string | nu
   return (
     <div class="head">
       <State state={run.state} big />
-      <h1>
+      <h1 title={run.job ? `${run.job.namespace} / ${run.job.name}` : undefined}>
         <JobLink job={run.job} />
       </h1>
       <Marks run={run} />
