@@ -1,7 +1,7 @@
 // The events of a run or of the ledger: rows of one line, and the chosen one in full beside or below them.
 
 import type { JSX } from "preact";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { HistoryEvent, LedgerEvent, Verdict } from "../lib/api_types";
 import { href, paths } from "../lib/router";
 import { useWhole } from "../lib/run_events";
@@ -11,6 +11,7 @@ import { Json } from "./json";
 import { Windowed } from "./windowed";
 
 const ROW = 32;
+const MOST_ABOVE = 0.6; // of the window: where the event begins below it, as in a narrow window, it is scrolled into view
 /** Sources whose events name an API key; those of commands name a person or a program. */
 const OF_KEYS: ReadonlySet<string> = new Set(["api", "openlineage"]);
 
@@ -91,8 +92,14 @@ function EventDetail({ event, onClose, withRun }: { event: HistoryEvent | Ledger
   const [search, setSearch] = useState("");
   const verdict = verdictOf(event);
   const whole = useWhole(event);
+  const box = useRef<HTMLElement>(null);
+  useEffect(() => {
+    const list = box.current?.previousElementSibling?.getBoundingClientRect();
+    const top = box.current?.getBoundingClientRect().top ?? 0;
+    if (list && top >= list.bottom && top > innerHeight * MOST_ABOVE) box.current?.scrollIntoView({ block: "start" });
+  }, [event.position]);
   return (
-    <aside class="detail" aria-label={`Event ${event.position}`}>
+    <aside class="detail" ref={box} aria-label={`Event ${event.position}`}>
       <div class="head">
         <h3>Event {event.position}</h3>
         <VerdictTags event={event} />

@@ -20,6 +20,7 @@ const PATIENCE_MS = 300;
 
 interface Found {
   path: string;
+  namespace?: string;
   text: string;
   kind: string;
 }
@@ -67,7 +68,8 @@ function entries(text: string, results: readonly SearchResult[]): Found[] {
     ...views.map((view) => ({ path: view.path, text: view.name, kind: "view" })),
     ...results.map(({ type, namespace, name }) => ({
       path: type === "JOB" ? paths.job(namespace, name) : paths.dataset(namespace, name),
-      text: `${namespace} / ${name}`,
+      namespace,
+      text: name,
       kind: type.toLowerCase(),
     })),
   ];
@@ -118,6 +120,9 @@ function SearchDialog(): JSX.Element {
     if (step !== undefined) {
       event.preventDefault();
       setChosen((chosen + step + found.length) % Math.max(1, found.length));
+    } else if (event.key === "Escape") {
+      event.preventDefault(); // a field for searches would be emptied, and the dialog stay
+      dialog.current?.close();
     } else if (event.key === "Enter") {
       event.preventDefault();
       if (answer.loading && found[0]?.kind !== "run") awaited.current = true;
@@ -137,9 +142,10 @@ function SearchDialog(): JSX.Element {
       <ul id="found" role="listbox" aria-label="Found">
         {found.map((entry, index) => (
           <li key={`${entry.kind} ${entry.path}`} id={`found-${index}`} role="option" aria-selected={index === chosen}>
-            <a href={href(entry.path)} tabIndex={-1} onClick={() => (searching.value = false)}>
-              <span class="cut">{entry.text}</span>
-              <span class="faint small">{entry.kind}</span>
+            <a href={href(entry.path)} tabIndex={-1} onClick={() => (searching.value = false)} title={entry.namespace && `${entry.namespace} / ${entry.text}`}>
+              {entry.namespace !== undefined && <><span class="faint cut in-namespace">{entry.namespace}</span><span class="faint">/</span></>}
+              <span class="cut own-name">{entry.text}</span>
+              <span class="faint small nowrap">{entry.kind}</span>
             </a>
           </li>
         ))}

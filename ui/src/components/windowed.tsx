@@ -2,6 +2,7 @@
 
 import type { JSX } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { keepScrolled, scrolledTo } from "../lib/scrolled";
 
 const SPARE = 12; // rows above and below those in view
 const STEP = 4; // rows come and go in so many at once: most frames of a scroll then make none
@@ -36,7 +37,18 @@ export function Windowed<T>({ items, rowHeight, height, label, row, of, onEnd, s
     setRange((before) => (before.first === first && before.last === last ? before : { first, last }));
   }
 
-  useLayoutEffect(measure, [items.length, rowHeight]);
+  const restored = useRef(false);
+  useLayoutEffect(() => {
+    if (box.current && items.length > 0 && !restored.current) {
+      restored.current = true;
+      box.current.scrollTop = scrolledTo(label);
+    }
+    measure();
+  }, [items.length, rowHeight]);
+  function scrolled(): void {
+    if (box.current && restored.current) keepScrolled(label, box.current.scrollTop);
+    measure();
+  }
   useEffect(() => {
     const observer = new ResizeObserver(measure);
     if (box.current) observer.observe(box.current);
@@ -68,7 +80,7 @@ export function Windowed<T>({ items, rowHeight, height, label, row, of, onEnd, s
     return own.row;
   });
   return (
-    <div class="rows" ref={box} style={{ height }} onScroll={measure} role={table ? "rowgroup" : "group"} aria-label={label} tabIndex={-1}>
+    <div class="rows" ref={box} style={{ height }} onScroll={scrolled} role={table ? "rowgroup" : "group"} aria-label={label} tabIndex={-1}>
       <div style={{ height: `${items.length * rowHeight}px` }} role="presentation">
         {shown}
       </div>

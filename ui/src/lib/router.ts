@@ -27,8 +27,15 @@ export function origin(): string {
   return (base.origin + base.pathname).replace(/\/$/, "");
 }
 
+/** What tells an entry of the history from all others; lists keep how far they were scrolled by it. */
+function newEntry(): { entry: string } {
+  return { entry: String(performance.timeOrigin + performance.now()) };
+}
+
+if (history.state === null) history.replaceState(newEntry(), "");
+
 export function go(path: string): void {
-  history.pushState(null, "", href(path));
+  history.pushState(newEntry(), "", href(path));
   place.value = read();
   scrollTo(0, 0);
   document.getElementById("main")?.focus({ preventScroll: true });
@@ -44,7 +51,7 @@ export function setQuery(changes: Record<string, string | null>, replace = false
   const text = next.toString();
   const url = location.pathname + (text ? `?${text}` : "");
   if (replace) history.replaceState(history.state, "", url);
-  else history.pushState(null, "", url);
+  else history.pushState(newEntry(), "", url);
   place.value = read();
 }
 
