@@ -143,7 +143,7 @@ function SearchDialog(): JSX.Element {
         {found.map((entry, index) => (
           <li key={`${entry.kind} ${entry.path}`} id={`found-${index}`} role="option" aria-selected={index === chosen}>
             <a href={href(entry.path)} tabIndex={-1} onClick={() => (searching.value = false)} title={entry.namespace && `${entry.namespace} / ${entry.text}`}>
-              {entry.namespace !== undefined && <><span class="faint cut in-namespace">{entry.namespace}</span><span class="faint">/</span></>}
+              {entry.namespace !== undefined && <><span class="faint cut in-namespace">{entry.namespace}</span><span class="faint slash"> / </span></>}
               <span class="cut own-name">{entry.text}</span>
               <span class="faint small nowrap">{entry.kind}</span>
             </a>
