@@ -28,7 +28,14 @@ RECORDS = """
      where e.log = 0 and e.kind in ('erased', 'archived', 'restored')
      order by e.position
 """
-HEAD = "select position, hash from runfold.ledger_head where log = 0"
+HEAD = "select position, hash, recorded_at from runfold.ledger_head where log = 0"
+
+LONE = """
+    select p.position from runfold.payloads p
+     where p.log = 0 and not exists (select from runfold.events e where e.log = p.log and e.position = p.position)
+     order by p.position
+     limit 1
+"""
 
 
 def field(type_number: int, content: bytes | None) -> bytes:
@@ -91,6 +98,8 @@ class AllowedGaps:
     def covers(self, row: Any) -> bool:  # noqa: ANN401
         """Return whether a row's payload may be missing."""
         position = row["position"]
+        if row["subject"] in {"key", "ledger"}:
+            return False
         fact = hashlib.sha256(f"erased:{position}".encode()).digest()[:16]
         archived = any(first <= position <= last for first, last in self.archived.items())
         return archived or self.erased.get((row["subject"], row["stream"], fact), 0) > position
@@ -115,14 +124,22 @@ async def verify(dsn: str) -> str | None:
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):
             allowed = AllowedGaps(await connection.fetch(RECORDS))
-            position, reached = 0, bytes(32)
+            position, reached, recorded_at = 0, bytes(32), None
             async for row in connection.cursor(ROWS, prefetch=100):
                 wrong = what_is_wrong(row, position + 1, reached, allowed)
                 if wrong:
                     return f"position {position + 1} {wrong}"
-                position, reached = row["position"], row["hash"]
-            if tuple(await connection.fetchrow(HEAD)) != (position, reached):
+                if recorded_at is not None and row["recorded_at"] < recorded_at:
+                    return f"position {position + 1} was recorded earlier than the row before it"
+                position, reached, recorded_at = row["position"], row["hash"], row["recorded_at"]
+            lone = await connection.fetchval(LONE)
+            if lone is not None:
+                return f"there is a payload without a row at position {lone}"
+            head = await connection.fetchrow(HEAD)
+            if tuple(head)[:2] != (position, reached):
                 return f"the head is not position {position} with hash {reached.hex()}"
+            if recorded_at is not None and head["recorded_at"] != recorded_at:
+                return f"the head has another time than position {position}"
             return None
     finally:
         await connection.close()

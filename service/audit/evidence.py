@@ -14,9 +14,11 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
+
 from service.database.connections import Connections
 from service.database.statements import load
-from service.domain.event import Kind
+from service.domain.event import KEPT_SUBJECTS, Kind
 from service.ledger.archive_records import Archive, ArchiveIndex, decode_archive
 from service.ledger.events import LOG
 from service.payloads.records import erasure_fact
@@ -34,12 +36,25 @@ _SLICE_BYTES = 8 * 1024 * 1024
 
 
 class RecordedEnds(NamedTuple):
-    """The ledger head, and the last positions of the tables; an empty hash where there is no head."""
+    """The ledger head, and the first and last positions of the tables; an empty hash where there is no head.
+
+    `recorded_at` is that of the head, in the form of ChainRow. The first positions are at most 1.
+    """
 
     head: int
     hash: bytes
+    recorded_at: bytes
+    first_event: int
+    first_payload: int
     last_event: int
     last_payload: int
+
+
+class Link(NamedTuple):
+    """What a row has that the next one continues: its hash, and its time in the form of ChainRow."""
+
+    hash: bytes
+    recorded_at: bytes
 
 
 class ArchiveHistory(NamedTuple):
@@ -73,9 +88,10 @@ class EvidenceReader:
         """Return where the ledger ends."""
         rows = await self._fetch(_ENDS, LOG)
         if not rows:
-            return RecordedEnds(0, b"", 0, 0)
+            return RecordedEnds(0, b"", b"", 1, 1, 0, 0)
         (row,) = rows
-        return RecordedEnds(row["position"], row["hash"], row["last_event"], row["last_payload"])
+        firsts, lasts = (row["first_event"], row["first_payload"]), (row["last_event"], row["last_payload"])
+        return RecordedEnds(row["position"], row["hash"], row["recorded_at"], *firsts, *lasts)
 
     async def disguised_tables(self) -> list[str]:
         """Return the names of ledger tables that may show each reader other rows: views, policies, rules."""
@@ -83,8 +99,13 @@ class EvidenceReader:
 
     async def hash_at(self, position: int) -> bytes | None:
         """Return the recorded hash of a position; None where there is no row."""
+        link = await self.link_at(position)
+        return link.hash if link else None
+
+    async def link_at(self, position: int) -> Link | None:
+        """Return what the row of a position is continued from; None where there is no row."""
         rows = await self._fetch(_HASH, LOG, position)
-        return rows[0]["hash"] if rows else None
+        return Link(rows[0]["hash"], rows[0]["recorded_at"]) if rows else None
 
     async def rows(self, first: int, last: int) -> list[Any]:
         """Return the rows of positions first to last, with the fields of ChainRow."""
@@ -106,13 +127,19 @@ class EvidenceReader:
         return digests
 
     async def archives(self) -> ArchiveHistory:
-        """Return the recorded archives. A record whose payload is not the one that its row names counts for nothing."""
+        """Return the recorded archives.
+
+        A record whose payload is not the one that its row names, or is none of an archive, counts for nothing.
+        """
         recorded: list[Archive] = []
         current: dict[int, Archive] = {}
         for row in await self._fetch(_ARCHIVES, LOG):
             if row["body"] is None or sha256(row["body"].encode()).digest() != row["payload_digest"]:
                 continue
-            archive = decode_archive(row["body"])
+            try:
+                archive = decode_archive(row["body"])
+            except msgspec.MsgspecError:
+                continue
             if row["kind"] == Kind.ARCHIVED:
                 recorded.append(archive)
                 current[archive.first] = archive
@@ -134,7 +161,11 @@ class EvidenceReader:
         return {row["position"] for row in rows if row["kind"] == Kind.ERASED and row["recorded"] > row["position"]}
 
     async def explained_absences(self, owners: Sequence[PayloadOwner]) -> set[int]:
-        """Return the positions at which a payload may be missing, because its archive or its erasure is recorded."""
+        """Return the positions at which a payload may be missing, because its archive or its erasure is recorded.
+
+        None of an API key or of the ledger's own records, which are neither archived nor erased.
+        """
+        owners = [owner for owner in owners if owner.subject not in KEPT_SUBJECTS]
         if not owners:
             return set()
         archives = ArchiveIndex((await self.archives()).current)

@@ -8,9 +8,10 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from operator import itemgetter
+from struct import Struct
 from typing import Any, NamedTuple
 
-from service.audit.evidence import EvidenceReader, PayloadOwner, RecordedEnds, open_evidence
+from service.audit.evidence import EvidenceReader, Link, PayloadOwner, RecordedEnds, open_evidence
 from service.audit.hash_chain import NO_HASH, ChainRow, recompute_hashes
 from service.domain.event import make_tuple
 from service.ledger.events import LOG
@@ -22,6 +23,10 @@ Progress = Callable[[int, int], None]
 """Is called with the number of positions that are done, and of all."""
 
 _chain_fields = itemgetter(*ChainRow._fields)
+
+_microseconds = Struct(">q").unpack
+_BEFORE_ALL = Link(NO_HASH, bytes.fromhex("8000000000000000"))
+"""What the first position continues; its time is PostgreSQL's -infinity."""
 
 
 class VerificationResult(NamedTuple):
@@ -82,15 +87,17 @@ async def _verify(
 ) -> VerificationResult:
     try:
         await _check_tables(reader, first)
-        last_hash = await _hash_before(reader, first)
+        if first == 1:
+            _check_beginning(ends)
+        link = await _link_before(reader, first)
         async with aclosing(_pages(reader, first, min(last, ends.head))) as pages:
             async for page in pages:
                 # In a thread: meanwhile the next page is read, and other tasks of this event loop get their turn.
-                last_hash = await asyncio.to_thread(_check, page, last_hash)
+                link = await asyncio.to_thread(_check, page, link)
                 if progress is not None:
                     progress(page.last - first + 1, last - first + 1)
         if last >= ends.head:
-            _check_end(ends, last_hash, last)
+            _check_end(ends, link, last)
     except _Broken as broken:
         return VerificationResult(False, first, last, ends.head, ends.hash, broken.position, broken.reason)  # noqa: FBT003
     return VerificationResult(True, first, last, ends.head, ends.hash)  # noqa: FBT003
@@ -102,10 +109,18 @@ async def _check_tables(reader: EvidenceReader, first: int) -> None:
         raise _Broken(first, f"{disguised[0]} is not a plain table: it may show each reader other rows")
 
 
-async def _hash_before(reader: EvidenceReader, first: int) -> bytes:
+def _check_beginning(ends: RecordedEnds) -> None:
+    """Check that nothing is before the first position. No chain leads there, but look-ups of facts find such a row."""
+    if ends.first_event < 1:
+        raise _Broken(ends.first_event, "there is a row before the first position")
+    if ends.first_payload < 1:
+        raise _Broken(ends.first_payload, "there is a payload without a row")
+
+
+async def _link_before(reader: EvidenceReader, first: int) -> Link:
     if first == 1:
-        return NO_HASH
-    recorded = await reader.hash_at(first - 1)
+        return _BEFORE_ALL
+    recorded = await reader.link_at(first - 1)
     if recorded is None:
         raise _Broken(first - 1, "the row is missing")
     return recorded
@@ -149,12 +164,14 @@ def _missing(rows: list[Any], digests: dict[int, bytes]) -> list[PayloadOwner]:
     ]
 
 
-def _check(page: _Page, before: bytes) -> bytes:
-    """Check a page, given the hash before it; return the hash of its last row. Raises _Broken."""
+def _check(page: _Page, before: Link) -> Link:
+    """Check a page, given the row before it; return its last row. Raises _Broken."""
     expected = page.first
+    (latest,) = _microseconds(before.recorded_at)
+    last_hash, last_time = before
     take_digest = page.payload_digests.pop
     rows = (make_tuple(ChainRow, _chain_fields(row)) for row in page.rows)
-    for row, computed in recompute_hashes(LOG, rows, before):
+    for row, computed in recompute_hashes(LOG, rows, before.hash):
         position = row.position
         if position != expected:
             raise _Broken(expected, "the row is missing")
@@ -163,11 +180,15 @@ def _check(page: _Page, before: bytes) -> bytes:
         digest = take_digest(position, None)
         if digest != row.payload_digest and (digest is not None or position not in page.explained):
             raise _Broken(position, _payload_problem(digest, row.payload_digest))
-        before = computed
+        last_hash, last_time = computed, row.recorded_at
+        (recorded_at,) = _microseconds(last_time)
+        if recorded_at < latest:
+            raise _Broken(position, "it was recorded earlier than the row before it")
+        latest = recorded_at
         expected += 1
     if expected <= page.last:
         raise _Broken(expected, "the row is missing")
-    return before
+    return Link(last_hash, last_time)
 
 
 def _payload_problem(digest: bytes | None, recorded: bytes | None) -> str:
@@ -179,12 +200,14 @@ def _payload_problem(digest: bytes | None, recorded: bytes | None) -> str:
     return "its payload was altered: its SHA-256 is not the digest in the row"
 
 
-def _check_end(ends: RecordedEnds, last_hash: bytes, last: int) -> None:
-    """Check that the head is the last row, given the last row's hash. Raises _Broken."""
+def _check_end(ends: RecordedEnds, end: Link, last: int) -> None:
+    """Check that the head is the last row, given that. Raises _Broken."""
     if not ends.hash:
         raise _Broken(1, "the ledger has no head")
-    if ends.hash != last_hash:
+    if ends.hash != end.hash:
         raise _Broken(max(ends.head, 1), "the head has another hash than the last row")
+    if ends.recorded_at != end.recorded_at:
+        raise _Broken(max(ends.head, 1), "the head has another time than the last row")
     if ends.last_event > ends.head:
         raise _Broken(ends.head + 1, "there is a row after the head")
     if ends.last_payload > ends.head:

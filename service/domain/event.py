@@ -56,6 +56,10 @@ class Subject(StrEnum):
     LEDGER = "ledger"
 
 
+KEPT_SUBJECTS = (Subject.KEY, Subject.LEDGER)
+"""Subjects whose payloads the service itself needs: they are neither archived nor erased."""
+
+
 class Kind(StrEnum):
     """What an event does to its subject."""
 

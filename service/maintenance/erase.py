@@ -10,7 +10,7 @@ from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
 from service.database.roles import require_owner
 from service.database.statements import load
-from service.domain.event import Kind, Subject
+from service.domain.event import KEPT_SUBJECTS, Kind, Subject
 from service.errors import OperatorError
 from service.ledger import archive_records
 from service.ledger.archive_records import Archive
@@ -22,9 +22,6 @@ _ERASE = load("erase_payloads")
 _STATEMENT_TIMEOUT_S = 600.0
 _EVENTS_AT_ONCE = 50
 """Events read at once, with their payloads."""
-
-_PROTECTED = (Subject.KEY, Subject.LEDGER)
-"""Subjects whose payloads the ledger needs itself."""
 
 
 class ErasableEvent(NamedTuple):
@@ -118,7 +115,7 @@ async def _check_some(connections: Connections, positions: list[int]) -> None:
         event = events.get(position)
         if event is None or event["payload_digest"] is None:
             raise OperatorError(f"There is no payload at position {position}.")
-        if event["subject"] in _PROTECTED or event["kind"] == Kind.ERASED:
+        if event["subject"] in KEPT_SUBJECTS or event["kind"] == Kind.ERASED:
             raise OperatorError(f"The payload at position {position} cannot be erased: the ledger itself needs it.")
         if position not in erased and position in archived:
             raise OperatorError(

@@ -1,6 +1,7 @@
 """Verification trusts no code of the database that it verifies."""
 
 import json
+from hashlib import sha256
 from uuid import uuid4
 
 import pytest
@@ -63,6 +64,23 @@ async def test_a_record_of_an_archive_that_is_not_the_recorded_one_excuses_nothi
     await unguarded(ledger, "delete from runfold.payloads where position = 3")
     result = await verify_ledger(dsn, 1, 5)
     assert (result.ok, result.broken_at) == (False, 3)
+
+
+@pytest.mark.parametrize("subject", ["key", "ledger"])
+async def test_a_payload_that_is_never_archived_is_not_excused_by_an_archive_around_it(
+    subject, ledger, connections, dsn
+):
+    kept = fact(uuid4(), None, 6)._replace(subject=subject, kind="created" if subject == "key" else "restored")
+    body = json.dumps({"file": "f", "directory": "d", "sha256": "0" * 64, "first": 1, "last": 6, "payloads": 5})
+    record = kept._replace(stream=uuid4(), subject="ledger", kind="archived")
+    record = record._replace(payload=body, payload_digest=sha256(body.encode()).digest())
+    await append_events(connections, [kept, record], [None] * 2)
+    await unguarded(ledger, "delete from runfold.payloads where position = 3")
+    assert (await verify_ledger(dsn)).ok
+    await unguarded(ledger, "delete from runfold.payloads where position = 6")
+    result = await verify_ledger(dsn)
+    assert (result.ok, result.broken_at) == (False, 6)
+    assert "its payload is missing" in result.reason
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,27 @@ ALTER = "update runfold.events set"
 HEAD = "update runfold.ledger_head set"
 MISSING, ALTERED = "the row is missing", "one was altered"
 WRONG_HEAD = "the head has another hash than the last row"
+COPY_BEFORE = """insert into runfold.events
+    select log, {}, subject, stream, kind, state, transitioned_at, recorded_at, namespace, job, parent_run, source,
+           actor, 'a fact that is still to come', request_digest, null, hash
+      from runfold.events where position = 10"""
+EARLY_PAYLOAD = """
+    create table runfold.early partition of runfold.payloads for values from (-9) to (1);
+    insert into runfold.payloads values (0, -3, '{}');
+"""
+REDATE = """
+    update runfold.events set recorded_at = recorded_at - interval '1 day' where position = 10;
+    update runfold.events e
+       set hash = sha256('\\x01'::bytea || b.hash || record_send(row(
+               e.log, e.position, convert_to(e.subject, 'UTF8'), e.stream, convert_to(e.kind, 'UTF8'),
+               convert_to(e.state, 'UTF8'), e.transitioned_at, e.recorded_at, convert_to(e.namespace, 'UTF8'),
+               convert_to(e.job, 'UTF8'), e.parent_run, convert_to(e.source, 'UTF8'), convert_to(e.actor, 'UTF8'),
+               e.fact, e.request_digest, e.payload_digest)))
+      from runfold.events b where e.position = 10 and b.position = 9;
+    update runfold.ledger_head h set (hash, recorded_at) = (e.hash, e.recorded_at)
+      from runfold.events e where e.position = 10;
+"""
+"""Rewrites the last row with another time, with its hash and the head, so that the chain itself holds."""
 
 
 async def append(connection: asyncpg.Connection, *rows: dict) -> None:
@@ -142,6 +163,16 @@ async def test_an_empty_ledger_holds(dsn):
             "there is a row after the head",
         ),
         ("delete from runfold.ledger_head", 1, "the ledger has no head"),
+        (COPY_BEFORE.format(0), 0, "there is a row before the first position"),
+        (COPY_BEFORE.format(-7), -7, "there is a row before the first position"),
+        (
+            EARLY_PAYLOAD,
+            -3,
+            "there is a payload without a row",
+        ),
+        (REDATE, 10, "it was recorded earlier than the row before it"),
+        (f"{HEAD} recorded_at = recorded_at + interval '1 year'", 10, "the head has another time than the last row"),
+        (f"{HEAD} recorded_at = '-infinity'", 10, "the head has another time than the last row"),
     ],
 )
 async def test_tampering_is_found_at_the_first_position_it_touches(sql, position, reason, ledger, dsn):
@@ -150,6 +181,19 @@ async def test_tampering_is_found_at_the_first_position_it_touches(sql, position
     assert not verdict.ok
     assert verdict.broken_at == position
     assert reason in verdict.reason
+    assert await example_says(dsn) != "the ledger holds"
+
+
+@pytest.mark.usefixtures("ledger")
+async def test_a_range_is_verified_with_the_time_before_it(db, dsn):
+    await tamper(db, REDATE)
+    assert (await verify_ledger(dsn, 10)).broken_at == 10
+    assert (await verify_ledger(dsn, 1, 9)).ok
+
+
+async def test_the_head_of_an_empty_ledger_has_no_time(db, dsn):
+    await tamper(db, f"{HEAD} recorded_at = '2030-01-01'")
+    assert (await verify_ledger(dsn)).reason == "the head has another time than the last row"
 
 
 async def test_what_was_rewritten_with_all_hashes_and_the_head_shows_to_who_noted_the_head_before(ledger, dsn):
