@@ -1,9 +1,10 @@
 """Archives old payloads in Parquet files: first the ledger records a file, then its payloads leave the database.
 
 A file is written under a temporary name, flushed, read back and compared with the ledger, and renamed; then one
-transaction records it. Removing the payloads (archived_removal.py) needs that record. Wherever the program is killed,
-each payload is in the database or in a file that the ledger names, or in both. Run again, it writes an unfinished file
-again, and removes what is archived and still in the database.
+transaction records it. A file that is there already is never replaced by another content: it may be the archive of
+another ledger. Removing the payloads (archived_removal.py) needs the record, and the file: one of an earlier run may
+have been deleted since. Wherever the program is killed, each payload is in the database or in a file that the ledger
+names, or in both. Run again, it writes an unfinished file again, and removes what is archived and still there.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from service.ledger.archive_records import Archive
 from service.ledger.events import LOG, append_within, read_head
 from service.lineage.pages import projections
 from service.maintenance import parquet_files
+from service.maintenance.archived_payloads import checked_path
 from service.maintenance.archived_removal import ArchivedRemoval, Partition, read_partitions
 from service.maintenance.locks import exclusive_maintenance, in_short_transaction
 from service.maintenance.parquet_files import PayloadRow
@@ -90,8 +92,12 @@ async def _archive_all(
 ) -> list[Archive]:
     """Archive partition by partition, so that the space of each is free before the next one is written to files."""
     (bounds,) = await connections.fetch(_ARCHIVABLE, LOG, before)
-    covered = [Positions(row["first"], row["last"]) for row in await connections.fetch(_ARCHIVED, LOG)]
+    noted = await connections.fetch(_ARCHIVED, LOG)
+    covered = [Positions(row["first"], row["last"]) for row in noted]
     removal = ArchivedRemoval(connections, bounds["head"], recording.on_step)
+    removes = {(row["first"], row["sha256"]) for row in noted}
+    recorded = await archive_records.current_archives(connections)
+    earlier = [archive for archive in recorded if (archive.first, archive.sha256) in removes]
     done: list[Archive] = []
     for partition in await read_partitions(connections):
         for piece in _unarchived_pieces(partition, bounds["last"], covered, bounds["file_positions"]):
@@ -99,9 +105,35 @@ async def _archive_all(
             if archive is not None:
                 done.append(archive)
                 covered.append(piece)
+        earlier = await _check_files(removal, partition, earlier, directory)
         await removal.remove(partition, covered)
     await removal.finish()
     return done
+
+
+async def _check_files(
+    removal: ArchivedRemoval, partition: Partition, archives: Sequence[Archive], directory: Path
+) -> list[Archive]:
+    """Check the files of earlier runs whose payloads would leave a partition now; return the archives without these.
+
+    Raises OperatorError for a file that is missing or another one.
+    """
+    rest = []
+    for archive in archives:
+        part = Positions(max(archive.first, partition.first), min(archive.last, partition.last))
+        if part.first > part.last or not await removal.removable(part, 1):
+            rest.append(archive)
+            continue
+        recorded = Path(archive.directory)
+        try:
+            checked_path(archive, recorded if (recorded / archive.file).exists() else directory)
+        except OperatorError as error:
+            raise OperatorError(
+                f"An earlier run archived positions {archive.first} to {archive.last}; these payloads stay in the"
+                f" database because their file cannot be used: {error} Bring the file back to {recorded}, or undo the"
+                f" archive with `runfold restore {archive.first}`; then archive again."
+            ) from error
+    return rest
 
 
 def _unarchived_pieces(partition: Partition, last: int, covered: Sequence[Positions], size: int) -> list[Positions]:
@@ -114,19 +146,34 @@ async def _archive(
     connections: Connections, positions: Positions, directory: Path, recording: _Recording
 ) -> Archive | None:
     """Archive some positions; None where none has a payload. Where one is erased meanwhile, start again."""
-    name = f"payloads-{LOG}-{positions.first}-{positions.last}.parquet"
     for _ in range(_ATTEMPTS):
         started_at = (await read_head(connections)).position
-        archive = await _write(connections, positions, directory / name, recording.on_step)
-        if archive is None or await _record(connections, archive, started_at, recording):
-            return archive
+        written = await _write(connections, positions, directory, recording.on_step)
+        if written is None:
+            return None
+        if await _record(connections, written.archive, started_at, recording):
+            return written.archive
+        if written.is_new:
+            with parquet_files.translate_file_errors(written.path, "removed"):
+                written.path.unlink()  # it has what was erased
     raise OperatorError(
         f"Positions {positions.first} to {positions.last}: payloads were erased during each attempt; run this again."
     )
 
 
-async def _write(connections: Connections, positions: Positions, path: Path, on_step: OnArchiveStep) -> Archive | None:
-    part = path.with_name(f".{path.name}.part")
+class _Written(NamedTuple):
+    """An archive that is not recorded yet, the path of its file, and whether no such file was there before."""
+
+    archive: Archive
+    path: Path
+    is_new: bool
+
+
+async def _write(
+    connections: Connections, positions: Positions, directory: Path, on_step: OnArchiveStep
+) -> _Written | None:
+    stem = f"payloads-{LOG}-{positions.first}-{positions.last}"
+    part = directory / f".{stem}.parquet.part"
     with parquet_files.open_writer(part) as writer:
         async with connections.connection() as connection, connection.transaction():
             async for row in await open_cursor(connection, _PAYLOADS, LOG, *positions, prefetch=_PREFETCH):
@@ -138,13 +185,25 @@ async def _write(connections: Connections, positions: Positions, path: Path, on_
     on_step("written", None)
     await _check(connections, positions, part)
     on_step("checked", None)
+    digest = parquet_files.digest_of(part)
+    path = _unused_path(directory, stem, digest)
     with parquet_files.translate_file_errors(path, "written"):
+        is_new = not path.exists()
         part.replace(path)
-    parquet_files.fsync_path(path.parent)
-    digest = parquet_files.digest_of(path)
-    archive = Archive(path.name, str(path.parent), digest, *positions, writer.count)
+    parquet_files.fsync_path(directory)
+    archive = Archive(path.name, str(directory), digest, *positions, writer.count)
     on_step("named", archive)
-    return archive
+    return _Written(archive, path, is_new)
+
+
+def _unused_path(directory: Path, stem: str, digest: str) -> Path:
+    """Return a path that no file has, or one with the same content: files of one name may be of several ledgers."""
+    path = directory / f"{stem}.parquet"
+    with parquet_files.translate_file_errors(path, "read"):
+        is_used = path.exists()
+    if is_used and parquet_files.digest_of(path) != digest:
+        return directory / f"{stem}-{digest[:16]}.parquet"
+    return path
 
 
 async def _check(connections: Connections, positions: Positions, path: Path) -> None:

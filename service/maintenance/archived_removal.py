@@ -58,7 +58,7 @@ class ArchivedRemoval:
     async def remove(self, partition: Partition, archived: Sequence[Positions]) -> None:
         """Remove the archived payloads of the next partition, by position, given all ranges that are archived."""
         parts = covered_parts(Positions(partition.first, partition.last), archived)
-        found = [part for part in parts if await self._removable(part, 1)]
+        found = [part for part in parts if await self.removable(part, 1)]
         if not await self._is_archived(partition):
             await self.finish()
             await self._delete(partition, found)
@@ -98,7 +98,7 @@ class ArchivedRemoval:
     async def _delete(self, partition: Partition, parts: Sequence[Positions]) -> None:
         for part in parts:
             first = part.first
-            while positions := await self._removable(Positions(first, part.last), _PAYLOADS_AT_ONCE):
+            while positions := await self.removable(Positions(first, part.last), _PAYLOADS_AT_ONCE):
                 async with self._connections.connection() as connection:
                     await connection.execute(_REMOVE, LOG, positions)
                 self._on_step("deleted", None)
@@ -107,5 +107,6 @@ class ArchivedRemoval:
             async with self._connections.connection(autocommit=True) as connection:
                 await connection.execute(load("vacuum_payloads", partition=f'"{partition.name}"'))
 
-    async def _removable(self, part: Positions, limit: int) -> list[int]:
+    async def removable(self, part: Positions, limit: int) -> list[int]:
+        """Return the first positions of a part whose payloads are in the database and need not stay there."""
         return [row["position"] for row in await self._connections.fetch(_REMOVABLE, LOG, *part, limit)]

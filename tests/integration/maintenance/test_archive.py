@@ -237,6 +237,7 @@ async def test_an_archive_in_the_making_takes_nothing_along_that_is_erased_meanw
     assert kept == [1, 2, *range(4, 11)]
     assert await filled.fetchval("select runfold.is_erased(0, 3)")
     await holds(dsn)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(one.file for one in done)
 
 
 async def test_an_archive_waits_for_who_reads_payloads_and_lets_appends_pass(

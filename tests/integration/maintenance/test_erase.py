@@ -179,8 +179,9 @@ async def test_an_archived_payload_is_restored_before_it_is_erased(filled, dsn, 
     await restore_payloads(dsn, 3)
     done = await erase_payloads(dsn, 3, "article 17")
     assert [copy.sha256 for copy in done.copies] == [old.sha256]
-    await archive_payloads(dsn, LATER, tmp_path)
-    kept = [row.position for rows in parquet_files.read_rows(tmp_path / old.file) for row in rows]
+    [new, *_] = await archive_payloads(dsn, LATER, tmp_path)
+    assert new.file != old.file  # the command says that the old file is to be deleted
+    kept = [row.position for rows in parquet_files.read_rows(tmp_path / new.file) for row in rows]
     assert kept == [1, 2, *range(4, 11)]
     await holds(dsn)
     before = await catalog(filled)
