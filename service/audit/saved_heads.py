@@ -111,7 +111,8 @@ def read_saved_head(file: Path) -> SavedHead:
     beside = head_path(file).exists()
     source = head_path(file) if beside else file
     try:
-        document = json.loads(source.read_bytes()[:_PIECE])
+        with source.open("rb") as text:  # an export without its head may have gigabytes
+            document = json.loads(text.read(_PIECE))
         head = document.get("head", document)
         saved = SavedHead(source, int(head["position"]), bytes.fromhex(head["hash"]))
         if not beside:

@@ -131,7 +131,10 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
         click.echo(description, err=True)
         return
     head_path = saved_heads.head_path(output)
-    head_path.write_text(description + "\n", encoding="utf-8")
+    try:
+        head_path.write_text(description + "\n", encoding="utf-8")
+    except OSError as error:
+        raise click.ClickException(f"{output} is complete, but its head cannot be written: {error}.") from error
     if as_json:
         print_json({"file": str(output), "headFile": str(head_path)} | json.loads(description))
         return
@@ -146,7 +149,10 @@ def _format_of(output: Path | None) -> ExportFormat:
 
 
 def _write(write: Callable[..., Any], output: Path | None, export_format: ExportFormat) -> ExportResult:
-    """Write to a temporary file and rename it: a file of the given name is always complete."""
+    """Write to a temporary file and rename it: a file of the given name is always complete.
+
+    Before, the head of an earlier export of that name is removed: beside this one, it would say that it was altered.
+    """
     part = output.with_name(output.name + ".part") if output else None
     try:
         with ExitStack() as stack:
@@ -155,6 +161,7 @@ def _write(write: Callable[..., Any], output: Path | None, export_format: Export
             exported: ExportResult = asyncio.run(write(file, export_format, progress))
             file.flush()
         if part is not None and output is not None:
+            saved_heads.head_path(output).unlink(missing_ok=True)
             part.replace(output)
     except BrokenPipeError:
         raise  # the reader (`| head`) has closed the pipe; click exits without a message

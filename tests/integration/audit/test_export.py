@@ -134,3 +134,25 @@ async def test_what_is_no_head_is_used_wrongly(filled, tmp_path):
 async def test_an_interval_that_ends_before_it_begins_is_used_wrongly(filled):
     times = "--since", "2024-01-02T00:00:00Z", "--until", "2024-01-01T00:00:00Z"
     assert (await call("export", "--database-url", filled, *times)).exit_code == 2
+
+
+async def test_an_export_whose_head_is_missing_is_not_called_altered(filled, tmp_path, monkeypatch):
+    file = tmp_path / "events.ndjson"
+    await export(filled, file, "--state", "RUNNING")
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("service.audit.saved_heads.describe_export", killed)
+    assert (await call("export", "--database-url", filled, "--output", file)).exit_code != 0
+    ended = await verify(filled, file)
+    assert (ended.exit_code, "nor an export with events.ndjson.head.json beside it" in ended.output) == (2, True)
+
+
+async def test_a_head_that_cannot_be_written_is_said_before_an_earlier_export_is_replaced(filled, tmp_path):
+    file = tmp_path / "events.ndjson"
+    file.write_bytes(b"an earlier export")
+    (tmp_path / "events.ndjson.head.json").mkdir()
+    ended = await call("export", "--database-url", filled, "--output", file)
+    assert (ended.exit_code, ended.output.startswith("Error: The export cannot be written: ")) == (1, True)
+    assert file.read_bytes() == b"an earlier export"
