@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 from service.domain.dataset import DatasetRegisters
 from service.domain.dataset_definitions import DatasetDefinition, SourceDefinition, TagDefinition
 from service.domain.job import JobDefinition, JobRegisters
+from service.domain.job_entry import JobEntry
 from service.domain.namespace import NamespaceDefinition, NamespaceRegisters
 from service.domain.registers import (
     StampedDatasets,
@@ -73,6 +74,11 @@ def job_without(job: JobRegisters, stamp: Stamp) -> JobRegisters:
         silent_after=_unless_defined_by(job.silent_after, stamp),
         tags=tags_without(job.tags, stamp),
     )
+
+
+def job_entry_without(job: JobEntry, stamp: Stamp) -> JobEntry:
+    """Return what a search finds a job by, without the values of an event's payload."""
+    return job._replace(description=_unless_told_by(job.description, stamp), tags=tags_without(job.tags, stamp))
 
 
 def namespace_without(namespace: NamespaceRegisters, stamp: Stamp) -> NamespaceRegisters:

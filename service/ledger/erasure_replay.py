@@ -22,7 +22,7 @@ _EVENTS_AT = load("events_at")
 _BATCH_EVENTS = 200
 """Events read at once, with their payloads."""
 
-_JOB_TIMEOUT_S = 600.0
+JOB_TIMEOUT_S = 600.0
 """Time limit for finding a job's events: it may have had millions of runs."""
 
 
@@ -59,7 +59,7 @@ async def _history(
     """Yield the events with a payload that were merged into registers, and the starts of a run without one."""
     if subject is Subject.JOB:
         job = registers.namespace, registers.name, registers.position
-        rows = await connection.fetch(_OF_JOB, log, stream_id, *job, timeout=_JOB_TIMEOUT_S)
+        rows = await connection.fetch(_OF_JOB, log, stream_id, *job, timeout=JOB_TIMEOUT_S)
     else:
         rows = await connection.fetch(_OF_STREAM, log, subject, stream_id, registers.position)
     positions = [row["position"] for row in rows]

@@ -15,10 +15,11 @@ from uuid import UUID
 from service.catalog.batches import Pauses, as_columns
 from service.domain.dataset import DatasetRegisters, claim_of
 from service.domain.dataset_versions import VersionContent
-from service.domain.erasure import Stamp, dataset_without, tags_without
-from service.domain.event import Event, JobName, Subject
+from service.domain.erasure import Stamp, dataset_without, job_entry_without
+from service.domain.event import Event, Subject
 from service.domain.ids import dataset_id, job_id
-from service.ledger.erasure_replay import remove_erased
+from service.domain.job_entry import JobEntry, merge_job_entries
+from service.ledger.erasure_replay import JOB_TIMEOUT_S, remove_erased
 from service.ledger.events import LOG
 from service.ledger.rows import event_of
 from service.lineage.changes import Edge, LineageChanges
@@ -87,23 +88,25 @@ class LineageEraser:
     async def _remove_from_run(self, event: Event, stamp: Stamp) -> None:
         """Remove a payload of a run, or of a job's own event, from the run and from its datasets.
 
-        Others of the run that were erased, too, go at once: what they named is not known any more afterwards.
+        Others of the run that were erased, too, go at once, also those of other jobs: what they named is not known any
+        more afterwards.
         """
         is_run = event.subject == Subject.RUN
         run = event.stream if is_run else pseudo_run(stamp.position)
         positions = await self._positions_of_run(run) if is_run else []
         stamps = [stamp, *await self._erased_stamps(positions)]
-        datasets = set()
+        own_job = job_id(event.namespace or "", event.job or "")
+        datasets, jobs = set(), {own_job}
         for row in await self._connection.fetch(self._erasing.of_run, [run]):
             found = unpack_run_datasets(row["registers"])
             datasets |= {dataset_id(*name) for name in (*found.inputs, *found.outputs)}
-        job = JobName(event.namespace or "", event.job or "")
-        await self._connection.execute(self._erasing.forget_run, [run], job_id(*job), list(datasets))
+            jobs.add(row["job_id"])
+        await self._connection.execute(self._erasing.forget_run, [run], list(jobs), list(datasets))
         await self._remove_from_datasets(datasets, stamps)
         replayed = await self._replay(positions)
         await self._writer.write_runs({key: value for key, value in replayed.runs.items() if key.run == run})
-        await self._connect_again(job, datasets)
-        await self._remove_from_job(job_id(*job), stamp)
+        await self._connect_again(jobs, datasets)
+        await self._remove_from_job(own_job, stamp)
 
     async def _positions_of_run(self, run: UUID) -> list[int]:
         rows = await self._connection.fetch(self._erasing.of_stream, LOG, Subject.RUN, run, self._upto)
@@ -115,11 +118,11 @@ class LineageEraser:
         rows = await self._connection.fetch(self._erasing.stamps, LOG, erased)
         return [Stamp(row["at"], row["digest"], row["fact"], row["position"]) for row in rows]
 
-    async def _connect_again(self, job: JobName, datasets: set[UUID]) -> None:
-        """Write the edges between a job and datasets that the remaining events tell, and which are current."""
-        rows = await self._connection.fetch(self._erasing.edges, LOG, job_id(*job), *job, list(datasets))
+    async def _connect_again(self, jobs: set[UUID], datasets: set[UUID]) -> None:
+        """Write the edges between jobs and datasets that the remaining events tell, and which are current."""
+        rows = await self._connection.fetch(self._erasing.edges, LOG, list(jobs), list(datasets))
         edges = {Edge(row["job_id"], row["direction"], row["dataset_id"]): row["first_at"] for row in rows}
-        await self._writer.write_edges_of([job_id(*job)], edges)
+        await self._writer.write_edges_of(jobs, edges)
 
     async def _remove_from_datasets(self, ids: set[UUID], stamps: list[Stamp]) -> None:
         """Remove payloads from datasets that they name; those that have values of them are projected again."""
@@ -173,27 +176,23 @@ class LineageEraser:
         return page.changes()
 
     async def _remove_from_job(self, identity: UUID, stamp: Stamp) -> None:
-        """Remove the description and the tags that the payload told of a job."""
-        entries = []
+        """Remove the description and the tags that the payload told of a job, and find those that were before them."""
         for row in await self._connection.fetch(self._statements.job_entries, [identity], 2**62):
-            job = unpack_job_entry(row["registers"])
-            described = job.description
-            if described is not None and described.at == stamp.at and described.digest in (stamp.digest, stamp.fact):
-                described = None
-            entries.append(
-                job_entry(row["id"], job._replace(description=described, tags=tags_without(job.tags, stamp)))
-            )
-        await self._writer.put_entries(entries)
+            before = unpack_job_entry(row["registers"])
+            left = job_entry_without(before, stamp)
+            if left != before:
+                left = await self._tell_job_again(identity, left)
+            await self._writer.put_entries([job_entry(row["id"], left)])
 
-
-def _has_values(dataset: DatasetRegisters, stamps: Iterable[Stamp]) -> bool:
-    """Return whether registers have values of erased events, be it only a time or a position."""
-    if reduce(dataset_without, stamps, dataset) != dataset:
-        return True
-    first_seen = dataset.first_seen
-    times = {dataset.updated_at, dataset.written_at, dataset.dropped_at, first_seen.at if first_seen else None}
-    positions = {dataset.position, dataset.own_position, dataset.seen}
-    return any(stamp.at in times or stamp.position in positions for stamp in stamps)
+    async def _tell_job_again(self, identity: UUID, job: JobEntry) -> JobEntry:
+        """Merge what the remaining events tell of a job into what is left of it."""
+        which = LOG, identity, job.namespace, job.name, self._upto
+        rows = await self._connection.fetch(self._erasing.of_job, *which, timeout=JOB_TIMEOUT_S)
+        positions = [row["position"] for row in rows]
+        for start in range(0, len(positions), _BATCH_EVENTS):
+            told = (await self._replay(positions[start : start + _BATCH_EVENTS])).jobs.get(identity)
+            job = job if told is None else merge_job_entries(job, told)
+        return job
 
 
 def _is_told_by(content: VersionContent, stamps: Iterable[Stamp]) -> bool:

@@ -120,6 +120,7 @@ class ErasureStatements(NamedTuple):
     stamps: str
     erased: str
     of_stream: str
+    of_job: str
     events_at: str
     of_run: str
     versions: str
@@ -139,6 +140,7 @@ def erasure_statements(schema: str) -> ErasureStatements:
         stamps=load("stamps"),
         erased=load("erased_at"),
         of_stream=load("replayed_events"),
+        of_job=load("payloads_of_job"),
         events_at=load("events_at"),
         of_run=load("lineage_of_run", schema=schema),
         versions=load("versions_of_datasets", schema=schema),

@@ -1,4 +1,5 @@
--- Returns the positions of the events of a job, and of its runs, that came with a payload.
+-- Returns the positions of the events of a job, and of its runs, that came with a payload. The catalog has which runs these are, up to its
+-- cursor; events after it are looked at one by one.
 -- parameters: log, job_id, namespace, job, upto
 select e.position
   from (
@@ -13,4 +14,10 @@ select e.position
        where t.log = :log and t.subject = s.subject and t.stream = s.stream and t.position <= :upto offset 0
  ) e
  where e.payload_digest is not null and e.kind <> 'erased' and e.job = :job and e.namespace = :namespace
- order by e.position
+ union
+select e.position
+  from runfold.events e
+ where e.log = :log and e.position <= :upto
+   and e.position > (select c.position from runfold.catalog_cursor c where c.log = :log order by c.position desc limit 1)
+   and e.payload_digest is not null and e.kind <> 'erased' and e.job = :job and e.namespace = :namespace
+ order by position

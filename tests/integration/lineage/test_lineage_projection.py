@@ -277,9 +277,14 @@ def _mixed(chance):
         elif kind < 0.3:
             events.append(job_event(job, some[:2], some[2:], at=at))
         else:
-            state, location = chance.choice(["START", "RUNNING", "COMPLETE", "FAIL"]), {"url": chance.choice("uv")}
-            run = chance.choice(RUNS)
-            events.append(run_event(job, some[:2], some[2:], at=at, run=run, kind=state, sourceCodeLocation=location))
+            state = chance.choice(["START", "RUNNING", "COMPLETE", "FAIL"])
+            of_job = {
+                "sourceCodeLocation": {"url": chance.choice("uv")},
+                "documentation": {"description": f"job as of {at}"},
+                "tags": {"tags": [{"key": chance.choice("st"), "value": "true"}]},
+            }
+            of_job = {name: facet for name, facet in of_job.items() if chance.random() < 0.7}
+            events.append(run_event(job, some[:2], some[2:], at=at, run=chance.choice(RUNS), kind=state, **of_job))
     return events
 
 
@@ -336,3 +341,26 @@ async def test_nothing_of_an_erased_payload_is_left(connections, db):
     assert "kept" in left
     for text in ("salary", "salaries", "owners", "secret", "raw"):
         assert text not in left
+
+
+async def test_erasing_events_of_two_jobs_of_one_run_takes_the_edges_of_both(connections, db):
+    first, second = run_event("j", ["a"], [], run=RUN, at=1), run_event("k", ["b"], ["c"], run=RUN, at=2)
+    await record(connections, first, second, run_event("k", [], ["c"], at=3))
+    await project(connections)
+    await db.execute(ERASE, [1, 2])
+    await project(connections)
+    rows = await db.fetch("select first_at, current from runfold.lineage_edges")
+    assert [tuple(row) for row in rows] == [(noon(3), True)]
+
+
+async def test_an_erasure_leaves_a_job_what_other_events_tell_of_it(connections, db):
+    of_job = [{"documentation": {"description": text}, "tags": {"tags": [{"key": text}]}} for text in ("old", "new")]
+    events = [run_event("j", at=at, **facets) for at, facets in enumerate([*of_job, of_job[0]])]
+    await record(connections, *events)
+    await project(connections)
+    await db.execute(ERASE, [3])
+    await db.execute(ERASE, [2])
+    await project(connections)
+    entry = unpack_job_entry(await db.fetchval("select registers from runfold.search_entries where kind = 0"))
+    assert entry.description.text == "old"
+    assert list(entry.tags) == ["old"]
