@@ -6,19 +6,19 @@ import re
 from collections.abc import Iterable
 from itertools import chain
 from typing import Any
-from uuid import UUID
 
 from orjson import Fragment
 
 from service.domain.binding import Binding
 from service.domain.column_mapping import ColumnMapping, InputColumn, MappedColumn
-from service.domain.dataset import DROP, DatasetRegisters
+from service.domain.dataset import DatasetRegisters
 from service.domain.dataset_definitions import DatasetField
 from service.domain.dataset_versions import STREAM, VersionContent
 from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.domain.tags import present
 from service.http.views import facets_view, omitted_view
 from service.lineage.datasets import DatasetItem, VersionItem
+from service.lineage.past_datasets import PastDataset
 from service.payloads.dataset_facets import load_json
 from service.payloads.dataset_state import state_of
 
@@ -92,25 +92,17 @@ def dataset_view(item: DatasetItem, binding: Binding | None) -> dict[str, Any]:
     return view | omitted_view(facets)
 
 
-def past_dataset_view(
-    item: DatasetItem, version: UUID, content: VersionContent, binding: Binding | None
-) -> dict[str, Any]:
-    """Return a dataset as it was when it had a version."""
-    view = dataset_view(item, None) | {
+def past_dataset_view(item: DatasetItem, past: PastDataset, binding: Binding | None) -> dict[str, Any]:
+    """Return a dataset as it was at a moment."""
+    content = past.content
+    view = dataset_view(DatasetItem(past.registers, item.ids, past.version), binding) | {
         "type": content.type,
         "physicalName": content.physical_name,
         "sourceName": content.source,
-        "fields": fields_view(content.fields, item.registers._replace(field_tags={})),
+        "fields": fields_view(content.fields, past.registers._replace(field_tags={})),
         "tags": [],
-        "lastLifecycleState": content.lifecycle_state,
-        "description": content.description,
-        "currentVersion": str(version),
-        "columnLineage": None,
-        "facets": _facets_of_version(content, binding),
-        "deleted": content.lifecycle_state == DROP,
     }
-    for name in ("schemaLocation", "columnLineageTruncated"):
-        view.pop(name, None)
+    view.pop("schemaLocation", None)
     return view | ({"schemaLocation": content.schema_location} if content.type == STREAM else {})
 
 

@@ -26,7 +26,7 @@ from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.ledger.bound_runs import matching_namespaces
 from service.lineage.past_graph import PastMoment
 from service.lineage.stored import unpack_dataset, unpack_mapping, unpack_source, unpack_tag, unpack_version
-from service.lineage.versions_at import TOLD, version_contents, versions_at
+from service.lineage.versions_at import TOLD
 
 _INDEXED = 200
 """Characters of a name that the indexes have."""
@@ -95,9 +95,14 @@ _FIND = {
     True: load("dataset_names", within=load_text("within", namespace="t.namespace")),
 }
 _MAPPINGS = load_page("dataset_mappings")
-_VERSIONS, _COUNT_VERSIONS = load_page("list_dataset_versions"), load("count_dataset_versions")
-_FIRST_EVENT = load("first_dataset_event")
-_VERSION = load("dataset_version")
+_KNOWN_THEN = "(:at::timestamptz is null or t.at <= :at) and (:position::bigint is null or t.position <= :position)"
+_VERSIONS = load_page(
+    "list_dataset_versions",
+    creator=load_text("version_creator", known=_KNOWN_THEN),
+    roles=load_text("dataset_roles"),
+)
+_COUNT_VERSIONS = load("count_dataset_versions")
+_VERSION = load("dataset_version", creator=load_text("version_creator", known=EVERY))
 _SOURCES, _TAGS = load_page("list_names", catalog="sources"), load_page("list_names", catalog="tags")
 _SOURCE = load("catalog_rows", catalog="sources")
 
@@ -183,21 +188,6 @@ class DatasetQueries:
             mappings.setdefault(row["dataset_id"], []).append(unpack_mapping(row["registers"]))
         return mappings
 
-    async def version_at(
-        self, item: DatasetItem, moment: PastMoment, binding: Binding | None
-    ) -> tuple[UUID, VersionContent] | None:
-        """Return the version that a dataset had at a moment; None where no event had named the dataset yet."""
-        shown, at = item.ids[0], moment.bound
-        found = await versions_at(self._connections, [(shown, at)], binding, moment.position)
-        if (shown, at) in found:
-            version = found[shown, at]
-            contents = await version_contents(self._connections, [(shown, version)], binding)
-            return version, contents[shown, version]
-        rows = await self._connections.fetch(_FIRST_EVENT, list(item.ids))
-        only = empty_version(item.registers)
-        known = bool(rows) and rows[0]["position"] <= moment.position and only.created_at <= at
-        return (only.id, only.content) if known else None
-
     async def versions(
         self, item: DatasetItem, slice_: Slice, moment: PastMoment | None = None
     ) -> tuple[list[VersionItem], int]:
@@ -281,5 +271,7 @@ def empty_version(dataset: DatasetRegisters) -> DatasetVersion:
 
 
 def _version_item(row: Any) -> VersionItem:  # noqa: ANN401  asyncpg has no types
-    content = unpack_version(row["registers"])
-    return VersionItem(DatasetVersion(row["version"], row["created_at"], row["position"], content), row["run_id"])
+    content, created_at = unpack_version(row["registers"]), row["created_at"]
+    if created_at < row["known_at"]:  # what the earliest event tells was not known
+        created_at, content = row["known_at"], content._replace(description=None, facets={})
+    return VersionItem(DatasetVersion(row["version"], created_at, row["position"], content), row["run_id"])

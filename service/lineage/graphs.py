@@ -1,4 +1,4 @@
-"""What reads graphs: of jobs and datasets, of columns, of runs."""
+"""What reads graphs: of jobs and datasets, of columns, of runs; and datasets as they were."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from service.database.connections import Connections
 from service.lineage.column_graph import ColumnGraphs
 from service.lineage.column_nodes import ColumnNodes
 from service.lineage.graph import LineageGraph
+from service.lineage.past_datasets import PastDatasets
 from service.lineage.past_graph import PastGraph
 from service.lineage.run_graph import RunLineage
 
@@ -20,6 +21,7 @@ class Graphs(NamedTuple):
     columns: ColumnGraphs
     column_nodes: ColumnNodes
     runs: RunLineage
+    past_datasets: PastDatasets
 
     @classmethod
     def of(cls, connections: Connections) -> Graphs:
@@ -32,4 +34,5 @@ class Graphs(NamedTuple):
             columns,
             ColumnNodes(connections, lineage, past, columns),
             RunLineage(connections),
+            PastDatasets(connections),
         )

@@ -11,16 +11,26 @@ from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.binding import Binding
 from service.domain.dataset_versions import VersionContent
+from service.ledger.events import LOG
 from service.lineage.graph_statements import ANY_POSITION, Parts
 from service.lineage.stored import unpack_version
 
-_TELLING = load_text("last_telling", dataset_id="a.id", at="w.at", position=":position")
+_TOLD_ORDER = load_text("told_order", log=str(LOG), position="t.position")
+
+
+def _last_telling(dataset: str, position: str) -> str:
+    """Return the query of the version that was told last of a dataset up to the time w.at and a position."""
+    return load_text("last_telling", dataset_id=dataset, at="w.at", position=position, told_order=_TOLD_ORDER)
+
+
+_TELLING = _last_telling("a.id", ":position")
 _AT = {
-    bound: load("versions_at", names=Parts(bound).seen_names("w.id"), last_telling=_TELLING) for bound in (False, True)
+    bound: load("versions_at", names=Parts(bound).seen_names("w.id"), last_telling=_TELLING, told_order=_TOLD_ORDER)
+    for bound in (False, True)
 }
 _CONTENTS = {bound: load_page("version_contents", names=Parts(bound).seen_names("w.id")) for bound in (False, True)}
 
-_OF_NAME = load_text("last_telling", dataset_id="w.id", at="w.at", position=str(ANY_POSITION))
+_OF_NAME = _last_telling("w.id", str(ANY_POSITION))
 UNTIL, TOLD = load("versions_until", last_telling=_OF_NAME), load("told_versions", last_telling=_OF_NAME)
 """Statements of the version that was told last under a name until a time, and of that which was told at a time."""
 

@@ -1,4 +1,4 @@
--- Returns the version that an event at a time told of each dataset; of several at one time, one that a writer told, and the last.
+-- Returns the version that an event at a time told of each dataset; of several at one time, one that a writer told.
 -- parameters: ids, times
 select w.id, v.version
   from unnest(:ids::uuid[], :times::timestamptz[]) as w (id, at)

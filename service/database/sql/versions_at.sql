@@ -4,9 +4,10 @@
 select w.id, w.at, v.version
   from unnest(:ids::uuid[], :ats::timestamptz[]) as w (id, at)
  cross join lateral (
-     select e.version
-       from {names} a
-      cross join lateral ({last_telling}) e
-      order by e.read, e.at desc, e.position desc
+     select t.version
+       from (select e.*, count(*) over (partition by e.read, e.at) as together
+               from {names} a
+              cross join lateral ({last_telling}) e) t
+      order by t.read, t.at desc, case when t.together > 1 then {told_order} end desc
       limit 1
   ) v

@@ -45,16 +45,16 @@ async def put_dataset(request: web.Request) -> web.Response:
 
 async def get_dataset(request: web.Request) -> web.Response:
     """Read a dataset, by any of its names."""
-    dataset, binding, datasets = dataset_name(request), binding_of(request), request.app[RESOURCES].datasets
+    dataset, binding, resources = dataset_name(request), binding_of(request), request.app[RESOURCES]
     moment = await past_moment(request)
     await wait_for_lineage_unless_stale(request)
     if moment is None:
         return await _answer(request, dataset)
-    item = await find_dataset(request.app[RESOURCES], dataset, binding, moment)
-    version = await datasets.version_at(item, moment, binding)
-    if version is None:
+    item = await find_dataset(resources, dataset, binding, moment)
+    past = await resources.graphs.past_datasets.read(item, moment, binding)
+    if past is None:
         raise DatasetNotFound(dataset.name)
-    return json_response(request, dump(past_dataset_view(item, *version, binding) | as_of(moment, binding)))
+    return json_response(request, dump(past_dataset_view(item, past, binding) | as_of(moment, binding)))
 
 
 async def _answer(request: web.Request, dataset: DatasetName, recorded: bytes | None = None) -> web.Response:
@@ -114,8 +114,9 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.DATASETS,
         summary="Read a dataset by any of its names",
-        description="With `knownAt` or `validAt`, fields, facets, description and version are those of then; it has no "
-        "tags and no column mapping. Which names are of one dataset is as it is now.",
+        description="With `knownAt` or `validAt`, it is as it was then, without tags and column mapping. Which names "
+        "are of one dataset is as it is now. A facet that was replaced later may be missing where none of the last "
+        "events before that moment told it, or where their payloads are archived.",
         parameters=(KNOWN_AT, VALID_AT, STALE),
         answers={200: dataset_responses.Dataset},
         errors=(NamespaceNotFound, DatasetNotFound),

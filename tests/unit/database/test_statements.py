@@ -39,12 +39,18 @@ PARTS = {
     "marquez": "public",
     "indexed": "e.words like :longest",
     "version": "offset 0",
+    "log": "0",
+    "position": "t.position",
+    "known": "true",
+    "roles": load_text("dataset_roles"),
+    "creator": load_text("version_creator", known="true"),
     "rows": load_text("put_jobs"),
     **{
         name: load_text(name)
         for name in ("put_jobs", "put_namespaces", "move_run_counts", "add_run_counts", "catalog_move", "head")
     },
 }
+TOLD_ORDER = load_text("told_order", log="0", position="t.position")
 GRAPH = {
     "within": "true",
     "name_id": "w.id",
@@ -57,7 +63,8 @@ GRAPH = {
     "counts": "true",
     "at": "w.at",
     "position": "0",
-    "last_telling": load_text("last_telling", dataset_id="w.id", at="w.at", position="0"),
+    "told_order": TOLD_ORDER,
+    "last_telling": load_text("last_telling", dataset_id="w.id", at="w.at", position="0", told_order=TOLD_ORDER),
 }
 """Parts of the statements that read the lineage graph."""
 OF_GRAPH = (
@@ -92,7 +99,11 @@ OTHERS = {
     "run_filters": {"length": "t.ended_at"},
     **dict.fromkeys(OF_GRAPH, GRAPH),
     "versions_at": GRAPH
-    | {"last_telling": load_text("last_telling", dataset_id="a.id", at="w.at", position=":position")},
+    | {
+        "last_telling": load_text(
+            "last_telling", dataset_id="a.id", at="w.at", position=":position", told_order=TOLD_ORDER
+        )
+    },
     "runs_by_update": {"within": ">= :far_position"},
     "count_created_entries": {"within": "true"},
     "search": {"within": "true", "key": load_text("search_rank"), "direction": "asc"},
