@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+import uvloop
 from aiohttp.test_utils import TestClient, TestServer
 from databases import QUICK, TEMPLATE, copy, database, execute, fast_directory, filled
 from hypothesis import HealthCheck, Phase, settings
@@ -34,6 +35,11 @@ settings.register_profile(  # of `make mutants`: that an example fails is enough
     "first-failure", settings.get_profile("runfold"), phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("runfold")
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Return the event loop of asynchronous tests: that of `runfold serve`."""
+    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(autouse=True)

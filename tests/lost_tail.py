@@ -1,6 +1,9 @@
 """Puts a database back to an earlier state while the service runs, as a failover does that loses the tail."""
 
+import asyncio
+
 import asyncpg
+from waiting import DEADLINE_S
 
 _TABLES = """
 select c.relname from pg_class c
@@ -17,14 +20,25 @@ async def save(db: asyncpg.Connection) -> None:
 
 async def put_back(db: asyncpg.Connection) -> None:
     """Put the copies back in one transaction, and end every other connection to the database."""
-    async with db.transaction():
-        await db.execute("set local session_replication_role = replica")
-        for row in await db.fetch(_TABLES):
-            name = row["relname"]
-            await db.execute(f"lock table runfold.{name}")
-            await db.execute(f"delete from runfold.{name}")
-            await db.execute(f"insert into runfold.{name} select * from saved.{name}")
+    tables = [row["relname"] for row in await db.fetch(_TABLES)]
+    async with asyncio.timeout(DEADLINE_S):
+        while not await _put_back(db, tables):
+            pass
     await db.execute(
         "select pg_terminate_backend(pid) from pg_stat_activity"
         " where datname = current_database() and pid <> pg_backend_pid()"
     )
+
+
+async def _put_back(db: asyncpg.Connection, tables: list[str]) -> bool:
+    """Put the copies back unless the service is ahead with its locks on the tables, in another order."""
+    try:
+        async with db.transaction():
+            await db.execute("set local session_replication_role = replica")
+            for name in tables:
+                await db.execute(f"lock table runfold.{name}")
+                await db.execute(f"delete from runfold.{name}")
+                await db.execute(f"insert into runfold.{name} select * from saved.{name}")
+    except asyncpg.DeadlockDetectedError:
+        return False
+    return True

@@ -63,7 +63,7 @@ async def test_a_request_is_refused_early_and_the_next_one_is_answered(served, c
         assert b"Retry-After: 2\r\n" in head
         assert b"application/problem+json" in head
         assert b'"type":"/errors/overloaded"' in body
-    assert served.admission.refused_early >= 3
+    assert served.admission.refused_early >= 2  # the pieces may arrive together, or one by one
     status, head, _ = await connection.ask(PUT.replace(b"Host", b"X-Request-ID: Seven\r\nHost") + BODY)
     assert b"X-Request-ID: Seven\r\n" in head
     connection.writer.write(2 * (PUT + BODY))

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from waiting import wait_until
 
 from service.catalog.freshness import MAX_PENDING_BYTES, MAX_PENDING_EVENTS, CatalogFreshness, Pace
 from service.database.connections import Connections
@@ -79,7 +80,11 @@ async def test_bulk_writers_pause_for_a_request_that_has_waited(catalog, project
     monkeypatch.setattr("service.catalog.freshness._READER_PATIENCE_S", 0.0)
     await catalog.throttle(90, 1, 1)
     reader = asyncio.create_task(catalog.wait_for(95, 10))
-    await a_moment()
+
+    async def has_waited():
+        return catalog._longest_wait_s() > 0
+
+    await wait_until(has_waited, "the request has waited")
     writer = asyncio.create_task(catalog.throttle(100, 1, 1))
     await a_moment()
     projector.on_progress(94)
