@@ -25,6 +25,7 @@ from service.domain.draft import Draft
 from service.domain.event import CLI, Kind, Subject
 from service.domain.ids import stream_of
 from service.domain.payload import EMPTY_PAYLOAD
+from service.errors import OperatorError
 from service.ledger.drafts import short_digest
 from service.ledger.events import LOG, AppendOutcome, append_events
 
@@ -151,9 +152,10 @@ async def create_key(
     actor: str | None = None,
     binding: Binding | None = None,
 ) -> str:
-    """Create a key and return its secret, which cannot be read again; `actor` creates it. Raises KeyExists.
+    """Create a key and return its secret, which cannot be read again; `actor` creates it.
 
-    `binding`: the namespaces that it is bound to; None: it is for all.
+    `binding`: the namespaces that it is bound to; None: it is for all. Raises KeyExists, and OperatorError where others
+    change the key at the same time.
     """
     secret = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
     digest = sha256(secret.encode()).digest()
@@ -171,7 +173,7 @@ async def create_key(
 
 
 async def revoke_key(connections: Connections, name: str, actor: str | None = None) -> None:
-    """Revoke a key; `actor` revokes it. Raises NoSuchKey."""
+    """Revoke a key; `actor` revokes it. Raises NoSuchKey, OperatorError."""
 
     def decide(key: Key | None) -> KeyPayload:
         if key is None or key.revoked_at is not None:
@@ -191,7 +193,7 @@ async def _append(
         appended = await append_events(connections, [draft], [key.position if key else 0])
         if appended.outcomes[0] == AppendOutcome.RECORDED:
             return
-    raise KeyExists(name)
+    raise OperatorError(f"Others changed the key {name} during each attempt; run this again.")
 
 
 def _draft(name: str, kind: Kind, payload: KeyPayload, actor: str | None) -> Draft:

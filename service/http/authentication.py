@@ -99,9 +99,9 @@ class Authenticator:
             key = self._by_digest.get(digest)
         if key is None or not hmac.compare_digest(key.digest, digest):
             return False
-        _check_rights(key, route)
         if self._limits is not None and request[CONTEXT].actor is None:  # not when it is checked again
             self._limits.take(key.name)
+        _check_rights(key, route)
         request[CONTEXT] = Context(route, key.name, key.binding, key.scope)
         if route.long_lasting or not request.content.is_eof():
             self._long_lasting.setdefault(digest, WeakValueDictionary())[id(request)] = request

@@ -47,7 +47,7 @@ PATHS = {
     "/runs": "Runs",
     f"/runs/{RUN}?event=3": "Why it failed",
     "/jobs": "Jobs",
-    f"/jobs/{quote(HOSTILE, safe='')}/{quote(HOSTILE, safe='')}": "Last 1 runs",
+    f"/jobs/{quote(HOSTILE, safe='')}/{quote(HOSTILE, safe='')}": "Last run",
     "/ledger": "Ledger",
     "/datasets": "Datasets",
     f"/datasets/{quote(HOSTILE, safe='')}/{quote(HOSTILE, safe='')}": "Schema",

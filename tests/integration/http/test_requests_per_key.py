@@ -55,6 +55,17 @@ async def test_a_key_that_sends_too_much_is_refused_and_others_are_not(served):
     assert retry.is_retry("POST", 429, has_retry_after=True)
 
 
+async def test_requests_for_which_a_key_has_no_right_count(served, connections):
+    secret = await keys.create_key(connections, "reader", "read")
+    headers = {"Authorization": f"Bearer {secret}"}
+    statuses = [
+        (await served.put("/api/v1/namespaces/etl", json={"ownerName": "me"}, headers=headers)).status
+        for _ in range(BURST + 5)
+    ]
+    assert statuses[0] == 403
+    assert statuses[-1] == 429
+
+
 async def test_batches_are_slowed_down_and_do_not_use_up_the_requests(served):
     lines = many(BURST + RATE)
     headers = served.headers_of["ann"] | NDJSON
