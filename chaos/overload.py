@@ -115,16 +115,28 @@ async def overload(there: World, times: OverloadTimes) -> Overloaded:
 
 
 async def _flood(plan: Plan) -> Flooded:
+    """Run the program that sends, in a session of its own.
+
+    Linux divides a processor among sessions first (autogroups), then among their processes. In one session with the
+    service, the program would take the service's part, which clients on other machines do not.
+    """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "chaos.flood"), cwd=ROOT, env=environment(), stdin=PIPE, stdout=PIPE
+        *(sys.executable, "-m", "chaos.flood"),
+        cwd=ROOT,
+        env=environment(),
+        stdin=PIPE,
+        stdout=PIPE,
+        start_new_session=True,
     )
     try:
         async with asyncio.timeout(_flood_limit(plan)):
             output, _ = await process.communicate(msgspec.json.encode(plan))
     except TimeoutError:
-        process.kill()
-        await process.wait()
         raise Violation("chaos.flood does not end") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         raise Violation(f"chaos.flood ended with status {process.returncode}")
     return msgspec.json.decode(output, type=Flooded)
