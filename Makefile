@@ -76,7 +76,7 @@ test-browser: $(VENV)/.dev-stamp $(UI)
 check: $(VENV)/.dev-stamp $(UI)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers 2
 	$(BIN)/python hatch_build.py --check
 
 bench: $(VENV)/.dev-stamp

@@ -123,7 +123,7 @@ def dbt() -> Path:
     if not (place / "complete").exists():
         shutil.rmtree(place, ignore_errors=True)
         venv.create(place, with_pip=True)
-        subprocess.run([place / "bin" / "pip", "install", "-q", "-r", REQUIREMENTS], check=True)
+        subprocess.run([place / "bin" / "pip", "install", "-q", "--no-compile", "-r", REQUIREMENTS], check=True)
         (place / "complete").touch()
     return place / "bin"
 

@@ -21,7 +21,7 @@ from service.auth.keys import KeyEvent, Scope
 from service.cli.main import cli
 from service.domain.binding import parse_binding
 from service.domain.ids import stream_of
-from service.errors import DatabaseUnavailable, OperatorError
+from service.errors import DatabaseUnavailable
 from service.http import authentication
 from service.http.app import GUARD, build_app
 from service.http.authentication import STALE_S
@@ -258,32 +258,6 @@ async def test_a_name_can_be_used_again_and_only_the_new_secret_works(serve, con
     new = await keys.create_key(connections, "scheduler", "admin")
     client = await serve()
     assert [(await put(client, secret)).status for secret in (old, new)] == [401, 200]
-
-
-async def test_two_that_create_one_name_at_once_make_one_key(six_connections):
-    made = await asyncio.gather(
-        *(keys.create_key(connections, "same", "read") for connections in six_connections), return_exceptions=True
-    )
-    assert sum(isinstance(one, str) for one in made) == 1
-    assert all(isinstance(one, str | keys.KeyExists) for one in made)
-
-
-async def test_who_is_overtaken_at_each_attempt_is_told_so(connections, pair, monkeypatch):
-    await keys.create_key(connections, "busy", "read")
-    read, overtakes = keys.all_keys, asyncio.Semaphore(keys._MAX_ATTEMPTS)
-
-    async def overtaken(given):
-        found = await read(given)
-        if given is connections and not overtakes.locked():
-            await overtakes.acquire()
-            await keys.revoke_key(pair, "busy")
-            await keys.create_key(pair, "busy", "read")
-        return found
-
-    monkeypatch.setattr(keys, "all_keys", overtaken)
-    with pytest.raises(OperatorError, match="busy during each attempt"):
-        await keys.revoke_key(connections, "busy")
-    await keys.revoke_key(connections, "busy")
 
 
 async def test_an_event_carries_the_name_of_the_key(serve, connections, db):
