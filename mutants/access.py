@@ -94,7 +94,7 @@ ACCESS = (
         "service/auth/keys.py",
         "[key.position if key else 0]",
         "[None]",
-        (f"{_OF_KEYS}test_two_that_create_one_name_at_once_make_one_key",),
+        ("integration/auth/test_key_races.py::test_two_that_create_one_name_at_once_make_one_key",),
     ),
     Mutant(
         "an Idempotency-Key is shared by all callers: transitions",
