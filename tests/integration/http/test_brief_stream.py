@@ -194,6 +194,11 @@ async def test_a_message_is_made_once_for_all_listeners_with_the_same_filter(cli
     ]
     for _ in hearing:
         await opened.acquire()
+
+    async def follows():
+        return client.app[RESOURCES].briefs._position >= 0
+
+    await wait_until(follows, "the end of the ledger is followed; who listens before reads what is new alone")
     await append(client, facts(20))
     await asyncio.gather(*hearing)
     assert len(asked) == len(set(asked))
