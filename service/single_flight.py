@@ -21,5 +21,8 @@ async def _result(work: Awaitable[T]) -> T:
 
 
 def has_failed(task: asyncio.Task[Any]) -> bool:
-    """Tell whether a task has ended without a result. Its error counts as seen: nobody may wait for it any more."""
+    """Tell whether a task has ended without a result.
+
+    Its error is retrieved: where no caller waits any more, asyncio would log that it never was.
+    """
     return task.done() and (task.cancelled() or task.exception() is not None)

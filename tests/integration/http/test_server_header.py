@@ -45,7 +45,7 @@ def names(head):
 
 
 async def head_of_answer(client, said, times=1):
-    """Send a request so many times on a connection; return the last answer's head."""
+    """Send a request several times on a connection; return the last answer's head."""
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     head = b""
     try:
