@@ -23,8 +23,11 @@ from bisect import bisect_right
 from collections import Counter, deque
 from datetime import UTC, datetime
 from secrets import token_hex
+from statistics import fmean
 
 import msgspec
+
+from chaos import processes
 
 CREATED, UNAVAILABLE = 201, 503
 
@@ -51,10 +54,14 @@ _clock = time.time
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """Where to send, with which API key; how long for each part, in seconds; how many times the capacity to offer."""
+    """Where to send, with which API key; how long for each part, in seconds; how many times the capacity to offer.
+
+    `processes`: the ids of the processes that answer.
+    """
 
     port: int
     secret: str
+    processes: list[int]
     at_capacity_s: float
     rest_s: float
     overload_s: float
@@ -86,7 +93,8 @@ class Part(msgspec.Struct):
     `unsent`: requests that were not sent because all connections waited for answers when they were due; `broken`:
     connections that ended; `wrong`: answers 503 without Retry-After; `late_ms`: how much later than due requests were
     sent, and `unread_ms`: how long answers waited to be read, as 99th percentiles; `cores`: the CPU time that this
-    program took, per second. `taken_s`: seconds after which every request was recorded; `settled_s`: and answered in
+    program took, per second; `waited`: the share of the time for which the service was ready and had no processor.
+    `taken_s`: seconds after which every request was recorded; `settled_s`: and answered in
     the time that 99 of 100 requests took at capacity, or in SOON_S.
     """
 
@@ -100,6 +108,7 @@ class Part(msgspec.Struct):
     late_ms: float
     unread_ms: float
     cores: float
+    waited: float
     taken_s: float
     settled_s: float
 
@@ -143,7 +152,7 @@ class _Flood:
         self._broken = self._wrong = 0
         self._refused_at = self._unsettled_at = 0.0
         self._first_until = 0.0
-        self._began, self._began_cpu = _clock(), time.process_time()
+        self._began, self._began_cpu, self._began_waiting = _clock(), time.process_time(), self._waited()
 
     def connect(self, count: int) -> None:
         """Open this many more connections."""
@@ -164,7 +173,7 @@ class _Flood:
         while _clock() < end:
             self._receive(end)
         self._closed_loop = False
-        part = self._part(sum(map(len, self._times.values())) / seconds, seconds)
+        part = self._part(sum(map(len, self._times.values())) / seconds, seconds, self._used(seconds))
         self._rest()
         return part
 
@@ -182,10 +191,10 @@ class _Flood:
                     unsent += 1
             sent = max(sent, due)
             self._receive(self._began + max((sent + 1) / rate, passed + _TICK_S))
-        cores = (time.process_time() - self._began_cpu) / seconds
+        used = self._used(seconds)
         self._rest()
-        part = self._part(sent / seconds, seconds)
-        part.unsent, part.cores = unsent, cores
+        part = self._part(sent / seconds, seconds, used)
+        part.unsent = unsent
         return part
 
     def _rest(self) -> None:
@@ -233,7 +242,16 @@ class _Flood:
         elif took > self.soon_s:
             self._unsettled_at = received
 
-    def _part(self, due: float, seconds: float) -> Part:
+    def _waited(self) -> float:
+        """Return for how many seconds the service was ready and had no processor: the mean of its processes."""
+        return fmean(map(processes.waited, self.plan.processes))
+
+    def _used(self, seconds: float) -> tuple[float, float]:
+        """Return the `cores` and `waited` of a part that has ended."""
+        cpu, waited = time.process_time() - self._began_cpu, self._waited() - self._began_waiting
+        return cpu / seconds, waited / seconds
+
+    def _part(self, due: float, seconds: float, used: tuple[float, float]) -> Part:
         return Part(
             seconds=seconds,
             due=due,
@@ -244,7 +262,8 @@ class _Flood:
             wrong=self._wrong,
             late_ms=_quantiles(self._late).p99_ms,
             unread_ms=_quantiles(self._unread).p99_ms,
-            cores=(time.process_time() - self._began_cpu) / seconds,
+            cores=used[0],
+            waited=used[1],
             taken_s=max(0.0, self._refused_at - self._began),
             settled_s=max(0.0, self._unsettled_at - self._began),
         )

@@ -68,6 +68,7 @@ class Overloaded:
             f"refused: {_shown(overload, refused)}, {refused.soon:.1%} in {SOON_S * 1e3:.0f} ms",
             f"in the first second: recorded {_times(first[0])}; refused {_times(first[1])}",
             f"the program that sends: {overload.cores:.2f} cores, read answers {overload.unread_ms:.1f} ms late (p99)",
+            f"the service: had no processor for {overload.waited:.1%} of the time; at capacity, {capacity.waited:.1%}",
             f"memory: {self.memory_before:.0f} MiB before, {self.memory_most:.0f} MiB at most",
             f"then: last refusal after {afterwards.taken_s:.2f} s, last slow answer after {afterwards.settled_s:.2f} s",
         ]
@@ -94,6 +95,7 @@ async def overload(there: World, times: OverloadTimes) -> Overloaded:
     plan = Plan(
         port=there.service.port,
         secret=there.secrets[WRITERS[0]],
+        processes=there.service.workers(),
         at_capacity_s=seconds / 2,
         rest_s=seconds / 4,
         overload_s=seconds,

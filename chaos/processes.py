@@ -81,6 +81,13 @@ def _bind(pid: int, processors: set[int]) -> None:
             os.sched_setaffinity(int(task.name), processors)
 
 
+def waited(pid: int) -> float:
+    """Return for how many seconds the main thread of a process was ready and had no processor; 0 if it has ended."""
+    with suppress(*_GONE):
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) * 1e-9
+    return 0.0
+
+
 def resident(pid: int) -> int:
     """Return the proportional set size of a process in bytes: shared pages are divided among their users."""
     with suppress(*_GONE, PermissionError):

@@ -39,7 +39,7 @@ LONG_S, LATE_S, BEHIND_SPANS = 0.008, 0.05, 2
 and requests more than LATE_S. Either alone is none: requests may wait for the database, and one turn may be long.
 """
 
-TARGET_S = 0.004
+TARGET_S = 0.002
 """While requests are refused, turns may take so long, of which a request that is recorded takes several, and refusals
 may wait so long to be written."""
 
