@@ -1,6 +1,8 @@
 // How far lists were scrolled, by the entry of the history, for going back and forward.
 
-const places = new Map<string, number>();
+const KEPT = 200;
+
+const places = new Map<string, number>(); // the last ones that were scrolled, in this order
 
 function key(list: string): string {
   return `${(history.state as { entry?: string } | null)?.entry ?? ""}\n${list}`;
@@ -12,5 +14,8 @@ export function scrolledTo(list: string): number {
 }
 
 export function keepScrolled(list: string, top: number): void {
-  places.set(key(list), top);
+  const own = key(list);
+  places.delete(own);
+  places.set(own, top);
+  if (places.size > KEPT) places.delete(places.keys().next().value as string);
 }

@@ -1,7 +1,7 @@
 // The states of runs as they were at a moment: a graph of the past names the runs, and each is read by itself.
 
 import { useEffect, useReducer, useRef } from "preact/hooks";
-import { api } from "../lib/api";
+import { ApiError, api } from "../lib/api";
 import { isPast, type Moment } from "../lib/moment";
 
 const AT_ONCE = 6;
@@ -23,8 +23,8 @@ export function usePastStates(runs: readonly string[], moment: Moment): (run: st
       for (let run = queue.pop(); run !== undefined && !own.signal.aborted; run = queue.pop()) {
         try {
           known.set(`${run} ${suffix}`, (await api.run(run, { ...moment }, own.signal)).state);
-        } catch {
-          if (!own.signal.aborted) known.set(`${run} ${suffix}`, null);
+        } catch (error) {
+          if (error instanceof ApiError && !error.passing) known.set(`${run} ${suffix}`, null);
         }
       }
       if (!own.signal.aborted) redraw(0);
