@@ -173,4 +173,11 @@ LEDGER = (
         "retriable=False)",
         ("integration/ledger/test_ledger_end.py::test_a_batch_that_the_clock_refuses_may_be_sent_again",),
     ),
+    Mutant(
+        "the memory of a payload is measured again after it was recorded",
+        "service/ledger/appender.py",
+        "self.held_bytes -= sum(map(_held_by, batch))",
+        "self.held_bytes -= sum(map(_memory_of, batch))",
+        ("integration/http/test_queue_bytes.py::test_payloads_of_any_characters_leave_nothing_in_the_queue_nor_less",),
+    ),
 )

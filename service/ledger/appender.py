@@ -12,6 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import nullcontext
+from operator import attrgetter
 from sys import getsizeof
 from typing import NamedTuple
 from uuid import UUID
@@ -200,6 +201,7 @@ class Appender:
             raise Overloaded(f"the requests that wait take {self.held_bytes} bytes already; nothing was recorded")
         if self._tracing is not None:
             item.span = self._tracing.current_span()
+        item.held_bytes = size
         self.held_bytes += size
         self._waiting.append(item)
         if self._idle is not None:
@@ -229,7 +231,7 @@ class Appender:
         while self._waiting and len(batch) < self._limits.batch and size < _BATCH_BYTES:
             item = self._waiting.popleft()
             if item.expired:
-                self.held_bytes -= _memory_of(item)
+                self.held_bytes -= item.held_bytes
                 continue
             batch.append(item)
             if item.draft.payload is not None:
@@ -246,7 +248,7 @@ class Appender:
             requeued = []
             _fail(batch, error)
         self._in_flight = []
-        self.held_bytes -= sum(map(_memory_of, batch)) - sum(map(_memory_of, requeued))
+        self.held_bytes -= sum(map(_held_by, batch)) - sum(map(_held_by, requeued))
         self._waiting.extendleft(reversed(requeued))
 
     async def _bisect(self, batch: list[PendingAppend]) -> list[PendingAppend]:
@@ -283,9 +285,15 @@ class Appender:
 
 
 def _memory_of(item: PendingAppend) -> int:
-    """Return the bytes of memory that an item's payload takes."""
+    """Return the bytes of memory that an item's payload takes.
+
+    They grow when the driver encodes text that is not ASCII, because Python keeps the encoded text beside it.
+    """
     payload = item.original.payload
     return 0 if payload is None else _COPIES * getsizeof(payload)
+
+
+_held_by = attrgetter("held_bytes")
 
 
 def _fail(batch: list[PendingAppend], error: Exception) -> None:

@@ -61,7 +61,8 @@ class PendingAppend:
     """A command, or a fact (without a command), that waits for its result.
 
     An attempt sets `decision`, `known` (the event that has its fact) and, if the draft was sent to the ledger,
-    `outcome` and `position`. `span` is that of its request, and is set only while traces are recorded.
+    `outcome` and `position`. `span` is that of its request, and is set only while traces are recorded. `held_bytes`
+    is set when the item is queued.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class PendingAppend:
         "decision",
         "draft",
         "future",
+        "held_bytes",
         "key",
         "known",
         "new_stream",
@@ -82,6 +84,7 @@ class PendingAppend:
     )
 
     span: Any
+    held_bytes: int
 
     def __init__(
         self,
