@@ -62,8 +62,13 @@ async def test_the_age_of_the_oldest_snapshot_is_a_metric(client, dsn, db):
     async with holder.transaction(isolation="repeatable_read", readonly=True):
         await holder.fetchval("select 1")
         began = await holder.fetchval("select now()")
-        age = await oldest_snapshot(client)
-        assert 0 < age <= (await db.fetchval("select clock_timestamp()") - began).total_seconds()
+
+        async def is_that_of_the_holder():
+            age = await oldest_snapshot(client)
+            return 0 < age <= (await db.fetchval("select clock_timestamp()") - began).total_seconds()
+
+        # Until the transactions of the service have ended that began before.
+        await wait_until(is_that_of_the_holder, "the oldest transaction is the one that is held")
     await holder.close()
 
 
