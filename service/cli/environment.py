@@ -9,6 +9,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from service.cli.parameter_types import EMPTY
 from service.settings import Settings
 
 _PREFIX = "RUNFOLD_"
@@ -103,5 +104,5 @@ class RequiredTextOption(SettingOption):
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         """Return the value and its source. Raises BadParameter for an empty value on the command line."""
         if opts.get(self.name or "") == "":
-            raise click.BadParameter("its value is empty; give a value, or leave the option out.", ctx, self)
+            raise click.BadParameter(EMPTY, ctx, self)
         return super().consume_value(ctx, opts)

@@ -3,7 +3,11 @@
 The commands that check have more: exit_statuses.py.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -11,6 +15,7 @@ from service import logs
 from service.cli import volume
 from service.cli.environment import check_environment, settings_variables, unknown_variables, variables_of
 from service.cli.loading import loading
+from service.cli.text import in_few_words
 from service.errors import OperatorError, RunfoldError
 
 _MODULES = {
@@ -34,9 +39,25 @@ _MODULES = {
 """The commands, and the modules of service.cli.commands that define them. To load all of them takes half a second."""
 
 
+@contextmanager
+def _in_few_words() -> Iterator[None]:
+    try:
+        yield
+    except click.ClickException as error:
+        message = in_few_words(error.format_message())
+        error.format_message = lambda: message  # type: ignore[method-assign]  # click composes some
+        raise
+
+
 class _Program(click.Group):
     """Reports errors that an operator can act on as one sentence, without a traceback."""
 
+    def make_context(self, *arguments: Any, **attributes: Any) -> click.Context:  # noqa: ANN401  those of click
+        """Read the arguments before the name of the command."""
+        with _in_few_words():
+            return super().make_context(*arguments, **attributes)
+
+    @_in_few_words()
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
@@ -44,6 +65,10 @@ class _Program(click.Group):
             raise click.ClickException(str(error)) from error
         except RunfoldError as error:
             raise click.ClickException(logs.without_password(f"{error}.")) from error
+        except OSError as error:
+            if error.filename is None or isinstance(error, BrokenPipeError):
+                raise  # no file is wrong: a defect, or a closed pipe, at which click exits
+            raise click.ClickException(f"{os.fspath(error.filename)!r} cannot be used: {error.strerror}.") from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click calls it so
         """Return the names of the commands."""

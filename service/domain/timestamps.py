@@ -59,7 +59,7 @@ def _parse(text: str) -> datetime:
 
 
 def _shown(text: str) -> str:
-    return ascii(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…")
+    return ascii(text) if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]!a}…"
 
 
 def _error_message(text: str) -> str:

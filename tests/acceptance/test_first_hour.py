@@ -122,7 +122,7 @@ async def test_a_role_that_may_not_create_roles_is_named_with_what_to_run(dsn, d
     ("arguments", "said"),
     [
         (("--sql", "--role", "x"), "--sql and --role cannot be combined"),
-        (("--role", ""), "the name of the role is empty"),
+        (("--role", ""), "its value is empty"),
     ],
 )
 async def test_migrate_ignores_no_role(arguments, said, log, dsn):

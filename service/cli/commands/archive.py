@@ -8,26 +8,43 @@ import click
 import msgspec
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import actor_option, database_options, limit_facets, parse_time
+from service.cli.commands.options import (
+    FACET_OPTIONS,
+    FACETS,
+    actor_option,
+    database_options,
+    limit_facets,
+    parse_time,
+)
 from service.cli.json_output import json_option, print_when_done
+from service.cli.option_groups import GroupedCommand
+from service.cli.parameter_types import FilePath
 from service.ledger.archive_records import Archive
 from service.maintenance.archive import archive_payloads
 
+_GROUPS = {
+    "Archive": ("before", "directory", "actor"),
+    "Output": ("as_json",),
+    "Database": ("database_url", "data_dir"),
+    FACETS: FACET_OPTIONS,
+}
+"""The options, by what they are about."""
 
-@click.command("archive", short_help="Move old payloads to Parquet files.")
+
+@click.command("archive", cls=GroupedCommand, groups=_GROUPS, short_help="Move old payloads to Parquet files.")
 @click.option(
     "--before",
     callback=parse_time,
     required=True,
-    metavar="DATE",
-    help="Archive payloads that were recorded before this date or time.",
+    metavar="TIME",
+    help="Archive payloads that were recorded before this date (midnight UTC) or time.",
 )
 @click.option(
     "--to",
     "directory",
-    type=click.Path(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path),
     required=True,
-    metavar="DIR",
+    metavar="DIRECTORY",
     help="Directory for the files; it is created if missing.",
 )
 @actor_option

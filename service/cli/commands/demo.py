@@ -16,7 +16,8 @@ from service.cli.commands.background import answers, echo_stopped, require_http,
 from service.cli.commands.demo_history import HistoryDemo
 from service.cli.commands.history import History
 from service.cli.commands.lives import LIVES, STEPS, Player, Step
-from service.cli.commands.options import DEFAULTS, data_dir_option, require_data_dir
+from service.cli.commands.options import DEFAULTS, data_dir_option, require_data_dir, require_option
+from service.cli.parameter_types import Integer, Text
 from service.http.addresses import parse_base_path
 
 _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
@@ -37,18 +38,37 @@ def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) 
     raise click.BadParameter("it must be a URL such as http://127.0.0.1:5000.")
 
 
+_MAX_KEY = 1024
+
+
+def _check_key(_context: click.Context, _parameter: click.Parameter, key: str | None) -> str | None:
+    if key is not None and not (len(key) <= _MAX_KEY and key.isascii() and key.isprintable()):
+        raise click.BadParameter("it must be the secret that `runfold keys create` has printed.")
+    return key
+
+
 @click.command("demo", short_help="Show a few runs from start to end, or a month of them.")
 @click.option(
     "--url",
+    type=Text(),
     default=f"http://{DEFAULTS.host}:{DEFAULTS.port}",
     callback=_parse_url,
+    metavar="URL",
     help="URL of the service; if none answers there, one is started. With --history the variable is ignored.",
     envvar="RUNFOLD_URL",
     show_default=True,
     show_envvar=True,
 )
 @data_dir_option("Data directory of a service that the demo starts; with --history another one, unless it is given.")
-@click.option("--key", help="API key, if the service requires one.", envvar="RUNFOLD_API_KEY", show_envvar=True)
+@click.option(
+    "--key",
+    type=Text(),
+    callback=_check_key,
+    metavar="SECRET",
+    help="API key, if the service requires one.",
+    envvar="RUNFOLD_API_KEY",
+    show_envvar=True,
+)
 @click.option(
     "--stay/--exit",
     "stays",
@@ -57,8 +77,17 @@ def _parse_url(_context: click.Context, _parameter: click.Parameter, text: str) 
     show_default="stay on a terminal",
 )
 @click.option("--history", is_flag=True, help="Show a month of runs of a few hundred jobs instead of a few runs.")
-@click.option("--days", type=click.IntRange(1, 365), default=30, show_default=True, help="The days of --history.")
-@click.option("--seed", type=int, default=1, show_default=True, help="Another seed makes another --history.")
+@click.option(
+    "--days", metavar="N", type=Integer(1, 365), default=30, show_default=True, help="With --history: show N days."
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=int,
+    default=1,
+    show_default=True,
+    help="With --history: another number makes other runs.",
+)
 @click.pass_context
 def command(
     context: click.Context,
@@ -83,14 +112,16 @@ def command(
     if stays is None:
         stays = sys.stdout.isatty()
 
-    if history:
+    if not history:
+        for name in ("days", "seed"):
+            require_option(context, name, "--history")
+        asyncio.run(_Demo(url, data_dir).run(key, stays=stays))
+    else:
         past = History(datetime.now().astimezone(), days, seed)
         # The variable may be there for producers: a month must not be reported to their service by mistake.
         to_url = context.get_parameter_source("url") is ParameterSource.COMMANDLINE
         into_directory = context.get_parameter_source("data_dir") is not ParameterSource.DEFAULT
         HistoryDemo(past, key).run(url if to_url else None, data_dir if into_directory else None, stays=stays)
-    else:
-        asyncio.run(_Demo(url, data_dir).run(key, stays=stays))
 
 
 class _Demo:

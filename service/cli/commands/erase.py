@@ -8,8 +8,10 @@ from uuid import UUID
 import click
 
 from service.cli.commands.database import attached
-from service.cli.commands.options import actor_option, database_options, limit_facets
+from service.cli.commands.options import FACET_OPTIONS, FACETS, actor_option, database_options, limit_facets
 from service.cli.json_output import json_option, print_json
+from service.cli.option_groups import GroupedCommand
+from service.cli.parameter_types import Text
 from service.cli.text import time_of
 from service.maintenance.erase import ErasableEvent, ErasureResult, erasable_events, erase_payloads
 from service.payloads.run_ids import parse_uuid
@@ -30,9 +32,18 @@ def _run_or_position(_context: click.Context, _parameter: click.Parameter, text:
     return int(text)
 
 
-@click.command("erase", short_help="Erase payloads permanently.")
+_GROUPS = {
+    "Erasure": ("why", "dry_run", "yes", "actor"),
+    "Output": ("as_json",),
+    "Database": ("database_url", "data_dir"),
+    FACETS: FACET_OPTIONS,
+}
+"""The options, by what they are about."""
+
+
+@click.command("erase", cls=GroupedCommand, groups=_GROUPS, short_help="Erase payloads permanently.")
 @click.argument("what", metavar="RUN|POSITION", callback=_run_or_position)
-@click.option("--why", required=True, metavar="TEXT", help="Reason for the erasure; it is recorded in the ledger.")
+@click.option("--why", required=True, type=Text(), help="Reason for the erasure; it is recorded in the ledger.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be erased.")
 @click.option("--yes", is_flag=True, help="Erase without asking, for scripts.")
 @actor_option

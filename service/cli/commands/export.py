@@ -4,7 +4,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from service.cli.commands.options import RunId, database_options, parse_time
 from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_json
 from service.cli.option_groups import GroupedCommand
+from service.cli.parameter_types import FilePath, Text
 from service.domain.event import SOURCES, Kind, RunState
 
 
@@ -31,13 +32,13 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
             "--until",
             callback=parse_time,
             metavar="TIME",
-            help="Only events that were recorded before this date or time.",
+            help="Only events that were recorded before this date (midnight UTC) or time.",
         ),
         click.option(
             "--since",
             callback=parse_time,
             metavar="TIME",
-            help="Only events that were recorded at this date or time, or later.",
+            help="Only events that were recorded at this date (midnight UTC) or time, or later.",
         ),
         click.option(
             "--source",
@@ -46,7 +47,9 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.Choice(SOURCES),
             help="Only events from this source. Repeatable.",
         ),
-        click.option("--actor", help="Only events that were recorded with the API key of this name."),
+        click.option(
+            "--actor", type=Text(), metavar="NAME", help="Only events that were recorded with the API key of this name."
+        ),
         click.option(
             "--state",
             "states",
@@ -62,8 +65,8 @@ def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Only events of this kind. Repeatable.",
         ),
         click.option("--run", type=RunId(), metavar="ID", help="Only events of this run: its UUID, or its runId."),
-        click.option("--job", help="Only events of jobs of this name."),
-        click.option("--namespace", help="Only events of this namespace."),
+        click.option("--job", type=Text(), metavar="NAME", help="Only events of jobs of this name."),
+        click.option("--namespace", type=Text(), metavar="NAME", help="Only events of this namespace."),
     ):
         command = option(command)
     return command
@@ -87,7 +90,7 @@ _GROUPS = {
 )
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(dir_okay=False, path_type=Path),
     metavar="FILE",
     show_default="standard output",
     help="File to write.",
@@ -169,5 +172,6 @@ def _write(write: Callable[..., Any], output: Path | None, export_format: Export
         raise click.ClickException(f"The export cannot be written: {error}.") from error
     finally:
         if part is not None:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):  # where it could not be opened, its directory may not be one
+                part.unlink()
     return exported

@@ -17,9 +17,10 @@ from service.audit.saved_heads import SavedHead
 from service.cli.commands import import_marquez
 from service.cli.commands.catalog_update import STATEMENT_TIMEOUT_S, Behind, update_catalog
 from service.cli.commands.database import attached, migrate
-from service.cli.commands.options import DEFAULTS, database_options
+from service.cli.commands.options import DEFAULTS, database_options, require_option
 from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_when_done
+from service.cli.parameter_types import FilePath, OutputFile
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, RunfoldError
 from service.ingest import checkpoints
@@ -35,9 +36,9 @@ _SHOWN = 20
 
 
 @click.command("import", short_help="Read files of OpenLineage events into the ledger.")
-@click.argument("files", nargs=-1, metavar="FILE…", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.argument("files", nargs=-1, metavar="FILE…", type=FilePath(exists=True, dir_okay=False, allow_dash=True))
 @import_marquez.options
-@click.option("--refused", type=click.File("wb"), metavar="FILE", help="Write refused events to FILE, one per line.")
+@click.option("--refused", type=OutputFile(), metavar="FILE", help="Write refused events to FILE, one per line.")
 @click.option("--restart", is_flag=True, help="Ignore checkpoints and read each file from its beginning.")
 @json_option("complete", "recorded", "known", "refused", "failures", "catalogBehind", "lineageBehind")
 @database_options
@@ -63,6 +64,8 @@ def command(
     """
     if bool(files) is (marquez is not None):
         raise click.UsageError("Name files, or a database of Marquez with --marquez.")
+    if marquez is None:
+        require_option(click.get_current_context(), "checkpoint", "--marquez")
     if marquez is not None:
         source = import_marquez.Source(marquez, checkpoint, restart=restart)
         import_marquez.run(source, (database_url, data_dir), refused, as_json=as_json)

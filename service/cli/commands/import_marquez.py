@@ -20,6 +20,7 @@ from service.cli.commands.options import DEFAULTS
 from service.cli.commands.progress import progress_bar
 from service.cli.database_url import check_database_url
 from service.cli.json_output import print_when_done
+from service.cli.parameter_types import FilePath, OptionalText
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 from service.ingest.marquez_checkpoints import MarquezCheckpoint, find_checkpoint, save_checkpoint
@@ -52,13 +53,14 @@ def options(command: F) -> F:
     for option in (
         click.option(
             "--checkpoint",
-            type=click.Path(dir_okay=False, path_type=Path),
+            type=FilePath(dir_okay=False, path_type=Path),
             metavar="FILE",
             show_default="marquez-….runfold-import in this directory",
             help="File that keeps how far the database of Marquez is imported.",
         ),
         click.option(
             "--marquez",
+            type=OptionalText(),
             envvar="RUNFOLD_MARQUEZ",
             show_envvar=True,
             metavar="URL",

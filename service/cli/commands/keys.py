@@ -16,7 +16,8 @@ from service.auth.keys import Key, ScopeName
 from service.cli.commands.database import attached, migrate
 from service.cli.commands.options import actor_option, database_options
 from service.cli.json_output import json_option, print_json
-from service.cli.text import time_of
+from service.cli.parameter_types import Text
+from service.cli.text import printable, time_of
 from service.database.connections import Connections
 from service.domain.binding import Binding, parse_binding
 
@@ -61,10 +62,11 @@ def _read_binding(_context: click.Context, _parameter: click.Parameter, patterns
 @click.option(
     "namespaces",
     "--namespace",
+    type=Text(),
     metavar="PATTERN",
     multiple=True,
     callback=_read_binding,
-    help="Bind the key to a namespace, or with a * at the end to those that begin so. Can be given several times.",
+    help="Bind the key to a namespace, or with a * at the end to those that begin so. Repeatable.",
 )
 @json_option("name", "scope", "namespaces", "secret")
 @actor_option
@@ -105,7 +107,7 @@ def create(
             click.echo(_FIRST_KEY, err=True)
         return
     click.echo(secret)
-    bound = "" if namespaces is None else f", bound to {namespaces}"
+    bound = "" if namespaces is None else f", bound to {printable(str(namespaces))}"
     click.echo(f"This secret of {name} ({scope}{bound}) cannot be shown again. Send it as:", err=True)
     click.echo("    Authorization: Bearer SECRET", err=True)
     if is_first:
@@ -128,7 +130,7 @@ def list_keys(*, as_json: bool, database_url: str, data_dir: Path) -> None:
 
 
 @command.command("revoke", short_help="Revoke a key.")
-@click.argument("name")
+@click.argument("name", callback=_check_name)
 @json_option(*_FIELDS)
 @actor_option
 @database_options
@@ -165,7 +167,7 @@ def _table(listed: list[Key]) -> Table:
     table = Table("name", "scope", "namespaces", "created", "revoked", box=None)
     for key in listed:
         times = time_of(key.created_at), time_of(key.revoked_at)
-        bound = "all" if key.binding is None else escape(str(key.binding))
+        bound = "all" if key.binding is None else escape(printable(str(key.binding)))
         table.add_row(key.name, key.scope, bound, *times, style="dim" if key.revoked_at else None)
     return table
 

@@ -6,21 +6,36 @@ from pathlib import Path
 import click
 
 from service.cli.commands.database import attached, migrate
-from service.cli.commands.options import database_options
+from service.cli.commands.options import database_options, require_option
 from service.cli.json_output import json_option, print_json
+from service.cli.parameter_types import Text
 from service.database import migrations
 from service.database.connections import Connections
 from service.database.roles import grant, set_password
+
+_MAX_ROLE_BYTES = 63
+"""PostgreSQL's limit."""
+
+
+def _check_role(_context: click.Context, _parameter: click.Parameter, role: str | None) -> str | None:
+    if role is not None and (not role.strip() or len(role.encode()) > _MAX_ROLE_BYTES):
+        raise click.BadParameter(f"the name of a role has 1 to {_MAX_ROLE_BYTES} bytes.")
+    return role
 
 
 @click.command("migrate", short_help="Bring the database's schema up to date.")
 @database_options
 @click.option("--sql", is_flag=True, help="Print the SQL of all migrations instead of running it.")
 @click.option(
-    "--role", metavar="NAME", help="Grant this role the rights that serving needs, and no others; create it if missing."
+    "--role",
+    type=Text(),
+    metavar="NAME",
+    callback=_check_role,
+    help="Grant this role the rights that serving needs, and no others; create it if missing.",
 )
 @click.option(
     "--role-password",
+    type=Text(),
     envvar="RUNFOLD_ROLE_PASSWORD",
     show_envvar=True,
     metavar="PASSWORD",
@@ -35,8 +50,8 @@ def command(
     With --role, `runfold serve` can run as a role that cannot change or remove recorded events: it reads the ledger,
     appends to it through one function, and writes the catalog. Run it again after an upgrade.
     """
-    if role is not None and not role.strip():
-        raise click.BadParameter("the name of the role is empty.", param_hint="--role")
+    if role is None:
+        require_option(click.get_current_context(), "role_password", "--role")
     if sql and role is not None:
         raise click.UsageError(
             "--sql and --role cannot be combined: which rights to grant depends on the tables of a migrated database."

@@ -3,7 +3,8 @@
 import os
 import pwd
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from contextlib import suppress
+from datetime import date, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,6 +18,7 @@ from service.cli import volume
 from service.cli.database_url import check_database_url
 from service.cli.durations import Allowance
 from service.cli.environment import RequiredTextOption, SettingOption
+from service.cli.parameter_types import FilePath, Integer, OptionalText, Text
 from service.domain import timestamps
 from service.domain.registers import FACET_LIMITS
 from service.payloads.run_ids import run_uuid
@@ -58,14 +60,12 @@ def parse_time(_context: click.Context, _parameter: click.Parameter, text: str |
     """Parse a date such as 2019-05-09 (midnight UTC), or a timestamp."""
     if text is None:
         return None
-    try:
-        return datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
-    except ValueError:
-        pass
+    with suppress(ValueError):
+        text = f"{date.fromisoformat(text)}T00:00:00Z"
     try:
         return timestamps.parse(text)
     except ValueError as error:
-        raise click.BadParameter(f"{error}, nor a date such as 2019-05-09.") from error
+        raise click.BadParameter(f"{error}; a date such as 2019-05-09 is midnight UTC.") from error
 
 
 def _check_url(_context: click.Context, _parameter: click.Parameter, url: str) -> str:
@@ -108,7 +108,7 @@ def data_dir_option(help_text: str) -> Callable[[F], F]:
         "--data-dir",
         help_text,
         cls=RequiredTextOption,
-        type=click.Path(file_okay=False, readable=False, path_type=Path),
+        type=FilePath(file_okay=False, readable=False, path_type=Path),
         show_default=True if DEFAULTS.data_dir != NO_DATA_DIR else _why_no_default(),
         callback=_make_absolute,
     )
@@ -122,6 +122,7 @@ def database_options(command: F) -> F:
             "--database-url",
             "Database to use: postgresql://user:password@host/database.",
             cls=RequiredTextOption,
+            type=OptionalText(),
             envvar=["RUNFOLD_DATABASE_URL", "DATABASE_URL"],
             metavar="URL",
             show_default="an embedded PostgreSQL",
@@ -146,14 +147,19 @@ _facet_settings = (
     setting(
         "--max-facets",
         "Maximum number of facets in the view of a run or job. The ledger keeps all.",
-        type=click.IntRange(min=1),
+        type=Integer(min=1),
     ),
     setting(
         "--max-facets-bytes",
         "Maximum size of the facets in the view of a run or job together, in bytes.",
-        type=click.IntRange(min=1),
+        type=Integer(min=1),
     ),
 )
+
+
+FACETS = "Limits of facets, as the service has them"
+FACET_OPTIONS = ("max_facets", "max_facets_bytes")
+"""The title and the options of a group of the help, of commands that project events."""
 
 
 def facet_settings(command: F) -> F:
@@ -179,13 +185,9 @@ class RunId(click.ParamType[UUID]):
 
     name = "run"
 
-    def convert(self, value: UUID | str, _param: click.Parameter | None, _context: click.Context | None) -> UUID:
+    def convert(self, value: UUID | str, param: click.Parameter | None, ctx: click.Context | None) -> UUID:
         """Return the run's UUID."""
-        if isinstance(value, UUID):
-            return value
-        if not value:
-            self.fail("it must not be empty.")
-        return run_uuid(value)
+        return value if isinstance(value, UUID) else run_uuid(Text().convert(value, param, ctx))
 
 
 def operating_system_user() -> str:
@@ -200,6 +202,15 @@ def _check_actor(_context: click.Context, _parameter: click.Parameter, name: str
     if not 0 < len(name) <= _MAX_ACTOR or not name.isprintable() or not name.strip():
         raise click.BadParameter(f"it must have 1 to {_MAX_ACTOR} printable characters.")
     return name
+
+
+def require_option(context: click.Context, name: str, needed: str) -> None:
+    """Raise UsageError if an option is on the command line that has a meaning with another one only.
+
+    A variable of the environment may be there for other commands, so it is no error.
+    """
+    if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        raise click.UsageError(f"--{name.replace('_', '-')} needs {needed}.", context)
 
 
 def actor_option(command: F) -> F:
@@ -218,7 +229,7 @@ def archives_option(command: F) -> F:
     """Add --archives."""
     return click.option(
         "--archives",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        type=FilePath(exists=True, file_okay=False, path_type=Path),
         show_default="where each was written",
         help="Directory with the files of archived payloads.",
     )(command)

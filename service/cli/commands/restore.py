@@ -9,12 +9,13 @@ import msgspec
 from service.cli.commands.database import attached
 from service.cli.commands.options import actor_option, archives_option, database_options
 from service.cli.json_output import json_option, print_when_done
+from service.cli.parameter_types import Integer
 from service.ledger.archive_records import Archive
 from service.maintenance.restore import restore_payloads
 
 
 @click.command("restore", short_help="Bring archived payloads back.")
-@click.argument("position", required=False, type=click.IntRange(min=1))
+@click.argument("position", required=False, type=Integer(min=1))
 @archives_option
 @actor_option
 @json_option("complete", "archives")

@@ -11,6 +11,8 @@ from service.catalog.run_search import RunFilters, RunSearch
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.json_output import json_option, print_json
+from service.cli.option_groups import GroupedCommand
+from service.cli.parameter_types import Integer, Text
 from service.cli.run_views import read_run_views
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
@@ -19,7 +21,15 @@ from service.domain.event import RunState
 _CONNECTIONS = 2
 
 
-@click.command("runs", short_help="List the newest runs.")
+_GROUPS = {
+    "Which runs": ("states", "namespace", "job", "contradicted", "restarted", "inferred", "limit"),
+    "Output": ("as_json",),
+    "Database": ("database_url", "data_dir"),
+}
+"""The options, by what they are about."""
+
+
+@click.command("runs", cls=GroupedCommand, groups=_GROUPS, short_help="List the newest runs.")
 @click.option(
     "--state",
     "states",
@@ -27,14 +37,12 @@ _CONNECTIONS = 2
     type=click.Choice([state.value for state in RunState]),
     help="Only runs in this state. Repeatable.",
 )
-@click.option("--namespace", help="Only runs of this namespace.")
-@click.option("--job", help="Only runs of jobs of this name.")
+@click.option("--namespace", type=Text(), metavar="NAME", help="Only runs of this namespace.")
+@click.option("--job", type=Text(), metavar="NAME", help="Only runs of jobs of this name.")
 @click.option("--contradicted", is_flag=True, help="Only runs of which ends in several states were reported.")
 @click.option("--restarted", is_flag=True, help="Only runs that were reported as started again after their end.")
 @click.option("--inferred", is_flag=True, help="Only runs whose end was not reported, but inferred from their silence.")
-@click.option(
-    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, metavar="N", help="List N runs at most."
-)
+@click.option("--limit", type=Integer(1, 1000), default=20, show_default=True, metavar="N", help="List N runs at most.")
 @json_option(help_text="Print a JSON array, for scripts, of runs as the API shows them.")
 @database_options
 def command(

@@ -25,6 +25,7 @@ from service.cli.commands.options import (
     silent_after_setting,
 )
 from service.cli.option_groups import GroupedCommand
+from service.cli.parameter_types import Integer, Number, OptionalText, Text
 from service.embedded.files import has_cluster
 from service.errors import OperatorError, RunfoldError
 from service.http.addresses import parse_base_path, parse_networks
@@ -34,7 +35,7 @@ from service.server.stop_signals import STOP_SIGNALS
 from service.server.workers import supervise
 from service.settings import INLINE, PROCESS, Settings
 
-_POSITIVE = click.IntRange(min=1)
+_POSITIVE = Integer(min=1)
 
 _GROUPS = {
     "Network": ("host", "port", "base_path", "trusted_proxies", "drain"),
@@ -76,14 +77,14 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
 
 
 @click.command("serve", cls=GroupedCommand, groups=_GROUPS, short_help="Serve the HTTP API.")
-@setting("--host", "Address to listen on.")
-@setting("--port", "Port to listen on; 0 picks a free one.", type=click.IntRange(0, 65535))
-@setting("--workers", "Number of processes that serve the port.", type=_POSITIVE)
+@setting("--host", "Address to listen on.", type=Text())
+@setting("--port", "Port to listen on; 0 picks a free one.", type=Integer(0, 65535))
+@setting("--workers", "Number of processes that serve the port.", type=Integer(1, 1000))
 @database_options
 @setting(
     "--database-wait",
     "Seconds that the start waits for a database that cannot be reached or is starting.",
-    type=click.FloatRange(min=0),
+    type=Number(0, 31_536_000),
 )
 @setting(
     "--auth",
@@ -95,17 +96,20 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
     "--allowed-hosts",
     "Names by which the service may be addressed while requests need no API key, besides loopback and --host:"
     " name or name:port, separated by commas; pages of these origins may write, too. *: any name.",
+    type=OptionalText(),
     show_default="none",
 )
 @setting(
     "--base-path",
     "Path below which clients find the service, such as /runfold. Requests are answered there and at the root.",
+    type=OptionalText(),
     show_default="none",
     callback=_check_base_path,
 )
 @setting(
     "--trusted-proxies",
     "Addresses and CIDR blocks of proxies, separated by commas, whose X-Forwarded-… headers are used.",
+    type=OptionalText(),
     show_default="none",
     callback=_check_networks,
 )
@@ -136,7 +140,7 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
     "--requests-per-key",
     "Number of requests a second that each API key may send to a worker on average, 10 times as many at once; further"
     " ones are answered with 429, and batches with more events are slowed down. 0: no limit.",
-    type=click.IntRange(0, 1_000_000),
+    type=Integer(0, 1_000_000),
 )
 @setting("--max-batch", "Maximum number of events recorded in one transaction.", type=_POSITIVE)
 @setting("--max-event-bytes", "Maximum size of an OpenLineage event, in bytes.", type=_POSITIVE)
@@ -151,23 +155,23 @@ def _check_networks(_context: click.Context, _parameter: click.Parameter, networ
 @setting(
     "--statement-cache-size",
     "Number of prepared statements per database connection. 0: behind a pooler that is not recognised as one.",
-    type=click.IntRange(min=0),
+    type=Integer(min=0),
 )
 @setting(
     "--database-timeout",
     "Seconds until a request that waits for the database is answered with 503.",
-    type=click.FloatRange(min=0.1),
+    type=Number(0.1, 86_400),
 )
 @setting(
     "--max-clock-lead",
     "Seconds that the database's clock may be ahead of the service's; beyond that nothing is recorded.",
-    type=click.FloatRange(min=1.0, max=315_360_000.0),
+    type=Number(min=1.0, max=315_360_000.0),
 )
 @setting(
     "--drain",
     "Seconds after SIGTERM or Ctrl-C during which requests are still answered, and /readyz answers 503, so that proxies"
     " send no more of them.",
-    type=click.FloatRange(min=0, max=300),
+    type=Number(min=0, max=300),
 )
 @silent_after_setting
 def command(**options: Any) -> None:  # noqa: ANN401  the fields of Settings

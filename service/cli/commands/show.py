@@ -13,6 +13,7 @@ from service.audit.ledger_reader import LedgerReader
 from service.cli.commands.database import attached
 from service.cli.commands.options import RunId, database_options
 from service.cli.json_output import json_option, print_json
+from service.cli.parameter_types import Integer
 from service.cli.run_views import read_run_views
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
@@ -36,7 +37,13 @@ def _with_id(context: click.Context, parameter: click.Parameter, name: str) -> t
 @click.command("show", short_help="Show a run and its latest events.")
 @click.argument("given", metavar="RUN", callback=_with_id)
 @click.option(
-    "--events", "limit", type=click.IntRange(min=0), default=20, show_default=True, metavar="N", help="Latest events."
+    "--events",
+    "limit",
+    type=Integer(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Show the latest N events.",
 )
 @json_option("run", "job", "events", "latest")
 @database_options
@@ -83,7 +90,7 @@ async def _read(dsn: str, run: UUID, limit: int) -> _Run | None:
             return None
         reader = LedgerReader(connections)
         head = (await reader.head()).position
-        latest = await reader.last_of_run(run, head, limit)
+        latest = await reader.last_of_run(run, head, min(limit, head))
         count = await reader.count(EventFilters(run=run), PositionRange(0, head))
         (view,) = await read_run_views(connections, [(run, state.registers)])
         return _Run(view, latest[::-1], count)

@@ -9,6 +9,7 @@ import click
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options, silent_after_setting
 from service.cli.json_output import json_option, print_json
+from service.cli.parameter_types import Integer
 from service.cli.text import printable, time_of
 from service.database.connections import Connections
 from service.monitor.silent_runs import MAX_LEVELS, SilentRun, SilentRuns
@@ -21,7 +22,7 @@ _UNSET = (
 
 @click.command("silent", short_help="List the runs that have been silent for too long.")
 @click.option(
-    "--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, metavar="N", help="List N runs at most."
+    "--limit", type=Integer(1, 10_000), default=100, show_default=True, metavar="N", help="List N runs at most."
 )
 @silent_after_setting
 @json_option(help_text="Print a JSON array, for scripts, of runs: id, job, last event, allowance, and whose setting.")

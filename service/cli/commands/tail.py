@@ -11,6 +11,7 @@ from service.audit.ledger_reader import LedgerReader, RecordedEvent
 from service.cli.commands.database import attached
 from service.cli.commands.options import database_options
 from service.cli.json_output import json_option
+from service.cli.parameter_types import Integer
 from service.cli.text import printable
 from service.database.connections import Connections
 
@@ -21,7 +22,14 @@ _INTERRUPTED = 130
 
 @click.command("tail", short_help="Print the latest events of the ledger.")
 @click.option(
-    "-n", "--events", "count", type=click.IntRange(min=0), default=10, show_default=True, metavar="N", help="Events."
+    "-n",
+    "--events",
+    "count",
+    type=Integer(min=0),
+    default=10,
+    show_default=True,
+    metavar="N",
+    help="Print the latest N events.",
 )
 @click.option("-f", "--follow", is_flag=True, help="Print further events as they are recorded, until Ctrl-C.")
 @json_option(help_text="Print each event as a line of JSON, for scripts, as GET /events shows it, with its payload.")

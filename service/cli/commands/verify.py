@@ -12,12 +12,14 @@ from service.audit.saved_heads import HeadComparison, SavedHead
 from service.audit.verification import Progress, VerificationResult, verify_ledger
 from service.cli.commands.database import attached
 from service.cli.commands.exit_statuses import ExitStatus, exit_statuses
-from service.cli.commands.options import archives_option, database_options
+from service.cli.commands.options import archives_option, database_options, require_option
 from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_json
+from service.cli.option_groups import GroupedCommand
+from service.cli.parameter_types import FilePath, Integer
 from service.maintenance.catalog_check import CatalogCheck, check_catalog
 
-_POSITION = click.IntRange(min=1)
+_POSITION = Integer(min=1)
 _SHOWN = 5
 """Positions that a message lists."""
 
@@ -30,7 +32,15 @@ class _Verification(NamedTuple):
     catalog: CatalogCheck | None = None
 
 
-@click.command("verify", short_help="Recompute the ledger's hash chain.")
+_GROUPS = {
+    "What is verified": ("first", "last", "against", "catalog", "restart", "archives"),
+    "Output": ("as_json",),
+    "Database": ("database_url", "data_dir"),
+}
+"""The options, by what they are about."""
+
+
+@click.command("verify", cls=GroupedCommand, groups=_GROUPS, short_help="Recompute the ledger's hash chain.")
 @click.option(
     "--from", "first", type=_POSITION, default=1, show_default=True, metavar="N", help="First position to verify."
 )
@@ -40,7 +50,7 @@ class _Verification(NamedTuple):
 @json_option("ok", "from", "to", "complete", "head", "brokenAt", "reason", "against", "catalog")
 @click.option(
     "--against",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=FilePath(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
     help="Also compare the ledger with a saved head, or with each record of an export.",
 )
@@ -79,8 +89,9 @@ def command(  # noqa: PLR0913  one for each option
     What --catalog has projected when it is interrupted stays in the database, in the schema runfold_verify; the same
     command goes on with it.
     """
-    if restart and not catalog:
-        raise click.UsageError("--restart needs --catalog.")
+    if not catalog:
+        for name in ("restart", "archives"):
+            require_option(click.get_current_context(), name, "--catalog")
     found = _Found(first)
     with exit_statuses(found):
         with attached(database_url, data_dir, exact=catalog) as dsn, progress_bar("Verifying") as progress:
