@@ -3,7 +3,6 @@
 The commands that check have more: exit_statuses.py.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +14,7 @@ from service import logs
 from service.cli import volume
 from service.cli.environment import check_environment, settings_variables, unknown_variables, variables_of
 from service.cli.loading import loading
+from service.cli.standard_streams import describe_failure
 from service.cli.text import in_few_words
 from service.errors import OperatorError, RunfoldError
 
@@ -66,9 +66,10 @@ class _Program(click.Group):
         except RunfoldError as error:
             raise click.ClickException(logs.without_password(f"{error}.")) from error
         except OSError as error:
-            if error.filename is None or isinstance(error, BrokenPipeError):
-                raise  # no file is wrong: a defect, or a closed pipe, at which click exits
-            raise click.ClickException(f"{os.fspath(error.filename)!r} cannot be used: {error.strerror}.") from error
+            failure = describe_failure(error)
+            if failure is None:
+                raise
+            raise click.ClickException(failure) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click calls it so
         """Return the names of the commands."""

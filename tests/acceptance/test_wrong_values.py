@@ -1,10 +1,13 @@
-"""Values that only the database or the file system can tell are wrong: a sentence, and no traceback."""
+"""Values that only the database or the file system can tell are wrong, and outputs: a sentence, and no traceback."""
 
+import asyncio
+import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from building import fact
-from programs import run
+from programs import REPOSITORY, run
 
 from service.ledger.appender import Appender
 
@@ -32,3 +35,46 @@ async def test_show_takes_any_number_of_events(dsn, connections, log):
         ended = await run(log, "show", of_run, "--events", events, "--database-url", dsn)
         assert (ended.status, ended.errors) == (0, "")
         assert f"events     {shown}\n" in ended.output
+
+
+async def in_shell(line, dsn):
+    """Return how `python -m service` ends that a line of shell calls: its status and what it says."""
+    process = await asyncio.create_subprocess_shell(
+        f"exec {sys.executable} -m service {line} --database-url {dsn!r}",
+        cwd=REPOSITORY,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, errors = await process.communicate()
+    return process.returncode, errors.decode().splitlines()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is full")
+@pytest.mark.parametrize(("command", "status"), [("migrate", 1), ("verify", 3), ("export", 1)])
+async def test_a_full_output_is_a_sentence(command, status, dsn):
+    ended, errors = await in_shell(f"{command} >/dev/full", dsn)
+    assert ended == status
+    assert len(errors) == 1
+    assert "cannot be written: " in errors[0]
+    assert "No space left on device" in errors[0]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no device that is full")
+@pytest.mark.parametrize("option", ["", "--json"])
+async def test_a_key_whose_secret_is_lost_is_named(option, dsn):
+    ended, errors = await in_shell(f"keys create lost --scope read {option} >/dev/full", dsn)
+    reason = "its secret cannot be written (No space left on device): revoke it, and create it again."
+    assert (ended, errors) == (1, [f"Error: The key lost is created, but {reason}"])
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("export >&-", "Standard output is closed: name a file with --output."),
+        ("import - <&-", "Standard input is closed: name a file."),
+        ("erase 1 --why x <&-", "Nothing is erased without confirmation: use --yes, or --dry-run to look first."),
+    ],
+)
+async def test_a_closed_stream_is_wrong_usage(line, said, dsn):
+    ended, errors = await in_shell(line, dsn)
+    assert (ended, errors[-1]) == (2, f"Error: {said}")

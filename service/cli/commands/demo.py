@@ -18,6 +18,7 @@ from service.cli.commands.history import History
 from service.cli.commands.lives import LIVES, STEPS, Player, Step
 from service.cli.commands.options import DEFAULTS, data_dir_option, require_data_dir, require_option
 from service.cli.parameter_types import Integer, Text
+from service.cli.standard_streams import is_terminal
 from service.http.addresses import parse_base_path
 
 _COLOURS = {"NEW": "white", "RUNNING": "blue", "COMPLETED": "green", "FAILED": "red", "ABORTED": "yellow"}
@@ -110,7 +111,7 @@ def command(
     `ingest`.
     """
     if stays is None:
-        stays = sys.stdout.isatty()
+        stays = is_terminal(sys.stdout)
 
     if not history:
         for name in ("days", "seed"):

@@ -12,6 +12,7 @@ from service.cli.commands.options import FACET_OPTIONS, FACETS, actor_option, da
 from service.cli.json_output import json_option, print_json
 from service.cli.option_groups import GroupedCommand
 from service.cli.parameter_types import Text
+from service.cli.standard_streams import is_terminal
 from service.cli.text import time_of
 from service.maintenance.erase import ErasableEvent, ErasureResult, erasable_events, erase_payloads
 from service.payloads.run_ids import parse_uuid
@@ -90,7 +91,7 @@ def command(
 
 
 def _is_terminal() -> bool:
-    return sys.stdin.isatty()
+    return is_terminal(sys.stdin)
 
 
 def _preview(events: list[ErasableEvent]) -> str:

@@ -9,6 +9,7 @@ from enum import IntEnum
 import click
 
 from service import logs
+from service.cli.standard_streams import describe_failure
 from service.errors import OperatorError, RunfoldError
 
 
@@ -40,8 +41,10 @@ def exit_statuses(found: object = "Nothing is known.") -> Iterator[None]:
         raise
     except click.ClickException as error:
         raise _CouldNotLook(error.format_message()) from error
-    except (OperatorError, RunfoldError, OSError) as error:
+    except (OperatorError, RunfoldError) as error:
         raise _CouldNotLook(logs.without_password(str(error))) from error
+    except OSError as error:
+        raise _CouldNotLook(describe_failure(error) or str(error)) from error
     except (KeyboardInterrupt, click.Abort):
         click.echo(f"Interrupted. {found}", err=True)
         sys.exit(ExitStatus.INTERRUPTED)

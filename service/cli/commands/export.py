@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -22,6 +21,7 @@ from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_json
 from service.cli.option_groups import GroupedCommand
 from service.cli.parameter_types import FilePath, Text
+from service.cli.standard_streams import standard_output
 from service.domain.event import SOURCES, Kind, RunState
 
 
@@ -159,7 +159,7 @@ def _write(write: Callable[..., Any], output: Path | None, export_format: Export
     part = output.with_name(output.name + ".part") if output else None
     try:
         with ExitStack() as stack:
-            file = stack.enter_context(part.open("wb")) if part else sys.stdout.buffer
+            file = stack.enter_context(part.open("wb")) if part else standard_output()
             progress = stack.enter_context(progress_bar("Exporting"))
             exported: ExportResult = asyncio.run(write(file, export_format, progress))
             file.flush()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple
 
 import click
 
@@ -21,6 +21,7 @@ from service.cli.commands.options import DEFAULTS, database_options, require_opt
 from service.cli.commands.progress import progress_bar
 from service.cli.json_output import json_option, print_when_done
 from service.cli.parameter_types import FilePath, OutputFile
+from service.cli.standard_streams import standard_input
 from service.database.connections import Connections
 from service.errors import DatabaseUnavailable, RunfoldError
 from service.ingest import checkpoints
@@ -78,9 +79,7 @@ def command(
     ):
         migrate(dsn)
         for name in files:
-            stream = (
-                cast("BufferedReader", sys.stdin.buffer) if name == "-" else opened.enter_context(Path(name).open("rb"))
-            )
+            stream = standard_input() if name == "-" else opened.enter_context(Path(name).open("rb"))
             asyncio.run(_import(dsn, _Source(name, stream), summary, restart=restart))
         summary.behind = asyncio.run(update_catalog(dsn))  # also where an interrupted import recorded the events
     for name in files:

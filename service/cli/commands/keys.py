@@ -101,12 +101,20 @@ def create(
             )
     except keys.KeyExists:
         raise click.ClickException(f"There is a key {name} already; revoke it first, or use another name.") from None
+    try:
+        if as_json:
+            print_json({"name": name, "scope": scope, "namespaces": _patterns(namespaces), "secret": secret})
+        else:
+            click.echo(secret)
+    except OSError as error:
+        raise click.ClickException(
+            f"The key {name} is created, but its secret cannot be written ({error.strerror}): revoke it, and create it"
+            " again."
+        ) from error
     if as_json:
-        print_json({"name": name, "scope": scope, "namespaces": _patterns(namespaces), "secret": secret})
         if is_first:
             click.echo(_FIRST_KEY, err=True)
         return
-    click.echo(secret)
     bound = "" if namespaces is None else f", bound to {printable(str(namespaces))}"
     click.echo(f"This secret of {name} ({scope}{bound}) cannot be shown again. Send it as:", err=True)
     click.echo("    Authorization: Bearer SECRET", err=True)

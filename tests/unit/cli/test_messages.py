@@ -43,6 +43,17 @@ def test_a_file_that_cannot_be_used_is_named():
     assert (ended.exit_code, ended.output) == (1, "Error: 'a\\nb' cannot be used: No such file or directory.\n")
 
 
+def test_an_output_that_is_full_is_a_sentence():
+    @click.command("print")
+    def write():
+        raise OSError(28, "No space left on device")
+
+    program = _Program()
+    program.add_command(write)
+    ended = CliRunner().invoke(program, ["print"])
+    assert (ended.exit_code, ended.output) == (1, "Error: The output cannot be written: No space left on device.\n")
+
+
 def test_a_defect_is_not_hidden():
     @click.command("fail")
     def fail():
