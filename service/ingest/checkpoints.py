@@ -18,6 +18,7 @@ from service.database.connections import Connections
 from service.errors import DatabaseUnavailable
 from service.ingest.ingestion import IngestionFailure
 from service.ledger.events import read_head
+from service.new_files import new_file
 from service.payloads.splitters import RawEvent
 
 _EVERY = 100_000
@@ -100,10 +101,11 @@ def remove_checkpoint(file: Path) -> None:
 
 
 def _write(file: Path, checkpoint: Checkpoint) -> None:
-    """Replace the checkpoint as a whole, or leave the previous one. It is not flushed: a power failure may lose it."""
-    new = checkpoint_path(file).with_suffix(".runfold-import-new")
-    new.write_bytes(msgspec.json.encode(checkpoint))
-    new.replace(checkpoint_path(file))
+    """Replace the checkpoint as a whole, or leave the previous one. Two imports of the file may do so at once."""
+    path = checkpoint_path(file)
+    with new_file(path) as new:
+        new.file.write(msgspec.json.encode(checkpoint))
+        new.rename(path)
 
 
 class ImportCheckpoint:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import msgspec
 
+from service.new_files import new_file
+
 OVERLAP = timedelta(minutes=10)
 """Events that were received so shortly before a checkpoint are read again: Marquez may have stored them later."""
 
@@ -40,6 +42,6 @@ def find_checkpoint(file: Path) -> MarquezCheckpoint | None:
 
 def save_checkpoint(file: Path, checkpoint: MarquezCheckpoint) -> None:
     """Replace the file as a whole, or leave it as it is. Raises OSError."""
-    new = file.with_name(f"{file.name}-new")
-    new.write_bytes(msgspec.json.encode(checkpoint))
-    new.replace(file)
+    with new_file(file) as new:
+        new.file.write(msgspec.json.encode(checkpoint))
+        new.rename(file)

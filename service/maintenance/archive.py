@@ -4,7 +4,7 @@ A file is written under a temporary name, flushed, read back and compared with t
 transaction records it. A file that is there already is never replaced by another content: it may be the archive of
 another ledger. Removing the payloads (archived_removal.py) needs the record, and the file: one of an earlier run may
 have been deleted since. Wherever the program is killed, each payload is in the database or in a file that the ledger
-names, or in both. Run again, it writes an unfinished file again, and removes what is archived and still there.
+names, or in both. Run again, it removes an unfinished file, and what is archived and still in the database.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import msgspec
 
 from service.catalog.ledger_projection import project_next_page
 from service.database.connections import Connections
@@ -31,6 +33,7 @@ from service.maintenance.archived_removal import ArchivedRemoval, Partition, rea
 from service.maintenance.locks import exclusive_maintenance, in_short_transaction
 from service.maintenance.parquet_files import PayloadRow
 from service.maintenance.position_ranges import Positions, pieces, uncovered
+from service.new_files import NewFile
 from service.parquet import import_pyarrow
 
 _ARCHIVABLE, _ARCHIVED = load("archivable"), load("archives")
@@ -172,38 +175,42 @@ class _Written(NamedTuple):
 async def _write(
     connections: Connections, positions: Positions, directory: Path, on_step: OnArchiveStep
 ) -> _Written | None:
-    stem = f"payloads-{LOG}-{positions.first}-{positions.last}"
-    part = directory / f".{stem}.parquet.part"
-    with parquet_files.open_writer(part) as writer:
-        async with connections.connection() as connection, connection.transaction():
-            async for row in await open_cursor(connection, _PAYLOADS, LOG, *positions, prefetch=_PREFETCH):
-                writer.add(PayloadRow(row["position"], row["payload_digest"] or b"", row["body"]))
-    if not writer.count:
-        with parquet_files.translate_file_errors(part, "removed"):
-            part.unlink()
-        return None
-    on_step("written", None)
-    await _check(connections, positions, part)
-    on_step("checked", None)
-    digest = parquet_files.digest_of(part)
-    path = _unused_path(directory, stem, digest)
-    with parquet_files.translate_file_errors(path, "written"):
-        is_new = not path.exists()
-        part.replace(path)
-    parquet_files.fsync_path(directory)
-    archive = Archive(path.name, str(directory), digest, *positions, writer.count)
-    on_step("named", archive)
-    return _Written(archive, path, is_new)
+    path = directory / f"payloads-{LOG}-{positions.first}-{positions.last}.parquet"
+    with parquet_files.new_payload_file(path) as new:
+        with parquet_files.open_writer(new.path) as writer:
+            async with connections.connection() as connection, connection.transaction():
+                async for row in await open_cursor(connection, _PAYLOADS, LOG, *positions, prefetch=_PREFETCH):
+                    writer.add(PayloadRow(row["position"], row["payload_digest"] or b"", row["body"]))
+        if not writer.count:
+            return None
+        with parquet_files.translate_file_errors(new.path, "written"):
+            new.flush()
+        on_step("written", None)
+        await _check(connections, positions, new.path)
+        on_step("checked", None)
+        digest = parquet_files.digest_of(new.path)
+        written = _put_in_place(new, path, Archive("", str(directory), digest, *positions, writer.count))
+    on_step("named", written.archive)
+    return written
 
 
-def _unused_path(directory: Path, stem: str, digest: str) -> Path:
-    """Return a path that no file has, or one with the same content: files of one name may be of several ledgers."""
-    path = directory / f"{stem}.parquet"
-    with parquet_files.translate_file_errors(path, "read"):
-        is_used = path.exists()
-    if is_used and parquet_files.digest_of(path) != digest:
-        return directory / f"{stem}-{digest[:16]}.parquet"
-    return path
+def _put_in_place(new: NewFile, path: Path, archive: Archive) -> _Written:
+    """Give the file the name of a path, or one with its digest: a file of that name may be of another ledger.
+
+    That may be archived at the same time. A file that has the same content stays.
+    """
+    with_digest = path.with_name(f"{path.stem}-{archive.sha256[:16]}{path.suffix}")
+    for target in (path, with_digest):
+        named = msgspec.structs.replace(archive, file=target.name)
+        with parquet_files.translate_file_errors(target, "written"):
+            if new.rename_unless_taken(target):
+                return _Written(named, target, is_new=True)
+        if parquet_files.digest_of(target) == archive.sha256:
+            parquet_files.flush_to_disk(target)
+            return _Written(named, target, is_new=False)
+    with parquet_files.translate_file_errors(with_digest, "written"):
+        new.rename(with_digest)  # a damaged file: its name says that it was to have this content
+    return _Written(named, with_digest, is_new=False)
 
 
 async def _check(connections: Connections, positions: Positions, path: Path) -> None:

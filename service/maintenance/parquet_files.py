@@ -1,4 +1,4 @@
-"""Payloads in Parquet files: flushed to the disk, read one row group at a time. Needs the extra `runfold[parquet]`.
+"""Payloads in Parquet files, which are read one row group at a time. Needs the extra `runfold[parquet]`.
 
 An OSError of a file comes out as an OperatorError that names the file.
 """
@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from service.errors import OperatorError
+from service.new_files import NewFile, flush_directory, new_file
 from service.parquet import import_pyarrow
 
 _ROW_GROUP_BYTES = 8 * 1024 * 1024
@@ -84,30 +85,31 @@ class PayloadWriter:
 
 
 @contextmanager
+def new_payload_file(target: Path) -> Iterator[NewFile]:
+    """As new_file(). Raises OperatorError."""
+    with ExitStack() as stack:
+        with translate_file_errors(target, "written"):
+            new = stack.enter_context(new_file(target))
+        yield new
+
+
+@contextmanager
 def open_writer(path: Path) -> Iterator[PayloadWriter]:
-    """Give a writer; after the block the file is complete and on the disk. Where the block fails, the file is removed.
-
-    Raises OperatorError.
-    """
-    try:
-        writer = PayloadWriter(path)
-        yield writer
-        writer.close()
-        fsync_path(path)
-    except BaseException:
-        with suppress(OSError):
-            path.unlink(missing_ok=True)  # an incomplete file is of no use, and its space may be what the disk lacks
-        raise
+    """Give a writer; after the block the file is complete. Raises OperatorError."""
+    writer = PayloadWriter(path)
+    yield writer
+    writer.close()
 
 
-def fsync_path(path: Path) -> None:
-    """Flush a file, or the names in a directory, to the disk. Raises OperatorError."""
+def flush_to_disk(path: Path) -> None:
+    """Flush a file and its name to the disk. Raises OperatorError."""
     with translate_file_errors(path, "written"):
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        flush_directory(path.parent)
 
 
 def digest_of(path: Path) -> str:

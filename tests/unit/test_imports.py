@@ -11,7 +11,7 @@ SERVICE, TESTS = Path(__file__).parents[2] / "service", Path(__file__).parents[1
 
 LAYERS = (
     ("errors", "settings", "logs", "os_process", "histograms", "single_flight", "trace_context"),
-    ("not_found", "parquet", "tracing"),
+    ("new_files", "not_found", "parquet", "tracing"),
     ("domain",),
     ("payloads", "database", "embedded"),
     ("ledger",),

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from service.cli.option_groups import GroupedCommand
 from service.cli.parameter_types import FilePath, Text
 from service.cli.standard_streams import standard_output
 from service.domain.event import SOURCES, Kind, RunState
+from service.new_files import NewFile, locked_directory, new_file
 
 
 def _filters(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,18 +129,13 @@ def command(  # noqa: PLR0913, PLR0917  a parameter an option
     filters = EventFilters(*names, since, until)
     export_format = ExportFormat(format_name) if format_name else _format_of(output)
     with attached(database_url, data_dir) as dsn:
-        exported = _write(partial(export_events, dsn, filters), output, export_format)
-    description = saved_heads.describe_export(exported, export_format, filters)
+        exported, description = _write(partial(export_events, dsn, filters), output, export_format, filters)
     if output is None:
         click.echo(description, err=True)
         return
-    head_path = saved_heads.head_path(output)
-    try:
-        head_path.write_text(description + "\n", encoding="utf-8")
-    except OSError as error:
-        raise click.ClickException(f"{output} is complete, but its head cannot be written: {error}.") from error
     if as_json:
-        print_json({"file": str(output), "headFile": str(head_path)} | json.loads(description))
+        paths = {"file": str(output), "headFile": str(saved_heads.head_path(output))}
+        print_json(paths | json.loads(description))
         return
     head = exported.head
     click.echo(f"{exported.events} events are in {output}. The head is position {head.position}, {head.hash.hex()}.")
@@ -151,27 +147,38 @@ def _format_of(output: Path | None) -> ExportFormat:
     return ExportFormat(suffix) if suffix in set(ExportFormat) else ExportFormat.NDJSON
 
 
-def _write(write: Callable[..., Any], output: Path | None, export_format: ExportFormat) -> ExportResult:
-    """Write to a temporary file and rename it: a file of the given name is always complete.
+def _write(
+    write: Callable[..., Any], output: Path | None, export_format: ExportFormat, filters: EventFilters
+) -> tuple[ExportResult, str]:
+    """Write the events; return what they are, and the document that describes them, which lies beside a file.
 
-    Before, the head of an earlier export of that name is removed: beside this one, it would say that it was altered.
+    A file of the given name is always complete.
     """
-    part = output.with_name(output.name + ".part") if output else None
     try:
         with ExitStack() as stack:
-            file = stack.enter_context(part.open("wb")) if part else standard_output()
+            new = stack.enter_context(new_file(output, exclusive=True)) if output else None
+            file = new.file if new else standard_output()
             progress = stack.enter_context(progress_bar("Exporting"))
             exported: ExportResult = asyncio.run(write(file, export_format, progress))
             file.flush()
-        if part is not None and output is not None:
-            saved_heads.head_path(output).unlink(missing_ok=True)
-            part.replace(output)
+            description = saved_heads.describe_export(exported, export_format, filters)
+            if new is not None and output is not None:
+                _put_in_place(new, output, description)
     except BrokenPipeError:
         raise  # the reader (`| head`) has closed the pipe; click exits without a message
     except OSError as error:
         raise click.ClickException(f"The export cannot be written: {error}.") from error
-    finally:
-        if part is not None:
-            with suppress(OSError):  # where it could not be opened, its directory may not be one
-                part.unlink()
-    return exported
+    return exported, description
+
+
+def _put_in_place(new: NewFile, output: Path, description: str) -> None:
+    """Give a file its name, and its head the name beside it, with no other export's in between.
+
+    Before, the head of an earlier export of that name is removed: beside this one, it would say that it was altered.
+    """
+    head_path = saved_heads.head_path(output)
+    with new_file(head_path) as head, locked_directory(output.parent):
+        head.file.write(f"{description}\n".encode())
+        head_path.unlink(missing_ok=True)
+        new.rename(output)
+        head.rename(head_path)

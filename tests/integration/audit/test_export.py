@@ -8,11 +8,14 @@ from hashlib import sha256
 import pytest
 from building import facts, new
 from click.testing import CliRunner
+from programs import run
 
 from service.audit.export import ExportFormat
+from service.audit.filters import EVERYTHING
 from service.cli.commands.export import _write
 from service.cli.main import cli
 from service.ledger.events import append_events
+from service.new_files import new_file
 
 SPACED = b'{\n "args": {"a": "1"}\r\n}'
 
@@ -50,7 +53,29 @@ async def test_lines_are_the_ledger_and_the_head_lies_beside_them(filled, tmp_pa
     assert [event["position"] for event in events] == list(range(1, 32))
     assert (head["position"], head["hash"]) == (31, events[-1]["hash"])
     assert (head["events"], head["sha256"]) == (31, sha256(file.read_bytes()).hexdigest())
-    assert not list(tmp_path.glob("*.part"))
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+async def test_of_two_exports_to_one_file_one_says_that_there_is_another(filled, tmp_path):
+    """The file and its head are of one export, whichever that is."""
+    file = tmp_path / "events.ndjson"
+    arguments = ("export", "--database-url", filled, "--output", file)
+    with new_file(file):
+        ended = await call(*arguments)
+    assert ended.exit_code == 1
+    assert ended.output == f"Error: Another process is writing {file}; run this again when it is done.\n"
+    assert not list(tmp_path.iterdir())
+    programs = await asyncio.gather(
+        *(
+            run(tmp_path / f"log{number}", *arguments, "--kind", ("facts", "transition")[number % 2])
+            for number in range(4)
+        )
+    )
+    for program in programs:
+        assert program.status == 0 or f"Another process is writing {file};" in program.errors
+    assert 0 in {program.status for program in programs}
+    assert (await verify(filled, file)).exit_code == 0
+    assert {path.name for path in tmp_path.glob("*events*")} == {file.name, f"{file.name}.head.json"}
 
 
 def test_an_export_that_is_interrupted_leaves_nothing_behind(tmp_path):
@@ -59,7 +84,7 @@ def test_an_export_that_is_interrupted_leaves_nothing_behind(tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        _write(interrupted, tmp_path / "events.ndjson", ExportFormat.NDJSON)
+        _write(interrupted, tmp_path / "events.ndjson", ExportFormat.NDJSON, EVERYTHING)
     assert not list(tmp_path.iterdir())
 
 
@@ -140,10 +165,12 @@ async def test_an_export_whose_head_is_missing_is_not_called_altered(filled, tmp
     file = tmp_path / "events.ndjson"
     await export(filled, file, "--state", "RUNNING")
 
-    def killed(*_):
-        raise KeyboardInterrupt
+    def rename(new, target):
+        if target != file:
+            raise KeyboardInterrupt
+        new.path.replace(target)
 
-    monkeypatch.setattr("service.audit.saved_heads.describe_export", killed)
+    monkeypatch.setattr("service.new_files.NewFile.rename", rename)
     assert (await call("export", "--database-url", filled, "--output", file)).exit_code != 0
     ended = await verify(filled, file)
     assert (ended.exit_code, "nor an export with events.ndjson.head.json beside it" in ended.output) == (2, True)

@@ -194,7 +194,7 @@ def test_restart_believes_no_bookmark(imported, broken_off):
 def test_where_no_bookmark_can_be_put_the_import_is_none_the_worse(imported, tmp_path):
     file = tmp_path / "events"
     file.write_text("\n".join(event() for _ in range(10)))
-    checkpoint_path(file).with_suffix(".runfold-import-new").mkdir()
+    checkpoint_path(file).mkdir()
     told = imported(file)
     assert told.stdout == "10 events recorded, 0 known already, 0 refused.\n"
     assert told.stderr.count("cannot be written") == 1

@@ -2,10 +2,10 @@
 
 import asyncio
 import errno
+import os
 import sys
 import threading
 from datetime import UTC, datetime
-from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
@@ -278,12 +278,18 @@ async def test_an_archive_whose_payloads_are_read_too_long_says_so_and_removes_t
     await holds(dsn)
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
-async def test_a_disk_that_is_full_is_said_with_the_file_and_nothing_is_archived(filled, dsn, tmp_path, old):
-    part = tmp_path / ".payloads-0-1-10.parquet.part"
-    part.symlink_to("/dev/full")
-    with pytest.raises(OperatorError, match=rf"^{part} cannot be written: No space left on device\.$"):
-        await archive_payloads(dsn, old, tmp_path)
+async def test_a_disk_that_is_full_is_said_with_the_file_and_nothing_is_archived(
+    filled, dsn, tmp_path, monkeypatch, old
+):
+    def fsync(_descriptor):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fsync)
+        with pytest.raises(
+            OperatorError, match=rf"^{tmp_path}/\S+\.part cannot be written: No space left on device\.$"
+        ):
+            await archive_payloads(dsn, old, tmp_path)
     assert not list(tmp_path.iterdir())
     assert await filled.fetchval(PAYLOADS) == [*range(1, 26)]
     await holds(dsn)

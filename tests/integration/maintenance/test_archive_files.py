@@ -1,13 +1,18 @@
 """The files of archives: none is replaced, and no payload leaves the database without the file that it is in."""
 
+import asyncio
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from hashlib import sha256
 
 import pytest
-from building import events
-from partitions import LATER, fill, holds, time_of
+from building import events, fact
+from databases import copy
+from partitions import LATER, RUNS, append, fill, holds, small_partitions, time_of
 
+from service.database.connections import Connections
+from service.domain.event import RunState
 from service.errors import OperatorError
 from service.ledger.events import read_payloads
 from service.maintenance.archive import archive_payloads
@@ -52,6 +57,34 @@ async def test_a_file_of_another_ledger_is_kept(dsn, connections, tmp_path):
     await holds(dsn)
     await restore_payloads(dsn)
     assert await read_payloads(connections, range(1, 26)) == bodies
+
+
+@pytest.fixture
+async def second(postgres):
+    """Another ledger, which has other payloads at the same positions."""
+    async with copy(postgres) as dsn, Connections(dsn) as connections:
+        async with connections.connection() as connection:
+            await connection.execute(small_partitions())
+        await append(connections, *(fact(RUNS[0], RunState.RUNNING, 100 + minute) for minute in range(25)))
+        yield dsn
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("step", ["written", "checked"])
+async def test_ledgers_that_are_archived_into_one_directory_at_once_keep_their_files(dsn, second, tmp_path, step):
+    archived = []
+
+    def archive_second(reached, _archive):
+        if reached == step and not archived:
+            with ThreadPoolExecutor() as pool:
+                archived.extend(pool.submit(asyncio.run, archive_payloads(second, LATER, tmp_path)).result())
+
+    done = await archive_payloads(dsn, LATER, tmp_path, archive_second)
+    assert len(done) == len(archived) == 3
+    assert digests(tmp_path) == {one.file: one.sha256 for one in (*done, *archived)}
+    for ledger in (dsn, second):
+        assert len(await restore_payloads(ledger)) == 3
+        await holds(ledger)
 
 
 @pytest.mark.usefixtures("filled")
