@@ -30,6 +30,7 @@ RANK = {package: rank for rank, layer in enumerate(LAYERS) for package in layer}
 STATUSES_BEGIN = 400
 
 
+@cache
 def modules():
     return [path for path in sorted(SERVICE.rglob("*.py")) if path != SERVICE / "__init__.py"]
 
@@ -67,17 +68,25 @@ def upward_imports(path):
     return {name for name in packages_imported(path) - {own} if RANK[name] >= RANK[own]}
 
 
-BY_PATH = pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(SERVICE)))
+PACKAGES = sorted({package(path) for path in modules()})
+BY_PACKAGE = pytest.mark.parametrize("name", PACKAGES)
 
 
-@BY_PATH
-def test_every_module_has_its_place(path):
-    assert package(path) in RANK, "add the package to LAYERS"
+def modules_of(name):
+    """Return the modules of a package of service/; a test of each module would take longer than what it checks."""
+    found = [path for path in modules() if package(path) == name]
+    assert found
+    return found
 
 
-@BY_PATH
-def test_imports_go_down_only(path):
-    assert not upward_imports(path)
+@BY_PACKAGE
+def test_every_module_has_its_place(name):
+    assert name in RANK, "add the package to LAYERS"
+
+
+@BY_PACKAGE
+def test_imports_go_down_only(name):
+    assert not {path: found for path in modules_of(name) if (found := upward_imports(path))}
 
 
 def test_an_import_that_goes_up_is_found(tmp_path, monkeypatch):
@@ -88,10 +97,11 @@ def test_an_import_that_goes_up_is_found(tmp_path, monkeypatch):
     assert upward_imports(module) == {"ledger"}
 
 
-@BY_PATH
-def test_modules_of_a_package_import_each_other_in_one_direction(path):
-    own = ".".join(("service", *path.relative_to(SERVICE).with_suffix("").parts))
-    assert own not in reachable(own), f"{own} imports itself through other modules"
+@BY_PACKAGE
+def test_modules_of_a_package_import_each_other_in_one_direction(name):
+    """No module imports itself through others."""
+    full_names = [".".join(("service", *path.relative_to(SERVICE).with_suffix("").parts)) for path in modules_of(name)]
+    assert not [own for own in full_names if own in reachable(own)]
 
 
 @cache
@@ -129,16 +139,19 @@ def test_the_bottom_layer_is_the_standard_library_only(module):
     assert {name.split(".")[0] for name in imported(SERVICE / f"{module}.py")} <= sys.stdlib_module_names
 
 
-@BY_PATH
-def test_the_database_driver_is_used_in_one_package(path):
-    uses = any(name.split(".")[0] == "asyncpg" for name in imported(path))
-    assert not uses or package(path) == "database"
+@BY_PACKAGE
+def test_the_database_driver_is_used_in_one_package(name):
+    assert name == "database" or not users_of(name, "asyncpg")
 
 
-@BY_PATH
-def test_aiohttp_is_used_by_the_outer_packages_only(path):
-    uses = any(name.split(".")[0] == "aiohttp" for name in imported(path))
-    assert not uses or package(path) in {"http", "server", "cli"}
+@BY_PACKAGE
+def test_aiohttp_is_used_by_the_outer_packages_only(name):
+    assert name in {"http", "server", "cli"} or not users_of(name, "aiohttp")
+
+
+def users_of(name, library):
+    """Return the modules of a package that import a library."""
+    return [path for path in modules_of(name) if any(one.split(".")[0] == library for one in imported(path))]
 
 
 def test_only_the_demo_writes_events_with_times_of_the_past():
@@ -147,10 +160,10 @@ def test_only_the_demo_writes_events_with_times_of_the_past():
     assert importers == {commands / f"{name}.py" for name in ("demo_history", "history", "history_events")}
 
 
-@BY_PATH
-def test_only_one_module_decides_which_status_an_error_has(path):
-    if path.relative_to(SERVICE) != Path("http/problems.py"):
-        assert not list(statuses_of_errors(path))
+@BY_PACKAGE
+def test_only_one_module_decides_which_status_an_error_has(name):
+    others = [path for path in modules_of(name) if path != SERVICE / "http/problems.py"]
+    assert not {path: found for path in others if (found := list(statuses_of_errors(path)))}
 
 
 def statuses_of_errors(path):
@@ -163,6 +176,6 @@ def statuses_of_errors(path):
             yield ast.unparse(node.exc)
 
 
-@pytest.mark.parametrize("path", [*modules(), *sorted(TESTS.rglob("*.py"))], ids=lambda path: path.stem)
-def test_no_file_is_longer_than_400_lines(path):
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
+def test_no_file_is_longer_than_400_lines():
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in [*modules(), *TESTS.rglob("*.py")]}
+    assert not {path: length for path, length in lengths.items() if length > 400}
