@@ -92,6 +92,14 @@ async def program(log: Path, *arguments: object, **environment: str) -> AsyncIte
 
 
 @asynccontextmanager
+async def program_after(preparation: str, log: Path, *arguments: object) -> AsyncIterator[Program]:
+    """Start `runfold` after some lines of Python, which change what has no option."""
+    command = (sys.executable, "-c", f"{preparation}\nfrom service.__main__ import main\nmain()", *arguments)
+    async with _started(command, log, REPOSITORY, {}) as started:
+        yield started
+
+
+@asynccontextmanager
 async def program_of(checkout: Path, log: Path, *arguments: object) -> AsyncIterator[Program]:
     """Start `runfold` from another checkout of the code."""
     command = (sys.executable, "-m", "service", *arguments)

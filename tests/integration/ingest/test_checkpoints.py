@@ -12,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 from click.testing import CliRunner
-from programs import program, run
+from programs import program_after, run
 from waiting import wait_until
 
 from service.cli.main import cli
@@ -81,13 +81,18 @@ def broken_off(often, imported, tmp_path):  # noqa: ARG001  pytest's way to say 
     return file, sum(sent)
 
 
+EVERY = 10_000
+"""Lines between two bookmarks of the import that is killed, instead of 100,000."""
+
+
 @pytest.mark.timeout(300)
 async def test_an_import_that_was_killed_goes_on_where_it_was(dsn, db, tmp_path):
-    whole = [event() for _ in range(120_000)]
+    whole = [event() for _ in range(3 * EVERY)]
     file = tmp_path / "events.ndjson"
     file.write_text("\n".join(whole))
     command = ["import", file, "--database-url", dsn]
-    async with program(tmp_path / "killed", *command) as killed:
+    sooner = f"from service.ingest import checkpoints\ncheckpoints._EVERY = {EVERY}"
+    async with program_after(sooner, tmp_path / "killed", *command) as killed:
 
         async def has_begun():
             return checkpoint_path(file).exists()
@@ -96,12 +101,12 @@ async def test_an_import_that_was_killed_goes_on_where_it_was(dsn, db, tmp_path)
         killed.send(signal.SIGKILL)
         assert (await killed.end()).status == -signal.SIGKILL
     before = await recorded(db)
-    assert 100_000 <= len(before) < 120_000
+    assert EVERY <= len(before) < len(whole)
     marked = json.loads(checkpoint_path(file).read_bytes())["line"]
     status, output, errors = await run(tmp_path / "resumed", *command)
     assert (status, output) == (
         0,
-        f"{120_000 - len(before)} events recorded, {len(before)} known already, 0 refused.\n",
+        f"{len(whole) - len(before)} events recorded, {len(before)} known already, 0 refused.\n",
     )
     assert f"up to line {marked}" in errors
     assert sorted(await recorded(db)) == sorted(whole)
