@@ -136,7 +136,7 @@ async def verify(dsn: str) -> str | None:
             if lone is not None:
                 return f"there is a payload without a row at position {lone}"
             head = await connection.fetchrow(HEAD)
-            if tuple(head)[:2] != (position, reached):
+            if head is None or tuple(head)[:2] != (position, reached):
                 return f"the head is not position {position} with hash {reached.hex()}"
             if recorded_at is not None and head["recorded_at"] != recorded_at:
                 return f"the head has another time than position {position}"

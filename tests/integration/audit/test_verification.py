@@ -10,6 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from partitions import example_says
 
 from service.audit import verification as module
 from service.audit.verification import verify_ledger
@@ -92,8 +93,8 @@ async def tamper(connection: asyncpg.Connection, sql: str) -> None:
     await connection.execute("set session_replication_role = origin")
 
 
-async def example_says(dsn: str) -> str:
-    """Ask docs/verify_example.py."""
+async def example_program_says(dsn: str) -> str:
+    """Run docs/verify_example.py."""
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-I", REPOSITORY / "docs/verify_example.py", dsn), stdout=asyncio.subprocess.PIPE
     )
@@ -124,7 +125,7 @@ async def test_a_ledger_as_the_service_wrote_it_holds(ledger, dsn):
 
 @pytest.mark.usefixtures("ledger")
 async def test_the_example_that_shares_no_code_agrees(dsn):
-    assert await example_says(dsn) == "the ledger holds"
+    assert await example_program_says(dsn) == "the ledger holds"
 
 
 async def test_an_empty_ledger_holds(dsn):
