@@ -14,6 +14,7 @@ import uvloop
 from aiohttp.test_utils import TestClient, TestServer
 from databases import QUICK, TEMPLATE, copy, database, execute, fast_directory, filled
 from hypothesis import HealthCheck, Phase, settings
+from introspection import introspect_once
 from proxy import Proxy
 from served import Served, Visitor, served_in_thread
 from services import Service, serve
@@ -35,6 +36,7 @@ settings.register_profile(  # of `make mutants`: that an example fails is enough
     "first-failure", settings.get_profile("runfold"), phases=(Phase.explicit, Phase.generate)
 )
 settings.load_profile("runfold")
+introspect_once()
 
 
 def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
