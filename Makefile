@@ -45,7 +45,10 @@ demo: $(VENV)/.run-stamp $(UI)
 	@exec $(BIN)/runfold demo --history $(ARGS)
 
 # The short form of the browser tests is left out where Chromium can neither be found nor installed.
-test: check
+# While the packages are installed, a core is idle: dbt's environment is made then. Where that fails, the test that needs it
+# does, too. The test files are compiled by one process during the checks, or each process of the tests would do it.
+test: $(BIN)/python
+	@$(MAKE) --no-print-directory -j 2 $(VENV)/.dbt-stamp $(VENV)/.compiled-stamp check
 	@tests/browser/chromium.sh || echo "The web interface is not tested in a browser." >&2
 	$(BIN)/python -m pytest $(PARALLEL) $(ARGS)
 
@@ -102,6 +105,12 @@ pictures: $(VENV)/.dev-stamp $(UI)
 
 ui-types: $(VENV)/.dev-stamp
 	PYTHONPATH=. $(BIN)/python ui/api_types.py
+
+$(VENV)/.compiled-stamp: $(VENV)/.dev-stamp
+	-@$(BIN)/python -m pytest --collect-only -qq >/dev/null 2>&1 && touch $@
+
+$(VENV)/.dbt-stamp: tests/dbt_environment.py tests/data/dbt-requirements.txt | $(BIN)/python
+	-@$(BIN)/python tests/dbt_environment.py && touch $@
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist service/http/ui/dist ui/node_modules

@@ -1,13 +1,9 @@
 """Real OpenLineage clients against the real program: the ledger has the bytes that they emit."""
 
 import asyncio
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
-import venv
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -15,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 import pytest
 import requests
+from dbt_environment import dbt_environment
 from documents import code
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
@@ -27,7 +24,6 @@ from urllib3 import HTTPResponse
 from service.errors import Unavailable
 
 DATA = Path(__file__).parents[1] / "data"
-REQUIREMENTS = DATA / "dbt-requirements.txt"
 AIRFLOW_PATIENCE_S = 10.0
 """Seconds that Airflow lets an event be sent: `[openlineage] execution_timeout`."""
 
@@ -117,15 +113,7 @@ def test_a_recorded_airflow_is_in_the_ledger_to_the_byte(server):
 
 @pytest.fixture(scope="session")
 def dbt() -> Path:
-    """A virtual environment with dbt, made once for each version of the requirements and kept in the current one."""
-    digest = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
-    place = Path(sys.prefix) / "dbt" / digest
-    if not (place / "complete").exists():
-        shutil.rmtree(place, ignore_errors=True)
-        venv.create(place, with_pip=True)
-        subprocess.run([place / "bin" / "pip", "install", "-q", "--no-compile", "-r", REQUIREMENTS], check=True)
-        (place / "complete").touch()
-    return place / "bin"
+    return dbt_environment()
 
 
 PROJECT = {
