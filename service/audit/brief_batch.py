@@ -35,6 +35,7 @@ class BriefBatch:
     """
 
     size = 0
+    erases = False  # it has no payloads
 
     def __init__(self, reader: LedgerReader, after: int, upto: int, *, full: bool) -> None:
         """Take the events after one position and up to another, and what reads them."""

@@ -44,6 +44,10 @@ class Batch(Protocol):
     def full(self) -> bool:
         """Whether more events may follow that were recorded when it was read."""
 
+    @property
+    def erases(self) -> bool:
+        """Whether an event of it erased the payload of an earlier event, which an earlier batch may have in memory."""
+
     async def sse_frames(self, filters: EventFilters, after: int) -> bytes:
         """Return the events of a filter after a position, as server-sent events; may be empty. Raises Unavailable.
 
@@ -134,10 +138,16 @@ class LedgerTail:
         """Remove a listener; after the last one, all batches are dropped."""
         self.listeners -= 1
 
-    def next_after(self, position: int) -> NextBatch:
-        """Return the batch with the first events after a position."""
+    def next_after(self, position: int, head: int = 0) -> NextBatch:
+        """Return the batch with the first events after a position.
+
+        `head`: that of the ledger when the listener came, where batches have payloads: until the task has read all up
+        to it, a batch that is kept may have a payload that was erased before the listener came.
+        """
         if self._position <= position:
             return NextBatch(None, behind=False)
+        if self._position < head:
+            return NextBatch(None, behind=True)
         for batch in reversed(self._kept):
             if batch.after <= position:
                 return NextBatch(batch, behind=False)
@@ -204,6 +214,9 @@ class LedgerTail:
 
     def _retain(self, batch: Batch) -> None:
         form = self._form
+        if batch.erases:
+            self._kept.clear()
+            self._kept_size = 0
         self._kept.append(batch)
         self._kept_size += batch.size
         while len(self._kept) > 1 and (self._kept_size > form.kept_bytes or len(self._kept) > form.kept_batches):

@@ -8,6 +8,7 @@ from service.audit.event_text import sse_frame
 from service.audit.filters import EventFilters
 from service.audit.ledger_reader import LedgerReader, RecordedEvent
 from service.audit.tail import Form
+from service.domain.event import Kind
 
 _POLL_S = 0.1
 
@@ -34,6 +35,7 @@ class TailBatch:
         self.upto = upto
         self.full = full
         self.size = sum(len(event.text) for event in events)
+        self.erases = any(event.fields.kind == Kind.ERASED for event in events)
         self._events = events
         self._frames: dict[EventFilters, bytes] = {}
         self._frames_size = 0

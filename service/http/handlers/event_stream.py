@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from typing import NamedTuple
 
 from aiohttp import hdrs, web
 
@@ -48,7 +49,8 @@ async def listen(request: web.Request) -> web.StreamResponse:
     )
     resources = request.app[RESOURCES]
     with resources.briefs if parameters[_BRIEF] else resources.tail as tail:
-        position = position_after(cursor, await resources.ledger.head())
+        head = await resources.ledger.head()
+        position = position_after(cursor, head)
         if request.method == hdrs.METH_HEAD:
             return web.Response(headers=_HEADERS)
         response = web.StreamResponse(headers=_HEADERS)
@@ -56,8 +58,11 @@ async def listen(request: web.Request) -> web.StreamResponse:
         gone = disconnection(request)
         with streaming(request):
             await write(response, b": from position %d\n\n" % position)
-            behind = _in_brief(tail, filters) if parameters[_BRIEF] else _whole(resources.ledger, filters)
-            async with aclosing(_frames(behind, tail, filters, position, gone)) as frames:
+            if parameters[_BRIEF]:
+                source = _Source(tail, _in_brief(tail, filters), 0)
+            else:
+                source = _Source(tail, _whole(resources.ledger, filters), head.position)
+            async with aclosing(_frames(source, filters, position, gone)) as frames:
                 async for data in frames:
                     await write(response, data)
             await response.write_eof()
@@ -66,6 +71,14 @@ async def listen(request: web.Request) -> web.StreamResponse:
 
 _ReadLedger = Callable[[int], Awaitable[tuple[bytes, int]]]
 """Returns what to send of the ledger after a position, and the position up to which it was read."""
+
+
+class _Source(NamedTuple):
+    """What a listener gets events from: a tail, or the ledger while it is behind that; `head`: see next_after()."""
+
+    tail: LedgerTail
+    read_ledger: _ReadLedger
+    head: int
 
 
 def _whole(ledger: LedgerReader, filters: EventFilters) -> _ReadLedger:
@@ -85,7 +98,7 @@ def _in_brief(tail: LedgerTail, filters: EventFilters) -> _ReadLedger:
 
 
 async def _frames(
-    read_ledger: _ReadLedger, tail: LedgerTail, filters: EventFilters, position: int, gone: asyncio.Future[None]
+    source: _Source, filters: EventFilters, position: int, gone: asyncio.Future[None]
 ) -> AsyncGenerator[bytes]:
     """Yield what to send next: batches that the tail keeps, pages of the ledger while behind these, else heartbeats.
 
@@ -93,19 +106,20 @@ async def _frames(
     and its id is the cursor up to which events were read, so that a client that resumes does not scan them again.
     While the database cannot be used, there are only heartbeats.
     """
+    tail = source.tail
     clock, generation = asyncio.get_running_loop().time, tail.generation
     written = clock()
     while not tail.closing and not gone.done():
         if tail.generation != generation:
             yield b": the ledger ends before what was sent; resume, or begin anew if that is refused\n\n"
             return
-        batch, behind = tail.next_after(position)
+        batch, behind = tail.next_after(position, source.head)
         frames = b""
         try:
             if batch is not None:
                 frames, position = await batch.sse_frames(filters, position), batch.upto
             elif behind:
-                frames, position = await read_ledger(position)
+                frames, position = await source.read_ledger(position)
             else:
                 await tail.wait(position, written + HEARTBEAT_S - clock(), gone)
         except Unavailable:

@@ -25,6 +25,7 @@ from service.http.parameters import MAX_PAGE_EVENTS
 from service.http.resources import RESOURCES
 from service.http.route import RequestParameters
 from service.ledger.cursors import decode_position
+from service.maintenance.erase import erase_payloads
 from service.settings import Settings
 
 URL = "/api/v1/events/stream"
@@ -164,6 +165,41 @@ async def test_who_begins_before_what_is_kept_reads_the_ledger_first(client, mon
         everything = await whole(client)
         async with listening(client, cursor="start") as late:
             assert [event for _, event in await take(late, len(everything))] == everything
+
+
+async def test_a_payload_that_was_erased_is_in_no_stream_that_begins_later(client, dsn, monkeypatch):
+    """Neither before the tail has read the erasure, nor then."""
+    tail = client.app[RESOURCES].tail
+    read, may_read = tail._form.read, asyncio.Event()
+    may_read.set()
+
+    async def read_if_allowed(reader, position):
+        await may_read.wait()
+        return await read(reader, position)
+
+    monkeypatch.setattr(tail, "_form", tail._form._replace(read=read_if_allowed))
+    async with listening(client) as ahead:
+        await append(client, 1)  # may come before the tail has begun
+        ((before, _),) = await take(ahead, 1)
+        (position,) = await append(client, 1)
+        ((_, event),) = await take(ahead, 1)
+        assert event["payload"] is not None
+        assert tail.next_after(position - 1).batch
+        may_read.clear()
+        await erase_payloads(dsn, position, "article 17")
+        shown = (await whole(client))[position - 1 :]
+        assert [(event["kind"], event["payload"] is None) for event in shown] == [
+            ("transition", True),
+            ("erased", False),
+        ]
+        async with listening(client, cursor=before) as late:
+            assert [event for _, event in await take(late, 2)] == shown
+        may_read.set()
+        ((_, erasure),) = await take(ahead, 1)
+        assert erasure == shown[1]
+        assert tail.next_after(position - 1).behind  # the batch with the payload is not kept
+        async with listening(client, cursor=before) as late:
+            assert [event for _, event in await take(late, 2)] == shown
 
 
 async def test_a_hundred_listeners_cost_one_query_a_batch(client, monkeypatch):
