@@ -18,6 +18,7 @@ from service.audit.hash_chain import NO_HASH
 from service.ledger.events import LOG
 
 _PIECE = 1 << 20
+_MOST = 2**63 - 1
 _TIMES = ("since", "until")
 _LISTS = ("kinds", "states", "sources")
 
@@ -83,7 +84,7 @@ def filters_from_json(document: dict[str, Any]) -> EventFilters:
     values: dict[str, Any] = {}
     for name, value in document.items():
         if name in _LISTS:
-            values[name] = tuple(_text(item) for item in value)
+            values[name] = tuple(_text(item) for item in _list(value))
         elif name in _TIMES:
             values[name] = _time(value)
         elif name == "within":
@@ -106,6 +107,25 @@ def _text(value: object) -> str:
     return value
 
 
+def _list(value: object) -> list[object]:
+    if not isinstance(value, list):
+        raise TypeError("it must be a list")
+    return value
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value <= _MOST:
+        raise ValueError("it must be a position or a number of events")
+    return value
+
+
+def _hash(value: object) -> bytes:
+    content = bytes.fromhex(_text(value))
+    if len(content) != len(NO_HASH):
+        raise ValueError("it must be a SHA-256")
+    return content
+
+
 def read_saved_head(file: Path) -> SavedHead:
     """Read a saved head (as GET /ledger/head returns it), or the head beside an export. Raises UnreadableHead."""
     beside = head_path(file).exists()
@@ -114,13 +134,13 @@ def read_saved_head(file: Path) -> SavedHead:
         with source.open("rb") as text:  # an export without its head may have gigabytes
             document = json.loads(text.read(_PIECE))
         head = document.get("head", document)
-        saved = SavedHead(source, int(head["position"]), bytes.fromhex(head["hash"]))
+        saved = SavedHead(source, _count(head["position"]), _hash(head["hash"]))
         if not beside:
             return saved
         form, filters = ExportFormat(document["format"]), filters_from_json(document["filters"])
         claim = ExportClaim(file, form, filters, saved.position)
-        return saved._replace(claim=claim, sha256=str(document["sha256"]), events=int(document["events"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return saved._replace(claim=claim, sha256=str(document["sha256"]), events=_count(document["events"]))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnreadableHead(
             f"{file} is neither a head as GET /ledger/head returns it"
             f" nor an export with {head_path(file).name} beside it"

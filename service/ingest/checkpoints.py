@@ -11,6 +11,7 @@ from __future__ import annotations
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -32,6 +33,11 @@ _MAX_REFUSED = 10_000
 _PIECE = 1024 * 1024
 
 
+HeadPosition = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+HeadHash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+"""A checkpoint is a file, which may be damaged: then there is none."""
+
+
 class Checkpoint(msgspec.Struct, frozen=True):
     """The bytes of a file that are done: their number and SHA-256, the last line in them, and the refused lines.
 
@@ -42,8 +48,8 @@ class Checkpoint(msgspec.Struct, frozen=True):
     sha256: str
     line: int
     refused: tuple[int, ...]
-    position: int
-    hash: str
+    position: HeadPosition
+    hash: HeadHash
 
 
 _decode = msgspec.json.Decoder(Checkpoint).decode

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from service.ingest.checkpoints import HeadHash, HeadPosition
 from service.new_files import new_file
 
 OVERLAP = timedelta(minutes=10)
@@ -20,8 +21,8 @@ class MarquezCheckpoint(msgspec.Struct, frozen=True):
     """
 
     created_at: datetime
-    position: int
-    hash: str
+    position: HeadPosition
+    hash: HeadHash
 
     @property
     def since(self) -> datetime:

@@ -67,6 +67,8 @@ def command(
         raise click.UsageError("Name files, or a database of Marquez with --marquez.")
     if marquez is None:
         require_option(click.get_current_context(), "checkpoint", "--marquez")
+    if refused is not None:
+        _refuse_to_overwrite(files, Path(refused.name))
     if marquez is not None:
         source = import_marquez.Source(marquez, checkpoint, restart=restart)
         import_marquez.run(source, (database_url, data_dir), refused, as_json=as_json)
@@ -88,6 +90,13 @@ def command(
         click.echo(f"{summary.recorded} events recorded, {summary.known} known already, {summary.refused} refused.")
     summary.print_failures()
     sys.exit(1 if summary.refused else 0)
+
+
+def _refuse_to_overwrite(files: Sequence[str], refused: Path) -> None:
+    """Raise UsageError if the file for refused events is one of those that are read: its events would be lost."""
+    for name in files:
+        if name != "-" and refused.exists() and refused.samefile(name):
+            raise click.UsageError(f"--refused would overwrite {name}, which is read; name another file.")
 
 
 class _Source(NamedTuple):

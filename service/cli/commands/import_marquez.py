@@ -48,6 +48,12 @@ def _check(_context: click.Context, _parameter: click.Parameter, url: str | None
     return url or None
 
 
+def _check_checkpoint(_context: click.Context, _parameter: click.Parameter, file: Path | None) -> Path | None:
+    if file is not None and file.exists() and file.stat().st_size and find_checkpoint(file) is None:
+        raise click.BadParameter(f"{str(file)!r} is there and no checkpoint; it would be overwritten.")
+    return file
+
+
 def options(command: F) -> F:
     """Add --marquez and --checkpoint."""
     for option in (
@@ -55,6 +61,7 @@ def options(command: F) -> F:
             "--checkpoint",
             type=FilePath(dir_okay=False, path_type=Path),
             metavar="FILE",
+            callback=_check_checkpoint,
             show_default="marquez-….runfold-import in this directory",
             help="File that keeps how far the database of Marquez is imported.",
         ),

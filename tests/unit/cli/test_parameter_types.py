@@ -3,6 +3,7 @@
 import math
 import os
 from datetime import UTC, date
+from pathlib import Path
 
 import click
 import pytest
@@ -164,6 +165,17 @@ def test_an_option_without_the_one_that_gives_it_a_meaning_is_wrong_usage(argume
     ended = end(*arguments)
     assert ended.exit_code == 2
     assert f"Error: {needed}." in ended.output
+
+
+@pytest.mark.parametrize("other", ["events", "link", "./events"])
+def test_refused_events_do_not_overwrite_the_file_that_is_read(other, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("events").write_text("{}")
+    Path("link").symlink_to("events")
+    ended = end("import", os.devnull, "events", "--refused", other)
+    assert ended.exit_code == 2
+    assert "--refused would overwrite events, which is read" in ended.output
+    assert Path("events").read_text() == "{}"
 
 
 @pytest.mark.parametrize("role", ["x" * 64, "é" * 32, " "])
