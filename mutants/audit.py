@@ -165,4 +165,11 @@ AUDIT = (
         "was_erased = False",
         ("integration/catalog/test_summaries.py::test_any_history_gives_the_same_answers_by_its_summaries",),
     ),
+    Mutant(
+        "a saved hash that is cut is compared with the ledger's",
+        "service/audit/saved_heads.py",
+        "if len(content) != len(NO_HASH):",
+        "if False:",
+        ("unit/audit/test_saved_heads.py::test_a_damaged_head_is_not_taken_for_that_of_another_ledger",),
+    ),
 )

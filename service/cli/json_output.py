@@ -27,8 +27,20 @@ def json_option(*fields: str, help_text: str = "Print one JSON object, for scrip
 
 
 def print_json(value: object) -> None:
-    """Print a value as JSON on one line."""
-    click.echo(dump(value))
+    """Print a value as JSON on one line. Bytes of a file's name that are not UTF-8 are printed as question marks."""
+    try:
+        line = dump(value)
+    except TypeError:
+        line = dump(_in_utf8(value))
+    click.echo(line)
+
+
+def _in_utf8(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    if isinstance(value, dict):
+        return {name: _in_utf8(each) for name, each in value.items()}
+    return [_in_utf8(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 @contextmanager

@@ -59,13 +59,23 @@ def is_utf8(text: str) -> bool:
 
 
 class FilePath(click.Path):
-    """The path of a file or directory; not an empty one, which stands for the current directory."""
+    """The path of a file or directory; not an empty one, which stands for the current directory.
+
+    `utf8`: it is recorded, or becomes a part of a URL, so it must be UTF-8.
+    """
+
+    def __init__(self, *arguments: Any, utf8: bool = False, **attributes: Any) -> None:  # noqa: ANN401  those of click
+        """Take what click.Path takes."""
+        super().__init__(*arguments, **attributes)
+        self.utf8 = utf8
 
     def convert(
         self, value: str | os.PathLike[str], param: click.Parameter | None, ctx: click.Context | None
     ) -> str | bytes | os.PathLike[str]:
         """Return the path."""
         check_path(self, value, param, ctx)
+        if self.utf8 and not is_utf8(os.fspath(value)):
+            self.fail(_NOT_UTF8, param, ctx)
         return super().convert(value, param, ctx)
 
 

@@ -42,7 +42,7 @@ _GROUPS = {
 @click.option(
     "--to",
     "directory",
-    type=FilePath(file_okay=False, path_type=Path),
+    type=FilePath(file_okay=False, path_type=Path, utf8=True),
     required=True,
     metavar="DIRECTORY",
     help="Directory for the files; it is created if missing.",

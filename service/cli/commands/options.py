@@ -108,7 +108,7 @@ def data_dir_option(help_text: str) -> Callable[[F], F]:
         "--data-dir",
         help_text,
         cls=RequiredTextOption,
-        type=FilePath(file_okay=False, readable=False, path_type=Path),
+        type=FilePath(file_okay=False, readable=False, path_type=Path, utf8=True),
         show_default=True if DEFAULTS.data_dir != NO_DATA_DIR else _why_no_default(),
         callback=_make_absolute,
     )

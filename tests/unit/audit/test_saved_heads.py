@@ -17,7 +17,7 @@ VALUES = st.recursive(
     max_leaves=5,
 )
 HEADS = st.fixed_dictionaries(
-    {"position": VALUES, "hash": VALUES},
+    {"position": st.integers() | VALUES, "hash": st.binary(max_size=40).map(bytes.hex) | st.just("ab" * 32) | VALUES},
     optional={"head": VALUES, "format": VALUES, "filters": VALUES, "events": VALUES, "sha256": VALUES},
 )
 GOOD = {"position": 5, "hash": "ab" * 32}

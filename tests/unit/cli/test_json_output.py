@@ -1,5 +1,6 @@
 """--json: which commands have it, and that its fields are documented."""
 
+import json
 import re
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import click
 import pytest
 
 from service.cli.environment import subcommands_of
-from service.cli.json_output import JsonOption
+from service.cli.json_output import JsonOption, print_json
 from service.cli.main import cli
 
 NO_RESULTS = {"serve", "demo"}
@@ -43,3 +44,9 @@ def test_a_command_that_prints_results_has_json_and_its_fields_are_in_help_and_t
     for field in option.fields:
         assert re.search(rf"\b{field}\b", option.help)
         assert f"`{field}`" in documented()[name]
+
+
+def test_names_of_files_that_are_not_utf8_are_printed(capsys):
+    print_json({"file": "caf\udce9", "failures": [{"file": "caf\udce9", "line": 1}], "head": None})
+    printed = capsys.readouterr().out
+    assert json.loads(printed) == {"file": "caf?", "failures": [{"file": "caf?", "line": 1}], "head": None}

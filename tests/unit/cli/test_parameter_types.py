@@ -69,6 +69,15 @@ def test_text_that_is_not_utf8_is_wrong_usage(words, parameter):
     assert "it is not text in UTF-8" in ended.output
 
 
+@pytest.mark.parametrize(
+    "arguments", [("archive", "--before", "2024-01-01", "--to", "caf\udce9"), ("runs", "--data-dir", "caf\udce9")]
+)
+def test_a_directory_that_is_recorded_or_part_of_a_url_has_a_name_in_utf8(arguments):
+    ended = end(*arguments)
+    assert ended.exit_code == 2
+    assert "it is not text in UTF-8" in ended.output
+
+
 def test_no_parameter_takes_values_that_nothing_checks():
     unchecked = {
         f"{' '.join(words)} {parameter.opts[-1]}"
