@@ -38,7 +38,8 @@ from service.http.key_limits import KEY_LIMITS, KeyLimits
 from service.http.ledger_verification import LedgerVerifier
 from service.http.metric_families import REGISTRY, REQUEST_METRICS, process_registry
 from service.http.metric_reports import SIBLINGS, NoSiblings, Siblings
-from service.http.middleware import NO_ROUTE, trace_requests, wrap_handler
+from service.http.middleware import NO_PAGE, NO_ROUTE, trace_requests, wrap_handler
+from service.http.navigation import is_navigation
 from service.http.paths import REST
 from service.http.request_metrics import RequestMetrics
 from service.http.resources import RESOURCES, STOPPING, Resources
@@ -116,7 +117,12 @@ def build_app(settings: Settings, siblings: Siblings | None = None, tracing: Tra
         return handler if tracing is None else trace_requests(handler, route, tracing)
 
     app.add_routes([web.route(each.method, each.pattern, wrapped(each)) for each in (*ROUTES, *PAGES)])
-    app.router.add_route(NO_ROUTE.method, _ANY_PATH, wrapped(NO_ROUTE))
+    no_route, no_page = wrapped(NO_ROUTE), wrapped(NO_PAGE)
+
+    async def nothing_here(request: web.Request) -> web.StreamResponse:
+        return await (no_page if is_navigation(request) else no_route)(request)
+
+    app.router.add_route(NO_ROUTE.method, _ANY_PATH, nothing_here)
     return app
 
 

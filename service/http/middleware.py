@@ -5,6 +5,7 @@ without a route of their own go to `no_route`, so every request for a path passe
 """
 
 import logging
+from dataclasses import replace
 from functools import wraps
 from time import perf_counter
 
@@ -18,6 +19,7 @@ from service.http.addresses import ADDRESSES
 from service.http.admission import Admission
 from service.http.authentication import Authenticator
 from service.http.fast_path import REQUEST_ID, FastConnection
+from service.http.navigation import for_reader
 from service.http.paths import REST
 from service.http.problems import SERVER_ERROR, of_error, of_http, problem, unrouted
 from service.http.request_log import TRACE, TRACEPARENT, TRACERESPONSE, Observe, observe_and_log, request_fields
@@ -72,13 +74,13 @@ def wrap_handler(
 
 def trace_requests(handle: Handler, route: Route, tracing: Tracing) -> Handler:
     """Return a handler that records a span for each request, except for those of probes and scrapes."""
-    if route.tag is Tag.SERVICE and route is not NO_ROUTE:
+    if route.tag is Tag.SERVICE and route.path != REST:
         return handle
 
     @wraps(handle)
     async def handle_traced(request: web.Request) -> web.StreamResponse:
         method = request.method if request.method in hdrs.METH_ALL else _OTHER_METHOD
-        path = None if route is NO_ROUTE else route.path
+        path = None if route.path == REST else route.path
         with tracing.request(method, path, request.headers) as span:
             request[TRACE] = span.context
             response = await handle(request)
@@ -98,7 +100,7 @@ def _answer_http_error(error: web.HTTPException, request: web.Request) -> web.St
     """Answer an error that aiohttp raises. Redirections and the like are raised again: aiohttp answers them."""
     if error.status < _FIRST_ERROR:
         raise error
-    return _traced_error(of_http(error, _prefix(request)), request)
+    return _traced_error(for_reader(of_http(error, _prefix(request)), request), request)
 
 
 def _enter(request: web.Request, route: Route, admission: Admission) -> None:
@@ -115,7 +117,7 @@ def _leave(request: web.Request) -> None:
 
 
 def _check_query(route: Route, request: web.Request) -> None:
-    if route is not NO_ROUTE:
+    if route.path != REST:
         route.check_query(request.query)
 
 
@@ -139,6 +141,9 @@ NO_ROUTE = Route(
     answers={},
 )
 """Takes the requests that no other route takes. It is not part of the described API."""
+
+NO_PAGE = replace(NO_ROUTE, scope=Scope.OPEN)
+"""Takes those of them that are a browser's navigation, which has no API key: like pages, it needs none."""
 
 
 def _prefix(request: web.Request) -> str:
@@ -168,7 +173,7 @@ def _request_id(request: web.Request) -> str:
 
 def _refuse(error: RunfoldError, request: web.Request, metrics: RequestMetrics) -> web.StreamResponse:
     """Answer an error. A conflict is logged and counted: two reporters contradict each other, and one is recorded."""
-    response = _traced_error(of_error(error, _prefix(request)), request)
+    response = _traced_error(for_reader(of_error(error, _prefix(request)), request), request)
     if isinstance(error, Conflict):
         metrics.refused(error.kind)
         _log.warning(

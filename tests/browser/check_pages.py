@@ -1,5 +1,7 @@
 """Every page in both themes and three widths: accessible, within the window, still while it opens; pictures of them."""
 
+from http import HTTPStatus
+
 import pytest
 from browsing import NARROW, VERY_WIDE, WIDE, shifted, tab, violations, watch_shifts
 from playwright.sync_api import expect
@@ -29,11 +31,13 @@ def paths(ask):
         "list": "/lineage?node=job:dbt-warehouse:fct_orders&list=true",
         "search": "/lineage?q=orders",
         "nowhere": "/lineage/nothing/of/this",
+        "mistyped": "/runs/x/typo",
     }
 
 
 PAGES = ("overview", "runs", "run", "event", "past", "parent", "jobs", "job", "ledger", "datasets", "dataset")
-GRAPHS = ("lineage", "columns", "list", "search", "nowhere")
+GRAPHS = ("lineage", "columns", "list", "search")
+NOWHERE = ("nowhere", "mistyped")
 
 
 def open_and_measure(opened, path):
@@ -57,7 +61,7 @@ def test_a_page_is_still_in_a_very_wide_window(browser, url, paths, name):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
-@pytest.mark.parametrize("name", PAGES + GRAPHS)
+@pytest.mark.parametrize("name", PAGES + GRAPHS + NOWHERE)
 def test_a_page_is_accessible_within_the_window_and_still_while_it_opens(
     browser, url, paths, screenshots, name, size, theme
 ):
@@ -69,7 +73,19 @@ def test_a_page_is_accessible_within_the_window_and_still_while_it_opens(
             )
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), "it scrolls to the side"
         assert violations(page) == []
-        assert opened.errors == []
+        assert (opened.refusals() if name in NOWHERE else opened.errors) == []
+
+
+def test_an_address_with_nothing_says_so_and_leads_to_the_start_page(browser, url):
+    with tab(browser, url, size=NARROW) as opened:
+        for path in ("/nothing", "/runs/x/typo", "/jobs/a", "/ledger/x", "/lineage/run/a/b", "/errors/none"):
+            answer = opened.page.goto(url + path)
+            assert answer.status == HTTPStatus.NOT_FOUND
+            expect(opened.page.get_by_role("heading", level=1)).to_have_text("There is nothing at this address")
+            expect(opened.page).to_have_title("Not found · Runfold")
+        opened.page.get_by_role("main").get_by_role("link", name="Start page").click()
+        expect(opened.page).to_have_url(f"{url}/")
+        opened.page.get_by_role("heading", name="Overview").first.wait_for()
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])

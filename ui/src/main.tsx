@@ -1,7 +1,7 @@
 import { render } from "preact";
 import type { JSX } from "preact";
 import "./style.css";
-import { Empty } from "./components/basics";
+import { Empty, useTitle } from "./components/basics";
 import { Later } from "./components/later";
 import { Shell } from "./components/shell";
 import { href, parts } from "./lib/router";
@@ -14,35 +14,49 @@ import { Overview } from "./pages/overview";
 import { RunPage } from "./pages/run";
 import { RunsPage } from "./pages/runs";
 
+/** How many parts the addresses of views have. To others the service answers with this page, and status 404. */
+const LENGTHS: Readonly<Record<string, readonly number[]>> = {
+  overview: [1],
+  runs: [1, 2],
+  jobs: [1, 3],
+  datasets: [1, 3],
+  lineage: [1, 4],
+  ledger: [1],
+};
+
+function isView(of: readonly string[]): boolean {
+  const [section, first] = of;
+  if (section === undefined) return true;
+  if (section === "lineage" && first !== undefined && !/^(job|dataset)$/.test(first)) return false;
+  return Object.hasOwn(LENGTHS, section) && LENGTHS[section]?.includes(of.length) === true;
+}
+
 function Page(): JSX.Element {
   const [section, first, second] = parts.value;
+  if (!isView(parts.value)) return <NoPage />;
   switch (section) {
-    case undefined:
-    case "overview":
-      return <Overview />;
     case "runs":
       return first === undefined ? <RunsPage /> : <RunPage key={first} id={first} />;
     case "jobs":
-      if (first === undefined) return <JobsPage />;
-      return second === undefined ? <NoPage /> : <JobPage key={`${first}\n${second}`} namespace={first} name={second} />;
+      return first === undefined || second === undefined ? <JobsPage /> : <JobPage key={`${first}\n${second}`} namespace={first} name={second} />;
     case "datasets":
-      if (first === undefined) return <DatasetsPage />;
-      return second === undefined ? <NoPage /> : <DatasetPage key={`${first}\n${second}`} namespace={first} name={second} />;
+      return first === undefined || second === undefined ? <DatasetsPage /> : <DatasetPage key={`${first}\n${second}`} namespace={first} name={second} />;
     case "lineage":
-      if (first !== undefined && (second === undefined || !/^(job|dataset)$/.test(first))) return <NoPage />;
       return <Later read={async () => (await import("./pages/lineage")).LineagePage} />;
     case "ledger":
       return <LedgerPage />;
     default:
-      return <NoPage />;
+      return <Overview />;
   }
 }
 
 function NoPage(): JSX.Element {
+  useTitle("Not found");
   return (
-    <Empty title="There is no such page" page>
+    <Empty title="There is nothing at this address" page>
+      <p>The address may be mistyped, or a link to it may be wrong. In addresses, a slash that belongs to a name is written %2F.</p>
       <a class="button" href={href("/")}>
-        Overview
+        Start page
       </a>
     </Empty>
   );

@@ -24,6 +24,9 @@ _ADDRESSES = (
 )
 """The addresses of views. Names in them are percent-encoded, as in those of the API."""
 
+_NODES = ("job", "dataset")
+"""What graphs of lineage are of: `kind` of an address."""
+
 _TEXT_HTML = "text/html"
 
 
@@ -41,6 +44,8 @@ async def page(request: web.Request) -> web.Response:
     """Answer the page; its script finds out by the address what to show."""
     if not bundle.is_built():
         raise NotFound("the web interface is not built: run `python hatch_build.py`, or install the wheel")
+    if request.match_info.get("kind", _NODES[0]) not in _NODES:
+        raise NotFound("graphs of lineage are of a job or a dataset")
     return bundle.page_response(request, request.app[ADDRESSES].prefix(request))
 
 

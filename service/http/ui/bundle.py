@@ -30,6 +30,8 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_PAGE_HEADERS = {hdrs.CACHE_CONTROL: "no-cache", hdrs.VARY: hdrs.ACCEPT, **SECURITY_HEADERS}
+
 
 class Asset(NamedTuple):
     """A file whose name has a digest of its content, and its content by encoding; `` is the file as it is."""
@@ -72,10 +74,17 @@ def is_built() -> bool:
 def page_response(request: web.Request, prefix: str) -> web.Response:
     """Answer the page, whose links are below `prefix`; 304 where the client has it already."""
     body, tag = _page_below(prefix)
-    headers = {hdrs.CACHE_CONTROL: "no-cache", hdrs.ETAG: tag, hdrs.VARY: "Accept", **SECURITY_HEADERS}
+    headers = {hdrs.ETAG: tag, **_PAGE_HEADERS}
     if tag in {given.strip().removeprefix("W/") for given in request.headers.get(hdrs.IF_NONE_MATCH, "").split(",")}:
         return web.Response(status=HTTPStatus.NOT_MODIFIED, headers=headers)
     return web.Response(body=body, content_type="text/html", charset="utf-8", headers=headers)
+
+
+def not_found_response(prefix: str) -> web.Response:
+    """Answer the page with status 404: at this address, its script shows that there is nothing."""
+    body, _ = _page_below(prefix)
+    status = HTTPStatus.NOT_FOUND
+    return web.Response(body=body, status=status, content_type="text/html", charset="utf-8", headers=_PAGE_HEADERS)
 
 
 def asset_response(request: web.Request, name: str) -> web.Response | None:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 from served import Served
+from yarl import URL
 
 from service.http.app import build_app
 from service.http.ui import bundle
@@ -103,3 +104,90 @@ async def test_pages_below_paths_that_clients_choose_are_not_kept_for_ever(dsn, 
         got = await client.get("/runs", headers={**BROWSER, "X-Forwarded-Prefix": f"/p{number}"})
         assert f'<base href="/p{number}/">' in await got.text()
     assert bundle._page_below.cache_info().currsize <= bundle._PREFIXES
+
+
+NOWHERE = (
+    "/nothing",
+    "/runs/x/typo",
+    "/jobs/a",
+    "/jobs/x/typo/y",
+    "/datasets/a?b=c",
+    "/ledger/1",
+    "/lineage/run/a/b",
+    "/lineage/job/a",
+    "/docs/x",
+    "/errors/none",
+    "/assets/none.js",
+    "/livez/x",
+    "/apis",
+    "/no%0Apage",
+    "/%2F",
+    "/index.php",
+)
+
+
+def assert_is_problem(got, varies):
+    assert got.content_type == "application/problem+json"
+    assert got.headers.get("Vary") == ("Accept" if varies else None)
+
+
+@pytest.mark.parametrize("auth", ["on", "off"])
+async def test_a_browser_gets_a_page_where_there_is_nothing(dsn, aiohttp_client, auth):
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, auth=auth))))
+    usual = await client.get("/runs", headers=BROWSER)
+    for path in NOWHERE:
+        address = URL(path, encoded=True)
+        got = await client.get(address, headers=BROWSER)
+        assert (got.status, got.content_type) == (404, "text/html"), path
+        assert await got.text() == await usual.text()
+        for header in ("Cache-Control", "Vary", *bundle.SECURITY_HEADERS):
+            assert got.headers[header] == usual.headers[header]
+        again = await client.get(address, headers={**BROWSER, "If-None-Match": usual.headers["ETag"]})
+        assert (again.status, "ETag" in again.headers) == (404, False)
+        head = await client.head(address, headers=BROWSER)
+        assert (head.status, head.headers["Content-Length"]) == (404, got.headers["Content-Length"])
+
+
+@pytest.mark.parametrize("path", NOWHERE)
+async def test_other_programs_get_a_problem_where_there_is_nothing(dsn, aiohttp_client, path):
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, auth="off"))))
+    address = URL(path, encoded=True)
+    for accept in ({}, {"Accept": "*/*"}, {"Accept": "application/json"}):
+        got = await client.get(address, headers=accept)
+        assert got.status == 404
+        assert_is_problem(got, varies=True)
+    posted = await client.post(address, headers=BROWSER)
+    assert posted.status in {404, 405}
+    assert_is_problem(posted, varies=False)
+
+
+async def test_without_a_key_other_programs_do_not_learn_that_there_is_nothing(client):
+    got = await client.get("/nothing")
+    assert got.status == 401
+    assert_is_problem(got, varies=True)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nothing", "/api", "/api/", "//api/v1", "/api%2Fv1", "/%61pi/v1/jobs/x"])
+async def test_paths_of_the_api_answer_problems_to_browsers_too(dsn, aiohttp_client, path):
+    client = await aiohttp_client(Served(build_app(Settings(database_url=dsn, auth="off"))))
+    url = URL(f"http://{client.host}:{client.port}{path}", encoded=True)
+    got = await client.session.get(url, headers=BROWSER)
+    assert got.status == 404
+    assert_is_problem(got, varies=False)
+
+
+async def test_the_page_of_an_address_with_nothing_loads_from_below_the_path_of_the_service(dsn, aiohttp_client):
+    settings = Settings(database_url=dsn, base_path="/a/b", trusted_proxies="127.0.0.0/8", allowed_hosts="*")
+    client = await aiohttp_client(Served(build_app(settings)))
+    for headers, base in ((BROWSER, "/a/b/"), ({**BROWSER, "X-Forwarded-Prefix": "/outside"}, "/outside/")):
+        got = await client.get("/a/b/nothing", headers=headers)
+        assert got.status == 404
+        assert f'<base href="{base}">' in await got.text()
+
+
+async def test_where_the_interface_is_not_built_browsers_get_a_problem(client, monkeypatch):
+    monkeypatch.setattr(bundle, "_page", lambda: None)
+    got = await client.get("/nothing", headers=BROWSER)
+    assert got.status == 401
+    assert_is_problem(got, varies=False)
+    assert (await client.get("/runs", headers=BROWSER)).status == 404
