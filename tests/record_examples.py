@@ -224,6 +224,7 @@ async def read_runs(story: Recorder) -> None:
     await story.send("GET", f"{BASE}/runs?namespace=etl&job=load&state=COMPLETED&startedAfter=2024-01-01T00:00:00Z")
     await story.send("GET", f"{BASE}/runs?runningAt=2024-01-05T00:05:00Z&limit=1")
     await story.send("GET", f"{BASE}/runs?sort=start&limit=1&count=100")
+    await story.send("GET", f"{BASE}/runs?sort=start&limit=1&withoutFacets=true")
     await story.send("GET", f"{BASE}/runs?sate=FAILED", status=400)
 
 

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.catalog.projection import ALL_JOBS, CONTRADICTED, INFERRED, RESTARTED
+from service.catalog.run_parts import Row, read_parts
 from service.database.connections import Connections
 from service.database.migrations import SchemaVersion, read_schema
 from service.database.statements import CATALOG, LINEAGE, load, load_text
 from service.domain.binding import Binding
-from service.domain.event import RunState, Subject
+from service.domain.event import JobName, RunState, Subject
+from service.domain.facet_selection import FacetNames
 from service.domain.ids import job_id, namespace_id
 from service.domain.job import JobRegisters
 from service.domain.run import RunRegisters
@@ -305,18 +307,37 @@ class CatalogQueries:
         return [JobItem(job, latest[row["id"]]) for row, job in zip(rows, jobs, strict=True)]
 
     async def runs_of_job(
-        self, namespace: str, job: str, states: Sequence[str] | None, slice_: Slice, binding: Binding | None
+        self,
+        job: JobName,
+        states: Sequence[str] | None,
+        slice_: Slice,
+        binding: Binding | None,
+        facets: FacetNames | None = None,
     ) -> tuple[list[RunItem], int]:
         """Return a slice of a job's runs, newest first, and the number of all: of those that a binding lets one see.
 
-        The job must be within the binding.
+        The job must be within the binding. `facets`: the names of the facets that are wanted; None: all.
         """
-        job_key = job_id(namespace, job)
+        job_key = job_id(*job)
         counted = list(RunState) if states is None else states
         bound, within = binding is not None, condition(binding)
-        listing = (_RUNS[bound], job_key, states, *slice_, *within, PAGE_BYTES)
-        rows, total = await self._list_and_count(listing, (_COUNT_RUNS[bound], job_key, counted, *within))
-        return [item for item in await self._run_items(rows) if may_see(binding, item.registers)], total
+        counting: tuple[Any, ...] = (_COUNT_RUNS[bound], job_key, counted, *within)
+        if facets is None:
+            listing = (_RUNS[bound], job_key, states, *slice_, *within, PAGE_BYTES)
+            rows, total = await self._list_and_count(listing, counting)
+            items = await self._run_items(rows)
+        else:
+
+            async def fetch(connection: Any, read: Sequence[Row]) -> Sequence[Row]:  # noqa: ANN401
+                count = len(read)
+                rest = slice_.limit - count, slice_.offset + count
+                rows: list[Row] = await connection.fetch(_RUNS[bound], job_key, states, *rest, *within, PAGE_BYTES)
+                return rows
+
+            reading = read_parts(self._connections, fetch, slice_.limit, facets, PAGE_BYTES)
+            page, total = await asyncio.gather(reading, self._count(*counting))
+            items = [RunItem(row["id"], run) for row, run in zip(page.rows, page.runs, strict=True)]
+        return [item for item in items if may_see(binding, item.registers)], total
 
     async def _list_and_count(self, listing: tuple[Any, ...], counting: tuple[Any, ...]) -> tuple[list[Any], int]:
         """Run both statements at once: under load, each round trip waits for its turn on the event loop."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from service.catalog.queries import PAGE_BYTES, VISIBLE_RUN, condition, may_see
+from service.catalog.run_parts import Row, read_parts
 from service.database.connections import Connections
 from service.database.statements import load, load_text
 from service.domain.binding import Binding
 from service.domain.event import RunState, Subject
+from service.domain.facet_selection import FacetNames
 from service.domain.registers import EPOCH
 from service.domain.run import RunRegisters
 from service.ledger.bound_runs import matching_namespaces
@@ -212,12 +214,14 @@ class RunSearch:
         order: Order = Order.DESC,
         binding: Binding | None = None,
         most_counted: int = 0,
+        facets: FacetNames | None = None,
     ) -> FoundRuns:
         """Return runs in order: by the time that `order_of` names; by start, those that have not started by creation.
 
         They are at most `limit`, and fewer where their registers take more than PAGE_BYTES. `after` must be a cursor of
         a list in the same order. `running_at` means DESC. `binding`: only runs that an API key with it may see.
-        `most_counted`: how many runs are counted at most, where that is more than there are in the page.
+        `most_counted`: how many runs are counted at most, where that is more than there are in the page. `facets`: the
+        names of the facets that are wanted; None: all.
         Raises Unavailable when the database does not answer, and Invalid for a binding with too many namespaces.
         """
         by = order_of(filters)
@@ -229,21 +233,31 @@ class RunSearch:
             within = (namespaces, *condition(binding))
         if filters.running_at is not None:
             order = Order.DESC
-        async with self._connections.connection() as connection:
+        statement = _statement(filters, by, order, bound=binding is not None)
+
+        async def fetch(connection: Any, read: Sequence[Row]) -> Sequence[Row]:  # noqa: ANN401
             bounds = await _position_bounds(connection, filters)
-            last = (*_row_filters(filters, bounds), *within, limit, PAGE_BYTES)
-            most = max(limit + 1, most_counted)
-            statement = _statement(filters, by, order, bound=binding is not None)
+            place, rest = _cursor(read[-1], by) if read else after, limit - len(read)
+            last = (*_row_filters(filters, bounds), *within, rest, PAGE_BYTES)
+            most = max(rest + 1, most_counted)
+            rows: list[Row]
             if by is RunOrder.UPDATE:
-                first_and_far = _update_bounds(after, bounds, order)
+                first_and_far = _update_bounds(place, bounds, order)
                 rows = await connection.fetch(statement, _states(filters), *first_and_far, most, *last)
             else:
-                first, far = _time_bounds(filters, after, by, order)
+                first, far = _time_bounds(filters, place, by, order)
                 at = () if filters.running_at is None else (filters.running_at,)
                 rows = await connection.fetch(statement, _states(filters), *first, far, most, *at, *last)
-        count = rows[0]["found"] if rows else 0
-        registers = await read_registers(self._connections, LOG, Subject.RUN, rows)
-        found = [_found(*pair, by) for pair in zip(rows, registers, strict=True)]
+            return rows
+
+        if facets is None:
+            async with self._connections.connection() as connection:
+                rows = await fetch(connection, ())
+            registers = await read_registers(self._connections, LOG, Subject.RUN, rows)
+            count = rows[0]["found"] if rows else 0
+        else:
+            rows, registers, count = await read_parts(self._connections, fetch, limit, facets, PAGE_BYTES)
+        found = [FoundRun(row["id"], _cursor(row, by), run) for row, run in zip(rows, registers, strict=True)]
         following = found[-1].row if count > len(found) else None
         return FoundRuns([run for run in found if may_see(binding, run.registers)], following, count)
 
@@ -254,9 +268,8 @@ class RunSearch:
         return [filters.namespace] if binding.allows(filters.namespace) else []
 
 
-def _found(row: Any, registers: RunRegisters, by: RunOrder) -> FoundRun:  # noqa: ANN401  asyncpg has no types
-    cursor = PositionCursor(LOG, row["at"]) if by is RunOrder.UPDATE else RowCursor(row["at"], row["id"])
-    return FoundRun(row["id"], cursor, registers)
+def _cursor(row: Row, by: RunOrder) -> RunCursor:
+    return PositionCursor(LOG, row["at"]) if by is RunOrder.UPDATE else RowCursor(row["at"], row["id"])
 
 
 def _states(filters: RunFilters) -> list[str]:

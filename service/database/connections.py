@@ -108,9 +108,10 @@ class Connections:
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[asyncpg.Connection]:
-        """Reserve a connection for a block that reads the database as it was when the block began."""
+        """Reserve a connection, as `connection` does, for a block that reads the database as it was when it began."""
         options = {"isolation": "repeatable_read", "readonly": True}
-        async with self._reserved(options) as connection:
+        reserved = self._reserved(options) if self._limit_s is None else self._reserved_within(self._limit_s, options)
+        async with reserved as connection:
             if self._pooled:
                 yield connection
                 return

@@ -18,7 +18,7 @@ from service.domain.ids import job_id
 from service.domain.job import JobDefinition, JobRegisters
 from service.domain.namespace import NamespaceRegisters
 from service.domain.registers import StampedDatasets, StampedFacet, count_omitted
-from service.domain.run import RunRegisters, milliseconds
+from service.domain.run import NO_DATASETS, RunRegisters, milliseconds
 from service.domain.silence import StampedSilentAfter
 from service.domain.tags import present
 from service.ledger.archive_records import PayloadLocation
@@ -87,6 +87,12 @@ def run_view(run_id: str, run: RunRegisters, lineage: RunLineage | None = None) 
     if run.jobs and run.job is not None:
         view["jobs"] = [name._asdict() for name in sorted({run.job, *run.jobs})]
     return view | omitted_view(run.run_facets) if run.run_facets else view
+
+
+def without_datasets(run_id: str, run: RunRegisters) -> dict[str, Any]:
+    """Return the view of a run without what it read and wrote, which says so unless no event of it names datasets."""
+    view = run_view(run_id, run)
+    return view if run.datasets_position == NO_DATASETS else view | DATASETS_OMITTED
 
 
 async def run_json(

@@ -112,3 +112,13 @@ def test_lists_of_runs_do_not_hold_what_was_reported_with_each(opened, url, held
         page.get_by_role("rowgroup", name="Runs").evaluate("element => { element.scrollTop = element.scrollHeight; }")
         expect(count).not_to_have_text(before)
     assert held() < MANY * SMALL / 2
+
+
+def test_a_job_shows_its_last_hundred_runs_whatever_facets_they_have(opened, url):
+    for first in range(0, 100, 20):
+        lines = [line(str(uuid4()), first + number, job="heavy", size=MB // 2) for number in range(20)]
+        post(f"{url}/api/v1/lineage/batch", "\n".join(lines).encode(), "application/x-ndjson")
+    page = opened.open("/jobs/large/heavy")
+    last = page.get_by_role("region", name="Last runs")
+    expect(last.get_by_role("heading")).to_have_text("Last 100 runs")
+    expect(last.locator(".run-grid a")).to_have_count(100)

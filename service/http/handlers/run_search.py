@@ -7,7 +7,6 @@ from contextlib import aclosing
 from datetime import timedelta
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from aiohttp import hdrs, web
 
@@ -15,10 +14,11 @@ from service.auth.keys import Scope
 from service.catalog.batches import Pauses
 from service.catalog.run_search import FoundRun, Order, RunCursor, RunFilters, RunOrder, RunSearch, order_of
 from service.domain.binding import Binding
-from service.domain.run import RunRegisters
+from service.domain.facet_selection import FacetNames
 from service.errors import Malformed
 from service.http import views
 from service.http.event_parameters import START, check_order
+from service.http.facet_parameters import FACETS, facets_of
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs
 from service.http.long_lists import list_fragment
@@ -120,25 +120,28 @@ async def search(request: web.Request) -> web.StreamResponse:
     """Find runs by filters: a page of them, or all that match as NDJSON or CSV."""
     parameters = parameters_of(request)
     filters, limit, after = _filters(parameters), parameters[_LIMIT], parameters[_CURSOR]
-    order, most_counted = Order(parameters[ORDER]), parameters[_COUNT]
+    order, most_counted, facets = Order(parameters[ORDER]), parameters[_COUNT], facets_of(parameters)
     _check_list(filters, after, order)
     resources, binding = request.app[RESOURCES], binding_of(request)
     runs = resources.run_search
     accepted = request.headers.get(hdrs.ACCEPT, "")
-    for media_type, as_lines in ((NDJSON_TYPES[0], partial(_json_lines, request)), (_CSV_TYPE, _csv_lines)):
+    for media_type, as_lines in ((NDJSON_TYPES[0], partial(_json_lines, request, facets)), (_CSV_TYPE, _csv_lines)):
         if media_type in accepted:
             if most_counted is not None:
                 raise Malformed(f"{_COUNT.name} is for a page: lines are as many as there are")
             await wait_unless_stale(request)
-            pages = _pages(runs, filters, after, limit, order, binding)
+            pages = _pages(runs, filters, after, limit, order, binding, facets)
             return await _stream(request, pages, media_type, as_lines)
 
     async def make(wait: Wait) -> bytes:
         if not parameters[STALE]:
             await wait()
-        page, following, count = await runs.runs(filters, after, limit or _PAGE, order, binding, most_counted or 0)
-        lineage = await lineage_of_runs(request, _with_registers(page))
-        if lineage.known < len(page):  # what the others read and wrote takes too much space: they are on the next page
+        size = limit or _PAGE
+        page, following, count = await runs.runs(filters, after, size, order, binding, most_counted or 0, facets)
+        lineage = await _lineage(request, page, facets)
+        if lineage is not None and lineage.known < len(
+            page
+        ):  # what the others read and wrote takes too much space: they are on the next page
             page = page[: max(1, lineage.known)]
             following = page[-1].row
         run_views = await list_fragment(_views(page, lineage), max_bytes=None)
@@ -146,7 +149,7 @@ async def search(request: web.Request) -> web.StreamResponse:
         counted = {} if most_counted is None else {"count": min(count, most_counted)}
         return dump({"runs": run_views, "next": cursor, **counted})
 
-    question = "runs", filters, after, limit, order, most_counted, parameters[STALE], binding
+    question = "runs", filters, after, limit, order, most_counted, facets, parameters[STALE], binding
     return json_response(request, await resources.shared.answer(question, parameters[MAX_AGE], make))
 
 
@@ -157,11 +160,12 @@ async def _pages(
     limit: int | None,
     order: Order,
     binding: Binding | None,
+    facets: FacetNames | None,
 ) -> AsyncGenerator[list[FoundRun]]:
     """Yield all runs that match, or the first `limit` of them."""
     while True:
         size = _LINES_PAGE if limit is None else min(limit, _LINES_PAGE)
-        page, after, _ = await search.runs(filters, after, size, order, binding)
+        page, after, _ = await search.runs(filters, after, size, order, binding, facets=facets)
         yield page
         if limit is not None:
             limit -= len(page)
@@ -169,21 +173,28 @@ async def _pages(
             return
 
 
-def _with_registers(page: Sequence[FoundRun]) -> list[tuple[UUID, RunRegisters]]:
-    return [(run.id, run.registers) for run in page]
+async def _lineage(request: web.Request, page: Sequence[FoundRun], facets: FacetNames | None) -> LineageOfRuns | None:
+    """Return what runs read and wrote; None where that is not wanted."""
+    if facets is not None:
+        return None
+    return await lineage_of_runs(request, [(run.id, run.registers) for run in page])
 
 
-def _views(page: Sequence[FoundRun], lineage: LineageOfRuns) -> Iterator[dict[str, Any]]:
+def _views(page: Sequence[FoundRun], lineage: LineageOfRuns | None) -> Iterator[dict[str, Any]]:
     """Return the views of runs, each of which is made when it is asked for."""
+    if lineage is None:
+        return (views.without_datasets(str(run.id), run.registers) for run in page)
     return (views.run_view(str(run.id), run.registers, lineage.found.get(run.id)) for run in page)
 
 
-async def _json_lines(request: web.Request, page: Sequence[FoundRun]) -> AsyncIterator[bytes]:
+async def _json_lines(
+    request: web.Request, facets: FacetNames | None, page: Sequence[FoundRun]
+) -> AsyncIterator[bytes]:
     """Yield runs as lines: some at a time, where what they read and wrote takes much space."""
     pauses = Pauses()
     while page:
-        lineage = await lineage_of_runs(request, _with_registers(page))
-        known = max(1, lineage.known)
+        lineage = await _lineage(request, page, facets)
+        known = len(page) if lineage is None else max(1, lineage.known)
         lines = []
         for view in _views(page[:known], lineage):
             lines.append(dump(view) + b"\n")
@@ -298,6 +309,7 @@ ROUTES = (
             _MAX_DURATION,
             _SORT,
             ORDER,
+            *FACETS,
             _LIMIT,
             _COUNT,
             _CURSOR,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,10 +11,14 @@ from orjson import Fragment
 
 from service.auth.keys import Scope
 from service.catalog.queries import PAGE_BYTES
+from service.catalog.run_parts import PARTS
 from service.domain.decisions import Decision
+from service.domain.event import JobName
+from service.domain.facet_selection import FacetNames, reported_bytes, select_facets
 from service.errors import Conflict, ConflictKind, Invalid, KeyReused
 from service.http import views
 from service.http.definitions import create_run
+from service.http.facet_parameters import FACETS, facets_of
 from service.http.fast_path import json_response
 from service.http.job_reads import lineage_of_runs, view_after_command
 from service.http.json_bodies import read_look_up
@@ -71,22 +76,29 @@ async def list_of_job(request: web.Request) -> web.Response:
     """List the runs of a job."""
     resources = request.app[RESOURCES]
     names = name(request, "namespace"), name(request, "job")
-    states, page = parameters_of(request)[_STATE], slice_of(request)
+    parameters = parameters_of(request)
+    states, facets, page = parameters[_STATE], facets_of(parameters), slice_of(request)
     await wait_unless_stale(request)
     binding = binding_of(request)
     if (binding and not binding.allows(names[0])) or await resources.queries.job(*names, binding) is None:
         raise JobNotFound(names[1])
-    runs, total = await resources.queries.runs_of_job(*names, states, page, binding)
-    lineage = await lineage_of_runs(request, runs)
-    shown = runs[: max(1, lineage.known)]
-    run_views = (views.run_view(str(run_id), run, lineage.found.get(run_id)) for run_id, run in shown)
+    runs, total = await resources.queries.runs_of_job(JobName(*names), states, page, binding, facets)
+    if facets is None:
+        lineage = await lineage_of_runs(request, runs)
+        shown = runs[: max(1, lineage.known)]
+        run_views = (views.run_view(str(run_id), run, lineage.found.get(run_id)) for run_id, run in shown)
+    else:
+        run_views = (views.without_datasets(str(run_id), run) for run_id, run in runs)
     return json_response(request, dump({"runs": await list_fragment(run_views), "totalCount": total}))
 
 
 async def look_up(request: web.Request) -> web.Response:
     """Read many runs at once."""
+    facets = facets_of(parameters_of(request))
     resources, binding = request.app[RESOURCES], binding_of(request)
     ids = list(dict.fromkeys(read_look_up(await json_body(request)).ids))
+    if facets is not None:
+        return _found_runs(request, ids, await _look_up_selected(request, ids, facets))
     found: dict[str, Fragment | None] = {}
     size, count = 0, _FIRST_LOOK_UPS
     while len(found) < len(ids) and size < PAGE_BYTES:
@@ -104,6 +116,30 @@ async def look_up(request: web.Request) -> web.Response:
             size += len(view)
         mean_size = size // len(found) + 1
         count = max(1, min(_MAX_LOOK_UPS, PAGE_BYTES // mean_size))
+    return _found_runs(request, ids, found)
+
+
+async def _look_up_selected(request: web.Request, ids: Sequence[str], facets: FacetNames) -> dict[str, Fragment | None]:
+    """Return the first of some runs, with the facets of some names: as many as a list would have."""
+    reader, binding = request.app[RESOURCES].reader, binding_of(request)
+    found: dict[str, Fragment | None] = {}
+    kept = read = 0
+    while len(found) < len(ids) and kept < PAGE_BYTES and read < PARTS * PAGE_BYTES:
+        texts = ids[len(found) : len(found) + _FIRST_LOOK_UPS]
+        run_ids = [run_uuid(text) for text in texts]
+        for text, run_id, run in zip(texts, run_ids, await reader.read_all(run_ids), strict=True):
+            if (seen := visible(binding, run)) is None:
+                found[text] = None
+                continue
+            read += reported_bytes(seen)
+            view = dump(views.without_datasets(str(run_id), select_facets(seen, facets)))
+            kept += len(view)
+            found[text] = Fragment(view)
+    return found
+
+
+def _found_runs(request: web.Request, ids: Sequence[str], found: Mapping[str, Fragment | None]) -> web.Response:
+    """Answer the runs that were looked up; those that the answer has no place for are listed."""
     answer: dict[str, object] = {"runs": found}
     if len(found) < len(ids):
         answer["omitted"] = ids[len(found) :]
@@ -136,7 +172,7 @@ ROUTES = (
         reach=Reach.WITHIN,
         tag=Tag.RUNS,
         summary="List a job's runs, newest first",
-        parameters=(_STATE, LIMIT, OFFSET, STALE),
+        parameters=(_STATE, *FACETS, LIMIT, OFFSET, STALE),
         answers={200: responses.Runs},
         errors=(JobNotFound,),
     ),
@@ -151,6 +187,7 @@ ROUTES = (
         description="Up to 10,000 ids, each a UUID or the `runId` of an OpenLineage event; null for an id that is not "
         "known. Where the runs take more than some 8 MiB, the answer has the first ones, and `omitted` lists the ids "
         "to send again.",
+        parameters=FACETS,
         body=Body(LookUpRuns),
         answers={200: responses.FoundRuns},
         errors=(Invalid,),

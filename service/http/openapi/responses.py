@@ -70,7 +70,8 @@ class StateReason(Struct, forbid_unknown_fields=True):
 class Run(Struct, forbid_unknown_fields=True):
     """A run, as its history makes it; `facetsOmitted`: at least this many facets are in its events only.
 
-    `datasetsOmitted`: what it read and wrote is left out of a list for its size. `ends` where ends in several states
+    In lists, that counts also those that were not asked for. `datasetsOmitted`: what it read and wrote is left out of a
+    list, for its size or because it was not asked for. `ends` where ends in several states
     were reported: the latest of each, the one that stands last. `restartedAt`: the latest start, where it lies after
     the end. `jobs` where its events name several. `stateReason` where the end was not reported, but inferred.
     """

@@ -19,6 +19,7 @@ from service.catalog.queries import CatalogQueries, JobFilter, Slice
 from service.catalog.run_search import Order, RunFilters, RunSearch
 from service.catalog.run_tree import Extent, RunTrees
 from service.domain.binding import parse_binding
+from service.domain.event import JobName
 from service.domain.registers import EPOCH
 from service.ledger.events import append_events
 
@@ -104,7 +105,7 @@ async def test_a_list_reads_what_is_the_keys_own_and_little_else(connections):
     lists = {
         "jobs": (queries.jobs(JobFilter(None, None, None), Slice(5, 0), BINDING), 1),
         "jobs by state": (queries.jobs(JobFilter(None, ["COMPLETED"], None), Slice(5, 0), BINDING), 1),
-        "runs of a job": (queries.runs_of_job(NAMESPACE, JOB, None, Slice(5, 0), BINDING), 20),
+        "runs of a job": (queries.runs_of_job(JobName(NAMESPACE, JOB), None, Slice(5, 0), BINDING), 20),
         "children": (lineage.children(PARENT, Slice(5, 0), BINDING), 20),
         "lineage": (lineage_list(), 40),
         "lineage between": (lineage_list(after=at(9), before=at(1_000_000)), 40),

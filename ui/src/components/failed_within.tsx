@@ -7,14 +7,14 @@ import { type Answer, useAnswer } from "../lib/query";
 import { href, paths } from "../lib/router";
 import { State, Time } from "./basics";
 import { hasTrace } from "./facets";
-import { errorOf, Marks } from "./run_row";
+import { errorOf, IN_ROW, Marks } from "./run_row";
 
 const SHOWN = 3;
 
 /** Reads the children that failed, where a run failed and does not say itself why. */
 export function useFailedWithin(id: string, run: Run | undefined): Answer<FoundPage> {
   const unexplained = run?.state === "FAILED" && !hasTrace(run.facets["errorMessage"]);
-  return useAnswer(unexplained ? `failed-within/${id}` : null, (signal) => api.runs({ parent: id, state: "FAILED", sort: "end", limit: SHOWN }, signal));
+  return useAnswer(unexplained ? `failed-within/${id}` : null, (signal) => api.runs({ parent: id, state: "FAILED", sort: "end", limit: SHOWN, ...IN_ROW }, signal));
 }
 
 export function FailedWithin({ id, answer }: { id: string; answer: Answer<FoundPage> }): JSX.Element | null {

@@ -30,6 +30,9 @@ export function field(value: unknown, name: string): unknown {
 
 const LONGEST_MESSAGE = 500;
 
+/** What a row shows of facets: without the others, many more runs are in an answer. */
+export const IN_ROW = { facet: "airflow,errorMessage" };
+
 /** Returns what a row shows of a run: a list of thousands must not keep what was reported with each. */
 export function inRow(run: Run): Run {
   const message = errorOf(run);

@@ -93,12 +93,15 @@ export function askForKey(reason: string, sent: Record<string, string>): Promise
 
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
+/** Parameters that are repeated; the words of their values are separated by commas. */
+const MANY = new Set(["state", "kind", "source", "facet"]);
+
 /** Returns the path of a request below the origin, without parameters that are null or empty. */
 export function target(path: string, query: Query = {}): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(query)) {
     if (value === null || value === undefined || value === "") continue;
-    if (name === "state" || name === "kind" || name === "source") for (const each of String(value).split(",")) parameters.append(name, each);
+    if (MANY.has(name)) for (const each of String(value).split(",")) parameters.append(name, each);
     else parameters.append(name, String(value));
   }
   const text = parameters.toString();
@@ -180,9 +183,9 @@ export const api = {
     get(`/jobs/runs/${segment(id)}/events`, query, signal),
   jobFacets: (id: string, signal?: AbortSignal): Promise<Facets> => get(`/jobs/runs/${segment(id)}/facets`, { type: "job" }, signal),
   tree: (id: string, query: Query, signal?: AbortSignal): Promise<RunTree> => get(`/jobs/runs/${segment(id)}/tree`, query, signal),
-  lookUp: async (ids: string[]): Promise<FoundRuns> => {
+  lookUp: async (ids: string[], query: Query): Promise<FoundRuns> => {
     const headers = { "Content-Type": "application/json" };
-    const response = await request("/api/v1/runs/lookup", { method: "POST", body: JSON.stringify({ ids }), headers });
+    const response = await request(target("/runs/lookup", query), { method: "POST", body: JSON.stringify({ ids }), headers });
     return (await response.json()) as FoundRuns;
   },
   jobsInBrief: (query: Query, signal?: AbortSignal): Promise<JobsInBrief> => get("/jobs/latest-runs", query, signal),

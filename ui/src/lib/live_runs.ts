@@ -13,6 +13,7 @@ const CHECK_MS = 6_000;
 const MOST_LOOKED_UP = 100;
 const MISSED_MS = 60_000;
 const PAGE = 250;
+const KEPT_FACETS = { facet: "parent" };
 const RETRY_MS = 4_000;
 /** Seconds between two drawings while much is recorded. A multiple of it is drawn together with all that has it. */
 export const BUSY_S = 2;
@@ -150,7 +151,7 @@ export function useLiveRuns({ key, queries, most, pace }: Options): LiveRuns {
       let count = 0;
       let oldest = Infinity;
       do {
-        const page: Asked<FoundPage> = await ask(api.runs({ ...query, limit: Math.min(PAGE, most), cursor }, stopped), pageRuns);
+        const page: Asked<FoundPage> = await ask(api.runs({ ...query, ...KEPT_FACETS, limit: Math.min(PAGE, most), cursor }, stopped), pageRuns);
         if (stopped.aborted) return;
         oldest = page.found.reduce((least, run) => Math.min(least, startOf(run)), oldest);
         draw(0);
@@ -189,7 +190,7 @@ export function useLiveRuns({ key, queries, most, pace }: Options): LiveRuns {
     const ids = [...doubtful.current].slice(0, MOST_LOOKED_UP);
     if (ids.length === 0) return;
     for (const id of ids) doubtful.current.delete(id);
-    void ask(api.lookUp(ids), ({ runs }) => Object.values(runs)).then(
+    void ask(api.lookUp(ids, KEPT_FACETS), ({ runs }) => Object.values(runs)).then(
       () => {
         redraw();
         if (doubtful.current.size > 0) look();
@@ -205,7 +206,7 @@ export function useLiveRuns({ key, queries, most, pace }: Options): LiveRuns {
 
   /** Where not all is heard or known: reads which runs are under way, and doubts those that are not among them. */
   const check = useThrottled(() => {
-    void ask(api.sharedRuns({ state: "RUNNING", sort: "start", limit: PAGE }), pageRuns).then(
+    void ask(api.sharedRuns({ state: "RUNNING", sort: "start", ...KEPT_FACETS, limit: PAGE }), pageRuns).then(
       ({ answer, found }) => {
         const known = new Set(found.map((run) => run.id));
         const starts = found.map(startOf);

@@ -6,7 +6,7 @@ import { CurlButton, Empty, Length, Problem, Skeleton, State, Time, useTitle } f
 import { DatasetLink, LineageButton } from "../components/dataset_link";
 import { Facets, SafeLink } from "../components/facets";
 import { JobVersions, useJobVersions } from "../components/job_versions";
-import { errorOf, inRow, Marks } from "../components/run_row";
+import { errorOf, IN_ROW, inRow, Marks } from "../components/run_row";
 import { Tags } from "../components/tags";
 import { api, target } from "../lib/api";
 import type { DatasetId, Job, Run } from "../lib/api_types";
@@ -24,8 +24,12 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
   useTitle(name);
   const job = useAnswer(`job/${namespace}\n${name}`, (signal) => api.job(namespace, name, signal));
   const runs = useAnswer(`job/runs/${namespace}\n${name}`, async (signal) => {
-    const page = await api.runsOfJob(namespace, name, { limit: RUNS }, signal);
-    return { ...page, runs: page.runs.map(inRow) };
+    const [page, recent] = await Promise.all([
+      api.runsOfJob(namespace, name, { limit: RUNS, withoutFacets: true }, signal),
+      api.runsOfJob(namespace, name, { limit: LISTED, ...IN_ROW }, signal),
+    ]);
+    const listed = new Map(recent.runs.map((run) => [run.id, run]));
+    return { ...page, runs: page.runs.map((run) => inRow(listed.get(run.id) ?? run)) };
   });
   const versions = useJobVersions(namespace, name, job.data?.currentVersion);
   const whole = useSettled(job, runs, versions);

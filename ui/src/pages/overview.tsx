@@ -3,7 +3,7 @@
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useReducer, useRef } from "preact/hooks";
 import { CurlButton, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
-import { errorOf, Marks } from "../components/run_row";
+import { errorOf, IN_ROW, Marks } from "../components/run_row";
 import { Timeline } from "../components/timeline";
 import { api, type Query, SHARED_MS, target } from "../lib/api";
 import type { FoundPage, Run } from "../lib/api_types";
@@ -33,7 +33,7 @@ function useRuns(name: string, limit: number, make: () => Query): List {
   const opened = useRef(Date.now());
   const answer = useAnswer(`overview/${name}`, (signal) => {
     const read = Date.now() - opened.current < SHARED_MS ? api.runs : api.sharedRuns;
-    return read({ ...make(), limit, count: MOST + 1 }, signal);
+    return read({ ...make(), ...IN_ROW, limit, count: MOST + 1 }, signal);
   });
   return { ...answer, has: (event) => answer.data?.runs.some((run) => run.id === event.id) ?? false };
 }
@@ -68,7 +68,7 @@ export function Overview(): JSX.Element {
   const all = [running, failed, silent, contradicted];
   useReloads(running, failed, silent, contradicted);
   const error = all.find((each) => each.error && !each.data)?.error;
-  const any = useAnswer("overview/any", (signal) => api.runs({ limit: 1 }, signal));
+  const any = useAnswer("overview/any", (signal) => api.runs({ limit: 1, withoutFacets: true }, signal));
   if (any.data?.runs.length === 0 && running.data?.runs.length === 0) return <FirstSteps />;
   return (
     <div class="stack">

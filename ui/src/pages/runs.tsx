@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { CurlButton, Command, Empty, Problem, Skeleton, useTitle } from "../components/basics";
-import { inRow, RunRow } from "../components/run_row";
+import { IN_ROW, inRow, RunRow } from "../components/run_row";
 import { RunFilterBar } from "../components/run_filter_bar";
 import { Windowed } from "../components/windowed";
 import { ApiError, api, curlKey, hasKey, outage, type Query, target } from "../lib/api";
@@ -52,7 +52,7 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
     const parameters = runQuery(new URLSearchParams(key), Date.now());
     clearTimeout(retry.current);
     try {
-      const page = await api.runs({ ...parameters, limit: PAGE });
+      const page = await api.runs({ ...parameters, ...IN_ROW, limit: PAGE });
       if (wanted.current !== key) return;
       const known = new Set(current.current.key === key ? current.current.runs.map((run) => run.id) : []);
       const added = fresh ? page.runs.filter((run) => !known.has(run.id)).map((run) => run.id) : [];
@@ -76,7 +76,7 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
     if (next === null || busy.current || of !== key || current.current.runs.length >= MOST_LISTED) return;
     busy.current = true;
     try {
-      const page = await api.runs({ ...parameters, limit: PAGE, cursor: next });
+      const page = await api.runs({ ...parameters, ...IN_ROW, limit: PAGE, cursor: next });
       if (current.current.key !== of) return;
       const known = new Set(current.current.runs.map((run) => run.id));
       put({ runs: [...current.current.runs, ...page.runs.filter((run) => !known.has(run.id)).map(inRow)], next: page.next, error: null });
@@ -96,8 +96,8 @@ function useRuns(key: string): { list: Listed; more: () => void; reload: () => v
       const ids = runs.map((run) => run.id).filter((id) => changed.current.has(id));
       changed.current.clear();
       try {
-        const first = await api.runs({ ...parameters, limit: PAGE });
-        const found = ids.length > 0 ? (await api.lookUp(ids.slice(0, MOST_LOOKED_UP))).runs : {};
+        const first = await api.runs({ ...parameters, ...IN_ROW, limit: PAGE });
+        const found = ids.length > 0 ? (await api.lookUp(ids.slice(0, MOST_LOOKED_UP), IN_ROW)).runs : {};
         if (current.current.key !== of) return;
         const known = new Set(current.current.runs.map((run) => run.id));
         put({
