@@ -1,9 +1,11 @@
 """Pages that open while much is reported, names that are legible, lists that are where they were."""
 
 import re
+from urllib.parse import quote
 from uuid import uuid4
 
-from browsing import NARROW
+import pytest
+from browsing import NARROW, WIDE, tab
 from check_use import ROWS, report
 from playwright.sync_api import expect
 
@@ -81,3 +83,35 @@ def test_in_a_narrow_window_what_is_found_has_its_name_and_a_chosen_event_is_in_
     assert name.evaluate("element => element.scrollWidth - element.clientWidth") < 60
     page.keyboard.press("Escape")
     expect(dialog).to_have_count(0)
+
+
+_SHOWS_ITS_NAME = """element => {
+    const texts = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode());
+    const range = document.createRange();
+    range.selectNodeContents(texts.currentNode);
+    const [line] = range.getClientRects();
+    const [x, y] = [line.x + Math.min(12, line.width / 2), line.y + line.height / 2];
+    return element.contains(document.elementFromPoint(x, y)) && x < innerWidth;
+}"""
+
+
+@pytest.mark.parametrize("name", ["orders", "o" * 200, "orders of the day " * 20], ids=["short", "long", "words"])
+@pytest.mark.parametrize("namespace", ["n" * 200, "a team's own " * 16, "short"], ids=["long", "words", "short"])
+def test_a_long_namespace_hides_no_name(browser, url, ask, namespace, name):
+    run, name = uuid4(), f"{name.strip()} {uuid4()}"
+    report(url, "START", run, job=name, namespace=namespace.strip(), outputs=[{"namespace": namespace, "name": name}])
+    ask("/datasets")  # it waits until the event is projected
+    job, dataset = (f"{quote(each, safe='')}/{quote(name, safe='')}" for each in (namespace.strip(), namespace))
+    with tab(browser, url, size=NARROW) as opened, tab(browser, url, size=WIDE) as wide:
+        for path in (f"/jobs/{job}", f"/datasets/{dataset}", f"/runs/{run}"):
+            page = opened.open(path)
+            heading = page.get_by_role("heading", level=1)
+            expect(heading).to_contain_text(name)
+            assert heading.evaluate(_SHOWS_ITS_NAME), path
+            assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), path
+        for path in (f"/jobs?q={quote(name)}", f"/runs?job={quote(name)}", f"/datasets?name={quote(name)}"):
+            for each in (opened, wide):
+                link = each.open(path).locator(".line.row .cover").filter(has_text=name)
+                expect(link).to_be_visible()
+                assert link.evaluate(_SHOWS_ITS_NAME), path

@@ -72,12 +72,21 @@ export function Length({ run, until = null }: { run: Pick<Run, "state" | "starte
 
 const lengthSince = (since: number, present: number): string => duration(present - since);
 
+/** A name behind its namespace. Where there is little room, it is the namespace that is cut. */
+export function FullName({ namespace, name }: { namespace: string | null; name: string }): JSX.Element {
+  return (
+    <>
+      {namespace !== null && <span class="faint">{namespace} / </span>}
+      <span class="own-name">{name}</span>
+    </>
+  );
+}
+
 export function JobLink({ job, namespace = true }: { job: JobId | null; namespace?: boolean }): JSX.Element {
   if (!job) return <span class="faint">no job</span>;
   return (
     <a href={href(paths.job(job.namespace, job.name))} title={`${job.namespace} / ${job.name}`}>
-      {namespace && <span class="faint">{job.namespace} / </span>}
-      {job.name}
+      <FullName namespace={namespace ? job.namespace : null} name={job.name} />
     </a>
   );
 }

@@ -3,7 +3,7 @@
 import type { JSX } from "preact";
 import type { Run } from "../lib/api_types";
 import { href, paths } from "../lib/router";
-import { Length, State, Time } from "./basics";
+import { FullName, Length, State, Time } from "./basics";
 
 /** Marks of what a reader should notice beside the state. */
 export function Marks({ run }: { run: Run }): JSX.Element {
@@ -67,8 +67,7 @@ export function RunRow({ run, index, top, selected, fresh, longest }: Props): JS
       <span role="cell"><State state={run.state} /></span>
       <span role="cell" class="cut job-cell">
         <a class="cover" href={href(paths.run(run.id))}>
-          <span class="faint">{run.job?.namespace ?? "–"} / </span>
-          {run.job?.name ?? run.id}
+          <FullName namespace={run.job?.namespace ?? "–"} name={run.job?.name ?? run.id} />
         </a>
         {error && <span class="error-text small" title={error}> {error}</span>}
       </span>

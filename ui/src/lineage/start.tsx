@@ -1,6 +1,7 @@
 // Where no node is in the address: search for one.
 
 import type { JSX } from "preact";
+import { FullName } from "../components/basics";
 import { BehindTag } from "../components/behind";
 import { useSearch } from "../components/search";
 import { lineage, nodes } from "../lib/lineage_api";
@@ -37,7 +38,7 @@ export function Start(): JSX.Element {
               <li key={entry.id}>
                 <span class="tag">{entry.kind}</span>
                 <span class="cut">
-                  <a class="cover" href={href(paths.lineage(entry.id))}><span class="faint">{entry.namespace} / </span>{entry.name}</a>
+                  <a class="cover" href={href(paths.lineage(entry.id))}><FullName namespace={entry.namespace} name={entry.name} /></a>
                 </span>
               </li>
             ))}

@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, JSX } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { CurlButton, Empty, Problem, Skeleton, Time, useTitle } from "../components/basics";
+import { CurlButton, Empty, FullName, Problem, Skeleton, Time, useTitle } from "../components/basics";
 import { Fields } from "../components/dataset_fields";
 import { LineageButton } from "../components/dataset_link";
 import { Users, useUsers } from "../components/dataset_users";
@@ -46,7 +46,7 @@ export function DatasetPage({ namespace, name }: DatasetId): JSX.Element {
   return (
     <div class="stack">
       <div class="head">
-        <h1 title={`${namespace} / ${name}`}><span class="faint">{namespace} / </span>{name}</h1>
+        <h1 title={`${namespace} / ${name}`}><FullName namespace={namespace} name={name} /></h1>
         {shown && <Marks dataset={shown} />}
         {!past && (
           <Tags tags={current.data.tags} of="the dataset" changed={current.reload} change={(tag, present) => lineage.tag(id, null, tag, present)} />

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { CurlButton, Empty, Problem, Skeleton, Time, useTitle } from "../components/basics";
+import { CurlButton, Empty, FullName, Problem, Skeleton, Time, useTitle } from "../components/basics";
 import { qualityOf } from "../components/quality";
 import { NamespaceFilter, TextFilter } from "../components/run_filter_bar";
 import { target } from "../lib/api";
@@ -102,8 +102,7 @@ function Row({ dataset, selected }: { dataset: Dataset; selected: boolean }): JS
     <div class="line row dataset-line" role="row" aria-selected={selected}>
       <span role="cell" class="cut">
         <a class="cover" href={href(paths.dataset(dataset.namespace, dataset.name))} title={`${dataset.namespace} / ${dataset.name}`}>
-          <span class="faint">{dataset.namespace} / </span>
-          <span class="own-name">{dataset.name}</span>
+          <FullName namespace={dataset.namespace} name={dataset.name} />
         </a>
         {dataset.deleted && <span class="tag warn">dropped</span>}
       </span>

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { DurationBars, expected, type Expected, RunGrid } from "../components/bars";
-import { CurlButton, Empty, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
+import { CurlButton, Empty, FullName, Length, Problem, Skeleton, State, Time, useTitle } from "../components/basics";
 import { DatasetLink, LineageButton } from "../components/dataset_link";
 import { Facets, SafeLink } from "../components/facets";
 import { JobVersions, useJobVersions } from "../components/job_versions";
@@ -56,7 +56,7 @@ export function JobPage({ namespace, name }: { namespace: string; name: string }
   return (
     <div class="stack">
       <div class="head">
-        <h1 title={`${namespace} / ${name}`}><span class="faint">{namespace} / </span>{name}</h1>
+        <h1 title={`${namespace} / ${name}`}><FullName namespace={namespace} name={name} /></h1>
         {job.data.latestRun && <State state={job.data.latestRun.state} big />}
         {job.data.latestRun && <span class="faint small">latest run</span>}
         <span class="tag">{job.data.type.toLowerCase()}</span>

@@ -2,7 +2,7 @@
 
 import type { JSX } from "preact";
 import { useState } from "preact/hooks";
-import { CurlButton, Empty, Length, Problem, Shape, Skeleton, State, STATES, Time, useTitle, WORDS } from "../components/basics";
+import { CurlButton, Empty, FullName, Length, Problem, Shape, Skeleton, State, STATES, Time, useTitle, WORDS } from "../components/basics";
 import { NamespaceFilter, TextFilter } from "../components/run_filter_bar";
 import { Windowed } from "../components/windowed";
 import { api, target } from "../lib/api";
@@ -116,7 +116,7 @@ function Row({ job, index, top, selected }: { job: JobInBrief; index: number; to
     <div class="line row job-line" role="row" aria-rowindex={index + 1} aria-selected={selected} style={{ top: `${top}px` }}>
       <span role="cell">{run ? <State state={run.state} /> : <span class="faint">none</span>}</span>
       <span role="cell" class="cut">
-        <a class="cover" href={href(paths.job(job.namespace, job.name))}><span class="faint">{job.namespace} / </span>{job.name}</a>
+        <a class="cover" href={href(paths.job(job.namespace, job.name))}><FullName namespace={job.namespace} name={job.name} /></a>
       </span>
       <span role="cell" class="latest">
         {job.latestRuns.toReversed().map((each) => <Shape key={each.id} state={each.state} />)}
