@@ -35,7 +35,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check
 UI := service/http/ui/dist/index.html
 
-.PHONY: run demo test test-containers test-containers-arm64 test-helm test-systemd test-alerts test-proxies test-pooler test-browser check bench compare chaos soak mutants examples pictures ui-types clean
+.PHONY: run demo test test-containers test-containers-arm64 test-helm test-systemd test-alerts test-proxies test-pooler test-browser check ui-check bench compare chaos soak mutants examples pictures ui-types clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run-stamp $(UI)
@@ -76,10 +76,12 @@ test-pooler: $(VENV)/.dev-stamp
 test-browser: $(VENV)/.dev-stamp $(UI)
 	@tests/browser/run.sh $(ARGS)
 
-check: $(VENV)/.dev-stamp $(UI)
+check: $(VENV)/.dev-stamp ui-check
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy --num-workers 2
+
+ui-check: $(UI)
 	$(BIN)/python hatch_build.py --check
 
 bench: $(VENV)/.dev-stamp
