@@ -23,7 +23,7 @@ from service.domain.registers import (
     count_omitted,
     facet_size,
 )
-from service.domain.run import RunRegisters
+from service.domain.run import NO_DATASETS, RunRegisters
 from service.domain.silence import StampedSilentAfter
 from service.domain.sources_and_tags import SourceRegisters, TagRegisters
 from service.domain.tags import MAX_FIELD_TAGS, MAX_TAGS, FieldTags, Tags, count_field_tags
@@ -61,6 +61,7 @@ def run_without(run: RunRegisters, stamp: Stamp) -> RunRegisters:
         job_facets=_facets_without(run.job_facets, stamp),
         latest_start=None if run.latest_start == stamp.at else run.latest_start,
         silence=None if run.silence is not None and run.silence.silence.ended_at == stamp.at else run.silence,
+        datasets_position=NO_DATASETS if run.datasets_position == stamp.position else run.datasets_position,
     )
 
 

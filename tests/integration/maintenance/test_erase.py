@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from building import fact, head, new, report
 from histories import at
+from lineage_events import record, run_event
 from partitions import LATER, RUNS, append, catalog, fill, holds, project_all
 
 from service.domain.event import RunState, Subject
@@ -14,6 +15,7 @@ from service.errors import OperatorError
 from service.ledger.events import read_streams
 from service.maintenance import parquet_files
 from service.maintenance.archive import archive_payloads
+from service.maintenance.catalog_check import check_catalog
 from service.maintenance.erase import erase_payloads
 from service.maintenance.rebuild import rebuild_catalog
 from service.maintenance.restore import restore_payloads
@@ -197,3 +199,20 @@ async def test_a_payload_goes_only_once_the_ledger_says_so(filled):
     with pytest.raises(asyncpg.ObjectNotInPrerequisiteStateError, match="append-only"):
         await filled.execute("delete from runfold.payloads_0")
     assert await filled.fetchval("select count(*) from runfold.payloads where position <= 25") == 24
+
+
+@pytest.mark.parametrize("erased", [[1], [2], [3], [4], [3, 2], [2, 3], [4, 3, 2, 1]], ids=str)
+async def test_afterwards_runs_are_what_the_ledger_makes_it(erased, connections, dsn):
+    """Whether or not the erased event was the last one of its run that named datasets."""
+    run = uuid4()
+    await record(
+        connections,
+        run_event(inputs=["a"], run=run, kind="START"),
+        run_event(inputs=["b"], run=run, kind="RUNNING", at=1),
+        run_event(outputs=["c"], run=run, at=2),
+        run_event(run=run, kind="RUNNING", at=3),
+    )
+    await project_all(connections)
+    for position in erased:
+        await erase_payloads(dsn, position, "article 17")
+    assert [text for text in (await check_catalog(dsn)).differences if text.startswith("run")] == []
