@@ -112,9 +112,16 @@ AUDIT = (
     Mutant(
         "batches that were dropped are skipped",
         _TAIL,
-        "return NextBatch(None, behind=True)",
-        "return NextBatch(self._kept[0], behind=False)",
+        "behind=False)\n        return NextBatch(None, behind=True)",
+        "behind=False)\n        return NextBatch(self._kept[0], behind=False)",
         (f"{_OF_STREAMS}test_who_begins_before_what_is_kept_reads_the_ledger_first",),
+    ),
+    Mutant(
+        "a payload is sent from memory after it was erased",
+        _TAIL,
+        "if self._position < head:",
+        "if False:",
+        (f"{_OF_STREAMS}test_a_payload_that_was_erased_is_in_no_stream_that_begins_later",),
     ),
     Mutant(
         "a message in brief counts again what a listener has heard of",
