@@ -18,6 +18,9 @@ from service.ingest.marquez_checkpoints import MarquezCheckpoint, save_checkpoin
 from service.ingest.marquez_checkpoints import find_checkpoint as find_marquez_checkpoint
 from service.new_files import NewFile, new_file
 
+HASH = "0" * 64
+"""Of a head."""
+
 WRITE_AND_WAIT = """
 import sys
 from pathlib import Path
@@ -144,7 +147,7 @@ def test_checkpoints_that_imports_of_one_file_save_at_once_are_whole(tmp_path):
 
     def save(number):
         for line in range(20):
-            _write(file, Checkpoint(0, "e3b0c442", line, tuple(range(number * 500)), line, ""))
+            _write(file, Checkpoint(0, "e3b0c442", line, tuple(range(number * 500)), line, HASH))
             msgspec.json.decode(checkpoint_path(file).read_bytes(), type=Checkpoint)
 
     with ThreadPoolExecutor(8) as pool:
@@ -156,7 +159,7 @@ def test_checkpoints_that_imports_of_one_file_save_at_once_are_whole(tmp_path):
 def test_checkpoints_of_imports_from_marquez_likewise(tmp_path):
     file = tmp_path / "checkpoint"
     checkpoint = msgspec.json.decode(
-        b'{"created_at":"2024-01-01T00:00:00Z","position":7,"hash":""}', type=MarquezCheckpoint
+        b'{"created_at":"2024-01-01T00:00:00Z","position":7,"hash":"%b"}' % HASH.encode(), type=MarquezCheckpoint
     )
 
     def save(_number):
