@@ -119,7 +119,7 @@ async def test_the_commands_create_and_list_bound_keys(dsn):
     [
         (["--scope", "write", "--namespace", "*"], "a key for all namespaces has no pattern"),
         (["--scope", "write", "--namespace", "team-*-x"], "* stands at the end only"),
-        (["--scope", "write", "--namespace", ""], "a pattern is empty"),
+        (["--scope", "write", "--namespace", ""], "its value is empty"),
         (["--scope", "admin", "--namespace", "team-a"], "--namespace takes read or write"),
     ],
 )
