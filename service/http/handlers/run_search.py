@@ -139,9 +139,8 @@ async def search(request: web.Request) -> web.StreamResponse:
         size = limit or _PAGE
         page, following, count = await runs.runs(filters, after, size, order, binding, most_counted or 0, facets)
         lineage = await _lineage(request, page, facets)
-        if lineage is not None and lineage.known < len(
-            page
-        ):  # what the others read and wrote takes too much space: they are on the next page
+        # What the others read and wrote takes too much space: they are on the next page.
+        if lineage is not None and lineage.known < len(page):
             page = page[: max(1, lineage.known)]
             following = page[-1].row
         run_views = await list_fragment(_views(page, lineage), max_bytes=None)
