@@ -1,4 +1,4 @@
-"""A checkpoint that is damaged is none; what is no checkpoint is not overwritten by one."""
+"""A damaged checkpoint is ignored; a file that is not a checkpoint is not overwritten by one."""
 
 import json
 from datetime import UTC, datetime
